@@ -1,0 +1,35 @@
+import type { CancelReason } from './cancel-reason.js';
+
+/**
+ * What a cancelled scope throws at every checkpoint, and what `signal.reason` and a cancelled task's `result` hold.
+ *
+ * Its `code` is that of Node's own `AbortError`, so that code written for an `AbortSignal` knows it.
+ *
+ * @publicApi
+ */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+  readonly code = 'ABORT_ERR';
+  readonly reason: CancelReason;
+  readonly #scope: object | undefined;
+
+  constructor(reason: CancelReason, options?: ErrorOptions & { scope?: object }) {
+    super(describe(reason), options);
+    this.reason = reason;
+    this.#scope = options?.scope;
+  }
+
+  /**
+   * The scope whose cancellation this error is.
+   *
+   * @internal
+   */
+  static scopeOf(error: CancelledError): object | undefined {
+    return error.#scope;
+  }
+}
+
+function describe({ kind, of, timeout, detail }: CancelReason): string {
+  const what = kind === 'timeout' ? `timeout (${of}, ${timeout} ms)` : kind;
+  return detail ? `Cancelled: ${what}: ${detail}` : `Cancelled: ${what}`;
+}

@@ -1,0 +1,60 @@
+import { CancelledError } from './cancelled.error.js';
+
+const abortNames: ReadonlySet<unknown> = new Set(['AbortError']);
+/** Node and this package; axios; a query that PostgreSQL cancelled. */
+const abortCodes: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
+
+const scopes = new WeakMap<AbortSignal, object>();
+
+/** Remembers which scope a signal speaks for, so that {@link isCancellation} knows every error of that scope. */
+export function bindSignal(signal: AbortSignal, scope: object): void {
+  scopes.set(signal, scope);
+}
+
+/**
+ * Tells whether an error is how the cancellation of `signal` shows itself, rather than a failure of its own.
+ *
+ * Only ever true when the signal is aborted, and then for: its reason; a `CancelledError` of the same scope; an error
+ * whose `cause` chain leads to one of these; the abort errors of Node, the web, axios and PostgreSQL; an
+ * `AggregateError` or `SuppressedError` of nothing else. The cancellation of another task is a failure here.
+ *
+ * @param error what was thrown
+ * @param signal the signal the throwing code was given
+ * @publicApi
+ */
+export function isCancellation(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return isCancellationOf(error, signal.reason, scopes.get(signal));
+}
+
+/** {@link isCancellation} for a cancelled scope whose signal nobody asked for: making one would be dear. */
+export function isCancellationOf(error: unknown, reason: unknown, scope: object | undefined): boolean {
+  if (leadsTo(error, reason, scope)) return true;
+  if (typeof error !== 'object' || error === null || error instanceof CancelledError) return false;
+  const { name, code, errors } = error as { name?: unknown; code?: unknown; errors?: unknown };
+  if (abortNames.has(name) || abortCodes.has(code)) return true;
+  if (name === 'SuppressedError') {
+    const halves = error as { error?: unknown; suppressed?: unknown };
+    return [halves.error, halves.suppressed].every((half) => isCancellationOf(half, reason, scope));
+  }
+  return (
+    name === 'AggregateError' &&
+    Array.isArray(errors) &&
+    errors.length > 0 &&
+    errors.every((inner) => isCancellationOf(inner, reason, scope))
+  );
+}
+
+function leadsTo(error: unknown, reason: unknown, scope: object | undefined): boolean {
+  const seen = new Set<unknown>();
+  for (let link = error; link !== undefined && !seen.has(link); link = causeOf(link)) {
+    if (link === reason) return true;
+    if (link instanceof CancelledError && scope && CancelledError.scopeOf(link) === scope) return true;
+    seen.add(link);
+  }
+  return false;
+}
+
+function causeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null ? (error as { cause?: unknown }).cause : undefined;
+}

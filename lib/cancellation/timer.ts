@@ -1,0 +1,43 @@
+/** The longest delay `setTimeout` takes; a longer one fires at once. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * A `setTimeout` for delays of any length: one over 2^31 ms is chained, `Infinity` never fires and holds nothing.
+ */
+export class Timer {
+  readonly #callback: () => void;
+  #rest: number;
+  #held = true;
+  #handle: NodeJS.Timeout | undefined;
+
+  constructor(ms: number, callback: () => void) {
+    this.#rest = ms;
+    this.#callback = callback;
+    this.#arm();
+  }
+
+  clear(): void {
+    clearTimeout(this.#handle);
+    this.#handle = undefined;
+  }
+
+  /** Lets the process end although the timer has not fired. */
+  unref(): this {
+    this.#held = false;
+    this.#handle?.unref();
+    return this;
+  }
+
+  #arm(): void {
+    if (this.#rest === Infinity) return;
+    const step = Math.min(this.#rest, LONGEST);
+    this.#rest -= step;
+    this.#handle = setTimeout(this.#fire, step);
+    if (!this.#held) this.#handle.unref();
+  }
+
+  readonly #fire = (): void => {
+    if (this.#rest > 0) this.#arm();
+    else this.#callback();
+  };
+}

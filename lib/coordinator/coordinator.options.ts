@@ -1,0 +1,130 @@
+import { checkOptions, duration, integer, limit, oneOf } from '../task/check-options.js';
+import type { Json } from '../task/json.js';
+import { type TaskStatus, taskStatuses } from '../task/task-status.js';
+import type { TaskSnapshot } from '../task/task-snapshot.js';
+
+/**
+ * @publicApi
+ */
+export interface StartOptions {
+  /** 1 to 100 of `A-Z a-z 0-9 . _ ~ -`. @defaultValue a random UUID */
+  id?: string;
+  /** Instead of the task type's, in milliseconds; `null` for no limit. */
+  timeout?: number | null;
+  /** Instead of the task type's, in milliseconds. */
+  grace?: number;
+  /** Who the task belongs to; the authorizer and `list({ owner })` see it. */
+  owner?: string;
+  /** Kept with the task, JSON. */
+  metadata?: Json;
+  /** Its abort cancels the task, as an `external` cancellation. */
+  signal?: AbortSignal;
+  /** Runs an ended task of this id anew. A running one is left alone. @defaultValue false */
+  restart?: boolean;
+}
+
+/**
+ * @publicApi
+ */
+export interface CancelOptions {
+  /** Free text for whoever watches; cut at 500 characters. */
+  detail?: string;
+  /** Who asks. In snapshots and the handler's `reason`, never sent to watchers. */
+  by?: string;
+  /** What the handler has for its cleanup, in milliseconds. A later request can only shorten it. */
+  grace?: number;
+  /**
+   * `'accepted'`: resolves at once. `'settled'`: resolves when the task is over, `true` only if it ended `cancelled`.
+   * @defaultValue 'accepted'
+   */
+  wait?: 'accepted' | 'settled';
+}
+
+/**
+ * @publicApi
+ */
+export interface TaskFilter {
+  app?: string;
+  name?: string;
+  status?: TaskStatus;
+  owner?: string;
+  /** 1 to 1 000. @defaultValue 100 */
+  limit?: number;
+  /** The `nextCursor` of the page before. */
+  cursor?: string;
+}
+
+/**
+ * @publicApi
+ */
+export interface TaskPage {
+  /** Newest first. */
+  readonly items: readonly TaskSnapshot[];
+  /** Give it as `cursor` for the next page; `null` on the last one. */
+  readonly nextCursor: string | null;
+}
+
+/**
+ * @publicApi
+ */
+export interface ShutdownReport {
+  readonly completed: number;
+  readonly cancelled: number;
+  readonly failed: number;
+  readonly timedOut: number;
+  /** Keys of tasks whose handler or cleanup was still running; they are counted as what they ended as, too. */
+  readonly abandoned: readonly string[];
+  readonly durationMs: number;
+}
+
+const text = (value: unknown) => (typeof value === 'string' ? undefined : 'a string');
+const anything = () => undefined;
+
+const startChecks = {
+  id: anything,
+  timeout: limit,
+  grace: duration,
+  owner: text,
+  metadata: anything,
+  signal: (value: unknown) =>
+    typeof (value as AbortSignal | null)?.addEventListener === 'function' ? undefined : 'an AbortSignal',
+  restart: (value: unknown) => (typeof value === 'boolean' ? undefined : 'true or false'),
+};
+
+const cancelChecks = {
+  detail: text,
+  by: text,
+  grace: duration,
+  wait: oneOf('accepted', 'settled'),
+};
+
+const filterChecks = {
+  app: text,
+  name: text,
+  status: oneOf(...taskStatuses),
+  owner: text,
+  limit: integer(1, 1_000),
+  cursor: text,
+};
+
+/** @throws InvalidOptionsError naming the option that is wrong */
+export function checkStartOptions(options: StartOptions): void {
+  checkOptions('start()', options, startChecks);
+}
+
+/** @throws InvalidOptionsError naming the option that is wrong */
+export function checkCancelOptions(options: CancelOptions): void {
+  checkOptions('cancelTask()', options, cancelChecks);
+}
+
+/** @throws InvalidOptionsError naming the field that is wrong */
+export function checkTaskFilter(filter: TaskFilter): void {
+  checkOptions('list()', filter, filterChecks);
+}
+
+const longestDetail = 500;
+
+/** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
+export function cutDetail(detail: string): string {
+  return detail.length <= longestDetail ? detail : detail.slice(0, longestDetail).replace(/[\uD800-\uDBFF]$/, '');
+}

@@ -1,0 +1,259 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type Type } from '@nestjs/common';
+import { defer, type Observable, throwError } from 'rxjs';
+import type { ShutdownOptions } from '../streaming.options.js';
+import { InvalidEventError } from '../task/errors/invalid-event.error.js';
+import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
+import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
+import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
+import { TooManyTasksError } from '../task/errors/too-many-tasks.error.js';
+import { type Json, type JsonInput, toJson } from '../task/json.js';
+import { isEventType, type TaskEvent } from '../task/task-event.js';
+import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
+import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
+import type { TaskSnapshot } from '../task/task-snapshot.js';
+import { CoordinatorShutdown } from './coordinator-shutdown.js';
+import {
+  type CancelOptions,
+  checkCancelOptions,
+  checkStartOptions,
+  checkTaskFilter,
+  cutDetail,
+  type ShutdownReport,
+  type StartOptions,
+  type TaskFilter,
+  type TaskPage,
+} from './coordinator.options.js';
+import { listTasks } from './list-tasks.js';
+import { type RunStart, TaskRun } from './run/task-run.js';
+import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
+import { TaskPlaces } from './task-places.js';
+import { TaskStore } from './task-store.js';
+import { TaskTypeRegistry } from './types/task-type.registry.js';
+import type { TaskType } from './types/task-type.js';
+import { watchTask } from './watch-task.js';
+
+/**
+ * Starts tasks, cancels them, and tells about them.
+ *
+ * @example
+ * const task = await coordinator.start(ReportTask, { month: '2026-11' });
+ * task.events().subscribe((event) => console.log(event.type, event.data));
+ * await coordinator.cancelTask(task.ref, { detail: 'no longer needed' });
+ * @publicApi
+ */
+@Injectable()
+export class CoordinatorService implements HandleHost {
+  readonly #logger = new Logger('Streaming');
+  readonly #places = new TaskPlaces((run) => setImmediate(() => run.begin()));
+  readonly #host = {
+    logger: this.#logger,
+    onOver: (run: TaskRun) => {
+      this.#places.leave(run);
+      this.store.retire(run);
+    },
+  };
+
+  constructor(
+    private readonly types: TaskTypeRegistry,
+    private readonly store: TaskStore,
+    private readonly closing: CoordinatorShutdown,
+  ) {}
+
+  /**
+   * Starts a task. With valid input it is registered at once; its handler begins in a later turn of the event loop, so
+   * that `(await start(…)).cancel()` keeps it from ever running. An id that exists starts nothing: its task is returned
+   * with `created: false`.
+   *
+   * @param type the decorated class, or `{ app, name }`
+   * @param input what the handler gets as `task.input`, once it has passed the type's `input` schema
+   * @param options all optional
+   * @throws TaskTypeNotFoundError, InvalidTaskIdError, InvalidInputError, InvalidOptionsError, TooManyTasksError and
+   *   ShuttingDownError; none of them starts or keeps anything
+   */
+  start<T extends TaskHandler>(
+    type: Type<T>,
+    input: InputOf<T>,
+    options?: StartOptions,
+  ): Promise<TaskHandle<ResultOf<T>>>;
+  start(type: TaskTypeRef, input: unknown, options?: StartOptions): Promise<TaskHandle>;
+  async start(type: Type<TaskHandler> | TaskTypeRef, input: unknown, options: StartOptions = {}): Promise<TaskHandle> {
+    if (this.closing.begun) throw new ShuttingDownError();
+    const taskType = this.types.get(type);
+    checkStartOptions(options);
+    const ref: TaskRef = { app: taskType.app, name: taskType.name, id: options.id ?? randomUUID() };
+    assertTaskRef(ref);
+    const start = runStartOf(taskType, options);
+
+    const existing = this.#existing(ref, options);
+    if (existing) return existing;
+    let valid = taskType.validate(input);
+    if (valid instanceof Promise) {
+      valid = await valid;
+      // While the schema was at work, the id may have been started and the shutdown begun.
+      if (this.closing.begun) throw new ShuttingDownError();
+      const startedMeanwhile = this.#existing(ref, options);
+      if (startedMeanwhile) return startedMeanwhile;
+    }
+    if (this.#places.isOverfull(taskType)) {
+      throw new TooManyTasksError(ref.app, ref.name, taskType.options.maxPending);
+    }
+    return new RunHandle(this.#register(taskType, ref, valid, start, options.signal), this, true);
+  }
+
+  /**
+   * Cancels a task.
+   *
+   * @returns `true` when the task was not over and the request was accepted, again and again until it is over; `false`
+   *   for an unknown or ended task. With `wait: 'settled'`, whether it ended `cancelled`
+   */
+  cancelTask(app: string, name: string, id: string, options?: CancelOptions): Promise<boolean>;
+  cancelTask(ref: TaskRef, options?: CancelOptions): Promise<boolean>;
+  async cancelTask(
+    first: string | TaskRef,
+    second?: string | CancelOptions,
+    id?: string,
+    last?: CancelOptions,
+  ): Promise<boolean> {
+    const [ref, options] =
+      typeof first === 'string'
+        ? [{ app: first, name: second as string, id: id as string }, last]
+        : [first, second as CancelOptions | undefined];
+    const run = this.store.find(ref);
+    return run ? this.cancelRun(run, options) : false;
+  }
+
+  /**
+   * Sends input to a running task, for its `waitForSignal(name)`.
+   *
+   * @param name as an event's type
+   * @param data JSON; `null` when left out
+   * @returns `false` for an unknown or ended task
+   * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
+   */
+  async signal(ref: TaskRef, name: string, data?: JsonInput): Promise<boolean> {
+    if (!isEventType(name)) {
+      throw new InvalidEventError(
+        `Invalid signal name ${JSON.stringify(String(name).slice(0, 80))}: use 1 to 64 of A-Z a-z 0-9 . _ : -`,
+      );
+    }
+    const run = this.store.find(ref);
+    if (!run || run.decided) return false;
+    run.inbox.send(name, copyJson(`signal "${name}"`, data));
+    return true;
+  }
+
+  /** A task as it stands now; `undefined` when it is unknown or no longer kept. */
+  async get(ref: TaskRef): Promise<TaskSnapshot | undefined> {
+    return this.store.find(ref)?.snapshot();
+  }
+
+  /**
+   * Lists tasks, newest first.
+   *
+   * @throws InvalidOptionsError for a wrong field, InvalidQueryError for a cursor that no page gave
+   */
+  async list(filter: TaskFilter = {}): Promise<TaskPage> {
+    checkTaskFilter(filter);
+    const { runs, nextCursor } = listTasks(this.store.all(), filter);
+    return { items: runs.map((run) => run.snapshot()), nextCursor };
+  }
+
+  /** Whether a task was started and is not over; one that waits for a place counts. */
+  async isTaskRunning(app: string, name: string, id: string): Promise<boolean> {
+    const run = this.store.find({ app, name, id });
+    return run !== undefined && !run.over;
+  }
+
+  /**
+   * The events of a task: what is kept, from the start or after the event with the id `after`, then what comes; it
+   * completes after the terminal event. What can no longer be had shows as an event of type `gap`.
+   *
+   * Errors with TaskNotFoundError, and with nothing else.
+   */
+  events(ref: TaskRef, options: { after?: string } = {}): Observable<TaskEvent> {
+    return defer(() => {
+      const run = this.store.find(ref);
+      return run ? this.watchRun(run, options.after) : throwError(() => new TaskNotFoundError(ref));
+    });
+  }
+
+  /**
+   * Ends every task: refuses new ones, lets running ones go on for `drain`, then cancels the rest with reason
+   * `shutdown`, and abandons what has not ended after `timeout`. `app.close()` does this by itself.
+   *
+   * @returns what became of the tasks; the same promise however often it is called. It never rejects because of a task
+   * @throws InvalidOptionsError (synchronously)
+   */
+  shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
+    return this.closing.run(options);
+  }
+
+  /**
+   * `app:name:id`, as a task is called in logs.
+   *
+   * @throws InvalidTaskIdError when no task can be called so
+   */
+  getTaskKey(app: string, name: string, id: string): string {
+    const ref = { app, name, id };
+    assertTaskRef(ref);
+    return taskKey(ref);
+  }
+
+  /** @internal */
+  async cancelRun(run: TaskRun, options: CancelOptions = {}): Promise<boolean> {
+    checkCancelOptions(options);
+    const { detail, by, grace, wait } = options;
+    const accepted = run.cancel(
+      'external',
+      { ...(detail !== undefined && { detail: cutDetail(detail) }), ...(by !== undefined && { by }) },
+      grace,
+    );
+    if (!accepted || wait !== 'settled') return accepted;
+    return (await run.settled).status === 'cancelled';
+  }
+
+  /** @internal */
+  watchRun(run: TaskRun, after?: string): Observable<TaskEvent> {
+    return watchTask(run, this.store, after);
+  }
+
+  #existing(ref: TaskRef, { restart = false }: StartOptions): TaskHandle | undefined {
+    const run = this.store.find(ref);
+    return run && !(restart && run.over) ? new RunHandle(run, this, false) : undefined;
+  }
+
+  #register(type: TaskType, ref: TaskRef, input: unknown, start: RunStart, signal?: AbortSignal): TaskRun {
+    const run = new TaskRun(type, ref, input, start, this.store.createLog(type.options.replay), this.#host);
+    this.store.add(run);
+    if (signal) run.follow(signal);
+    if (!run.decided) this.#places.enter(run);
+    return run;
+  }
+}
+
+function runStartOf({ options: type }: TaskType, options: StartOptions): RunStart {
+  const { timeout = type.timeout, grace = type.grace, owner, metadata } = options;
+  return {
+    timeout,
+    grace,
+    ...(owner !== undefined && { owner }),
+    ...(metadata !== undefined && { metadata: copyMetadata(metadata) }),
+  };
+}
+
+function copyMetadata(metadata: Json): Json {
+  try {
+    return JSON.parse(toJson(metadata)) as Json;
+  } catch (cause) {
+    throw new InvalidOptionsError('Wrong option "metadata" in start(): expected what JSON can hold', { cause });
+  }
+}
+
+function copyJson(what: string, data: unknown): Json {
+  try {
+    return JSON.parse(toJson(data)) as Json;
+  } catch (cause) {
+    throw new InvalidEventError(`The data of ${what} is nothing JSON can hold`, { cause });
+  }
+}

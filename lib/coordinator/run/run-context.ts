@@ -1,0 +1,139 @@
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
+import { CancelledError } from '../../cancellation/cancelled.error.js';
+import { TaskEndedError } from '../../task/errors/task-ended.error.js';
+import { assertEventType } from '../../task/task-event.js';
+import type { Json, JsonInput } from '../../task/json.js';
+import { type TaskCleanup, TaskContext } from '../../task/task-context.js';
+import type { Progress } from '../../task/task-snapshot.js';
+import type { TaskRun } from './task-run.js';
+
+const done = Promise.resolve();
+
+/** What the handler holds in its hands for one try; everything it asks for is done by the run. */
+export class RunContext extends TaskContext {
+  readonly app: string;
+  readonly name: string;
+  readonly id: string;
+  readonly key: string;
+  readonly input: unknown;
+  readonly attempt: number;
+  declare readonly owner?: string;
+  readonly #run: TaskRun;
+  #defers: TaskCleanup[] | undefined;
+  #over = false;
+
+  constructor(run: TaskRun, attempt: number) {
+    super();
+    this.#run = run;
+    this.app = run.ref.app;
+    this.name = run.ref.name;
+    this.id = run.ref.id;
+    this.key = run.key;
+    this.input = run.input;
+    this.attempt = attempt;
+    if (run.start.owner !== undefined) this.owner = run.start.owner;
+  }
+
+  get deadline(): number | null {
+    return this.#run.deadline;
+  }
+
+  get expired(): boolean {
+    return this.reason?.kind === 'timeout' && this.reason.of === 'total';
+  }
+
+  get cancelling(): number {
+    return this.#run.standing.length;
+  }
+
+  cancel(detail?: string): boolean {
+    return this.#run.cancel('self', detail === undefined ? {} : { detail });
+  }
+
+  uncancel(): number {
+    return this.#over ? 0 : this.#run.uncancel();
+  }
+
+  sendEvent(type: string, data?: JsonInput): Promise<void> {
+    assertEventType(type);
+    this.#run.send(type, data);
+    return done;
+  }
+
+  progress(progress: number | Progress): Promise<void> {
+    this.#run.progress(progress);
+    return done;
+  }
+
+  /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
+  emitProgress(value: unknown): void {
+    this.#run.progress(value);
+  }
+
+  waitForSignal<T = Json>(name: string): Promise<T> {
+    assertEventType(name);
+    if (this.cancellation) return Promise.reject(this.cancellation);
+    const { inbox } = this.#run;
+    const waiting = inbox.take(name);
+    if (waiting) return Promise.resolve(waiting.data as T);
+    return this.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
+  }
+
+  defer(cleanup: TaskCleanup): void {
+    if (typeof cleanup !== 'function') throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
+    if (this.#over) throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
+    (this.#defers ??= []).push(cleanup);
+  }
+
+  reschedule(ms: number | null): void {
+    if (ms !== null && (typeof ms !== 'number' || Number.isNaN(ms))) {
+      throw new RangeError(`reschedule(): expected a number of milliseconds or null, got ${String(ms)}`);
+    }
+    if (this.#over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
+    this.#run.reschedule(ms);
+  }
+
+  /** Cancels the scope; the run has noted the request. */
+  interrupt(reason: CancelReason): void {
+    this.abort(new CancelledError(reason, { scope: this }));
+  }
+
+  /** A fresh signal, after every request was withdrawn. */
+  restore(): void {
+    this.renew();
+  }
+
+  /** The error of this scope's cancellation. */
+  get interruption(): CancelledError | undefined {
+    return this.cancellation;
+  }
+
+  /** Whether what the handler threw is how its cancellation shows itself. */
+  isOwnCancellation(error: unknown): boolean {
+    return this.explains(error);
+  }
+
+  /** The cleanup registered last, taken from the list. */
+  takeDefer(): TaskCleanup | undefined {
+    return this.#defers?.pop();
+  }
+
+  get hasDefers(): boolean {
+    return this.#defers !== undefined && this.#defers.length > 0;
+  }
+
+  /** From here on cleanup cannot be registered: this try is over. */
+  close(): void {
+    this.#over = true;
+    this.retire();
+  }
+
+  /** Whether this try is over, so that what the handler still does concerns nobody. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  protected override reportCallbackError(error: unknown): void {
+    this.#run.report(`An onCancel() callback of ${this.key} threw`, error);
+  }
+}

@@ -1,0 +1,480 @@
+import type { Logger } from '@nestjs/common';
+import { type CancelKind, type CancelReason, isWithdrawable } from '../../cancellation/cancel-reason.js';
+import { CancelledError } from '../../cancellation/cancelled.error.js';
+import { Timer } from '../../cancellation/timer.js';
+import type { TaskLog } from '../../log/task-log.js';
+import { InvalidEventError } from '../../task/errors/invalid-event.error.js';
+import { type Json, toJson } from '../../task/json.js';
+import type { TaskHandler } from '../../task/task-handler.interface.js';
+import type { TaskOutcome } from '../../task/task-outcome.js';
+import { type TaskRef, taskKey } from '../../task/task-ref.js';
+import type { Progress, TaskSnapshot } from '../../task/task-snapshot.js';
+import type { TaskStatus } from '../../task/task-status.js';
+import type { TaskType } from '../types/task-type.js';
+import { type Decision, decideOutcome, type Settlement } from './decide-outcome.js';
+import { invokeHandler } from './invoke-handler.js';
+import { fullError, publicError } from './public-error.js';
+import { RunCleanup } from './run-cleanup.js';
+import { RunContext } from './run-context.js';
+import { RunLimits } from './run-limits.js';
+import { SignalInbox } from './signal-inbox.js';
+import { terminalEventData, wireReason } from './terminal-event.js';
+
+/** What one run was started with, besides its input. */
+export interface RunStart {
+  readonly timeout: number | null;
+  readonly grace: number;
+  readonly owner?: string;
+  readonly metadata?: Json;
+}
+
+/** What a run tells whoever keeps it. */
+export interface RunHost {
+  readonly logger: Logger;
+  /** It is over: its place is free, and it may be forgotten after a while. */
+  onOver(run: TaskRun): void;
+}
+
+let runs = 0;
+
+type ReasonDetails = Omit<CancelReason, 'kind'>;
+
+/**
+ * One run of a task type, from its registration to its terminal event.
+ *
+ * Everything that can end it (the handler, a cancel, a time limit, the end of the grace) meets in `#settle`, which
+ * decides once. Whoever comes later finds it decided. No other place writes a terminal status.
+ */
+export class TaskRun {
+  readonly key: string;
+  /** Counts the runs of this process, from 1. */
+  readonly number = ++runs;
+  readonly inbox = new SignalInbox();
+  readonly createdAt = Date.now();
+  status: TaskStatus = 'pending';
+  attempt = 0;
+  startedAt: number | null = null;
+  endedAt: number | null = null;
+  /** Set when the run is over. */
+  outcome: TaskOutcome | undefined;
+  readonly #host: RunHost;
+  readonly #limits: RunLimits;
+  #context: RunContext | undefined;
+  #handler: TaskHandler | undefined;
+  #standing: readonly CancelReason[] = [];
+  #requests: readonly CancelReason[] = [];
+  #started = false;
+  #decided = false;
+  #abandonedHandler = false;
+  #beganAt = 0;
+  #cleanup: RunCleanup | undefined;
+  #cutoff = Infinity;
+  #stopWaiting: (() => void) | undefined;
+  #progress: Progress | null = null;
+  #watchers = 0;
+  #external: { readonly signal: AbortSignal; readonly listener: () => void } | undefined;
+  #settled: Promise<TaskOutcome> | undefined;
+  #announce: ((outcome: TaskOutcome) => void) | undefined;
+
+  constructor(
+    readonly type: TaskType,
+    readonly ref: TaskRef,
+    readonly input: unknown,
+    readonly start: RunStart,
+    readonly log: TaskLog,
+    host: RunHost,
+  ) {
+    this.key = taskKey(ref);
+    this.#host = host;
+    this.#limits = new RunLimits((of, timeout) => this.cancel('timeout', { of, timeout }), () => this.#abandon());
+  }
+
+  // ── What others see ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  get over(): boolean {
+    return this.outcome !== undefined;
+  }
+
+  /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
+  get decided(): boolean {
+    return this.#decided;
+  }
+
+  /** The accepted requests to cancel that were not withdrawn, earliest first. */
+  get standing(): readonly CancelReason[] {
+    return this.#standing;
+  }
+
+  get deadline(): number | null {
+    return this.#limits.deadline;
+  }
+
+  get watchers(): number {
+    return this.#watchers;
+  }
+
+  /** Settles when the run is over; never rejects. */
+  get settled(): Promise<TaskOutcome> {
+    return (this.#settled ??= this.outcome
+      ? Promise.resolve(this.outcome)
+      : new Promise((resolve) => {
+          this.#announce = resolve;
+        }));
+  }
+
+  snapshot(): TaskSnapshot {
+    const { app, name, id } = this.ref;
+    const { owner, metadata } = this.start;
+    const outcome = this.outcome;
+    return {
+      app,
+      name,
+      id,
+      status: this.status,
+      attempt: this.attempt,
+      ...(owner !== undefined && { owner }),
+      ...(metadata !== undefined && { metadata }),
+      createdAt: new Date(this.createdAt).toISOString(),
+      startedAt: isoOrNull(this.startedAt),
+      endedAt: isoOrNull(this.endedAt),
+      progress: this.#progress,
+      finalValue: outcome?.status === 'completed' ? (outcome.value as Json) : null,
+      error: outcome?.status === 'failed' ? fullError(outcome.error) : null,
+      cancellation: this.#standing[0] ?? null,
+      lastEventId: this.log.lastEventId,
+      watchers: this.#watchers,
+    };
+  }
+
+  /** Counts a watcher until the returned function is called. */
+  attach(): () => void {
+    this.#watchers++;
+    this.#limits.unwatched.clear();
+    let attached = true;
+    return () => {
+      if (!attached) return;
+      attached = false;
+      this.#watchers--;
+      this.#awaitWatcher();
+    };
+  }
+
+  // ── What the handler asks for ────────────────────────────────────────────────────────────────────────────────────
+
+  /** @throws InvalidEventError for data that cannot be sent */
+  send(type: string, data: unknown): void {
+    if (!this.over) this.#emit(type, this.#encode(type, data));
+  }
+
+  /** @throws InvalidEventError for data that cannot be sent */
+  progress(value: unknown): void {
+    if (this.over) return;
+    const data = typeof value === 'number' ? { percent: value } : value;
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new InvalidEventError(`progress(): expected a number or an object, got ${value}`);
+    }
+    const json = this.#encode('progress', data);
+    if (typeof data === 'string') this.#progress = { message: data };
+    else if (typeof data === 'object' && data !== null) this.#progress = JSON.parse(json) as Progress;
+    this.#emit('progress', json);
+  }
+
+  reschedule(ms: number | null): void {
+    if (!this.#decided) this.#limits.armTotal(ms);
+  }
+
+  report(what: string, error: unknown): void {
+    this.#host.logger.error(what, stackOf(error));
+  }
+
+  // ── Its life ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** It must wait for a place. */
+  wait(): void {
+    this.#limits.armPending(this.type.options.pendingTimeout);
+  }
+
+  /** It has a place, and no longer waits for one. */
+  admit(): void {
+    this.#limits.pending.clear();
+  }
+
+  /** Cancels the run when a signal of the application's aborts. */
+  follow(signal: AbortSignal): void {
+    if (signal.aborted) {
+      this.cancel('external');
+      return;
+    }
+    const listener = (): void => void this.cancel('external');
+    signal.addEventListener('abort', listener, { once: true });
+    this.#external = { signal, listener };
+  }
+
+  /** Calls the handler for the first time. */
+  begin(): void {
+    if (this.#decided) return;
+    this.status = 'running';
+    this.startedAt = Date.now();
+    this.#beganAt = performance.now();
+    this.#limits.armTotal(this.start.timeout);
+    this.#awaitWatcher();
+    this.#try(1);
+  }
+
+  /**
+   * Requests a cancellation.
+   *
+   * @param grace what the handler has for its cleanup; of several requests the shortest counts
+   * @returns whether it was accepted: the outcome was not decided
+   */
+  cancel(kind: CancelKind, details: ReasonDetails = {}, grace?: number): boolean {
+    if (this.#decided) return false;
+    const reason: CancelReason = { kind, ...details };
+    const first = this.#standing.length === 0;
+    this.#requests = [...this.#requests, reason];
+    this.#standing = [...this.#standing, reason];
+    if (this.status === 'pending') {
+      this.#settle(undefined, { kind: 'idle' });
+      return true;
+    }
+    if (!first) {
+      if (grace !== undefined) this.#limits.shortenGrace(this.#withinCutoff(grace));
+      return true;
+    }
+    this.status = 'cancelling';
+    this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
+    if (this.type.options.announceCancelling) this.#emit('cancelling', toJson(wireReason(reason)));
+    this.#context?.interrupt(reason);
+    this.#stopWaiting?.();
+    return true;
+  }
+
+  /** Withdraws the newest request that can be withdrawn. */
+  uncancel(): number {
+    if (this.#decided) return 0;
+    const newest = this.#standing.findLast(isWithdrawable);
+    if (!newest) return this.#standing.length;
+    this.#standing = this.#standing.filter((reason) => reason !== newest);
+    if (this.#standing.length === 0) {
+      this.status = 'running';
+      this.#limits.stopGrace();
+      this.#context?.restore();
+      this.#awaitWatcher();
+    }
+    return this.#standing.length;
+  }
+
+  /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
+  hasten(ms: number): void {
+    this.#cutoff = Math.min(this.#cutoff, performance.now() + ms);
+    this.#cleanup?.shorten(ms);
+    if (this.#standing.length > 0) this.#limits.shortenGrace(ms);
+  }
+
+  #try(attempt: number): void {
+    const context = new RunContext(this, attempt);
+    this.attempt = attempt;
+    this.#context = context;
+    this.#emit('started', `{"attempt":${attempt}}`);
+    this.#limits.armIdle(this.type.options.idleTimeout);
+    // A watcher may have cancelled it on seeing that event.
+    if (this.#standing.length > 0) {
+      this.#settle(context, { kind: 'idle' });
+      return;
+    }
+    this.#started = true;
+    this.#invoke(context).then(
+      (value) => this.#settle(context, { kind: 'returned', value }),
+      (error: unknown) => this.#settle(context, { kind: 'threw', error }),
+    );
+  }
+
+  #invoke(context: RunContext): Promise<unknown> {
+    const handler = this.#handler ?? this.type.resolve(context);
+    if (!(handler instanceof Promise)) return invokeHandler(handler, context);
+    return handler.then((made) => {
+      this.#handler = made;
+      context.throwIfCancelled();
+      return invokeHandler(made, context);
+    });
+  }
+
+  #abandon(): void {
+    this.#abandonedHandler = true;
+    this.#host.logger.warn(
+      `Task ${this.key} ignored its signal and was abandoned when its grace ended; what it still does is not seen`,
+    );
+    this.#settle(this.#context, { kind: 'abandoned' });
+  }
+
+  /** The one place where an outcome is decided. */
+  #settle(context: RunContext | undefined, settlement: Settlement): void {
+    if (this.#decided || context !== this.#context) {
+      if (this.#abandonedHandler) {
+        this.#host.logger.log(`The abandoned handler of ${this.key} ${settlement.kind} after the end`);
+      }
+      return;
+    }
+    const { attempts, swallowedCancel, maxEventBytes } = this.type.options;
+    const decision = decideOutcome(settlement, {
+      key: this.key,
+      standing: this.#standing,
+      interruption: context?.interruption,
+      swallowedCancel,
+      maxEventBytes,
+      isOwnCancellation: (error) => context?.isOwnCancellation(error) ?? false,
+    });
+    if (decision.status === 'failed' && this.#standing.length === 0 && this.attempt < attempts && context) {
+      void this.#retry(context, decision);
+      return;
+    }
+    this.#decided = true;
+    this.#limits.clear();
+    if (decision.swallowed) {
+      this.#host.logger.warn(
+        `Task ${this.key} caught its cancellation and returned; it ends as ${decision.status} (see swallowedCancel)`,
+      );
+    }
+    if (context?.hasDefers) void this.#cleanUp(context, decision).then((final) => this.#end(final));
+    else this.#end(decision);
+  }
+
+  async #retry(context: RunContext, decision: Decision): Promise<void> {
+    const { attempts, backoff } = this.type.options;
+    const failed = this.attempt;
+    this.#context = undefined;
+    this.#limits.idle.clear();
+    await this.#cleanUp(context, decision);
+    context.close();
+    if (this.#decided) return;
+    if (this.#standing.length === 0) {
+      const delay = this.#delay(backoff, failed);
+      this.#host.logger.warn(
+        `Task ${this.key} failed (try ${failed} of ${attempts}), next try in ${delay} ms: ${fullError(decision.error).message}`,
+      );
+      const { message } = publicError(decision.error);
+      this.#emit('retrying', toJson({ attempt: failed + 1, delay, message }));
+      if (this.#standing.length === 0) await this.#pause(delay);
+      if (this.#decided) return;
+    }
+    if (this.#standing.length > 0) this.#settle(undefined, { kind: 'idle' });
+    else this.#try(failed + 1);
+  }
+
+  #delay(backoff: number | ((attempt: number) => number), attempt: number): number {
+    if (typeof backoff === 'number') return backoff;
+    try {
+      const delay = backoff(attempt);
+      if (typeof delay === 'number' && delay >= 0 && delay < Infinity) return delay;
+      this.report(`The backoff of ${this.key} gave no delay`, delay);
+    } catch (error) {
+      this.report(`The backoff of ${this.key} threw`, error);
+    }
+    return 0;
+  }
+
+  /** Waits between two tries, until a cancel ends the wait. */
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = new Timer(ms, resolve);
+      this.#stopWaiting = () => {
+        timer.clear();
+        resolve();
+      };
+    });
+    this.#stopWaiting = undefined;
+  }
+
+  async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
+    if (!context.hasDefers) return decision;
+    const cleanup = new RunCleanup(this.#withinCutoff(this.start.grace), (error) =>
+      this.report(`Cleanup of ${this.key} threw after it was given up`, error),
+    );
+    this.#cleanup = cleanup;
+    const { errors, abandoned } = await cleanup.run(context, this.#outcomeOf(decision));
+    this.#cleanup = undefined;
+    if (abandoned) {
+      this.#host.logger.warn(`Cleanup of ${this.key} was still running when its time was over, and was given up`);
+    }
+    return this.#withCleanupErrors({ ...decision, ...(abandoned && { abandoned }) }, errors);
+  }
+
+  #withCleanupErrors(decision: Decision, errors: readonly unknown[]): Decision {
+    if (errors.length === 0) return decision;
+    const { status, json, error, reason, cancellation, ...rest } = decision;
+    const all = status === 'failed' ? [error, ...errors] : errors;
+    const beside = cancellation ?? (error instanceof CancelledError ? error : (error as Error | undefined)?.cause);
+    return {
+      ...rest,
+      status: 'failed',
+      error: all.length === 1 ? all[0] : new AggregateError(all, `The cleanup of ${this.key} failed`),
+      ...(reason && { reason }),
+      ...(beside instanceof CancelledError && { cancellation: beside }),
+      ...(json !== undefined && { discardedValue: JSON.parse(json) as unknown }),
+    };
+  }
+
+  #end(decision: Decision): void {
+    const outcome = this.#outcomeOf(decision);
+    this.endedAt = Date.now();
+    this.status = outcome.status;
+    this.outcome = outcome;
+    this.#context?.close();
+    this.#external?.signal.removeEventListener('abort', this.#external.listener);
+    if (outcome.status === 'failed') this.report(`Task ${this.key} failed`, outcome.error);
+    this.log.end(outcome.status, terminalEventData(decision));
+    this.#host.onOver(this);
+    this.#announce?.(outcome);
+  }
+
+  #outcomeOf({ json, swallowed = false, abandoned = false, ...decision }: Decision): TaskOutcome {
+    return {
+      ...decision,
+      ...(json !== undefined && { value: JSON.parse(json) as unknown }),
+      requests: this.#requests,
+      started: this.#started,
+      swallowed,
+      abandoned,
+      durationMs: this.#started ? performance.now() - this.#beganAt : 0,
+    };
+  }
+
+  #awaitWatcher(): void {
+    if (this.#watchers === 0 && this.status === 'running' && !this.#decided) {
+      this.#limits.unwatched.arm(this.type.options.cancelWhenUnwatched, () => this.cancel('unwatched'));
+    }
+  }
+
+  #withinCutoff(ms: number): number {
+    return Math.max(0, Math.min(ms, this.#cutoff - performance.now()));
+  }
+
+  #encode(type: string, data: unknown): string {
+    let json: string;
+    try {
+      json = toJson(data);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new InvalidEventError(`The data of event "${type}" of ${this.key} cannot be sent: ${why}`, { cause });
+    }
+    const { maxEventBytes } = this.type.options;
+    const bytes = Buffer.byteLength(json);
+    if (bytes <= maxEventBytes) return json;
+    throw new InvalidEventError(
+      `The data of event "${type}" of ${this.key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes`,
+    );
+  }
+
+  #emit(type: string, json: string): void {
+    this.#limits.noteEvent();
+    this.log.append(type, json);
+  }
+}
+
+function isoOrNull(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String((error as Error | undefined)?.stack ?? error);
+}

@@ -1,0 +1,102 @@
+import type { Observable } from 'rxjs';
+import type { TaskEvent } from '../task/task-event.js';
+import type { TaskOutcome } from '../task/task-outcome.js';
+import type { TaskRef } from '../task/task-ref.js';
+import type { TaskSnapshot } from '../task/task-snapshot.js';
+import type { TaskStatus } from '../task/task-status.js';
+import type { CancelOptions } from './coordinator.options.js';
+import type { TaskRun } from './run/task-run.js';
+
+/**
+ * One run of a task, in the hands of whoever started it. A handle stays with its run: when the id is started anew, the
+ * old handle still speaks of the old run.
+ *
+ * @publicApi
+ */
+export interface TaskHandle<Result = unknown> {
+  readonly ref: TaskRef;
+  readonly id: string;
+  /** Whether this call started the run; `false` when the id existed already. */
+  readonly created: boolean;
+  readonly status: TaskStatus;
+  /**
+   * What the handler returned. Rejects with a `CancelledError`, a `TaskTimeoutError` or the handler's own error. Not
+   * looking at it is never an unhandled rejection.
+   */
+  readonly result: Promise<Result>;
+  /** How the task ended. Never rejects. */
+  readonly outcome: Promise<TaskOutcome<Result>>;
+  snapshot(): Promise<TaskSnapshot>;
+  /**
+   * The events of this run, from the start of what is kept.
+   *
+   * @param options `after`: the id of the last event you have
+   */
+  events(options?: { after?: string }): Observable<TaskEvent>;
+  /**
+   * Cancels this run. The signal is aborted before the promise is returned.
+   *
+   * @returns as `cancelTask`
+   */
+  cancel(options?: CancelOptions): Promise<boolean>;
+}
+
+/** What a handle asks of the coordinator. */
+export interface HandleHost {
+  cancelRun(run: TaskRun, options?: CancelOptions): Promise<boolean>;
+  watchRun(run: TaskRun, after?: string): Observable<TaskEvent>;
+}
+
+export class RunHandle<Result> implements TaskHandle<Result> {
+  readonly #run: TaskRun;
+  readonly #host: HandleHost;
+  #result: Promise<Result> | undefined;
+
+  constructor(
+    run: TaskRun,
+    host: HandleHost,
+    readonly created: boolean,
+  ) {
+    this.#run = run;
+    this.#host = host;
+  }
+
+  get ref(): TaskRef {
+    return this.#run.ref;
+  }
+
+  get id(): string {
+    return this.#run.ref.id;
+  }
+
+  get status(): TaskStatus {
+    return this.#run.status;
+  }
+
+  get result(): Promise<Result> {
+    if (!this.#result) {
+      this.#result = this.outcome.then(({ status, value, error }) => {
+        if (status === 'completed') return value as Result;
+        throw error;
+      });
+      this.#result.catch(() => {});
+    }
+    return this.#result;
+  }
+
+  get outcome(): Promise<TaskOutcome<Result>> {
+    return this.#run.settled as Promise<TaskOutcome<Result>>;
+  }
+
+  async snapshot(): Promise<TaskSnapshot> {
+    return this.#run.snapshot();
+  }
+
+  events(options: { after?: string } = {}): Observable<TaskEvent> {
+    return this.#host.watchRun(this.#run, options.after);
+  }
+
+  cancel(options?: CancelOptions): Promise<boolean> {
+    return this.#host.cancelRun(this.#run, options);
+  }
+}

@@ -1,0 +1,93 @@
+import type { TaskRun } from './run/task-run.js';
+import type { TaskType } from './types/task-type.js';
+
+/** Who runs and who waits, of one task type. */
+class Places {
+  readonly #limit: number;
+  readonly #holders = new Set<TaskRun>();
+  /** Insertion-ordered, and quick to leave from the middle. */
+  readonly #waiting = new Set<TaskRun>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  get isFull(): boolean {
+    return this.#holders.size >= this.#limit;
+  }
+
+  get isEmpty(): boolean {
+    return this.#holders.size === 0 && this.#waiting.size === 0;
+  }
+
+  take(run: TaskRun): void {
+    this.#holders.add(run);
+  }
+
+  queue(run: TaskRun): void {
+    this.#waiting.add(run);
+  }
+
+  /** Gives up the run's place, or its wait; returns the run that gets the place. */
+  leave(run: TaskRun): TaskRun | undefined {
+    this.#waiting.delete(run);
+    if (!this.#holders.delete(run)) return undefined;
+    const [next] = this.#waiting;
+    if (!next || this.isFull) return undefined;
+    this.#waiting.delete(next);
+    this.#holders.add(next);
+    return next;
+  }
+}
+
+/** The places of all task types: `concurrency` of them each, given first come, first served. */
+export class TaskPlaces {
+  readonly #places = new Map<TaskType, Places>();
+  readonly #onPlace: (run: TaskRun) => void;
+
+  /**
+   * @param onPlace told of every run that has got its place
+   */
+  constructor(onPlace: (run: TaskRun) => void) {
+    this.#onPlace = onPlace;
+  }
+
+  /** Whether one more task of this type could neither begin nor wait. */
+  isOverfull(type: TaskType): boolean {
+    const places = this.#places.get(type);
+    return places !== undefined && places.isFull && places.waiting >= type.options.maxPending;
+  }
+
+  /** Gives the run a place, or lets it wait for one. */
+  enter(run: TaskRun): void {
+    if (run.type.options.concurrency === Infinity) {
+      this.#onPlace(run);
+      return;
+    }
+    const places = this.#places.get(run.type) ?? new Places(run.type.options.concurrency);
+    this.#places.set(run.type, places);
+    if (places.isFull) {
+      places.queue(run);
+      run.wait();
+    } else {
+      places.take(run);
+      this.#onPlace(run);
+    }
+  }
+
+  /** The run is over, wherever it was. */
+  leave(run: TaskRun): void {
+    const places = this.#places.get(run.type);
+    if (!places) return;
+    const next = places.leave(run);
+    if (places.isEmpty) this.#places.delete(run.type);
+    if (next) {
+      next.admit();
+      this.#onPlace(next);
+    }
+  }
+}

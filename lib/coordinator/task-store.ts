@@ -1,0 +1,106 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { Timer } from '../cancellation/timer.js';
+import { TaskLog } from '../log/task-log.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { isTaskRef, type TaskRef, taskKey } from '../task/task-ref.js';
+import type { ReplayLimits } from '../task/task-options.js';
+import type { TaskRun } from './run/task-run.js';
+
+/** Every task of this process, running or ended and still kept. */
+@Injectable()
+export class TaskStore {
+  readonly #retention: number;
+  readonly #mostEnded: number;
+  readonly #mostBytes: number;
+  readonly #runs = new Map<string, TaskRun>();
+  readonly #epochs = new Map<string, string>();
+  /** Oldest first, with the monotonic time until which each is kept. */
+  readonly #ended = new Map<TaskRun, number>();
+  readonly #live = new Set<TaskRun>();
+  #bytes = 0;
+  #timer: Timer | undefined;
+
+  constructor(@Inject(STREAMING_OPTIONS) { replay }: ResolvedOptions) {
+    this.#retention = replay.retention;
+    this.#mostEnded = replay.tasks;
+    this.#mostBytes = replay.totalBytes;
+  }
+
+  /** Encoded bytes of all logs that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Tasks that are not over. */
+  get live(): ReadonlySet<TaskRun> {
+    return this.#live;
+  }
+
+  find(ref: TaskRef): TaskRun | undefined {
+    return isTaskRef(ref) ? this.#runs.get(taskKey(ref)) : undefined;
+  }
+
+  /** All tasks, oldest first. */
+  all(): Iterable<TaskRun> {
+    return this.#runs.values();
+  }
+
+  /** Whether this is the epoch of another task's log. */
+  isForeign(run: TaskRun, epoch: string): boolean {
+    const key = this.#epochs.get(epoch);
+    return key !== undefined && key !== run.key;
+  }
+
+  createLog(limits: Required<ReplayLimits>): TaskLog {
+    return new TaskLog(limits, (delta) => {
+      this.#bytes += delta;
+      if (this.#bytes > this.#mostBytes) this.#evict();
+    });
+  }
+
+  /** Keeps a new run; an ended one of the same key is forgotten. */
+  add(run: TaskRun): void {
+    const before = this.#runs.get(run.key);
+    if (before) this.#forget(before);
+    this.#runs.set(run.key, run);
+    this.#epochs.set(run.log.epoch, run.key);
+    this.#live.add(run);
+  }
+
+  /** The run is over: it is kept for `retention`, as long as there is room. */
+  retire(run: TaskRun): void {
+    this.#live.delete(run);
+    this.#ended.set(run, performance.now() + this.#retention);
+    this.#evict();
+    this.#sweep();
+  }
+
+  #evict(): void {
+    for (const run of this.#ended.keys()) {
+      if (this.#ended.size <= this.#mostEnded && this.#bytes <= this.#mostBytes) return;
+      this.#forget(run);
+    }
+  }
+
+  /** Forgets what is due, and sets the one timer for what is due next. */
+  #sweep(): void {
+    const now = performance.now();
+    for (const [run, until] of this.#ended) {
+      if (until > now) {
+        this.#timer ??= new Timer(until - now, () => {
+          this.#timer = undefined;
+          this.#sweep();
+        }).unref();
+        return;
+      }
+      this.#forget(run);
+    }
+  }
+
+  #forget(run: TaskRun): void {
+    this.#ended.delete(run);
+    this.#bytes -= run.log.bytes;
+    this.#epochs.delete(run.log.epoch);
+    if (this.#runs.get(run.key) === run) this.#runs.delete(run.key);
+  }
+}

@@ -1,0 +1,102 @@
+import { Inject, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
+import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
+import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
+import { InvalidTaskTypeError } from '../../task/errors/invalid-task-type.error.js';
+import { STREAM_TASK_METADATA } from '../../task/stream-task.decorator.js';
+import type { TaskHandler } from '../../task/task-handler.interface.js';
+import type { StreamTaskOptions } from '../../task/task-options.js';
+import { isTaskName } from '../../task/task-ref.js';
+import { createInputValidator } from './input-validator.js';
+import { TaskTypeRegistry } from './task-type.registry.js';
+
+type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
+
+/** Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type. */
+@Injectable()
+export class TaskTypeExplorer implements OnModuleInit {
+  /** What lives as long as the handlers do: their instances, or the modules of those that are made for each run. */
+  readonly hosts = new Set<object>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly registry: TaskTypeRegistry,
+    @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    for (const wrapper of this.discovery.getProviders()) {
+      if (wrapper.isAlias) continue;
+      const classRef = decoratedClassOf(wrapper);
+      if (classRef) await this.#register(wrapper, classRef);
+    }
+  }
+
+  async #register(wrapper: InstanceWrapper, classRef: Type): Promise<void> {
+    const given = Reflect.getMetadata(STREAM_TASK_METADATA, classRef) as StreamTaskOptions;
+    const where = `@StreamTask() of ${classRef.name || 'an anonymous class'}`;
+    const options = resolveTaskOptions(where, given, this.options);
+    const app = given.app ?? appNameOf(wrapper);
+    const name = given.name ?? classRef.name;
+    if (!isTaskName(app) || !isTaskName(name)) {
+      throw new InvalidTaskTypeError(
+        `${where} would be called "${app}/${name}", which no URL can hold; set "app" and "name"`,
+      );
+    }
+    const isStatic = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+    const handler: unknown = isStatic ? wrapper.instance : prototypeOf(wrapper, classRef);
+    if (!isHandler(handler)) {
+      throw new InvalidTaskTypeError(
+        `${classRef.name} is decorated with @StreamTask() and has no process() method; add one, see TaskHandler`,
+      );
+    }
+    const validate = await createInputValidator(`${app}/${name}`, given.input);
+    const host: object | undefined = isStatic ? handler : wrapper.host?.instance;
+    if (host) this.hosts.add(host);
+    this.registry.add(
+      { app, name, options, validate, resolve: isStatic ? () => handler : resolverOf(wrapper, classRef) },
+      classRef,
+    );
+  }
+}
+
+/**
+ * The class that carries the decorator: that of the instance, also where a factory or a value provides it; otherwise
+ * the one it is provided as, so that a stand-in given to `overrideProvider()` is still the task type.
+ */
+function decoratedClassOf(wrapper: InstanceWrapper): Type | undefined {
+  const instance: unknown = wrapper.instance;
+  const own: unknown = typeof instance === 'object' && instance !== null ? instance.constructor : undefined;
+  return [own, wrapper.metatype, wrapper.token].find(
+    (candidate): candidate is Type =>
+      typeof candidate === 'function' && Reflect.hasMetadata(STREAM_TASK_METADATA, candidate),
+  );
+}
+
+/** `VideoToolsModule` is `video-tools`. */
+function appNameOf(wrapper: InstanceWrapper): string {
+  return (wrapper.host?.name ?? '')
+    .replace(/Module$/, '')
+    .replaceAll(/([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$2-')
+    .toLowerCase();
+}
+
+function prototypeOf(wrapper: InstanceWrapper, classRef: Type): unknown {
+  // What a factory makes is known when it has made it.
+  return wrapper.inject ? classRef.prototype : (wrapper.metatype ?? classRef).prototype;
+}
+
+function isHandler(value: unknown): value is TaskHandler {
+  return typeof (value as TaskHandler | null | undefined)?.process === 'function';
+}
+
+/** Each run gets an instance of its own, made in the module that provides the class. */
+function resolverOf(wrapper: InstanceWrapper, classRef: Type): (request: unknown) => Promise<TaskHandler> {
+  return async (request) => {
+    const moduleRef = wrapper.host?.getProviderByKey<ModuleRef>(ModuleRef).instance as ModuleRef;
+    const contextId = ContextIdFactory.create();
+    moduleRef.registerRequestByContextId(request, contextId);
+    const handler: unknown = await moduleRef.resolve(wrapper.token as Type, contextId);
+    if (!isHandler(handler)) throw new InvalidTaskTypeError(`The provider of ${classRef.name} made no handler`);
+    return handler;
+  };
+}

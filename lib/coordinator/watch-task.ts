@@ -1,0 +1,39 @@
+import { Observable } from 'rxjs';
+import { LogCursor } from '../log/log-cursor.js';
+import { LogEntry } from '../log/log-entry.js';
+import { resume } from '../log/resume.js';
+import type { Json } from '../task/json.js';
+import type { TaskEvent } from '../task/task-event.js';
+import type { TaskRun } from './run/task-run.js';
+import type { TaskStore } from './task-store.js';
+
+/**
+ * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the
+ * end. Replay and going live are one synchronous step, so nothing can fall between them.
+ */
+export function watchTask(run: TaskRun, store: TaskStore, lastEventId: string | undefined): Observable<TaskEvent> {
+  return new Observable((subscriber) => {
+    const { log } = run;
+    const position = resume(log, { lastEventId }, (epoch) => store.isForeign(run, epoch));
+    const cursor = new LogCursor(log, position);
+    subscriber.add(run.attach());
+    let reading = false;
+    const read = (): void => {
+      // A subscriber's own callback may send: what it sends is read by the loop that called it.
+      if (reading) return;
+      reading = true;
+      for (let next = cursor.next(); next && !subscriber.closed; next = cursor.next()) {
+        subscriber.next(next instanceof LogEntry ? next.toEvent() : gapEvent(run, next));
+      }
+      reading = false;
+      if (cursor.done) subscriber.complete();
+    };
+    subscriber.add(log.subscribe(read));
+    read();
+  });
+}
+
+function gapEvent(run: TaskRun, { id, cause, missed }: { id: string; cause: string; missed: number | null }): TaskEvent {
+  const data = { cause, missed, snapshot: run.snapshot() };
+  return { id, type: 'gap', data: data as unknown as Json, timestamp: Date.now() };
+}

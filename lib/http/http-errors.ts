@@ -1,0 +1,60 @@
+import { HttpException } from '@nestjs/common';
+import { InvalidInputError } from '../task/errors/invalid-input.error.js';
+import { StreamingError } from '../task/errors/streaming.error.js';
+import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
+import type { TaskRef } from '../task/task-ref.js';
+
+/** Seconds after which a client may try again. */
+export const RETRY_AFTER = 5;
+
+/** Each code with its status; what is not here is the server's own fault. */
+const statuses: Readonly<Record<string, number>> = {
+  INVALID_TASK_ID: 400,
+  INVALID_INPUT: 400,
+  INVALID_EVENT: 400,
+  INVALID_QUERY: 400,
+  FORBIDDEN: 403,
+  TASK_NOT_FOUND: 404,
+  TASK_ENDED: 409,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  TOO_MANY_TASKS: 429,
+  TOO_MANY_SIGNALS: 429,
+  TOO_MANY_STREAMS: 503,
+  SHUTTING_DOWN: 503,
+};
+
+/** An answer that is refused by its status, in the form of Nest's own error bodies and with a `code`. */
+export class StreamingHttpException extends HttpException {
+  readonly code: string;
+
+  constructor(code: string, message: string, details: object = {}, options?: { cause: unknown }) {
+    const statusCode = statuses[code] ?? 500;
+    super({ statusCode, code, message, ...details }, statusCode, options);
+    this.code = code;
+  }
+
+  /** Whether trying again later may help. */
+  get isTemporary(): boolean {
+    return this.getStatus() === 429 || this.getStatus() === 503;
+  }
+}
+
+/** A type that does not exist is answered as a task that does not: a client need not know the difference. */
+export function notFound(ref: TaskRef): StreamingHttpException {
+  return new StreamingHttpException('TASK_NOT_FOUND', new TaskNotFoundError(ref).message);
+}
+
+export function forbidden(): StreamingHttpException {
+  return new StreamingHttpException('FORBIDDEN', 'This is not allowed');
+}
+
+export function ended({ app, name, id }: TaskRef): StreamingHttpException {
+  return new StreamingHttpException('TASK_ENDED', `The task ${app}:${name}:${id} is over`);
+}
+
+/** The errors of this package as HTTP answers; any other is none of its business. */
+export function asHttpError(error: unknown): unknown {
+  if (!(error instanceof StreamingError) || statuses[error.code] === undefined) return error;
+  const details = error instanceof InvalidInputError ? { issues: error.issues } : {};
+  return new StreamingHttpException(error.code, error.message, details, { cause: error });
+}

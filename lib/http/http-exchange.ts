@@ -1,0 +1,39 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+
+/** The request and response of a platform, Express's or Fastify's: the parts that both have. */
+export interface PlatformRequest {
+  readonly headers: IncomingHttpHeaders;
+  readonly method: string;
+  readonly url?: string;
+  readonly originalUrl?: string;
+  readonly query?: unknown;
+  readonly body?: unknown;
+  readonly raw?: IncomingMessage;
+}
+
+export interface PlatformResponse {
+  /** Express and Fastify both set a header so. */
+  header(name: string, value: string): unknown;
+  status(code: number): unknown;
+  readonly raw?: ServerResponse;
+}
+
+/** The response of Node's own server behind a platform's. */
+export function rawResponse(response: PlatformResponse): ServerResponse {
+  return response.raw ?? (response as unknown as ServerResponse);
+}
+
+/** Whether the client names `text/event-stream`: an EventSource does, which never comes back after an error status. */
+export function acceptsEventStream({ headers }: PlatformRequest): boolean {
+  return /(?:^|,)\s*text\/event-stream\s*(?:;|,|$)/i.test(headers.accept ?? '');
+}
+
+/** Where the client was, as far as it says so; an empty id counts as none. */
+export function lastEventIdOf({ headers, query }: PlatformRequest): string | undefined {
+  const header = headers['last-event-id'];
+  if (header !== undefined && header.length > 0) return String(header);
+  const { lastEventId } = (query ?? {}) as { lastEventId?: unknown };
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  // Given twice it is an array: no position, but no silent replay either.
+  return typeof lastEventId === 'string' ? lastEventId : 'doubled';
+}

@@ -1,0 +1,213 @@
+import { randomUUID } from 'node:crypto';
+import { HttpException, HttpStatus, Inject, Injectable } from '@nestjs/common';
+import { EMPTY, type Observable } from 'rxjs';
+import { Timer } from '../cancellation/timer.js';
+import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
+import { CoordinatorService } from '../coordinator/coordinator.service.js';
+import { cutDetail } from '../coordinator/coordinator.options.js';
+import { listTasks } from '../coordinator/list-tasks.js';
+import type { TaskRun } from '../coordinator/run/task-run.js';
+import { TaskStore } from '../coordinator/task-store.js';
+import { TaskTypeRegistry } from '../coordinator/types/task-type.registry.js';
+import { hasSeenEnd, resume } from '../log/resume.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
+import type { StreamingError } from '../task/errors/streaming.error.js';
+import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
+import type { TaskSnapshot } from '../task/task-snapshot.js';
+import {
+  acceptsEventStream,
+  lastEventIdOf,
+  type PlatformRequest,
+  type PlatformResponse,
+  rawResponse,
+} from './http-exchange.js';
+import { asHttpError, ended, notFound, RETRY_AFTER, StreamingHttpException } from './http-errors.js';
+import { jsonBody, queryFilter, queryLatest, queryText, queryWait } from './http-query.js';
+import { publicSnapshot } from './public-snapshot.js';
+import { StreamConnections } from './stream-connections.js';
+import { TaskAccess } from './task-access.js';
+
+const defaultListLimit = 100;
+/** How many pages a list looks through for tasks that the client may see. */
+const mostPages = 10;
+
+/**
+ * What a `DELETE` answers.
+ *
+ * @publicApi
+ */
+export interface CancelAnswer {
+  readonly cancelled: true;
+  readonly status: 'cancelling' | 'cancelled';
+}
+
+/**
+ * What a list answers.
+ *
+ * @publicApi
+ */
+export interface ListAnswer {
+  readonly items: readonly TaskSnapshot[];
+  readonly nextCursor: string | null;
+}
+
+/** What the routes do: each method is one of them, in the order of checks that the wire format documents. */
+@Injectable()
+export class StreamingHttpService {
+  constructor(
+    @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly coordinator: CoordinatorService,
+    private readonly closing: CoordinatorShutdown,
+    private readonly types: TaskTypeRegistry,
+    private readonly store: TaskStore,
+    private readonly access: TaskAccess,
+    private readonly connections: StreamConnections,
+  ) {}
+
+  watch(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<Observable<never>> {
+    return this.#answer(response, async () => {
+      const run = await this.access.find('watch', ref, request);
+      const lastEventId = lastEventIdOf(request);
+      const latest = queryLatest(request);
+      if (hasSeenEnd(run.log, lastEventId)) throw new HttpException('', HttpStatus.NO_CONTENT);
+      // Nest ends the answer to a HEAD with the headers of the stream.
+      if (request.method === 'HEAD') return EMPTY;
+      const raw = rawResponse(response);
+      const refusal = this.#refusal(run);
+      if (refusal) {
+        if (acceptsEventStream(request)) return this.connections.refuse(raw);
+        throw refusal;
+      }
+      const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
+      return this.connections.watch({ run, position, response: raw, isAuthorized: this.access.isAuthorized });
+    });
+  }
+
+  status(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<TaskSnapshot> {
+    return this.#answer(response, async () => this.#snapshot(await this.access.find('status', ref, request)));
+  }
+
+  cancel(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<CancelAnswer | TaskSnapshot> {
+    return this.#answer(response, async () => {
+      const run = await this.access.find('cancel', ref, request);
+      const detail = queryText(request, 'detail');
+      const wait = queryWait(request);
+      if (!matchesEpoch(request, run) || !run.cancel('external', detail ? { detail: cutDetail(detail) } : {})) {
+        throw ended(ref);
+      }
+      if (wait !== undefined && (await settlesWithin(run, wait))) return this.#snapshot(run);
+      response.status(HttpStatus.ACCEPTED);
+      return { cancelled: true, status: run.status === 'cancelled' ? 'cancelled' : 'cancelling' };
+    });
+  }
+
+  /** `PUT`, or `POST` when there is no id. */
+  start(
+    type: TaskTypeRef,
+    id: string | undefined,
+    request: PlatformRequest,
+    response: PlatformResponse,
+  ): Promise<TaskSnapshot> {
+    return this.#answer(response, async () => {
+      const ref: TaskRef = { ...type, id: id ?? randomUUID() };
+      assertTaskRef(ref);
+      if (!this.types.find(type)) throw notFound(ref);
+      const existing = this.store.find(ref);
+      await this.access.check('start', ref, request, existing?.start.owner);
+      const owner = this.#ownerOf(request);
+      const handle = await this.coordinator.start(type, jsonBody(request) ?? {}, {
+        id: ref.id,
+        ...(owner !== undefined && { owner }),
+      });
+      const run = this.store.find(ref);
+      response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);
+      if (handle.created) response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
+      // Kept for no time at all, a task may be gone already.
+      return run ? this.#snapshot(run) : handle.snapshot();
+    });
+  }
+
+  signal(ref: TaskRef, name: string, request: PlatformRequest, response: PlatformResponse): Promise<void> {
+    return this.#answer(response, async () => {
+      await this.access.find('signal', ref, request);
+      if (!(await this.coordinator.signal(ref, name, jsonBody(request) ?? null))) throw ended(ref);
+    });
+  }
+
+  /** Only what the client may see; those tasks are not counted that it may not. */
+  list(request: PlatformRequest, response: PlatformResponse): Promise<ListAnswer> {
+    return this.#answer(response, async () => {
+      const { limit = defaultListLimit, cursor, ...filter } = queryFilter(request);
+      const items: TaskSnapshot[] = [];
+      let next: string | null = cursor ?? null;
+      for (let page = 0; page < mostPages; page++) {
+        const from: string | null = next;
+        const { runs, nextCursor } = listTasks(this.store.all(), {
+          ...filter,
+          limit: limit - items.length,
+          ...(from !== null && { cursor: from }),
+        });
+        for (const run of runs) {
+          if ((await this.access.ask('list', run.ref, request, run.start.owner)) === true) {
+            items.push(this.#snapshot(run));
+          }
+        }
+        next = nextCursor;
+        if (next === null || items.length === limit) break;
+      }
+      return { items, nextCursor: next };
+    });
+  }
+
+  #snapshot(run: TaskRun): TaskSnapshot {
+    return publicSnapshot(run, this.access.isAuthorized);
+  }
+
+  #refusal(run: TaskRun): StreamingError | StreamingHttpException | undefined {
+    if (this.closing.begun) return new ShuttingDownError();
+    if (!this.connections.isFull(run)) return undefined;
+    return new StreamingHttpException('TOO_MANY_STREAMS', 'As many streams are open as may be; try again later');
+  }
+
+  #ownerOf(request: PlatformRequest): string | undefined {
+    const { http } = this.options;
+    return http ? (http.owner as ((request: unknown) => string | undefined) | undefined)?.(request) : undefined;
+  }
+
+  /** Turns this package's errors into HTTP answers. */
+  async #answer<T>(response: PlatformResponse, body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      const answer = asHttpError(error);
+      if (answer instanceof StreamingHttpException && answer.isTemporary) {
+        response.header('Retry-After', String(RETRY_AFTER));
+        // Kept alive, the connection could hold up the server's close.
+        if (this.closing.begun) response.header('Connection', 'close');
+      }
+      throw answer;
+    }
+  }
+}
+
+/** `If-Match` names the run that is meant: another one may have its id by now. */
+function matchesEpoch({ headers }: PlatformRequest, run: TaskRun): boolean {
+  const wanted = headers['if-match'];
+  if (wanted === undefined || wanted.trim() === '*') return true;
+  return wanted.split(',').some((tag) => tag.trim().replaceAll('"', '') === run.log.epoch);
+}
+
+function pathOf({ url = '', originalUrl = url }: PlatformRequest): string {
+  return originalUrl.replace(/[?#].*$/, '').replace(/\/+$/, '');
+}
+
+async function settlesWithin(run: TaskRun, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = new Timer(ms, () => resolve(run.over));
+    void run.settled.then(() => {
+      timer.clear();
+      resolve(true);
+    });
+  });
+}

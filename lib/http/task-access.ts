@@ -1,0 +1,71 @@
+import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import type { TaskRun } from '../coordinator/run/task-run.js';
+import { TaskStore } from '../coordinator/task-store.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
+import type { PlatformRequest } from './http-exchange.js';
+import { forbidden, notFound } from './http-errors.js';
+import type { TaskAction, TaskAuthorizer } from './task-authorizer.js';
+
+/** Finds the task a request speaks of, and asks the application's authorizer whether it may. */
+@Injectable()
+export class TaskAccess implements OnModuleInit {
+  #authorizer: TaskAuthorizer | undefined;
+
+  constructor(
+    @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly store: TaskStore,
+    private readonly moduleRef: ModuleRef,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const { authorize, http } = this.options;
+    if (authorize) this.#authorizer = await this.#provide(authorize);
+    else if (http && process.env.NODE_ENV === 'production') {
+      new Logger('Streaming').warn(
+        'Anybody who reaches the HTTP routes may watch and cancel every task: set "authorize" in StreamingModule.forRoot()',
+      );
+    }
+  }
+
+  /** Whether an authorizer decides, so that its word also covers what is private in a snapshot. */
+  get isAuthorized(): boolean {
+    return this.#authorizer !== undefined;
+  }
+
+  /**
+   * The task, when it exists and the request may do this with it.
+   *
+   * @throws InvalidTaskIdError, and the HTTP errors 404 and 403
+   */
+  async find(action: TaskAction, ref: TaskRef, request: PlatformRequest): Promise<TaskRun> {
+    assertTaskRef(ref);
+    const run = this.store.find(ref);
+    if (!run) throw notFound(ref);
+    await this.check(action, ref, request, run.start.owner);
+    return run;
+  }
+
+  /** @throws the HTTP errors 403, or 404 where the authorizer hides */
+  async check(action: TaskAction, ref: TaskRef, request: PlatformRequest, owner?: string): Promise<void> {
+    const answer = await this.ask(action, ref, request, owner);
+    if (answer === 'hide') throw notFound(ref);
+    if (answer !== true) throw forbidden();
+  }
+
+  async ask(action: TaskAction, ref: TaskRef, request: PlatformRequest, owner?: string): Promise<boolean | 'hide'> {
+    if (!this.#authorizer) return true;
+    return this.#authorizer.authorize({ action, ref, request, ...(owner !== undefined && { owner }) });
+  }
+
+  async #provide(type: Type<TaskAuthorizer>): Promise<TaskAuthorizer> {
+    let provided: TaskAuthorizer | undefined;
+    try {
+      provided = this.moduleRef.get(type, { strict: false });
+    } catch {
+      // The application provides none.
+    }
+    return provided ?? this.moduleRef.create(type);
+  }
+}

@@ -1,0 +1,57 @@
+export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
+export { CancelScope } from './cancellation/cancel-scope.js';
+export { CancelledError } from './cancellation/cancelled.error.js';
+export { isCancellation } from './cancellation/is-cancellation.js';
+export { ScopeTimeoutError } from './cancellation/scope-timeout.error.js';
+
+export { InvalidEventError } from './task/errors/invalid-event.error.js';
+export { type InputIssue, InvalidInputError } from './task/errors/invalid-input.error.js';
+export { InvalidOptionsError } from './task/errors/invalid-options.error.js';
+export { InvalidQueryError } from './task/errors/invalid-query.error.js';
+export { InvalidResultError } from './task/errors/invalid-result.error.js';
+export { InvalidTaskIdError } from './task/errors/invalid-task-id.error.js';
+export { InvalidTaskTypeError } from './task/errors/invalid-task-type.error.js';
+export { ShuttingDownError } from './task/errors/shutting-down.error.js';
+export { StreamingError } from './task/errors/streaming.error.js';
+export { TaskEndedError } from './task/errors/task-ended.error.js';
+export { TaskNotFoundError } from './task/errors/task-not-found.error.js';
+export { TaskTimeoutError } from './task/errors/task-timeout.error.js';
+export { TaskTypeConflictError } from './task/errors/task-type-conflict.error.js';
+export { TaskTypeNotFoundError } from './task/errors/task-type-not-found.error.js';
+export { ThrownValueError } from './task/errors/thrown-value.error.js';
+export { TooManySignalsError } from './task/errors/too-many-signals.error.js';
+export { TooManyTasksError } from './task/errors/too-many-tasks.error.js';
+
+export type { Json, JsonInput } from './task/json.js';
+export { StreamTask } from './task/stream-task.decorator.js';
+export { type TaskCleanup, TaskContext } from './task/task-context.js';
+export type { GapCause, LifecycleEventType, TaskEvent } from './task/task-event.js';
+export type { HandlerReturn, InputOf, ResultOf, TaskHandler } from './task/task-handler.interface.js';
+export type { InputSchema, ReplayLimits, StreamTaskOptions, TaskDefaults } from './task/task-options.js';
+export type { TaskOutcome } from './task/task-outcome.js';
+export type { TaskRef, TaskTypeRef } from './task/task-ref.js';
+export type { Progress, TaskSnapshot } from './task/task-snapshot.js';
+export type { TaskStatus, TerminalStatus } from './task/task-status.js';
+
+export type {
+  CancelOptions,
+  ShutdownReport,
+  StartOptions,
+  TaskFilter,
+  TaskPage,
+} from './coordinator/coordinator.options.js';
+export { CoordinatorService } from './coordinator/coordinator.service.js';
+export type { TaskHandle } from './coordinator/task-handle.js';
+
+export { StreamingController } from './http/streaming.controller.js';
+export type { CancelAnswer } from './http/streaming-http.service.js';
+export type { AuthorizeRequest, TaskAction, TaskAuthorizer } from './http/task-authorizer.js';
+
+export { StreamingModule } from './streaming.module.js';
+export type {
+  HttpOptions,
+  HttpRouteOptions,
+  ReplayOptions,
+  ShutdownOptions,
+  StreamingModuleOptions,
+} from './streaming.options.js';

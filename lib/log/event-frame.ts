@@ -1,0 +1,18 @@
+/**
+ * One event as it goes over the wire. The id stands last, so that a client that takes it when its line is read has
+ * read all of the event by then.
+ *
+ * @param json one line of JSON
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
+export function encodeFrame(type: string, json: string, id: string): Buffer {
+  return Buffer.from(`event: ${type}\ndata: ${json}\nid: ${id}\n\n`);
+}
+
+/** `event: `, `data: `, `id: ` and their line ends, and the blank line. */
+const punctuation = 20;
+
+/** The length of {@link encodeFrame}'s Buffer, without making it. Types and ids are ASCII. */
+export function frameLength(type: string, json: string, id: string): number {
+  return punctuation + type.length + Buffer.byteLength(json) + id.length;
+}

@@ -1,0 +1,38 @@
+import { randomFillSync } from 'node:crypto';
+
+/** Twelve characters of five random bits each: 60 bits nobody can guess, and no clock in them. */
+const epochLength = 12;
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+const pool = Buffer.allocUnsafe(epochLength * 256);
+let used = pool.length;
+
+/** Mints the random token that tells one log from every other, also from another run of the same task. */
+export function mintEpoch(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  let epoch = '';
+  for (const end = used + epochLength; used < end; used++) epoch += alphabet[(pool[used] ?? 0) & 31];
+  return epoch;
+}
+
+/** A position in a log: that of the event with this `seq`, or the start when it is 0. */
+export interface EventId {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+export function formatEventId(epoch: string, seq: number): string {
+  return `${epoch}-${seq}`;
+}
+
+const pattern = /^([a-z0-9]{8,16})-(0|[1-9][0-9]{0,15})$/;
+
+/** Reads an id; `undefined` for anything that is none. */
+export function parseEventId(id: string): EventId | undefined {
+  const match = pattern.exec(id);
+  if (!match) return undefined;
+  const seq = Number(match[2]);
+  return Number.isSafeInteger(seq) ? { epoch: match[1] as string, seq } : undefined;
+}

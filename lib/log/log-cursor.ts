@@ -1,0 +1,64 @@
+import type { GapCause } from '../task/task-event.js';
+import { formatEventId } from './event-id.js';
+import type { LogEntry } from './log-entry.js';
+import type { TaskLog } from './task-log.js';
+
+/** A stretch of the log that this watcher will not see. */
+export interface LogGap {
+  readonly cause: GapCause;
+  /** How many events; `null` when nobody knows. */
+  readonly missed: number | null;
+  /** The position just before what comes next. */
+  readonly id: string;
+}
+
+/** Where a cursor begins: behind the event `after`, with a gap to tell first when `gap` is set. */
+export interface LogPosition {
+  readonly after: number;
+  readonly gap?: GapCause;
+}
+
+/**
+ * One watcher's place in a log: what comes after it? A cursor holds nothing but that number, so a watcher that does
+ * not read costs nothing more. What was trimmed before it was read shows as a gap.
+ */
+export class LogCursor {
+  readonly #log: TaskLog;
+  #after: number;
+  #gap: GapCause | undefined;
+
+  constructor(log: TaskLog, position: LogPosition) {
+    this.#log = log;
+    this.#after = position.after;
+    this.#gap = position.gap;
+  }
+
+  /** Whether there is nothing to read now. */
+  get atEnd(): boolean {
+    return this.#gap === undefined && this.#after === this.#log.lastSeq;
+  }
+
+  /** Whether everything was read and nothing will follow. */
+  get done(): boolean {
+    return this.#log.ended && this.atEnd;
+  }
+
+  /** The next thing to tell the watcher; `undefined` when it has seen all there is. */
+  next(): LogEntry | LogGap | undefined {
+    const start = this.#log.firstSeq - 1;
+    if (this.#gap !== undefined) {
+      const cause = this.#gap;
+      this.#gap = undefined;
+      this.#after = start;
+      return { cause, missed: null, id: formatEventId(this.#log.epoch, start) };
+    }
+    if (this.#after < start) {
+      const missed = start - this.#after;
+      this.#after = start;
+      return { cause: 'expired', missed, id: formatEventId(this.#log.epoch, start) };
+    }
+    const entry = this.#log.at(this.#after + 1);
+    if (entry) this.#after = entry.seq;
+    return entry;
+  }
+}

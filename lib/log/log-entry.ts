@@ -1,0 +1,34 @@
+import type { Json } from '../task/json.js';
+import type { TaskEvent } from '../task/task-event.js';
+import { encodeFrame, frameLength } from './event-frame.js';
+import { formatEventId } from './event-id.js';
+
+/** An event in the log. Its frame is made when the first watcher asks, once for all of them. */
+export class LogEntry {
+  readonly seq: number;
+  readonly id: string;
+  readonly type: string;
+  readonly json: string;
+  readonly timestamp: number;
+  /** Length of the frame. */
+  readonly bytes: number;
+  #frame: Buffer | undefined;
+
+  constructor(epoch: string, seq: number, type: string, json: string) {
+    this.seq = seq;
+    this.id = formatEventId(epoch, seq);
+    this.type = type;
+    this.json = json;
+    this.timestamp = Date.now();
+    this.bytes = frameLength(type, json, this.id);
+  }
+
+  get frame(): Buffer {
+    return (this.#frame ??= encodeFrame(this.type, this.json, this.id));
+  }
+
+  /** A fresh object: no subscriber can change what another one gets. */
+  toEvent(): TaskEvent {
+    return { id: this.id, type: this.type, data: JSON.parse(this.json) as Json, timestamp: this.timestamp };
+  }
+}

@@ -1,0 +1,38 @@
+import { parseEventId } from './event-id.js';
+import type { LogPosition } from './log-cursor.js';
+import type { TaskLog } from './task-log.js';
+
+/** What a watcher brings. */
+export interface ResumeRequest {
+  /** The id of the last event it has; absent for a new watcher. */
+  readonly lastEventId?: string | undefined;
+  /** A new watcher that wants the newest event and what follows, not what is kept. */
+  readonly latest?: boolean;
+}
+
+/**
+ * Finds where a watcher goes on. Never an error, and never a silent replay of everything: an id that is no position in
+ * this log gives a gap and then all that is kept.
+ *
+ * @param isForeign whether an epoch is that of another task's log
+ */
+export function resume(
+  log: TaskLog,
+  { lastEventId, latest = false }: ResumeRequest,
+  isForeign: (epoch: string) => boolean,
+): LogPosition {
+  const start = log.firstSeq - 1;
+  if (lastEventId === undefined) return { after: latest ? Math.max(log.lastSeq - 1, start) : 0 };
+  const id = parseEventId(lastEventId);
+  if (!id) return { after: start, gap: 'unknown-id' };
+  if (id.epoch !== log.epoch) return { after: start, gap: isForeign(id.epoch) ? 'unknown-id' : 'restarted' };
+  if (id.seq > log.lastSeq) return { after: start, gap: 'unknown-id' };
+  return { after: id.seq };
+}
+
+/** Whether a watcher that brings this id has seen the end already. */
+export function hasSeenEnd(log: TaskLog, lastEventId: string | undefined): boolean {
+  if (!log.ended || lastEventId === undefined) return false;
+  const id = parseEventId(lastEventId);
+  return id?.epoch === log.epoch && id.seq === log.lastSeq;
+}

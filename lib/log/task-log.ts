@@ -1,0 +1,109 @@
+import { Subject, type Subscription } from 'rxjs';
+import { formatEventId, mintEpoch } from './event-id.js';
+import { LogEntry } from './log-entry.js';
+
+/** How much of a log is kept. */
+export interface LogLimits {
+  readonly events: number;
+  /** Encoded bytes. */
+  readonly bytes: number;
+}
+
+/** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
+const compactAt = 256;
+
+/**
+ * The events of one run, append-only and bounded: the oldest go first, the newest always stays. Watchers read it by
+ * cursors, each at its own pace; the Subject only says that there is more to read.
+ */
+export class TaskLog {
+  readonly epoch = mintEpoch();
+  readonly #limits: LogLimits;
+  readonly #wake = new Subject<void>();
+  readonly #onBytes: ((delta: number) => void) | undefined;
+  #entries: (LogEntry | undefined)[] = [];
+  #head = 0;
+  #lastSeq = 0;
+  #bytes = 0;
+  #ended = false;
+
+  /**
+   * @param onBytes told by how much the kept bytes grow or shrink
+   */
+  constructor(limits: LogLimits, onBytes?: (delta: number) => void) {
+    this.#limits = limits;
+    this.#onBytes = onBytes;
+  }
+
+  /** The seq of the oldest event that is kept; one more than `lastSeq` when there is none. */
+  get firstSeq(): number {
+    return this.#lastSeq - (this.#entries.length - this.#head) + 1;
+  }
+
+  /** The seq of the newest event; 0 when there is none. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  get lastEventId(): string | null {
+    return this.#lastSeq === 0 ? null : formatEventId(this.epoch, this.#lastSeq);
+  }
+
+  /** Encoded bytes that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether the newest event is the last there will be. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  at(seq: number): LogEntry | undefined {
+    return this.#entries[this.#head + seq - this.firstSeq];
+  }
+
+  /** Adds an event and wakes whoever watches. Does nothing once the log has ended. */
+  append(type: string, json: string): void {
+    if (this.#ended) return;
+    this.#add(type, json);
+    this.#wake.next();
+  }
+
+  /** Adds the last event, wakes whoever watches, and tells them that nothing follows. */
+  end(type: string, json: string): void {
+    if (this.#ended) return;
+    this.#add(type, json);
+    this.#ended = true;
+    this.#wake.next();
+    this.#wake.complete();
+  }
+
+  /** Calls `wake` whenever there is more to read. */
+  subscribe(wake: () => void): Subscription {
+    return this.#wake.subscribe(wake);
+  }
+
+  #add(type: string, json: string): void {
+    const entry = new LogEntry(this.epoch, ++this.#lastSeq, type, json);
+    this.#entries.push(entry);
+    const before = this.#bytes;
+    this.#bytes += entry.bytes;
+    this.#trim();
+    this.#onBytes?.(this.#bytes - before);
+  }
+
+  #trim(): void {
+    const { events, bytes } = this.#limits;
+    let kept = this.#entries.length - this.#head;
+    while (kept > 1 && (kept > events || this.#bytes > bytes)) {
+      this.#bytes -= this.#entries[this.#head]?.bytes ?? 0;
+      this.#entries[this.#head++] = undefined;
+      kept--;
+    }
+    if (this.#head >= compactAt && this.#head * 2 >= this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+}

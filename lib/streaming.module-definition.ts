@@ -1,0 +1,43 @@
+import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
+import { createStreamingController } from './http/streaming-controller.factory.js';
+import type { HttpOptions, HttpRouteOptions, StreamingModuleOptions } from './streaming.options.js';
+
+/** What must be known before a provider is made: the routes, and providers that the options are made with. */
+export interface StreamingModuleExtras {
+  http?: false | HttpOptions | undefined;
+  /** Providers of the module's own, for its factory or its authorizer. */
+  extraProviders?: Provider[];
+}
+
+export const HTTP_ROUTES = Symbol.for('nestjs-streaming:http-routes');
+
+const extras: StreamingModuleExtras = { http: undefined, extraProviders: [] };
+
+function withExtras(definition: DynamicModule, { http, extraProviders = [] }: StreamingModuleExtras): DynamicModule {
+  return {
+    ...definition,
+    global: true,
+    controllers: http === false ? [] : [createStreamingController(routesOf(http))],
+    providers: [...(definition.providers ?? []), ...extraProviders, { provide: HTTP_ROUTES, useValue: http }],
+  };
+}
+
+/** Reads what is wrong as not given: the check of all options follows, and names it. */
+function routesOf(http: HttpOptions | undefined): HttpRouteOptions {
+  const { path, start, list, guards, interceptors, decorators }: HttpRouteOptions = http ?? {};
+  return {
+    ...(typeof path === 'string' && { path }),
+    ...(start === true && { start }),
+    ...(list === true && { list }),
+    ...(Array.isArray(guards) && { guards }),
+    ...(Array.isArray(interceptors) && { interceptors }),
+    ...(Array.isArray(decorators) && { decorators }),
+  };
+}
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<StreamingModuleOptions>({ moduleName: 'Streaming' })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createStreamingOptions')
+    .setExtras(extras, withExtras)
+    .build();

@@ -1,0 +1,73 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { DiscoveryModule } from '@nestjs/core';
+import { CoordinatorShutdown } from './coordinator/coordinator-shutdown.js';
+import { CoordinatorService } from './coordinator/coordinator.service.js';
+import { ShutdownHooks } from './coordinator/shutdown.hooks.js';
+import { TaskStore } from './coordinator/task-store.js';
+import { TaskTypeExplorer } from './coordinator/types/task-type.explorer.js';
+import { TaskTypeRegistry } from './coordinator/types/task-type.registry.js';
+import { StreamConnections } from './http/stream-connections.js';
+import { StreamingHttpService } from './http/streaming-http.service.js';
+import { TaskAccess } from './http/task-access.js';
+import {
+  type ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  HTTP_ROUTES,
+  MODULE_OPTIONS_TOKEN,
+} from './streaming.module-definition.js';
+import {
+  type HttpOptions,
+  resolveOptions,
+  STREAMING_OPTIONS,
+  type StreamingModuleOptions,
+} from './streaming.options.js';
+
+/**
+ * Adds the coordinator, for the whole application, and the HTTP routes.
+ *
+ * @example
+ * @Module({ imports: [StreamingModule.forRoot({ http: { start: true } })], providers: [ReportTask] })
+ * export class AppModule {}
+ * @publicApi
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    {
+      provide: STREAMING_OPTIONS,
+      useFactory: (options: StreamingModuleOptions, routes: false | HttpOptions | undefined) =>
+        resolveOptions(options, routes),
+      inject: [MODULE_OPTIONS_TOKEN, HTTP_ROUTES],
+    },
+    TaskTypeRegistry,
+    TaskTypeExplorer,
+    TaskStore,
+    CoordinatorShutdown,
+    CoordinatorService,
+    ShutdownHooks,
+    TaskAccess,
+    StreamConnections,
+    StreamingHttpService,
+  ],
+  exports: [CoordinatorService, StreamingHttpService],
+})
+export class StreamingModule extends ConfigurableModuleClass {
+  /**
+   * @param options all have defaults
+   * @throws InvalidOptionsError, when the application starts, for an option that is unknown or wrong
+   */
+  static override forRoot(options: StreamingModuleOptions = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /**
+   * As `forRoot`, with options that a factory makes. What shapes the routes (`http.path`, `start`, `list`, `guards`,
+   * `interceptors`, `decorators`, or `http: false`) is given here, not by the factory: routes are made before it runs.
+   *
+   * @param options `useFactory` with `inject`, `useClass` or `useExisting` (with a method `createStreamingOptions`),
+   *   `imports`, `extraProviders`, `http`
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+}

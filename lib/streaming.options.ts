@@ -1,0 +1,297 @@
+import type { CanActivate, NestInterceptor, Type } from '@nestjs/common';
+import type { TaskAuthorizer } from './http/task-authorizer.js';
+import {
+  array,
+  boolean,
+  checkOptions,
+  classRef,
+  countOrInfinity,
+  duration,
+  func,
+  integer,
+  limit,
+  oneOf,
+} from './task/check-options.js';
+import { InvalidOptionsError } from './task/errors/invalid-options.error.js';
+import type { ReplayLimits, StreamTaskOptions, TaskDefaults } from './task/task-options.js';
+import { isTaskName } from './task/task-ref.js';
+
+/**
+ * How much is kept for watchers that come late or come back.
+ *
+ * @publicApi
+ */
+export interface ReplayOptions extends ReplayLimits {
+  /** How long an ended task is kept, in milliseconds. @defaultValue 300 000 */
+  retention?: number;
+  /** How many ended tasks are kept; the oldest ended go first. @defaultValue 10 000 */
+  tasks?: number;
+  /** Encoded bytes of all logs; over that the oldest ended tasks go. @defaultValue 268 435 456 */
+  totalBytes?: number;
+}
+
+/**
+ * What shapes the routes, so that it must be known before the application's providers are.
+ *
+ * @publicApi
+ */
+export interface HttpRouteOptions {
+  /** Where the controller stands. @defaultValue 'stream' */
+  path?: string;
+  /** Adds the routes that start tasks. @defaultValue false */
+  start?: boolean;
+  /** Adds the route that lists tasks. @defaultValue false */
+  list?: boolean;
+  /** Guards of all routes. */
+  guards?: (Type<CanActivate> | CanActivate)[];
+  /** Interceptors of all routes. */
+  interceptors?: (Type<NestInterceptor> | NestInterceptor)[];
+  /** Class decorators put on the controller, `ApiTags('tasks')` for example. */
+  decorators?: ClassDecorator[];
+}
+
+/**
+ * @publicApi
+ */
+export interface HttpOptions extends HttpRouteOptions {
+  /** Time between two heartbeats on a stream, at least 1 ms. @defaultValue 15 000 */
+  heartbeat?: number;
+  /** When a client that lost its stream comes back, in milliseconds. @defaultValue 2 000 */
+  retry?: number;
+  /** Open streams in this process. @defaultValue 10 000 */
+  maxStreams?: number;
+  /** Open streams of one task. @defaultValue 5 000 */
+  maxStreamsPerTask?: number;
+  /** A client that takes nothing for this long while something waits for it is disconnected. @defaultValue 30 000 */
+  stallTimeout?: number;
+  /** Who a task belongs to that this request starts. @defaultValue nobody */
+  owner?: (request: never) => string | undefined;
+}
+
+/**
+ * @publicApi
+ */
+export interface ShutdownOptions {
+  /** How long running tasks may go on before they are cancelled, in milliseconds. @defaultValue 0 */
+  drain?: number;
+  /** How long cancelled tasks may clean up before they are abandoned, in milliseconds. @defaultValue 10 000 */
+  timeout?: number;
+}
+
+/**
+ * @publicApi
+ */
+export interface StreamingModuleOptions {
+  /** Defaults for every `@StreamTask()`. */
+  tasks?: TaskDefaults;
+  replay?: ReplayOptions;
+  /** `false` adds no controller. */
+  http?: false | HttpOptions;
+  shutdown?: ShutdownOptions;
+  /** Decides who may do what over HTTP. Taken from the application's providers, or else made with what they offer. */
+  authorize?: Type<TaskAuthorizer>;
+}
+
+/** Options with every default filled in: what the package itself works with. */
+export interface ResolvedOptions {
+  readonly tasks: Required<TaskDefaults>;
+  readonly replay: Required<ReplayOptions>;
+  readonly http: false | ResolvedHttpOptions;
+  readonly shutdown: Required<ShutdownOptions>;
+  readonly authorize: Type<TaskAuthorizer> | undefined;
+}
+
+export type ResolvedHttpOptions = Required<Omit<HttpOptions, keyof HttpRouteOptions | 'owner'>> &
+  HttpRouteOptions &
+  Pick<HttpOptions, 'owner'>;
+
+/** What a task type is run with. */
+export type ResolvedTaskOptions = Required<TaskDefaults> & { readonly replay: Required<ReplayLimits> };
+
+export const STREAMING_OPTIONS = Symbol.for('nestjs-streaming:options');
+
+const taskDefaults: Required<TaskDefaults> = {
+  timeout: null,
+  idleTimeout: null,
+  pendingTimeout: null,
+  grace: 10_000,
+  concurrency: Infinity,
+  maxPending: 10_000,
+  attempts: 1,
+  backoff: 1_000,
+  swallowedCancel: 'cancelled',
+  cancelWhenUnwatched: null,
+  announceCancelling: false,
+  maxEventBytes: 262_144,
+};
+
+const replayDefaults: Required<ReplayOptions> = {
+  events: 1_000,
+  bytes: 1_048_576,
+  retention: 300_000,
+  tasks: 10_000,
+  totalBytes: 268_435_456,
+};
+
+const httpDefaults = {
+  path: 'stream',
+  start: false,
+  list: false,
+  heartbeat: 15_000,
+  retry: 2_000,
+  maxStreams: 10_000,
+  maxStreamsPerTask: 5_000,
+  stallTimeout: 30_000,
+} satisfies HttpOptions;
+
+const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000 };
+
+/** The longest `retry` clients take: they keep it in 32 bits. */
+const longestRetry = 2 ** 31 - 1;
+
+const taskChecks = {
+  timeout: limit,
+  idleTimeout: limit,
+  pendingTimeout: limit,
+  grace: duration,
+  concurrency: countOrInfinity(1),
+  maxPending: countOrInfinity(0),
+  attempts: countOrInfinity(1),
+  backoff: (value: unknown) =>
+    typeof value === 'function' || duration(value) === undefined
+      ? undefined
+      : 'a number of milliseconds, 0 or more, or a function of the attempt',
+  swallowedCancel: oneOf('cancelled', 'completed'),
+  cancelWhenUnwatched: limit,
+  announceCancelling: boolean,
+  maxEventBytes: integer(1),
+};
+
+const replayChecks = { events: integer(1), bytes: integer(1) };
+
+const routeChecks = {
+  path: (value: unknown) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
+  start: boolean,
+  list: boolean,
+  guards: array,
+  interceptors: array,
+  decorators: array,
+};
+
+const httpChecks = {
+  ...routeChecks,
+  heartbeat: integer(1, longestRetry),
+  retry: integer(0, longestRetry),
+  maxStreams: countOrInfinity(0),
+  maxStreamsPerTask: countOrInfinity(0),
+  stallTimeout: integer(1),
+  owner: func,
+};
+
+const shutdownChecks = { drain: duration, timeout: duration };
+
+const moduleChecks = {
+  tasks: taskChecks,
+  replay: { ...replayChecks, retention: duration, tasks: integer(0), totalBytes: integer(0) },
+  http: (value: unknown) => {
+    if (value !== false) checkOptions(forRoot, value, httpChecks, 'http');
+    return undefined;
+  },
+  shutdown: shutdownChecks,
+  authorize: classRef,
+};
+
+const taskName = (value: unknown) =>
+  isTaskName(value) ? undefined : '1 to 64 of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."';
+
+const streamTaskChecks = {
+  ...taskChecks,
+  app: taskName,
+  name: taskName,
+  input: (value: unknown) =>
+    typeof value === 'function' || (typeof value === 'object' && value !== null && '~standard' in value)
+      ? undefined
+      : 'a Standard Schema or a class with class-validator decorators',
+  replay: replayChecks,
+};
+
+const forRoot = 'StreamingModule.forRoot()';
+
+/**
+ * Merges the module's options with their defaults: the one place where that happens.
+ *
+ * @param given what `forRoot` got but for `http`, or what the factory of `forRootAsync` made
+ * @param routes the `http` that `forRoot` or `forRootAsync` got: routes were made of it before any provider was
+ * @throws InvalidOptionsError naming the first option that is unknown or wrong
+ */
+export function resolveOptions(given: StreamingModuleOptions = {}, routes?: false | HttpOptions): ResolvedOptions {
+  checkOptions(forRoot, given, moduleChecks);
+  if (routes !== undefined && routes !== false) checkOptions(forRoot, routes, httpChecks, 'http');
+  const tasks = merge(taskDefaults, given.tasks);
+  const replay = merge(replayDefaults, given.replay);
+  checkEventFits(forRoot, tasks, replay);
+  return {
+    tasks,
+    replay,
+    http: resolveHttp(given.http, routes),
+    shutdown: merge(shutdownDefaults, given.shutdown),
+    authorize: given.authorize,
+  };
+}
+
+/** Merges what one `@StreamTask()` says with the module's options. */
+export function resolveTaskOptions(
+  where: string,
+  given: StreamTaskOptions,
+  module: Pick<ResolvedOptions, 'tasks' | 'replay'>,
+): ResolvedTaskOptions {
+  checkOptions(where, given, streamTaskChecks);
+  const { app: _app, name: _name, input: _input, replay: givenReplay, ...givenTask } = given;
+  const { events, bytes } = module.replay;
+  const replay = merge({ events, bytes }, givenReplay);
+  const task = merge(module.tasks, givenTask);
+  checkEventFits(where, task, replay);
+  return { ...task, replay };
+}
+
+/** @throws InvalidOptionsError for wrong options of `coordinator.shutdown()` */
+export function resolveShutdownOptions(
+  given: ShutdownOptions,
+  module: Required<ShutdownOptions>,
+): Required<ShutdownOptions> {
+  checkOptions('shutdown()', given, shutdownChecks);
+  return merge(module, given);
+}
+
+function resolveHttp(
+  given: false | HttpOptions | undefined,
+  routes: false | HttpOptions | undefined,
+): ResolvedOptions['http'] {
+  if (routes === false) return false;
+  if (given === false) {
+    throw new InvalidOptionsError(
+      `Wrong option "http" in ${forRoot}: the routes exist already; give "http: false" to forRootAsync() itself`,
+    );
+  }
+  const late = Object.keys(given ?? {}).find((name) => Object.hasOwn(routeChecks, name));
+  if (late !== undefined) {
+    throw new InvalidOptionsError(
+      `Wrong option "http.${late}" in ${forRoot}: routes are made before a factory runs; give it to forRootAsync({ http })`,
+    );
+  }
+  return merge(httpDefaults, { ...given, ...routes });
+}
+
+function checkEventFits(where: string, task: { maxEventBytes: number }, replay: { bytes: number }): void {
+  if (task.maxEventBytes > replay.bytes) {
+    throw new InvalidOptionsError(
+      `Wrong option "maxEventBytes" in ${where}: ${task.maxEventBytes} is more than the ${replay.bytes} of "replay.bytes"`,
+    );
+  }
+}
+
+/** Like a spread, but a key that is there with `undefined` does not hide the default. */
+function merge<T extends object, U extends object>(defaults: T, given: U | undefined): T & Omit<U, keyof T> {
+  const entries = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(entries) } as T & Omit<U, keyof T>;
+}

@@ -1,0 +1,28 @@
+import { StreamingError } from './streaming.error.js';
+
+/**
+ * One thing that is wrong with an input.
+ *
+ * @publicApi
+ */
+export interface InputIssue {
+  readonly message: string;
+  /** Where in the input, outermost first; empty for the input as a whole. */
+  readonly path: readonly (string | number)[];
+}
+
+/**
+ * The input of a task did not pass its schema, or an option of `start` is wrong. Nothing was started.
+ *
+ * @publicApi
+ */
+export class InvalidInputError extends StreamingError {
+  override readonly name = 'InvalidInputError';
+  readonly code = 'INVALID_INPUT';
+  readonly issues: readonly InputIssue[];
+
+  constructor(message: string, issues: readonly InputIssue[] = [], options?: ErrorOptions) {
+    super(message, options);
+    this.issues = issues;
+  }
+}

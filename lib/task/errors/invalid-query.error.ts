@@ -1,0 +1,11 @@
+import { StreamingError } from './streaming.error.js';
+
+/**
+ * A parameter of a query, or a field of a `TaskFilter`, is malformed.
+ *
+ * @publicApi
+ */
+export class InvalidQueryError extends StreamingError {
+  override readonly name = 'InvalidQueryError';
+  readonly code = 'INVALID_QUERY';
+}

@@ -1,0 +1,11 @@
+/**
+ * What all errors of this package extend, but for `CancelledError` and the two timeout errors.
+ *
+ * @publicApi
+ */
+export abstract class StreamingError extends Error {
+  /** Stable, in capitals; the same as in HTTP answers. */
+  abstract readonly code: string;
+  /** These messages are written to be read by whoever asked, so they may be shown to watchers. */
+  readonly expose: boolean = true;
+}

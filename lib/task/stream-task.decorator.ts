@@ -1,0 +1,27 @@
+import type { StreamTaskOptions } from './task-options.js';
+
+/** Where the decorator leaves its options. A registered symbol, so that two copies of the package see the same. */
+export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
+
+/**
+ * Makes a provider a task type: the coordinator finds it in any module of the application and runs its `process()`.
+ *
+ * Options are checked when the application starts; a wrong one stops the start.
+ *
+ * @param options see {@link StreamTaskOptions}; all have defaults
+ * @example
+ * @StreamTask({ timeout: 600_000 })
+ * export class ReportTask implements TaskHandler<{ month: string }, { url: string }> {
+ *   constructor(private readonly reports: ReportsService) {}
+ *
+ *   async process(task: TaskContext<{ month: string }>) {
+ *     return { url: await this.reports.render(task.input.month, { signal: task.signal }) };
+ *   }
+ * }
+ * @publicApi
+ */
+export function StreamTask(options: StreamTaskOptions = {}): ClassDecorator {
+  return (target) => {
+    Reflect.defineMetadata(STREAM_TASK_METADATA, options, target);
+  };
+}

@@ -1,0 +1,70 @@
+import { InvalidEventError } from './errors/invalid-event.error.js';
+import type { Json } from './json.js';
+import { type TerminalStatus, terminalStatuses } from './task-status.js';
+
+/**
+ * Events that only the coordinator sends.
+ *
+ * @publicApi
+ */
+export type LifecycleEventType = 'started' | 'retrying' | 'cancelling' | 'gap' | TerminalStatus;
+
+/**
+ * One entry of a task's log.
+ *
+ * @publicApi
+ */
+export interface TaskEvent<T = Json> {
+  /** `<epoch>-<seq>`; opaque: give it back as `after` or `Last-Event-ID` to go on behind it. */
+  readonly id: string;
+  /** One of {@link LifecycleEventType}, `progress`, or the type given to `sendEvent`. */
+  readonly type: string;
+  readonly data: T;
+  /** When it was sent, in epoch milliseconds. */
+  readonly timestamp: number;
+}
+
+/**
+ * Why a watcher's stream does not go on where the watcher left it.
+ *
+ * @publicApi
+ */
+export type GapCause = 'expired' | 'restarted' | 'unknown-id';
+
+/** `open` and `error` are what an EventSource calls the events of its connection. */
+const reserved: ReadonlySet<string> = new Set([
+  'started',
+  'retrying',
+  'cancelling',
+  'gap',
+  ...terminalStatuses,
+  'open',
+  'error',
+]);
+
+const eventType = /^[A-Za-z0-9._:-]{1,64}$/;
+
+/** Whether a value can be the type of an event, or the name of a signal. */
+export function isEventType(value: unknown): value is string {
+  return typeof value === 'string' && eventType.test(value);
+}
+
+/**
+ * @throws InvalidEventError for a type that is malformed or reserved for the coordinator
+ */
+export function assertEventType(type: unknown): asserts type is string {
+  if (!isEventType(type)) {
+    throw new InvalidEventError(
+      `Invalid event type ${quote(type)}: use 1 to 64 of A-Z a-z 0-9 . _ : - in sendEvent()`,
+    );
+  }
+  if (reserved.has(type)) {
+    throw new InvalidEventError(
+      `The event type "${type}" is reserved for the coordinator; choose another one in sendEvent()`,
+    );
+  }
+}
+
+function quote(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
+}

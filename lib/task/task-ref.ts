@@ -1,0 +1,60 @@
+import { InvalidTaskIdError } from './errors/invalid-task-id.error.js';
+
+/**
+ * What a task type is known by.
+ *
+ * @publicApi
+ */
+export interface TaskTypeRef {
+  readonly app: string;
+  readonly name: string;
+}
+
+/**
+ * What a task is known by.
+ *
+ * @publicApi
+ */
+export interface TaskRef extends TaskTypeRef {
+  readonly id: string;
+}
+
+/** Longest `app` and `name`. */
+const longestName = 64;
+/** Longest `id`: Fastify takes no longer route parameter. */
+const longestId = 100;
+const alphabet = /^[A-Za-z0-9._~-]+$/;
+
+/** Whether a value can be the `app` or the `name` of a task type. */
+export function isTaskName(value: unknown): value is string {
+  return isPart(value, longestName);
+}
+
+/** Whether `ref` can be that of a task at all. */
+export function isTaskRef(ref: TaskRef): boolean {
+  return isTaskName(ref.app) && isTaskName(ref.name) && isPart(ref.id, longestId);
+}
+
+/**
+ * @throws InvalidTaskIdError naming the first part that is malformed
+ */
+export function assertTaskRef(ref: TaskRef): void {
+  if (!isTaskName(ref.app)) throw new InvalidTaskIdError('app', ref.app, longestName);
+  if (!isTaskName(ref.name)) throw new InvalidTaskIdError('name', ref.name, longestName);
+  if (!isPart(ref.id, longestId)) throw new InvalidTaskIdError('id', ref.id, longestId);
+}
+
+/** `app:name:id`. No part can hold a colon, so no two tasks share a key. */
+export function taskKey({ app, name, id }: TaskRef): string {
+  return `${app}:${name}:${id}`;
+}
+
+function isPart(value: unknown, longest: number): value is string {
+  return (
+    typeof value === 'string' &&
+    value.length <= longest &&
+    alphabet.test(value) &&
+    value !== '.' &&
+    value !== '..'
+  );
+}
