@@ -13,7 +13,10 @@ export const HTTP_ROUTES = Symbol.for('nestjs-streaming:http-routes');
 
 const extras: StreamingModuleExtras = { http: undefined, extraProviders: [] };
 
-function withExtras(definition: DynamicModule, { http, extraProviders = [] }: StreamingModuleExtras): DynamicModule {
+function withExtras(
+  definition: DynamicModule,
+  { http, extraProviders = [] }: StreamingModuleExtras,
+): DynamicModule {
   return {
     ...definition,
     global: true,

@@ -224,7 +224,10 @@ const forRoot = 'StreamingModule.forRoot()';
  * @param routes the `http` that `forRoot` or `forRootAsync` got: routes were made of it before any provider was
  * @throws InvalidOptionsError naming the first option that is unknown or wrong
  */
-export function resolveOptions(given: StreamingModuleOptions = {}, routes?: false | HttpOptions): ResolvedOptions {
+export function resolveOptions(
+  given: StreamingModuleOptions = {},
+  routes?: false | HttpOptions,
+): ResolvedOptions {
   checkOptions(forRoot, given, moduleChecks);
   if (routes !== undefined && routes !== false) checkOptions(forRoot, routes, httpChecks, 'http');
   const tasks = merge(taskDefaults, given.tasks);

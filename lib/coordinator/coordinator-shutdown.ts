@@ -64,7 +64,8 @@ export class CoordinatorShutdown {
     const left = Math.max(0, deadline - performance.now());
     await Promise.all([...this.#participants].map((participant) => participant.drain(left)));
 
-    const count = (status: TerminalStatus): number => outcomes.filter((outcome) => outcome.status === status).length;
+    const count = (status: TerminalStatus): number =>
+      outcomes.filter((outcome) => outcome.status === status).length;
     return {
       completed: count('completed'),
       cancelled: count('cancelled'),

@@ -77,7 +77,11 @@ export class CoordinatorService implements HandleHost {
     options?: StartOptions,
   ): Promise<TaskHandle<ResultOf<T>>>;
   start(type: TaskTypeRef, input: unknown, options?: StartOptions): Promise<TaskHandle>;
-  async start(type: Type<TaskHandler> | TaskTypeRef, input: unknown, options: StartOptions = {}): Promise<TaskHandle> {
+  async start(
+    type: Type<TaskHandler> | TaskTypeRef,
+    input: unknown,
+    options: StartOptions = {},
+  ): Promise<TaskHandle> {
     if (this.closing.begun) throw new ShuttingDownError();
     const taskType = this.types.get(type);
     checkStartOptions(options);
@@ -246,7 +250,9 @@ function copyMetadata(metadata: Json): Json {
   try {
     return JSON.parse(toJson(metadata)) as Json;
   } catch (cause) {
-    throw new InvalidOptionsError('Wrong option "metadata" in start(): expected what JSON can hold', { cause });
+    throw new InvalidOptionsError('Wrong option "metadata" in start(): expected what JSON can hold', {
+      cause,
+    });
   }
 }
 

@@ -19,7 +19,7 @@ type Destroy = () => unknown;
  * would never be reached.
  */
 @Injectable()
-export class ShutdownHooks 
+export class ShutdownHooks
   implements OnApplicationBootstrap, OnModuleDestroy, BeforeApplicationShutdown, OnApplicationShutdown
 {
   constructor(

@@ -11,7 +11,11 @@ import type { TaskStore } from './task-store.js';
  * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the
  * end. Replay and going live are one synchronous step, so nothing can fall between them.
  */
-export function watchTask(run: TaskRun, store: TaskStore, lastEventId: string | undefined): Observable<TaskEvent> {
+export function watchTask(
+  run: TaskRun,
+  store: TaskStore,
+  lastEventId: string | undefined,
+): Observable<TaskEvent> {
   return new Observable((subscriber) => {
     const { log } = run;
     const position = resume(log, { lastEventId }, (epoch) => store.isForeign(run, epoch));
@@ -33,7 +37,10 @@ export function watchTask(run: TaskRun, store: TaskStore, lastEventId: string | 
   });
 }
 
-function gapEvent(run: TaskRun, { id, cause, missed }: { id: string; cause: string; missed: number | null }): TaskEvent {
+function gapEvent(
+  run: TaskRun,
+  { id, cause, missed }: { id: string; cause: string; missed: number | null },
+): TaskEvent {
   const data = { cause, missed, snapshot: run.snapshot() };
   return { id, type: 'gap', data: data as unknown as Json, timestamp: Date.now() };
 }

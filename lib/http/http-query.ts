@@ -20,7 +20,12 @@ export function queryText({ query }: PlatformRequest, name: string): string | un
   throw new InvalidQueryError(`Invalid query parameter "${name}": give it once, as text`);
 }
 
-function queryNumber(request: PlatformRequest, name: string, least: number, most: number): number | undefined {
+function queryNumber(
+  request: PlatformRequest,
+  name: string,
+  least: number,
+  most: number,
+): number | undefined {
   const text = queryText(request, name);
   if (text === undefined) return undefined;
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
@@ -47,7 +52,9 @@ export function queryLatest(request: PlatformRequest): boolean {
 export function queryFilter(request: PlatformRequest): TaskFilter {
   const status = queryText(request, 'status');
   if (status !== undefined && !taskStatuses.includes(status as TaskStatus)) {
-    throw new InvalidQueryError(`Invalid query parameter "status": expected one of ${taskStatuses.join(', ')}`);
+    throw new InvalidQueryError(
+      `Invalid query parameter "status": expected one of ${taskStatuses.join(', ')}`,
+    );
   }
   const filter = {
     app: queryText(request, 'app'),

@@ -104,7 +104,10 @@ export class StreamConnections implements ShutdownParticipant {
     };
     const checkProgress = each((connection) => connection.checkProgress(performance.now(), stallTimeout));
     this.#clocks = [
-      setInterval(each((connection) => connection.beat()), heartbeat).unref(),
+      setInterval(
+        each((connection) => connection.beat()),
+        heartbeat,
+      ).unref(),
       setInterval(checkProgress, Math.ceil(stallTimeout / stallChecks)).unref(),
     ];
   }

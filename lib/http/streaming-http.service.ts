@@ -88,12 +88,19 @@ export class StreamingHttpService {
     return this.#answer(response, async () => this.#snapshot(await this.access.find('status', ref, request)));
   }
 
-  cancel(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<CancelAnswer | TaskSnapshot> {
+  cancel(
+    ref: TaskRef,
+    request: PlatformRequest,
+    response: PlatformResponse,
+  ): Promise<CancelAnswer | TaskSnapshot> {
     return this.#answer(response, async () => {
       const run = await this.access.find('cancel', ref, request);
       const detail = queryText(request, 'detail');
       const wait = queryWait(request);
-      if (!matchesEpoch(request, run) || !run.cancel('external', detail ? { detail: cutDetail(detail) } : {})) {
+      if (
+        !matchesEpoch(request, run) ||
+        !run.cancel('external', detail ? { detail: cutDetail(detail) } : {})
+      ) {
         throw ended(ref);
       }
       if (wait !== undefined && (await settlesWithin(run, wait))) return this.#snapshot(run);
@@ -122,7 +129,8 @@ export class StreamingHttpService {
       });
       const run = this.store.find(ref);
       response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);
-      if (handle.created) response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
+      if (handle.created)
+        response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
       // Kept for no time at all, a task may be gone already.
       return run ? this.#snapshot(run) : handle.snapshot();
     });
@@ -167,12 +175,17 @@ export class StreamingHttpService {
   #refusal(run: TaskRun): StreamingError | StreamingHttpException | undefined {
     if (this.closing.begun) return new ShuttingDownError();
     if (!this.connections.isFull(run)) return undefined;
-    return new StreamingHttpException('TOO_MANY_STREAMS', 'As many streams are open as may be; try again later');
+    return new StreamingHttpException(
+      'TOO_MANY_STREAMS',
+      'As many streams are open as may be; try again later',
+    );
   }
 
   #ownerOf(request: PlatformRequest): string | undefined {
     const { http } = this.options;
-    return http ? (http.owner as ((request: unknown) => string | undefined) | undefined)?.(request) : undefined;
+    return http
+      ? (http.owner as ((request: unknown) => string | undefined) | undefined)?.(request)
+      : undefined;
   }
 
   /** Turns this package's errors into HTTP answers. */

@@ -51,12 +51,24 @@ export class TaskAccess implements OnModuleInit {
   async check(action: TaskAction, ref: TaskRef, request: PlatformRequest, owner?: string): Promise<void> {
     const answer = await this.ask(action, ref, request, owner);
     if (answer === 'hide') throw notFound(ref);
-    if (answer !== true) throw forbidden();
+    if (!answer) throw forbidden();
   }
 
-  async ask(action: TaskAction, ref: TaskRef, request: PlatformRequest, owner?: string): Promise<boolean | 'hide'> {
+  async ask(
+    action: TaskAction,
+    ref: TaskRef,
+    request: PlatformRequest,
+    owner?: string,
+  ): Promise<boolean | 'hide'> {
     if (!this.#authorizer) return true;
-    return this.#authorizer.authorize({ action, ref, request, ...(owner !== undefined && { owner }) });
+    const answer = await this.#authorizer.authorize({
+      action,
+      ref,
+      request,
+      ...(owner !== undefined && { owner }),
+    });
+    // Anything else it may answer, for want of a type, allows nothing.
+    return answer === true || answer === 'hide' ? answer : false;
   }
 
   async #provide(type: Type<TaskAuthorizer>): Promise<TaskAuthorizer> {

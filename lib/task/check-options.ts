@@ -4,11 +4,9 @@ import { InvalidOptionsError } from './errors/invalid-options.error.js';
 /** Says what a value must be, when it is not that. */
 export type Check = (value: unknown) => string | undefined;
 
-/** The options of one object, each with its check, or with the options of the object it holds. */
-export type OptionChecks<T> = { readonly [K in keyof Required<T>]: Check | OptionChecks<never> };
-
-interface Described {
-  readonly [option: string]: Check | Described;
+/** The options of one object: each with its check, or with the options of the object it holds. */
+interface OptionChecks {
+  readonly [option: string]: Check | OptionChecks;
 }
 
 /**
@@ -17,7 +15,7 @@ interface Described {
  * @param where how the user wrote it, for the message: `StreamingModule.forRoot()`
  * @throws InvalidOptionsError naming the first option that is unknown or wrong
  */
-export function checkOptions(where: string, options: unknown, checks: Described, path = ''): void {
+export function checkOptions(where: string, options: unknown, checks: OptionChecks, path = ''): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     const what = path === '' ? 'the options' : `option "${path}"`;
     throw new InvalidOptionsError(`Wrong ${what} in ${where}: expected an object, got ${show(options)}`);
@@ -62,8 +60,7 @@ const isTime = (value: unknown): value is number =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0;
 
 /** A time that must end. */
-export const duration: Check = (value) =>
-  isTime(value) ? undefined : 'a number of milliseconds, 0 or more';
+export const duration: Check = (value) => (isTime(value) ? undefined : 'a number of milliseconds, 0 or more');
 
 /** A time limit: `null` or `Infinity` for none. */
 export const limit: Check = (value) =>

@@ -34,7 +34,9 @@ export type InputOf<T> = T extends { process(task: TaskContext<infer Input>): un
  *
  * @publicApi
  */
-export type ResultOf<T> = T extends { process(task: never): infer Returned } ? Unwrapped<Awaited<Returned>> : unknown;
+export type ResultOf<T> = T extends { process(task: never): infer Returned }
+  ? Unwrapped<Awaited<Returned>>
+  : unknown;
 
 type Unwrapped<R> =
   R extends AsyncGenerator<infer Yielded, infer Returned, unknown>

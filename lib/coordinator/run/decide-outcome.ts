@@ -45,11 +45,11 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
   const [reason] = context.standing;
   switch (settlement.kind) {
     case 'threw':
-      if (!reason) return { status: 'failed', error: asError(settlement.error, context) };
+      if (!reason) return { status: 'failed', error: asError(settlement.error, context.key) };
       if (context.isOwnCancellation(settlement.error)) return cancelled(reason, context);
       return {
         status: 'failed',
-        error: asError(settlement.error, context),
+        error: asError(settlement.error, context.key),
         reason,
         cancellation: cancellationError(reason, context),
       };
@@ -97,8 +97,24 @@ function cancellationError(reason: CancelReason, { interruption }: DecisionConte
   return interruption?.reason === reason ? interruption : new CancelledError(reason);
 }
 
-function asError(thrown: unknown, { key }: DecisionContext): unknown {
+function asError(thrown: unknown, key: string): unknown {
   // By shape: errors of another realm are no instances of this one's Error.
   const isError = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
   return isError ? thrown : new ThrownValueError(key, thrown);
+}
+
+/** What a decision becomes when cleanup fails: the errors win over everything else. */
+export function withCleanupErrors(key: string, decision: Decision, errors: readonly unknown[]): Decision {
+  if (errors.length === 0) return decision;
+  const { status, json, error, reason, cancellation, ...rest } = decision;
+  const all = status === 'failed' ? [error, ...errors] : errors;
+  const beside = cancellation ?? (error instanceof TaskTimeoutError ? error.cause : error);
+  return {
+    ...rest,
+    status: 'failed',
+    error: all.length === 1 ? all[0] : new AggregateError(all, `The cleanup of ${key} failed`),
+    ...(reason && { reason }),
+    ...(beside instanceof CancelledError && { cancellation: beside }),
+    ...(json !== undefined && { discardedValue: JSON.parse(json) as unknown }),
+  };
 }

@@ -43,7 +43,7 @@ export class RunContext extends TaskContext {
   }
 
   get cancelling(): number {
-    return this.#run.standing.length;
+    return this.#run.requests.standing.length;
   }
 
   cancel(detail?: string): boolean {
@@ -80,7 +80,8 @@ export class RunContext extends TaskContext {
   }
 
   defer(cleanup: TaskCleanup): void {
-    if (typeof cleanup !== 'function') throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
+    if (typeof cleanup !== 'function')
+      throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
     if (this.#over) throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
     (this.#defers ??= []).push(cleanup);
   }

@@ -23,7 +23,9 @@ export class SignalInbox {
     }
     const queue = this.#waiting.get(name);
     if (queue ? queue.length >= most : this.#waiting.size >= most) {
-      throw new TooManySignalsError(`${most} signals wait already; the task does not take them (signal "${name}")`);
+      throw new TooManySignalsError(
+        `${most} signals wait already; the task does not take them (signal "${name}")`,
+      );
     }
     if (queue) queue.push(data);
     else this.#waiting.set(name, [data]);

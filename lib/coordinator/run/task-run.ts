@@ -1,6 +1,5 @@
 import type { Logger } from '@nestjs/common';
-import { type CancelKind, type CancelReason, isWithdrawable } from '../../cancellation/cancel-reason.js';
-import { CancelledError } from '../../cancellation/cancelled.error.js';
+import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
 import { Timer } from '../../cancellation/timer.js';
 import type { TaskLog } from '../../log/task-log.js';
 import { InvalidEventError } from '../../task/errors/invalid-event.error.js';
@@ -11,12 +10,16 @@ import { type TaskRef, taskKey } from '../../task/task-ref.js';
 import type { Progress, TaskSnapshot } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import type { TaskType } from '../types/task-type.js';
-import { type Decision, decideOutcome, type Settlement } from './decide-outcome.js';
+import { CancelRequests } from './cancel-requests.js';
+import { type Decision, decideOutcome, type Settlement, withCleanupErrors } from './decide-outcome.js';
+import { encodeEvent } from './encode-event.js';
 import { invokeHandler } from './invoke-handler.js';
 import { fullError, publicError } from './public-error.js';
+import { retryDelay } from './retry-delay.js';
 import { RunCleanup } from './run-cleanup.js';
 import { RunContext } from './run-context.js';
 import { RunLimits } from './run-limits.js';
+import { snapshotOf } from './run-snapshot.js';
 import { SignalInbox } from './signal-inbox.js';
 import { terminalEventData, wireReason } from './terminal-event.js';
 
@@ -50,6 +53,7 @@ export class TaskRun {
   /** Counts the runs of this process, from 1. */
   readonly number = ++runs;
   readonly inbox = new SignalInbox();
+  readonly requests = new CancelRequests();
   readonly createdAt = Date.now();
   status: TaskStatus = 'pending';
   attempt = 0;
@@ -61,8 +65,6 @@ export class TaskRun {
   readonly #limits: RunLimits;
   #context: RunContext | undefined;
   #handler: TaskHandler | undefined;
-  #standing: readonly CancelReason[] = [];
-  #requests: readonly CancelReason[] = [];
   #started = false;
   #decided = false;
   #abandonedHandler = false;
@@ -86,7 +88,10 @@ export class TaskRun {
   ) {
     this.key = taskKey(ref);
     this.#host = host;
-    this.#limits = new RunLimits((of, timeout) => this.cancel('timeout', { of, timeout }), () => this.#abandon());
+    this.#limits = new RunLimits(
+      (of, timeout) => this.cancel('timeout', { of, timeout }),
+      () => this.#abandon(),
+    );
   }
 
   // ── What others see ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,11 +103,6 @@ export class TaskRun {
   /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
   get decided(): boolean {
     return this.#decided;
-  }
-
-  /** The accepted requests to cancel that were not withdrawn, earliest first. */
-  get standing(): readonly CancelReason[] {
-    return this.#standing;
   }
 
   get deadline(): number | null {
@@ -123,27 +123,7 @@ export class TaskRun {
   }
 
   snapshot(): TaskSnapshot {
-    const { app, name, id } = this.ref;
-    const { owner, metadata } = this.start;
-    const outcome = this.outcome;
-    return {
-      app,
-      name,
-      id,
-      status: this.status,
-      attempt: this.attempt,
-      ...(owner !== undefined && { owner }),
-      ...(metadata !== undefined && { metadata }),
-      createdAt: new Date(this.createdAt).toISOString(),
-      startedAt: isoOrNull(this.startedAt),
-      endedAt: isoOrNull(this.endedAt),
-      progress: this.#progress,
-      finalValue: outcome?.status === 'completed' ? (outcome.value as Json) : null,
-      error: outcome?.status === 'failed' ? fullError(outcome.error) : null,
-      cancellation: this.#standing[0] ?? null,
-      lastEventId: this.log.lastEventId,
-      watchers: this.#watchers,
-    };
+    return snapshotOf(this, this.#progress);
   }
 
   /** Counts a watcher until the returned function is called. */
@@ -163,7 +143,7 @@ export class TaskRun {
 
   /** @throws InvalidEventError for data that cannot be sent */
   send(type: string, data: unknown): void {
-    if (!this.over) this.#emit(type, this.#encode(type, data));
+    if (!this.over) this.#emit(type, encodeEvent(this.key, type, data, this.type.options.maxEventBytes));
   }
 
   /** @throws InvalidEventError for data that cannot be sent */
@@ -173,7 +153,7 @@ export class TaskRun {
     if (typeof value === 'number' && !Number.isFinite(value)) {
       throw new InvalidEventError(`progress(): expected a number or an object, got ${value}`);
     }
-    const json = this.#encode('progress', data);
+    const json = encodeEvent(this.key, 'progress', data, this.type.options.maxEventBytes);
     if (typeof data === 'string') this.#progress = { message: data };
     else if (typeof data === 'object' && data !== null) this.#progress = JSON.parse(json) as Progress;
     this.#emit('progress', json);
@@ -230,9 +210,8 @@ export class TaskRun {
   cancel(kind: CancelKind, details: ReasonDetails = {}, grace?: number): boolean {
     if (this.#decided) return false;
     const reason: CancelReason = { kind, ...details };
-    const first = this.#standing.length === 0;
-    this.#requests = [...this.#requests, reason];
-    this.#standing = [...this.#standing, reason];
+    const first = !this.requests.any;
+    this.requests.add(reason);
     if (this.status === 'pending') {
       this.#settle(undefined, { kind: 'idle' });
       return true;
@@ -252,23 +231,20 @@ export class TaskRun {
   /** Withdraws the newest request that can be withdrawn. */
   uncancel(): number {
     if (this.#decided) return 0;
-    const newest = this.#standing.findLast(isWithdrawable);
-    if (!newest) return this.#standing.length;
-    this.#standing = this.#standing.filter((reason) => reason !== newest);
-    if (this.#standing.length === 0) {
+    if (this.requests.withdraw() && !this.requests.any) {
       this.status = 'running';
       this.#limits.stopGrace();
       this.#context?.restore();
       this.#awaitWatcher();
     }
-    return this.#standing.length;
+    return this.requests.standing.length;
   }
 
   /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
   hasten(ms: number): void {
     this.#cutoff = Math.min(this.#cutoff, performance.now() + ms);
     this.#cleanup?.shorten(ms);
-    if (this.#standing.length > 0) this.#limits.shortenGrace(ms);
+    if (this.requests.any) this.#limits.shortenGrace(ms);
   }
 
   #try(attempt: number): void {
@@ -278,7 +254,7 @@ export class TaskRun {
     this.#emit('started', `{"attempt":${attempt}}`);
     this.#limits.armIdle(this.type.options.idleTimeout);
     // A watcher may have cancelled it on seeing that event.
-    if (this.#standing.length > 0) {
+    if (this.requests.any) {
       this.#settle(context, { kind: 'idle' });
       return;
     }
@@ -318,13 +294,13 @@ export class TaskRun {
     const { attempts, swallowedCancel, maxEventBytes } = this.type.options;
     const decision = decideOutcome(settlement, {
       key: this.key,
-      standing: this.#standing,
+      standing: this.requests.standing,
       interruption: context?.interruption,
       swallowedCancel,
       maxEventBytes,
       isOwnCancellation: (error) => context?.isOwnCancellation(error) ?? false,
     });
-    if (decision.status === 'failed' && this.#standing.length === 0 && this.attempt < attempts && context) {
+    if (decision.status === 'failed' && !this.requests.any && this.attempt < attempts && context) {
       void this.#retry(context, decision);
       return;
     }
@@ -347,30 +323,20 @@ export class TaskRun {
     await this.#cleanUp(context, decision);
     context.close();
     if (this.#decided) return;
-    if (this.#standing.length === 0) {
-      const delay = this.#delay(backoff, failed);
+    if (!this.requests.any) {
+      const delay = retryDelay(backoff, failed, (what, value) =>
+        this.report(`The backoff of ${this.key} ${what}`, value),
+      );
       this.#host.logger.warn(
         `Task ${this.key} failed (try ${failed} of ${attempts}), next try in ${delay} ms: ${fullError(decision.error).message}`,
       );
       const { message } = publicError(decision.error);
       this.#emit('retrying', toJson({ attempt: failed + 1, delay, message }));
-      if (this.#standing.length === 0) await this.#pause(delay);
+      if (!this.requests.any) await this.#pause(delay);
       if (this.#decided) return;
     }
-    if (this.#standing.length > 0) this.#settle(undefined, { kind: 'idle' });
+    if (this.requests.any) this.#settle(undefined, { kind: 'idle' });
     else this.#try(failed + 1);
-  }
-
-  #delay(backoff: number | ((attempt: number) => number), attempt: number): number {
-    if (typeof backoff === 'number') return backoff;
-    try {
-      const delay = backoff(attempt);
-      if (typeof delay === 'number' && delay >= 0 && delay < Infinity) return delay;
-      this.report(`The backoff of ${this.key} gave no delay`, delay);
-    } catch (error) {
-      this.report(`The backoff of ${this.key} threw`, error);
-    }
-    return 0;
   }
 
   /** Waits between two tries, until a cancel ends the wait. */
@@ -394,24 +360,11 @@ export class TaskRun {
     const { errors, abandoned } = await cleanup.run(context, this.#outcomeOf(decision));
     this.#cleanup = undefined;
     if (abandoned) {
-      this.#host.logger.warn(`Cleanup of ${this.key} was still running when its time was over, and was given up`);
+      this.#host.logger.warn(
+        `Cleanup of ${this.key} was still running when its time was over, and was given up`,
+      );
     }
-    return this.#withCleanupErrors({ ...decision, ...(abandoned && { abandoned }) }, errors);
-  }
-
-  #withCleanupErrors(decision: Decision, errors: readonly unknown[]): Decision {
-    if (errors.length === 0) return decision;
-    const { status, json, error, reason, cancellation, ...rest } = decision;
-    const all = status === 'failed' ? [error, ...errors] : errors;
-    const beside = cancellation ?? (error instanceof CancelledError ? error : (error as Error | undefined)?.cause);
-    return {
-      ...rest,
-      status: 'failed',
-      error: all.length === 1 ? all[0] : new AggregateError(all, `The cleanup of ${this.key} failed`),
-      ...(reason && { reason }),
-      ...(beside instanceof CancelledError && { cancellation: beside }),
-      ...(json !== undefined && { discardedValue: JSON.parse(json) as unknown }),
-    };
+    return withCleanupErrors(this.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
   }
 
   #end(decision: Decision): void {
@@ -431,7 +384,7 @@ export class TaskRun {
     return {
       ...decision,
       ...(json !== undefined && { value: JSON.parse(json) as unknown }),
-      requests: this.#requests,
+      requests: this.requests.all,
       started: this.#started,
       swallowed,
       abandoned,
@@ -449,32 +402,14 @@ export class TaskRun {
     return Math.max(0, Math.min(ms, this.#cutoff - performance.now()));
   }
 
-  #encode(type: string, data: unknown): string {
-    let json: string;
-    try {
-      json = toJson(data);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new InvalidEventError(`The data of event "${type}" of ${this.key} cannot be sent: ${why}`, { cause });
-    }
-    const { maxEventBytes } = this.type.options;
-    const bytes = Buffer.byteLength(json);
-    if (bytes <= maxEventBytes) return json;
-    throw new InvalidEventError(
-      `The data of event "${type}" of ${this.key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes`,
-    );
-  }
-
   #emit(type: string, json: string): void {
     this.#limits.noteEvent();
     this.log.append(type, json);
   }
 }
 
-function isoOrNull(time: number | null): string | null {
-  return time === null ? null : new Date(time).toISOString();
-}
-
 function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String((error as Error | undefined)?.stack ?? error);
+  return error instanceof Error
+    ? (error.stack ?? error.message)
+    : String((error as Error | undefined)?.stack ?? error);
 }

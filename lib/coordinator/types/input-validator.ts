@@ -15,7 +15,10 @@ export type InputValidator = (input: unknown) => unknown;
  * @param where names the task type in messages
  * @throws InvalidTaskTypeError for a DTO class without class-validator to check it
  */
-export async function createInputValidator(where: string, schema: InputSchema | undefined): Promise<InputValidator> {
+export async function createInputValidator(
+  where: string,
+  schema: InputSchema | undefined,
+): Promise<InputValidator> {
   if (schema === undefined) return (input) => input;
   return isStandardSchema(schema) ? standardValidator(where, schema) : dtoValidator(where, schema);
 }
@@ -51,7 +54,11 @@ async function dtoValidator(where: string, dto: Type): Promise<InputValidator> {
     transform: true,
     validatorPackage,
     transformerPackage,
-    exceptionFactory: (errors) => invalid(where, errors.flatMap((error) => issuesOf(error, []))),
+    exceptionFactory: (errors) =>
+      invalid(
+        where,
+        errors.flatMap((error) => issuesOf(error, [])),
+      ),
   });
   return (input) => {
     if (typeof input !== 'object' || input === null || Array.isArray(input)) {

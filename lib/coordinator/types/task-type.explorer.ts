@@ -96,7 +96,8 @@ function resolverOf(wrapper: InstanceWrapper, classRef: Type): (request: unknown
     const contextId = ContextIdFactory.create();
     moduleRef.registerRequestByContextId(request, contextId);
     const handler: unknown = await moduleRef.resolve(wrapper.token as Type, contextId);
-    if (!isHandler(handler)) throw new InvalidTaskTypeError(`The provider of ${classRef.name} made no handler`);
+    if (!isHandler(handler))
+      throw new InvalidTaskTypeError(`The provider of ${classRef.name} made no handler`);
     return handler;
   };
 }

@@ -11,6 +11,8 @@ export class InvalidTaskIdError extends StreamingError {
 
   constructor(part: 'app' | 'name' | 'id', value: unknown, longest: number) {
     const shown = typeof value === 'string' ? JSON.stringify(value.slice(0, 128)) : typeof value;
-    super(`Invalid task ${part} ${shown}: use 1 to ${longest} of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."`);
+    super(
+      `Invalid task ${part} ${shown}: use 1 to ${longest} of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."`,
+    );
   }
 }

@@ -10,6 +10,8 @@ export class TaskTypeNotFoundError extends StreamingError {
   readonly code = 'TASK_TYPE_NOT_FOUND';
 
   constructor(what: string) {
-    super(`There is no task type ${what}: decorate the class with @StreamTask() and list it in a module's providers`);
+    super(
+      `There is no task type ${what}: decorate the class with @StreamTask() and list it in a module's providers`,
+    );
   }
 }

@@ -17,5 +17,7 @@ export class ThrownValueError extends StreamingError {
 
 function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
-  return typeof value === 'string' ? `the string ${JSON.stringify(value.slice(0, 200))}` : `a ${typeof value}`;
+  return typeof value === 'string'
+    ? `the string ${JSON.stringify(value.slice(0, 200))}`
+    : `a ${typeof value}`;
 }

@@ -10,6 +10,8 @@ export class TooManyTasksError extends StreamingError {
   readonly code = 'TOO_MANY_TASKS';
 
   constructor(app: string, name: string, maxPending: number) {
-    super(`${maxPending} tasks of ${app}/${name} wait already; try again later, or raise maxPending or concurrency`);
+    super(
+      `${maxPending} tasks of ${app}/${name} wait already; try again later, or raise maxPending or concurrency`,
+    );
   }
 }
