@@ -44,17 +44,20 @@ export class ShutdownHooks
   }
 
   #precede(host: object & { onModuleDestroy?: Destroy }): void {
-    const own = host.onModuleDestroy;
-    const { shutdown } = this;
     // A frozen value provider takes no hook; the module's own comes later, but comes.
     if (!Object.isExtensible(host)) return;
+    const { shutdown } = this;
+    const before = Object.getOwnPropertyDescriptor(host, 'onModuleDestroy');
     Object.defineProperty(host, 'onModuleDestroy', {
       configurable: true,
       enumerable: false,
       writable: true,
-      async value(this: unknown) {
+      async value(this: typeof host) {
+        // Once is enough, and a value provider may serve the next application too.
+        if (before) Object.defineProperty(host, 'onModuleDestroy', before);
+        else delete host.onModuleDestroy;
         await shutdown.run();
-        await own?.call(this);
+        await host.onModuleDestroy?.();
       },
     });
   }

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { StreamingError } from '../task/errors/streaming.error.js';
@@ -29,7 +30,7 @@ export class StreamingHttpException extends HttpException {
 
   constructor(code: string, message: string, details: object = {}, options?: { cause: unknown }) {
     const statusCode = statuses[code] ?? 500;
-    super({ statusCode, code, message, ...details }, statusCode, options);
+    super({ statusCode, code, message, error: STATUS_CODES[statusCode], ...details }, statusCode, options);
     this.code = code;
   }
 

@@ -65,6 +65,13 @@ export class StreamConnections implements ShutdownParticipant {
     });
   }
 
+  /** The answer to a `HEAD`: the headers of a stream, and no place taken. */
+  headersOnly(response: ServerResponse): Observable<never> {
+    return new Observable((stream) => {
+      onceHeadersAreSent(response, stream, () => stream.complete());
+    });
+  }
+
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
   async drain(ms: number): Promise<void> {
     for (const response of this.#connections.keys()) closeSocketAfter(response);

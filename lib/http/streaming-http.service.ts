@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { HttpException, HttpStatus, Inject, Injectable } from '@nestjs/common';
-import { EMPTY, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { Timer } from '../cancellation/timer.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
@@ -71,9 +71,8 @@ export class StreamingHttpService {
       const lastEventId = lastEventIdOf(request);
       const latest = queryLatest(request);
       if (hasSeenEnd(run.log, lastEventId)) throw new HttpException('', HttpStatus.NO_CONTENT);
-      // Nest ends the answer to a HEAD with the headers of the stream.
-      if (request.method === 'HEAD') return EMPTY;
       const raw = rawResponse(response);
+      if (request.method === 'HEAD') return this.connections.headersOnly(raw);
       const refusal = this.#refusal(run);
       if (refusal) {
         if (acceptsEventStream(request)) return this.connections.refuse(raw);

@@ -320,7 +320,8 @@ export class TaskRun {
     const failed = this.attempt;
     this.#context = undefined;
     this.#limits.idle.clear();
-    await this.#cleanUp(context, decision);
+    const { error } = await this.#cleanUp(context, decision);
+    if (error !== decision.error) this.report(`Cleanup of ${this.key} failed after try ${failed}`, error);
     context.close();
     if (this.#decided) return;
     if (!this.requests.any) {
