@@ -1,0 +1,149 @@
+/**
+ * Checks what would be published: packs the package, holds the tarball against what belongs into it, and uses it as an
+ * application would: installed beside its peers, by `import` and by `require`, in JavaScript and in TypeScript.
+ *
+ * Needs a build in dist/ and the npm registry.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGE = 'nestjs-streaming';
+const EXPORTS = ['CoordinatorService', 'StreamingModule'];
+
+/** The files that must be there; of others, only what the pattern names. */
+const REQUIRED = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/index.d.ts', 'dist/index.js', 'package.json'];
+const ALLOWED = /^dist\/[\w./-]+\.(?:d\.ts|js|js\.map)$/;
+
+/** Each supported major of Nest. */
+const NEST_VERSIONS = ['11.2', '12'];
+
+const work = mkdtempSync(join(tmpdir(), `${PACKAGE}-`));
+try {
+  const { tarball, files } = pack();
+  checkContents(files);
+  checkSourceMaps(files.filter((file) => file.endsWith('.js')));
+  await checkManifest(tarball);
+  for (const version of NEST_VERSIONS) checkUse(tarball, version);
+  console.log(`The package is as it should be: ${files.length} files.`);
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
+
+function pack() {
+  const output = run('npm', ['pack', '--json', '--pack-destination', work], ROOT);
+  const [packed] = /** @type {{ filename: string, files: { path: string }[] }[]} */ (JSON.parse(output));
+  if (packed === undefined) throw new Error('npm packed nothing');
+  return { tarball: join(work, packed.filename), files: packed.files.map((file) => file.path) };
+}
+
+/** @param {string[]} files */
+function checkContents(files) {
+  const missing = REQUIRED.filter((file) => !files.includes(file));
+  const foreign = files.filter((file) => !REQUIRED.includes(file) && !ALLOWED.test(file));
+  if (missing.length > 0) throw new Error(`Missing in the tarball: ${missing.join(', ')}`);
+  if (foreign.length > 0) throw new Error(`Not meant for the tarball: ${foreign.join(', ')}`);
+}
+
+/** @param {string[]} scripts */
+function checkSourceMaps(scripts) {
+  for (const script of scripts) {
+    const text = readFileSync(join(ROOT, `${script}.map`), 'utf8');
+    const map = /** @type {{ sources: string[], sourcesContent?: string[] }} */ (JSON.parse(text));
+    if (map.sourcesContent?.length !== map.sources.length) {
+      throw new Error(`${script}.map points at sources that the tarball does not have`);
+    }
+  }
+}
+
+/** @param {string} tarball */
+async function checkManifest(tarball) {
+  const buffer = readFileSync(tarball);
+  const { messages, pkg } = await publint({
+    pack: { tarball: buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength) },
+    strict: true,
+  });
+  if (messages.length === 0) return;
+  throw new Error(`publint:\n${messages.map((message) => formatMessage(message, pkg)).join('\n')}`);
+}
+
+/**
+ * @param {string} tarball
+ * @param {string} nest
+ */
+function checkUse(tarball, nest) {
+  const app = join(work, `nest-${nest}`);
+  mkdirSync(app);
+  const write = (/** @type {string} */ name, /** @type {string} */ text) =>
+    writeFileSync(join(app, name), text);
+  write('package.json', '{ "private": true }');
+  // Only what a user must have: the optional peers stay out, and so do our development dependencies.
+  const peers = [`@nestjs/common@${nest}`, `@nestjs/core@${nest}`, 'reflect-metadata@0.2', 'rxjs@7'];
+  run(
+    'npm',
+    ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball, ...peers],
+    app,
+  );
+
+  const check = `for (const name of ${JSON.stringify(EXPORTS)}) {
+    if (typeof loaded[name] !== 'function') throw new Error('no export ' + name);
+  }`;
+  write('load.mjs', `import 'reflect-metadata';\nimport * as loaded from '${PACKAGE}';\n${check}\n`);
+  write('load.cjs', `require('reflect-metadata');\nconst loaded = require('${PACKAGE}');\n${check}\n`);
+  run(process.execPath, ['load.mjs'], app);
+  run(process.execPath, ['load.cjs'], app);
+
+  const use = `import { ${EXPORTS.join(', ')} } from '${PACKAGE}';\nexport const used = [${EXPORTS.join(', ')}];\n`;
+  write('use.mts', use);
+  write('use.cts', use);
+  write(
+    'tsconfig.json',
+    JSON.stringify({
+      compilerOptions: {
+        target: 'ES2023',
+        lib: ['ES2023', 'ESNext.Disposable'],
+        module: 'NodeNext',
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        experimentalDecorators: true,
+        typeRoots: [join(ROOT, 'node_modules/@types')],
+        types: ['node'],
+      },
+      files: ['use.mts', 'use.cts'],
+    }),
+  );
+  checkTypes(app);
+}
+
+/** @param {string} app */
+function checkTypes(app) {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+  let output = '';
+  try {
+    run(process.execPath, [tsc, '--pretty', 'false'], app);
+  } catch (error) {
+    output = String(/** @type {{ stdout?: unknown }} */ (error).stdout);
+    if (!output.includes('error TS')) throw error;
+  }
+  // Declarations are checked too, since one that names a package the user lacks is `any` there. What is wrong in the
+  // peers' own is not ours.
+  const ours = output.split('\n').filter((line) => /^use\.|^node_modules\/nestjs-streaming\//.test(line));
+  if (ours.length > 0) throw new Error(`The types do not hold for a user:\n${ours.join('\n')}`);
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ */
+function run(command, args, cwd) {
+  // npm hands its settings for this package to its scripts; an npm started here must not take them for its own.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('npm_')));
+  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}

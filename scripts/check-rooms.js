@@ -1,0 +1,140 @@
+/**
+ * Holds who may import whom (ARCHITECTURE.md). Part of `npm run lint`.
+ *
+ * A room is a folder or a single file directly under lib/. The linter's own rule for forbidden imports sees only the
+ * text of an import; here every relative import is resolved, so that a subfolder is no way around, and what is not
+ * allowed is forbidden, so that a new room has to be entered here first.
+ */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PACKAGE = 'nestjs-streaming';
+
+/** Each room may import those above it. */
+const ROOMS = [
+  'cancellation',
+  'task',
+  'log',
+  'streaming.options.ts',
+  'coordinator',
+  'http',
+  'streaming.module-definition.ts',
+  'streaming.module.ts',
+  'index.ts',
+];
+
+/** Plain TypeScript: of packages they import none. */
+const WITHOUT_PACKAGES = ['cancellation'];
+
+/**
+ * Options name ports that rooms below declare. `import type` is gone when the code runs, so nothing of them is loaded.
+ *
+ * @type {Record<string, string[] | undefined>}
+ */
+const TYPES_FROM_BELOW = { 'streaming.options.ts': ['coordinator', 'http'] };
+
+const complaints = [...checkLibrary(), ...checkUsers('sample'), ...checkUsers('bench')];
+for (const complaint of complaints) console.error(complaint);
+if (complaints.length > 0) process.exitCode = 1;
+
+/** @returns {string[]} */
+function checkLibrary() {
+  return sourcesOf('lib').flatMap((file) => {
+    const room = roomOf(file);
+    if (!ROOMS.includes(room)) return [`${file}: lib/${room} is no room that scripts/check-rooms.js knows`];
+    return importsOf(file).flatMap(({ specifier, typeOnly, line }) => {
+      const fault = faultOf(file, room, specifier, typeOnly);
+      return fault === undefined ? [] : [`${file}:${line}: ${fault}`];
+    });
+  });
+}
+
+/**
+ * Samples and benchmarks import the package by its name, as its users do.
+ *
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function checkUsers(folder) {
+  return sourcesOf(folder).flatMap((file) =>
+    importsOf(file)
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .filter(({ specifier }) => /^(lib|dist)\//.test(targetOf(file, specifier)))
+      .map(({ specifier, line }) => `${file}:${line}: "${specifier}" must be imported as "${PACKAGE}"`),
+  );
+}
+
+/**
+ * @param {string} file
+ * @param {string} room
+ * @param {string} specifier
+ * @param {boolean} typeOnly
+ * @returns {string | undefined}
+ */
+function faultOf(file, room, specifier, typeOnly) {
+  if (!specifier.startsWith('.')) {
+    if (specifier === PACKAGE || specifier.startsWith(`${PACKAGE}/`)) {
+      return `"${specifier}" is this package: import the file itself`;
+    }
+    if (isBuiltin(specifier) || !WITHOUT_PACKAGES.includes(room)) return undefined;
+    return `lib/${room} may not import a package ("${specifier}")`;
+  }
+  const target = targetOf(file, specifier);
+  if (!target.startsWith('lib/')) return `"${specifier}" leads out of lib/`;
+  const targetRoom = roomOf(target);
+  if (targetRoom === room || ROOMS.slice(0, ROOMS.indexOf(room)).includes(targetRoom)) return undefined;
+  if (TYPES_FROM_BELOW[room]?.includes(targetRoom)) {
+    return typeOnly ? undefined : `lib/${room} may import types only from lib/${targetRoom} ("${specifier}")`;
+  }
+  return `lib/${room} may not import lib/${targetRoom} ("${specifier}")`;
+}
+
+/**
+ * Every module a file names: imports, re-exports, `import()`, `import('…')` types, `require`.
+ *
+ * @param {string} file
+ */
+function importsOf(file) {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.Latest);
+  const typeOnly = statements.filter(isTypeOnly);
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName, pos }) => ({
+    specifier: fileName,
+    typeOnly: typeOnly.some((statement) => statement.pos <= pos && pos < statement.end),
+    line: text.slice(0, pos).split('\n').length,
+  }));
+}
+
+/** @param {import('typescript').Statement} statement */
+function isTypeOnly(statement) {
+  if (ts.isExportDeclaration(statement)) return statement.isTypeOnly;
+  return (
+    ts.isImportDeclaration(statement) && statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+  );
+}
+
+/**
+ * @param {string} file
+ * @param {string} specifier
+ */
+function targetOf(file, specifier) {
+  const path = relative(ROOT, resolve(ROOT, dirname(file), specifier)).replaceAll(sep, '/');
+  return path.replace(/\.js$/, '.ts');
+}
+
+/** @param {string} path */
+function roomOf(path) {
+  return path.split('/')[1] ?? '';
+}
+
+/** @param {string} folder */
+function sourcesOf(folder) {
+  if (!existsSync(join(ROOT, folder))) return [];
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .map((entry) => `${folder}/${entry.replaceAll(sep, '/')}`)
+    .filter((path) => /\.[cm]?[jt]sx?$/.test(path) && !/(^|\/)(node_modules|dist)\//.test(path));
+}

@@ -1,0 +1,61 @@
+/**
+ * Runs before every test file: no test may leave an unhandled rejection, an uncaught exception or a
+ * `MaxListenersExceededWarning` behind, whatever else it asserts.
+ *
+ * Jest hands each test file a copy of `process` that never hears these events. The process itself is reached
+ * through its own context.
+ */
+import { afterAll, afterEach } from '@jest/globals';
+import { inspect } from 'node:util';
+import { runInThisContext } from 'node:vm';
+
+const realProcess = runInThisContext('process') as NodeJS.Process;
+// Taken from outside too: a test may have put fake timers on its own globals.
+const realSetImmediate = runInThisContext('setImmediate') as typeof setImmediate;
+
+const faults: string[] = [];
+let suiteIsOver = false;
+
+const onUnhandledRejection = (reason: unknown): void => {
+  faults.push(`unhandledRejection: ${inspect(reason)}`);
+};
+const onUncaughtException = (error: unknown): void => {
+  faults.push(`uncaughtException: ${inspect(error)}`);
+};
+const onWarning = (warning: Error): void => {
+  if (warning.name !== 'MaxListenersExceededWarning') return;
+  // The file's own afterAll hooks run after ours. What is thrown here then reaches Jest's handler of uncaught
+  // exceptions, which fails the file; the other two kinds reach it by themselves.
+  if (suiteIsOver) throw warning;
+  faults.push(inspect(warning));
+};
+
+realProcess.on('unhandledRejection', onUnhandledRejection);
+realProcess.on('uncaughtException', onUncaughtException);
+realProcess.on('warning', onWarning);
+
+// A worker runs many test files in one process. The listeners stay until the next file begins, so that nothing falls
+// between our afterAll and the end of the file.
+const cleanupKey = Symbol.for('nestjs-streaming.test.removeListeners');
+const registry = realProcess as NodeJS.Process & { [cleanupKey]?: () => void };
+registry[cleanupKey]?.();
+registry[cleanupKey] = () => {
+  realProcess.off('unhandledRejection', onUnhandledRejection);
+  realProcess.off('uncaughtException', onUncaughtException);
+  realProcess.off('warning', onWarning);
+};
+
+async function assertNoFaults(): Promise<void> {
+  // Rejections are reported after the microtasks, warnings in the next tick: let both arrive.
+  await new Promise<void>((resolve) => {
+    realSetImmediate(resolve);
+  });
+  if (faults.length === 0) return;
+  throw new Error(`The process reported what no test handled:\n${faults.splice(0).join('\n')}`);
+}
+
+afterEach(assertNoFaults);
+afterAll(async () => {
+  suiteIsOver = true;
+  await assertNoFaults();
+});
