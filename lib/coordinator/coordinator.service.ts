@@ -43,7 +43,7 @@ import { watchTask } from './watch-task.js';
  * @publicApi
  */
 @Injectable()
-export class CoordinatorService implements HandleHost {
+export class CoordinatorService {
   readonly #logger = new Logger('Streaming');
   readonly #places = new TaskPlaces((run) => setImmediate(() => run.begin()));
   readonly #host = {
@@ -52,6 +52,11 @@ export class CoordinatorService implements HandleHost {
       this.#places.leave(run);
       this.store.retire(run);
     },
+  };
+
+  readonly #handles: HandleHost = {
+    cancelRun: (run, options) => this.#cancel(run, options),
+    watchRun: (run, after) => watchTask(run, this.store, after),
   };
 
   constructor(
@@ -102,7 +107,7 @@ export class CoordinatorService implements HandleHost {
     if (this.#places.isOverfull(taskType)) {
       throw new TooManyTasksError(ref.app, ref.name, taskType.options.maxPending);
     }
-    return new RunHandle(this.#register(taskType, ref, valid, start, options.signal), this, true);
+    return new RunHandle(this.#register(taskType, ref, valid, start, options.signal), this.#handles, true);
   }
 
   /**
@@ -124,7 +129,7 @@ export class CoordinatorService implements HandleHost {
         ? [{ app: first, name: second as string, id: id as string }, last]
         : [first, second as CancelOptions | undefined];
     const run = this.store.find(ref);
-    return run ? this.cancelRun(run, options) : false;
+    return run ? this.#cancel(run, options) : false;
   }
 
   /**
@@ -178,7 +183,7 @@ export class CoordinatorService implements HandleHost {
   events(ref: TaskRef, options: { after?: string } = {}): Observable<TaskEvent> {
     return defer(() => {
       const run = this.store.find(ref);
-      return run ? this.watchRun(run, options.after) : throwError(() => new TaskNotFoundError(ref));
+      return run ? watchTask(run, this.store, options.after) : throwError(() => new TaskNotFoundError(ref));
     });
   }
 
@@ -204,8 +209,7 @@ export class CoordinatorService implements HandleHost {
     return taskKey(ref);
   }
 
-  /** @internal */
-  async cancelRun(run: TaskRun, options: CancelOptions = {}): Promise<boolean> {
+  async #cancel(run: TaskRun, options: CancelOptions = {}): Promise<boolean> {
     checkCancelOptions(options);
     const { detail, by, grace, wait } = options;
     const accepted = run.cancel(
@@ -217,14 +221,9 @@ export class CoordinatorService implements HandleHost {
     return (await run.settled).status === 'cancelled';
   }
 
-  /** @internal */
-  watchRun(run: TaskRun, after?: string): Observable<TaskEvent> {
-    return watchTask(run, this.store, after);
-  }
-
   #existing(ref: TaskRef, { restart = false }: StartOptions): TaskHandle | undefined {
     const run = this.store.find(ref);
-    return run && !(restart && run.over) ? new RunHandle(run, this, false) : undefined;
+    return run && !(restart && run.over) ? new RunHandle(run, this.#handles, false) : undefined;
   }
 
   #register(type: TaskType, ref: TaskRef, input: unknown, start: RunStart, signal?: AbortSignal): TaskRun {

@@ -10,7 +10,7 @@ export function encodeFrame(type: string, json: string, id: string): Buffer {
 }
 
 /** `event: `, `data: `, `id: ` and their line ends, and the blank line. */
-const punctuation = 20;
+const punctuation = 'event: \ndata: \nid: \n\n'.length;
 
 /** The length of {@link encodeFrame}'s Buffer, without making it. Types and ids are ASCII. */
 export function frameLength(type: string, json: string, id: string): number {
