@@ -1,7 +1,14 @@
 export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
-export { CancelScope } from './cancellation/cancel-scope.js';
+export {
+  CancelScope,
+  runScope,
+  type ScopeBody,
+  type ScopeResults,
+  type TaskGroup,
+} from './cancellation/cancel-scope.js';
 export { CancelledError } from './cancellation/cancelled.error.js';
 export { isCancellation } from './cancellation/is-cancellation.js';
+export { ScopeEndedError } from './cancellation/scope-ended.error.js';
 export { ScopeTimeoutError } from './cancellation/scope-timeout.error.js';
 
 export { InvalidEventError } from './task/errors/invalid-event.error.js';
@@ -12,7 +19,7 @@ export { InvalidResultError } from './task/errors/invalid-result.error.js';
 export { InvalidTaskIdError } from './task/errors/invalid-task-id.error.js';
 export { InvalidTaskTypeError } from './task/errors/invalid-task-type.error.js';
 export { ShuttingDownError } from './task/errors/shutting-down.error.js';
-export { StreamingError } from './task/errors/streaming.error.js';
+export { StreamingError } from './cancellation/streaming.error.js';
 export { TaskEndedError } from './task/errors/task-ended.error.js';
 export { TaskNotFoundError } from './task/errors/task-not-found.error.js';
 export { TaskTimeoutError } from './task/errors/task-timeout.error.js';
@@ -27,7 +34,13 @@ export { StreamTask } from './task/stream-task.decorator.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
 export type { GapCause, LifecycleEventType, TaskEvent } from './task/task-event.js';
 export type { HandlerReturn, InputOf, ResultOf, TaskHandler } from './task/task-handler.interface.js';
-export type { InputSchema, ReplayLimits, StreamTaskOptions, TaskDefaults } from './task/task-options.js';
+export type {
+  InputSchema,
+  ReplayLimits,
+  StreamTaskOptions,
+  TaskDefaults,
+  ValidInput,
+} from './task/task-options.js';
 export type { TaskOutcome } from './task/task-outcome.js';
 export type { TaskRef, TaskTypeRef } from './task/task-ref.js';
 export type { Progress, TaskSnapshot } from './task/task-snapshot.js';

@@ -1,51 +1,53 @@
-import { setMaxListeners } from 'node:events';
+import { CancelLevel } from './cancel-level.js';
 import type { CancelReason } from './cancel-reason.js';
-import type { CancelledError } from './cancelled.error.js';
-import { bindSignal, isCancellationOf } from './is-cancellation.js';
+import { CancelledError } from './cancelled.error.js';
+import { ScopeEndedError } from './scope-ended.error.js';
+import { ScopeTimeoutError } from './scope-timeout.error.js';
 import { Timer } from './timer.js';
 
-/** Something that waits at a checkpoint and is rejected when the scope is cancelled. */
-interface Waiter {
-  abort(error: CancelledError): void;
-  /** The timer it waits for, when it waits for one. */
-  readonly timer?: Timer;
-}
-
-type CancelCallback = (reason: CancelReason) => void;
-
-const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
-
 /**
- * A stretch of work that can be cancelled as one.
- *
- * Cancellation is a level, not a pulse: once a scope is cancelled, each of its checkpoints (`throwIfCancelled`,
- * `sleep`, `yield`, `waitFor`) throws, in cleanup too, always with the object in `signal.reason`.
+ * Work in a scope of its own.
  *
  * @publicApi
  */
-export abstract class CancelScope {
-  #error: CancelledError | undefined;
-  // Made on first use: an AbortController costs more than all the rest of a short task.
-  #controller: AbortController | undefined;
-  #waiters: Set<Waiter> | undefined;
-  #callbacks: Set<CancelCallback> | undefined;
-  #over = false;
+export type ScopeBody<T> = (scope: CancelScope) => Promise<T>;
 
-  /** Aborts when this scope is cancelled; its `reason` is a {@link CancelledError}. Give it to whatever you call. */
-  get signal(): AbortSignal {
-    return (this.#controller ??= this.#createController()).signal;
-  }
+/**
+ * What `all` resolves to: the result of each body, in their order.
+ *
+ * @publicApi
+ */
+export type ScopeResults<Bodies extends readonly ScopeBody<unknown>[]> = {
+  -readonly [K in keyof Bodies]: Awaited<ReturnType<Bodies[K]>>;
+};
 
-  /** Whether this scope is cancelled. */
-  get cancelled(): boolean {
-    return this.#error !== undefined;
-  }
+/**
+ * A scope whose children run side by side and end together.
+ *
+ * @publicApi
+ */
+export interface TaskGroup extends CancelScope {
+  /**
+   * Runs a child in a scope of its own, from the next microtask on. The group waits for it; its failure cancels the
+   * rest of the group.
+   *
+   * @param body gets the child's scope, which can be cancelled alone
+   * @param options `name` tells the child in the group's error
+   * @returns what the child returns; not looking at it is never an unhandled rejection
+   * @throws `signal.reason` (synchronously) when the group is being cancelled, ScopeEndedError when it has ended
+   */
+  spawn<T>(body: ScopeBody<T>, options?: { name?: string }): Promise<T>;
+}
 
-  /** Why this scope was cancelled. */
-  get reason(): CancelReason | undefined {
-    return this.#error?.reason;
-  }
-
+/**
+ * A stretch of work that can be cancelled as one, and holds others that are cancelled with it.
+ *
+ * Cancellation is a level, not a pulse: once a scope is cancelled, each of its checkpoints (`throwIfCancelled`,
+ * `sleep`, `yield`, `waitFor`, entering a scope) throws, in cleanup too, always with the object in `signal.reason`.
+ *
+ * @publicApi
+ */
+export abstract class CancelScope extends CancelLevel {
   /** When this scope's own time ends, in epoch milliseconds; `null` when it has no limit. */
   abstract get deadline(): number | null;
 
@@ -60,179 +62,308 @@ export abstract class CancelScope {
    */
   abstract cancel(detail?: string): boolean;
 
-  /** Throws `signal.reason` when this scope is cancelled, and does nothing otherwise. */
-  throwIfCancelled(): void {
-    if (this.#error) throw this.#error;
+  /**
+   * Moves the end of this scope's own time.
+   *
+   * @param ms milliseconds from now; `null` for no limit
+   * @throws RangeError when `ms` is not a number; ScopeEndedError (a task: TaskEndedError) after the end
+   */
+  abstract reschedule(ms: number | null): void;
+
+  /** A scope with nothing above it. */
+  static root(): CancelScope {
+    return new InnerScope();
   }
 
   /**
-   * Waits, or rejects with `signal.reason` as soon as this scope is cancelled.
+   * Runs a body under a time limit. When the time is over its scope is cancelled; the call returns when the body has
+   * ended, its cleanup included.
    *
-   * @param ms milliseconds, any length; below zero is zero
-   * @throws RangeError when `ms` is not a number
+   * @param ms milliseconds; `null` or `Infinity` for no limit; with zero or less the body is entered with an aborted
+   *   signal
+   * @param body gets the scope
+   * @returns what the body returns
+   * @throws ScopeTimeoutError when the body let the expiry through; RangeError when `ms` is not a number. A cancelled
+   *   parent wins over the expiry, and any other error passes as it is
+   * @example
+   * const page = await task.timeout(5_000, (scope) => fetch(url, { signal: scope.signal }));
    */
-  sleep(ms: number): Promise<void> {
-    if (typeof ms !== 'number' || Number.isNaN(ms)) {
-      return Promise.reject(new RangeError(`sleep(): expected a number of milliseconds, got ${String(ms)}`));
-    }
-    return this.suspend<void>((resolve) => new Timer(Math.max(ms, 0), resolve));
-  }
-
-  /** Gives the event loop a turn, so that a long loop can be cancelled; then checks for cancellation. */
-  yield(): Promise<void> {
-    if (this.#error) return Promise.reject(this.#error);
-    return new Promise((resolve, reject) => {
-      setImmediate(() => {
-        if (this.#error) reject(this.#error);
-        else resolve();
-      });
-    });
+  async timeout<T>(ms: number | null, body: (scope: CancelScope) => Promise<T>): Promise<T> {
+    assertBody('timeout', body);
+    assertLimit('timeout', ms);
+    return new InnerScope(this, { limit: ms }).run(body);
   }
 
   /**
-   * Waits for a promise that knows nothing of this scope. On cancel only the waiting stops; the promise goes on.
+   * Runs a body in a scope that can be cancelled without what is around it.
    *
-   * @param promise what to wait for
+   * @returns what the body returns, or `undefined` when the scope was cancelled by itself (or by its own deadline, see
+   *   `reschedule`) and the body let that through
    */
-  waitFor<T>(promise: PromiseLike<T>): Promise<T> {
-    return this.suspend<T>((resolve, reject) => {
-      Promise.resolve(promise).then(resolve, reject);
-      return undefined;
-    });
+  async scope<T>(body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
+    assertBody('scope', body);
+    return new InnerScope(this).runAbsorbing(body);
   }
 
   /**
-   * Calls back once, synchronously, when this scope is cancelled; at once when it already is.
+   * Runs children side by side. It waits for all of them, and the first failure, of a child or of the body, cancels
+   * the rest.
    *
-   * @param callback gets the reason
-   * @returns dispose of it to no longer be called
+   * @param body spawns children; they may spawn more while the group is open
+   * @returns what the body returns, or `undefined` when the group was cancelled by itself
+   * @throws AggregateError of everything that failed, in the order it happened, the body's own error last. Errors win
+   *   over a cancellation, which is then the `cause`
+   * @example
+   * await task.group(async (group) => {
+   *   for (const url of urls) void group.spawn((scope) => crawl(url, scope.signal));
+   * });
    */
-  onCancel(callback: (reason: CancelReason) => void): Disposable {
-    if (this.#error) {
-      this.#call(callback, this.#error.reason);
-      return nothingToDispose;
-    }
-    const callbacks = (this.#callbacks ??= new Set());
-    const registered: CancelCallback = (reason) => callback(reason);
-    callbacks.add(registered);
-    return { [Symbol.dispose]: () => void callbacks.delete(registered) };
+  async group<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
+    assertBody('group', body);
+    return new GroupScope(this).runGroup(body);
   }
 
   /**
-   * The place where a checkpoint waits.
-   *
-   * @param begin starts what is waited for, and returns what must be cleared when the scope is cancelled first
-   * @internal
+   * Runs bodies side by side, as `Promise.all`, but waits for all of them: the first error cancels the rest, and is
+   * what is thrown.
    */
-  protected suspend<T>(
-    begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => Timer | Disposable | undefined,
-  ): Promise<T> {
-    if (this.#error) return Promise.reject(this.#error);
-    return new Promise<T>((resolve, reject) => {
-      const waiters = (this.#waiters ??= new Set());
-      let waiter: Waiter | undefined;
-      const leave = () => void (waiter && waiters.delete(waiter));
-      const held = begin(
-        (value) => {
-          leave();
-          resolve(value);
-        },
-        (error) => {
-          leave();
-          reject(error);
-        },
-      );
-      const timer = held instanceof Timer ? held : undefined;
-      if (this.#over) timer?.unref();
-      waiter = {
-        abort(error) {
-          if (timer) timer.clear();
-          else (held as Disposable | undefined)?.[Symbol.dispose]();
-          reject(error);
-        },
-        ...(timer && { timer }),
-      };
-      waiters.add(waiter);
-    });
-  }
-
-  /**
-   * Cancels: the level rises, the signal aborts, callbacks run, whoever waits is rejected, all in this call.
-   *
-   * @internal
-   */
-  protected abort(error: CancelledError): void {
-    if (this.#error) return;
-    this.#error = error;
-    const callbacks = this.#callbacks;
-    const waiters = this.#waiters;
-    this.#callbacks = undefined;
-    this.#waiters = undefined;
-    this.#controller?.abort(error);
-    if (callbacks) for (const callback of callbacks) this.#call(callback, error.reason);
-    if (waiters) for (const waiter of waiters) waiter.abort(error);
-  }
-
-  /**
-   * Takes the cancellation back: from here on the scope has a fresh signal.
-   *
-   * @internal
-   */
-  protected renew(): void {
-    this.#error = undefined;
-    this.#controller = undefined;
-  }
-
-  /**
-   * Ends the scope. Timers that code left behind still waits for no longer hold the process.
-   *
-   * @internal
-   */
-  protected retire(): void {
-    this.#over = true;
-    this.#callbacks = undefined;
-    if (this.#waiters) for (const { timer } of this.#waiters) timer?.unref();
-  }
-
-  /** @internal */
-  protected get cancellation(): CancelledError | undefined {
-    return this.#error;
-  }
-
-  /**
-   * Whether an error is how this scope's cancellation shows itself.
-   *
-   * @internal
-   */
-  protected explains(error: unknown): boolean {
-    return this.#error !== undefined && isCancellationOf(error, this.#error, this);
-  }
-
-  /**
-   * Takes what a callback threw; a scope has nobody above it to throw at.
-   *
-   * @internal
-   */
-  protected reportCallbackError(error: unknown): void {
-    process.nextTick(() => {
-      throw error;
-    });
-  }
-
-  #call(callback: CancelCallback, reason: CancelReason): void {
+  async all<const Bodies extends readonly ScopeBody<unknown>[]>(
+    bodies: Bodies,
+  ): Promise<ScopeResults<Bodies>> {
+    for (const body of bodies) assertBody('all', body);
     try {
-      callback(reason);
+      const results = await this.group((group) => Promise.all(bodies.map((body) => group.spawn(body))));
+      return results as ScopeResults<Bodies>;
     } catch (error) {
-      this.reportCallbackError(error);
+      throw error instanceof AggregateError ? (error.errors[0] as unknown) : error;
     }
   }
 
-  #createController(): AbortController {
-    const controller = new AbortController();
-    // One signal is given to everything a task calls; a thousand listeners are no leak.
-    setMaxListeners(0, controller.signal);
-    bindSignal(controller.signal, this);
-    if (this.#error) controller.abort(this.#error);
-    return controller;
+  /**
+   * Runs a body on a fresh signal, to its end whatever is cancelled around it: for cleanup that must wait. The pending
+   * cancellation shows at the next checkpoint.
+   *
+   * @param options `timeout`: most time for the body, in milliseconds
+   * @returns what the body returns
+   * @throws ScopeTimeoutError when its own time was over; any error of the body passes as it is
+   */
+  async shield<T>(body: (scope: CancelScope) => Promise<T>, options: { timeout?: number } = {}): Promise<T> {
+    assertBody('shield', body);
+    const { timeout = null } = options;
+    assertLimit('shield', timeout);
+    return new InnerScope(this, { limit: timeout, shielded: true }).run(body);
+  }
+}
+
+const nextMicrotask = Promise.resolve();
+/** How many scopes are entered on one stack. */
+const deepest = 100;
+
+/** A scope opened by one of the calls above. */
+class InnerScope extends CancelScope {
+  readonly #bornCancelled: boolean;
+  #timer: Timer | undefined;
+  #timeout = Infinity;
+  #deadline: number | null = null;
+  #dueAt = Infinity;
+  #expired = false;
+
+  constructor(
+    parent?: CancelScope,
+    { limit = null, shielded = false }: { limit?: number | null; shielded?: boolean } = {},
+  ) {
+    super(parent, shielded);
+    this.#bornCancelled = this.cancelled;
+    if (limit !== null) this.reschedule(limit);
+  }
+
+  get deadline(): number | null {
+    return this.#deadline;
+  }
+
+  get expired(): boolean {
+    return this.#expired;
+  }
+
+  override get dueAt(): number {
+    return this.#dueAt;
+  }
+
+  cancel(detail?: string): boolean {
+    if (this.cancelled || this.over) return false;
+    this.interrupt({ kind: 'self', ...(detail !== undefined && { detail: cutDetail(detail) }) });
+    return true;
+  }
+
+  reschedule(ms: number | null): void {
+    assertLimit('reschedule', ms);
+    if (this.over) throw new ScopeEndedError('reschedule() on a scope that has ended');
+    this.#timer?.clear();
+    this.#timeout = ms ?? Infinity;
+    this.#dueAt = performance.now() + this.#timeout;
+    this.#deadline = this.#timeout === Infinity ? null : Date.now() + this.#timeout;
+    if (this.cancelled || this.#timeout === Infinity) return;
+    if (this.#timeout > 0) this.#timer = new Timer(this.#timeout, this.#onTimer);
+    else this.expire();
+  }
+
+  override expire(): void {
+    if (this.cancelled) return;
+    this.#expired = true;
+    this.interrupt({ kind: 'timeout', of: 'scope', timeout: this.#timeout });
+  }
+
+  /** Runs a body to its end; what it lets through of a cancellation shows whose that was, the outermost first. */
+  async run<T>(body: ScopeBody<T>): Promise<T> {
+    try {
+      // Bodies that open one scope in the other are called one in the other: a new stack now and then.
+      if (this.depth % deepest === 0) await nextMicrotask;
+      const value = await body(this);
+      if (this.#bornCancelled) this.above?.throwIfCancelled();
+      return value;
+    } catch (error) {
+      if (!this.explains(error)) throw error;
+      this.above?.throwIfCancelled();
+      if (this.#expired) throw new ScopeTimeoutError(this.#timeout, this.cancellation);
+      throw this.cancellation ?? error;
+    } finally {
+      this.end();
+    }
+  }
+
+  /** As `run`, but takes the scope's own cancellation. */
+  async runAbsorbing<T>(body: ScopeBody<T>): Promise<T | undefined> {
+    const value = await this.run(async (scope) => {
+      try {
+        return await body(scope);
+      } catch (error) {
+        if (this.explains(error) && !this.above?.cancelled) return undefined;
+        throw error;
+      }
+    });
+    return this.isSelfCancelled ? undefined : value;
+  }
+
+  protected get isSelfCancelled(): boolean {
+    return this.cancelled && this.reason?.kind !== 'parent';
+  }
+
+  protected interrupt(reason: CancelReason): void {
+    this.abort(new CancelledError(reason, { scope: this }));
+  }
+
+  end(): void {
+    this.#timer?.clear();
+    this.retire();
+  }
+
+  /** Of nested scopes that are due together the outermost expires: the inner ones only pass that on. */
+  readonly #onTimer = (): void => {
+    let outermost: CancelLevel | undefined;
+    for (let level = this.above; level; level = level.above)
+      if (level.dueAt <= this.#dueAt) outermost = level;
+    if (outermost) outermost.expire();
+    else this.expire();
+  };
+}
+
+/** A scope with children. */
+class GroupScope extends InnerScope implements TaskGroup {
+  readonly #errors: unknown[] = [];
+  #children = 0;
+  #onEmpty: (() => void) | undefined;
+
+  spawn<T>(body: ScopeBody<T>, { name }: { name?: string } = {}): Promise<T> {
+    assertBody('spawn', body);
+    if (this.over)
+      throw new ScopeEndedError(
+        `spawn() on a group that has ended${name === undefined ? '' : ` ("${name}")`}`,
+      );
+    this.throwIfCancelled();
+    this.#children++;
+    const result = this.#runChild(new InnerScope(this), body);
+    // The group has it; nobody has to look at the promise as well.
+    result.catch(() => {});
+    return result;
+  }
+
+  async runGroup<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
+    let value: T | undefined;
+    let failure: { readonly error: unknown } | undefined;
+    try {
+      value = await body(this);
+    } catch (error) {
+      if (!this.explains(error)) {
+        failure = { error };
+        this.#cancelRest(error);
+      }
+    }
+    while (this.#children > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onEmpty = resolve;
+      });
+    }
+    this.end();
+    // A body that waited for the child that failed throws the same error again.
+    const errors =
+      failure && !this.#errors.includes(failure.error) ? [...this.#errors, failure.error] : this.#errors;
+    if (errors.length > 0) {
+      const cause = this.above?.cancellation;
+      throw new AggregateError(errors, `${errors.length} failed in a group`, cause && { cause });
+    }
+    this.above?.throwIfCancelled();
+    return this.isSelfCancelled ? undefined : value;
+  }
+
+  async #runChild<T>(child: InnerScope, body: ScopeBody<T>): Promise<T> {
+    // Begins when whoever spawns it has gone on.
+    await nextMicrotask;
+    try {
+      child.throwIfCancelled();
+      return await body(child);
+    } catch (error) {
+      if (!child.explains(error)) {
+        this.#errors.push(error);
+        this.#cancelRest(error);
+      }
+      throw error;
+    } finally {
+      child.end();
+      this.#children--;
+      if (this.#children === 0) this.#onEmpty?.();
+    }
+  }
+
+  #cancelRest(error: unknown): void {
+    if (!this.cancelled) this.interrupt({ kind: 'sibling', error });
+  }
+}
+
+/**
+ * Runs a body in a scope with nothing above it, outside of any task.
+ *
+ * @returns as {@link CancelScope.scope}
+ * @publicApi
+ */
+export function runScope<T>(body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
+  return CancelScope.root().scope(body);
+}
+
+const longestDetail = 500;
+
+/** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
+export function cutDetail(detail: string): string {
+  return detail.length <= longestDetail
+    ? detail
+    : detail.slice(0, longestDetail).replace(/[\uD800-\uDBFF]$/, '');
+}
+
+function assertBody(call: string, body: unknown): void {
+  if (typeof body !== 'function') throw new TypeError(`${call}(): expected a function, got ${typeof body}`);
+}
+
+function assertLimit(call: string, ms: number | null): void {
+  if (ms !== null && (typeof ms !== 'number' || Number.isNaN(ms))) {
+    throw new RangeError(`${call}(): expected a number of milliseconds or null, got ${String(ms)}`);
   }
 }

@@ -1,22 +1,29 @@
 import { CancelledError } from './cancelled.error.js';
 
+/** What a signal speaks for: a scope in its tree. */
+interface ScopeInTree {
+  /** The scope whose cancellation reaches this one. */
+  readonly above: ScopeInTree | undefined;
+}
+
 const abortNames: ReadonlySet<unknown> = new Set(['AbortError']);
 /** Node and this package; axios; a query that PostgreSQL cancelled. */
 const abortCodes: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
 
-const scopes = new WeakMap<AbortSignal, object>();
+const scopes = new WeakMap<AbortSignal, ScopeInTree>();
 
 /** Remembers which scope a signal speaks for, so that {@link isCancellation} knows every error of that scope. */
-export function bindSignal(signal: AbortSignal, scope: object): void {
+export function bindSignal(signal: AbortSignal, scope: ScopeInTree): void {
   scopes.set(signal, scope);
 }
 
 /**
  * Tells whether an error is how the cancellation of `signal` shows itself, rather than a failure of its own.
  *
- * Only ever true when the signal is aborted, and then for: its reason; a `CancelledError` of the same scope; an error
- * whose `cause` chain leads to one of these; the abort errors of Node, the web, axios and PostgreSQL; an
- * `AggregateError` or `SuppressedError` of nothing else. The cancellation of another task is a failure here.
+ * Only ever true when the signal is aborted, and then for: its reason; a `CancelledError` of the same scope or of one
+ * above it; an error whose `cause` chain leads to one of these; the abort errors of Node, the web, axios and
+ * PostgreSQL; an `AggregateError` or `SuppressedError` of nothing else. The cancellation of another task is a failure
+ * here.
  *
  * @param error what was thrown
  * @param signal the signal the throwing code was given
@@ -28,7 +35,7 @@ export function isCancellation(error: unknown, signal: AbortSignal): boolean {
 }
 
 /** {@link isCancellation} for a cancelled scope whose signal nobody asked for: making one would be dear. */
-export function isCancellationOf(error: unknown, reason: unknown, scope: object | undefined): boolean {
+export function isCancellationOf(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
   if (leadsTo(error, reason, scope)) return true;
   if (typeof error !== 'object' || error === null || error instanceof CancelledError) return false;
   const { name, code, errors } = error as { name?: unknown; code?: unknown; errors?: unknown };
@@ -45,13 +52,19 @@ export function isCancellationOf(error: unknown, reason: unknown, scope: object 
   );
 }
 
-function leadsTo(error: unknown, reason: unknown, scope: object | undefined): boolean {
+function leadsTo(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
   const seen = new Set<unknown>();
   for (let link = error; link !== undefined && !seen.has(link); link = causeOf(link)) {
     if (link === reason) return true;
-    if (link instanceof CancelledError && scope && CancelledError.scopeOf(link) === scope) return true;
+    if (link instanceof CancelledError && isOf(link, scope)) return true;
     seen.add(link);
   }
+  return false;
+}
+
+function isOf(error: CancelledError, scope: ScopeInTree | undefined): boolean {
+  const origin = CancelledError.scopeOf(error);
+  for (let level = scope; level; level = level.above) if (level === origin) return true;
   return false;
 }
 

@@ -121,12 +121,3 @@ export function checkCancelOptions(options: CancelOptions): void {
 export function checkTaskFilter(filter: TaskFilter): void {
   checkOptions('list()', filter, filterChecks);
 }
-
-const longestDetail = 500;
-
-/** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
-export function cutDetail(detail: string): string {
-  return detail.length <= longestDetail
-    ? detail
-    : detail.slice(0, longestDetail).replace(/[\uD800-\uDBFF]$/, '');
-}

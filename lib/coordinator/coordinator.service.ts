@@ -12,13 +12,13 @@ import { isEventType, type TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
+import { cutDetail } from '../cancellation/cancel-scope.js';
 import { CoordinatorShutdown } from './coordinator-shutdown.js';
 import {
   type CancelOptions,
   checkCancelOptions,
   checkStartOptions,
   checkTaskFilter,
-  cutDetail,
   type ShutdownReport,
   type StartOptions,
   type TaskFilter,

@@ -1,4 +1,4 @@
-import { StreamingError } from '../task/errors/streaming.error.js';
+import { StreamingError } from '../cancellation/streaming.error.js';
 
 /** A body that is not JSON. */
 export class UnsupportedMediaTypeError extends StreamingError {

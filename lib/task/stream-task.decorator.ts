@@ -1,4 +1,6 @@
-import type { StreamTaskOptions } from './task-options.js';
+import type { Type } from '@nestjs/common';
+import type { TaskHandler } from './task-handler.interface.js';
+import type { InputSchema, StreamTaskOptions, ValidInput } from './task-options.js';
 
 /** Where the decorator leaves its options. A registered symbol, so that two copies of the package see the same. */
 export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
@@ -8,7 +10,7 @@ export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
  *
  * Options are checked when the application starts; a wrong one stops the start.
  *
- * @param options see {@link StreamTaskOptions}; all have defaults
+ * @param options see {@link StreamTaskOptions}; all have defaults. With `input`, the handler must take what it gives
  * @example
  * @StreamTask({ timeout: 600_000 })
  * export class ReportTask implements TaskHandler<{ month: string }, { url: string }> {
@@ -20,6 +22,10 @@ export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
  * }
  * @publicApi
  */
+export function StreamTask<Schema extends InputSchema>(
+  options: StreamTaskOptions & { input: Schema },
+): (target: Type<TaskHandler<ValidInput<Schema>>>) => void;
+export function StreamTask(options?: StreamTaskOptions): ClassDecorator;
 export function StreamTask(options: StreamTaskOptions = {}): ClassDecorator {
   return (target) => {
     Reflect.defineMetadata(STREAM_TASK_METADATA, options, target);

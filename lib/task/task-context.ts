@@ -92,7 +92,7 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * @param ms milliseconds from now; `null` for no limit
    * @throws TaskEndedError after the end; RangeError when `ms` is not a number
    */
-  abstract reschedule(ms: number | null): void;
+  abstract override reschedule(ms: number | null): void;
 
   /** The context of the task that runs here, anywhere below its handler; `undefined` outside of any. */
   static current(): TaskContext | undefined {

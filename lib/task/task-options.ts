@@ -53,6 +53,17 @@ export interface TaskDefaults {
 export type InputSchema = StandardSchemaV1 | Type;
 
 /**
+ * What a schema gives: the input as the handler gets it.
+ *
+ * @publicApi
+ */
+export type ValidInput<Schema extends InputSchema> = Schema extends StandardSchemaV1
+  ? StandardSchemaV1.InferOutput<Schema>
+  : Schema extends Type<infer Dto>
+    ? Dto
+    : unknown;
+
+/**
  * @publicApi
  */
 export interface StreamTaskOptions extends TaskDefaults {

@@ -35,11 +35,11 @@ async function drive(generator: AsyncGenerator<unknown>, context: RunContext): P
       refused = { error };
     }
     await new Promise((resolve) => setImmediate(resolve));
-    if (context.over) {
+    if (context.closed) {
       await generator.return(undefined);
       return last;
     }
-    if (context.cancelled) step = await generator.throw(context.interruption);
+    if (context.cancelled) step = await generator.throw(context.cancellation);
     else step = await (refused ? generator.throw(refused.error) : generator.next());
   }
   return step.value === undefined ? last : step.value;
@@ -55,7 +55,7 @@ function observe(source: Observable<unknown>, context: RunContext): Promise<unkn
       subscription.unsubscribe();
       reject(error);
     };
-    const registration = context.onCancel(() => stop(context.interruption));
+    const registration = context.onCancel(() => stop(context.cancellation));
     subscription.add(() => registration[Symbol.dispose]());
     subscription.add(
       source.subscribe({

@@ -26,6 +26,7 @@ export function fullError(error: unknown): ErrorSummary {
   };
 }
 
-function isExposed(error: unknown): boolean {
+/** Whether an error was written for whoever watches: it tells no secret, and nobody has to be told of it twice. */
+export function isExposed(error: unknown): boolean {
   return error instanceof HttpException || (error as { expose?: unknown }).expose === true;
 }

@@ -20,7 +20,6 @@ export class RunContext extends TaskContext {
   declare readonly owner?: string;
   readonly #run: TaskRun;
   #defers: TaskCleanup[] | undefined;
-  #over = false;
 
   constructor(run: TaskRun, attempt: number) {
     super();
@@ -51,7 +50,7 @@ export class RunContext extends TaskContext {
   }
 
   uncancel(): number {
-    return this.#over ? 0 : this.#run.uncancel();
+    return this.over ? 0 : this.#run.uncancel();
   }
 
   sendEvent(type: string, data?: JsonInput): Promise<void> {
@@ -82,7 +81,7 @@ export class RunContext extends TaskContext {
   defer(cleanup: TaskCleanup): void {
     if (typeof cleanup !== 'function')
       throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
-    if (this.#over) throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
+    if (this.over) throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
     (this.#defers ??= []).push(cleanup);
   }
 
@@ -90,7 +89,7 @@ export class RunContext extends TaskContext {
     if (ms !== null && (typeof ms !== 'number' || Number.isNaN(ms))) {
       throw new RangeError(`reschedule(): expected a number of milliseconds or null, got ${String(ms)}`);
     }
-    if (this.#over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
+    if (this.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
     this.#run.reschedule(ms);
   }
 
@@ -104,16 +103,6 @@ export class RunContext extends TaskContext {
     this.renew();
   }
 
-  /** The error of this scope's cancellation. */
-  get interruption(): CancelledError | undefined {
-    return this.cancellation;
-  }
-
-  /** Whether what the handler threw is how its cancellation shows itself. */
-  isOwnCancellation(error: unknown): boolean {
-    return this.explains(error);
-  }
-
   /** The cleanup registered last, taken from the list. */
   takeDefer(): TaskCleanup | undefined {
     return this.#defers?.pop();
@@ -123,15 +112,22 @@ export class RunContext extends TaskContext {
     return this.#defers !== undefined && this.#defers.length > 0;
   }
 
-  /** From here on cleanup cannot be registered: this try is over. */
+  /** From here on cleanup cannot be registered: this try is over, and what the handler still does concerns nobody. */
   close(): void {
-    this.#over = true;
     this.retire();
   }
 
-  /** Whether this try is over, so that what the handler still does concerns nobody. */
-  get over(): boolean {
-    return this.#over;
+  /** Whether this try is over. */
+  get closed(): boolean {
+    return this.over;
+  }
+
+  override get dueAt(): number {
+    return this.#run.dueAt;
+  }
+
+  override expire(): void {
+    this.#run.expire();
   }
 
   protected override reportCallbackError(error: unknown): void {

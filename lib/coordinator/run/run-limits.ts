@@ -26,6 +26,8 @@ export class RunLimits {
   readonly #onTimeout: (of: TimeoutOf, timeout: number) => void;
   readonly #onGraceOver: () => void;
   #deadline: number | null = null;
+  #totalTimeout = Infinity;
+  #totalDueAt = Infinity;
   #graceEndsAt = Infinity;
   #lastEventAt = 0;
   #tracksEvents = false;
@@ -40,10 +42,25 @@ export class RunLimits {
     return this.#deadline;
   }
 
+  /** The same on the monotonic clock. */
+  get totalDueAt(): number {
+    return this.#totalDueAt;
+  }
+
   armTotal(ms: number | null): void {
     const left = ms === null || ms === Infinity ? null : Math.max(ms, 0);
     this.#deadline = left === null ? null : Date.now() + left;
-    this.#total.arm(left, () => this.#onTimeout('total', left ?? 0));
+    this.#totalDueAt = performance.now() + (left ?? Infinity);
+    this.#totalTimeout = left ?? Infinity;
+    this.#total.arm(left, () => this.expireTotal());
+  }
+
+  expireTotal(): void {
+    // Once: it may be seen to be due before its own timer fires.
+    if (this.#totalDueAt === Infinity) return;
+    this.#totalDueAt = Infinity;
+    this.#total.clear();
+    this.#onTimeout('total', this.#totalTimeout);
   }
 
   armPending(ms: number | null): void {

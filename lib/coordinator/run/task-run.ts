@@ -14,7 +14,7 @@ import { CancelRequests } from './cancel-requests.js';
 import { type Decision, decideOutcome, type Settlement, withCleanupErrors } from './decide-outcome.js';
 import { encodeEvent } from './encode-event.js';
 import { invokeHandler } from './invoke-handler.js';
-import { fullError, publicError } from './public-error.js';
+import { fullError, isExposed, publicError } from './public-error.js';
 import { retryDelay } from './retry-delay.js';
 import { RunCleanup } from './run-cleanup.js';
 import { RunContext } from './run-context.js';
@@ -109,6 +109,11 @@ export class TaskRun {
     return this.#limits.deadline;
   }
 
+  /** When its total timeout ends, on the monotonic clock. */
+  get dueAt(): number {
+    return this.#limits.totalDueAt;
+  }
+
   get watchers(): number {
     return this.#watchers;
   }
@@ -161,6 +166,11 @@ export class TaskRun {
 
   reschedule(ms: number | null): void {
     if (!this.#decided) this.#limits.armTotal(ms);
+  }
+
+  /** Its total timeout has ended, as a scope inside that is due too was the first to see. */
+  expire(): void {
+    this.#limits.expireTotal();
   }
 
   report(what: string, error: unknown): void {
@@ -295,10 +305,10 @@ export class TaskRun {
     const decision = decideOutcome(settlement, {
       key: this.key,
       standing: this.requests.standing,
-      interruption: context?.interruption,
+      interruption: context?.cancellation,
       swallowedCancel,
       maxEventBytes,
-      isOwnCancellation: (error) => context?.isOwnCancellation(error) ?? false,
+      isOwnCancellation: (error) => context?.explains(error) ?? false,
     });
     if (decision.status === 'failed' && !this.requests.any && this.attempt < attempts && context) {
       void this.#retry(context, decision);
@@ -375,10 +385,15 @@ export class TaskRun {
     this.outcome = outcome;
     this.#context?.close();
     this.#external?.signal.removeEventListener('abort', this.#external.listener);
-    if (outcome.status === 'failed') this.report(`Task ${this.key} failed`, outcome.error);
+    if (outcome.status === 'failed') this.#reportFailure(outcome.error);
     this.log.end(outcome.status, terminalEventData(decision));
     this.#host.onOver(this);
     this.#announce?.(outcome);
+  }
+
+  #reportFailure(error: unknown): void {
+    if (isExposed(error)) this.#host.logger.warn(`Task ${this.key} failed: ${fullError(error).message}`);
+    else this.report(`Task ${this.key} failed`, error);
   }
 
   #outcomeOf({ json, swallowed = false, abandoned = false, ...decision }: Decision): TaskOutcome {

@@ -1,4 +1,4 @@
-import { StreamingError } from './streaming.error.js';
+import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
  * An option of the module or of a task type is unknown or wrong. The application does not start.

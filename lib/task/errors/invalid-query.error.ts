@@ -1,4 +1,4 @@
-import { StreamingError } from './streaming.error.js';
+import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
  * A parameter of a query, or a field of a `TaskFilter`, is malformed.

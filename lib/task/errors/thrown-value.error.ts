@@ -1,4 +1,4 @@
-import { StreamingError } from './streaming.error.js';
+import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
  * Stands for what a handler threw that is no Error; the value itself is the `cause`.

@@ -1,0 +1,330 @@
+import { setMaxListeners } from 'node:events';
+import type { CancelReason } from './cancel-reason.js';
+import { CancelledError } from './cancelled.error.js';
+import { bindSignal, isCancellationOf } from './is-cancellation.js';
+import { Timer } from './timer.js';
+
+/** Something that waits at a checkpoint and is rejected when its scope is cancelled. */
+interface Waiter {
+  abort(error: CancelledError): void;
+  /** The timer it waits for, when it waits for one. */
+  readonly timer?: Timer;
+}
+
+type CancelCallback = (reason: CancelReason) => void;
+
+const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
+
+/**
+ * The state of a scope: whether it is cancelled, who waits in it, and its place in the tree along which a cancellation
+ * walks down. What it offers are the checkpoints; the scopes that can be opened in it are {@link CancelScope}'s.
+ *
+ * Cancellation is a level, not a pulse: once a scope is cancelled, each of its checkpoints (`throwIfCancelled`,
+ * `sleep`, `yield`, `waitFor`) throws, in cleanup too, always with the object in `signal.reason`.
+ */
+export abstract class CancelLevel {
+  readonly #parent: CancelLevel | undefined;
+  readonly #shielded: boolean;
+  /**
+   * How many scopes stand above this one.
+   *
+   * @internal
+   */
+  protected readonly depth: number;
+  #children: Set<CancelLevel> | undefined;
+  #error: CancelledError | undefined;
+  /** What the scopes below throw when this one is cancelled: one error for all of them. */
+  #errorBelow: CancelledError | undefined;
+  // Made on first use: an AbortController costs more than all the rest of a short task.
+  #controller: AbortController | undefined;
+  #waiters: Set<Waiter> | undefined;
+  #callbacks: Set<CancelCallback> | undefined;
+  #over = false;
+
+  /**
+   * @param parent the scope it is opened in; born cancelled when that is
+   * @param shielded whether the cancellation of the parent stops here
+   */
+  constructor(parent?: CancelLevel, shielded = false) {
+    this.#parent = parent;
+    this.#shielded = shielded;
+    this.depth = parent ? parent.depth + 1 : 0;
+    if (!parent) return;
+    parent.#adopt(this);
+    this.#over = parent.#over;
+    if (!shielded && parent.#error) this.#error = parent.#inheritance(parent.#error);
+  }
+
+  /** Aborts when this scope is cancelled; its `reason` is a {@link CancelledError}. Give it to whatever you call. */
+  get signal(): AbortSignal {
+    return (this.#controller ??= this.#createController()).signal;
+  }
+
+  /** Whether this scope is cancelled. */
+  get cancelled(): boolean {
+    return this.#error !== undefined;
+  }
+
+  /** Why this scope was cancelled. */
+  get reason(): CancelReason | undefined {
+    return this.#error?.reason;
+  }
+
+  /** Throws `signal.reason` when this scope is cancelled, and does nothing otherwise. */
+  throwIfCancelled(): void {
+    if (this.#error) throw this.#error;
+  }
+
+  /**
+   * Waits, or rejects with `signal.reason` as soon as this scope is cancelled.
+   *
+   * @param ms milliseconds, any length; below zero is zero
+   * @throws RangeError when `ms` is not a number
+   */
+  sleep(ms: number): Promise<void> {
+    if (typeof ms !== 'number' || Number.isNaN(ms)) {
+      return Promise.reject(new RangeError(`sleep(): expected a number of milliseconds, got ${String(ms)}`));
+    }
+    return this.suspend<void>((resolve) => new Timer(Math.max(ms, 0), resolve));
+  }
+
+  /** Gives the event loop a turn, so that a long loop can be cancelled; then checks for cancellation. */
+  yield(): Promise<void> {
+    if (this.#error) return Promise.reject(this.#error);
+    return new Promise((resolve, reject) => {
+      setImmediate(() => {
+        if (this.#error) reject(this.#error);
+        else resolve();
+      });
+    });
+  }
+
+  /**
+   * Waits for a promise that knows nothing of this scope. On cancel only the waiting stops; the promise goes on.
+   *
+   * @param promise what to wait for
+   */
+  waitFor<T>(promise: PromiseLike<T>): Promise<T> {
+    return this.suspend<T>((resolve, reject) => {
+      Promise.resolve(promise).then(resolve, reject);
+      return undefined;
+    });
+  }
+
+  /**
+   * Calls back once, synchronously, when this scope is cancelled; at once when it already is.
+   *
+   * @param callback gets the reason
+   * @returns dispose of it to no longer be called
+   */
+  onCancel(callback: (reason: CancelReason) => void): Disposable {
+    if (typeof callback !== 'function') {
+      throw new TypeError(`onCancel(): expected a function, got ${typeof callback}`);
+    }
+    if (this.#error) {
+      this.#call(callback, this.#error.reason);
+      return nothingToDispose;
+    }
+    const callbacks = (this.#callbacks ??= new Set());
+    const registered: CancelCallback = (reason) => callback(reason);
+    callbacks.add(registered);
+    return { [Symbol.dispose]: () => void callbacks.delete(registered) };
+  }
+
+  /**
+   * The scope whose cancellation reaches this one.
+   *
+   * @internal
+   */
+  get above(): CancelLevel | undefined {
+    return this.#shielded ? undefined : this.#parent;
+  }
+
+  /**
+   * When its own time ends, on the monotonic clock.
+   *
+   * @internal
+   */
+  get dueAt(): number {
+    return Infinity;
+  }
+
+  /**
+   * Its own time has ended.
+   *
+   * @internal
+   */
+  expire(): void {}
+
+  /** @internal */
+  get cancellation(): CancelledError | undefined {
+    return this.#error;
+  }
+
+  /**
+   * Whether an error is how this scope's cancellation shows itself.
+   *
+   * @internal
+   */
+  explains(error: unknown): boolean {
+    return this.#error !== undefined && isCancellationOf(error, this.#error, this);
+  }
+
+  /**
+   * The place where a checkpoint waits.
+   *
+   * @param begin starts what is waited for, and returns what must be cleared when the scope is cancelled first
+   * @internal
+   */
+  protected suspend<T>(
+    begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => Timer | Disposable | undefined,
+  ): Promise<T> {
+    if (this.#error) return Promise.reject(this.#error);
+    return new Promise<T>((resolve, reject) => {
+      const waiters = (this.#waiters ??= new Set());
+      let waiter: Waiter | undefined;
+      const leave = () => void (waiter && waiters.delete(waiter));
+      const held = begin(
+        (value) => {
+          leave();
+          resolve(value);
+        },
+        (error) => {
+          leave();
+          reject(error);
+        },
+      );
+      const timer = held instanceof Timer ? held : undefined;
+      if (this.#over) timer?.unref();
+      waiter = {
+        abort(error) {
+          if (timer) timer.clear();
+          else (held as Disposable | undefined)?.[Symbol.dispose]();
+          reject(error);
+        },
+        ...(timer && { timer }),
+      };
+      waiters.add(waiter);
+    });
+  }
+
+  /**
+   * Cancels this scope and those below it, all in this call: first the level rises everywhere, then signals abort,
+   * callbacks run and whoever waits is rejected. A tree may be deeper than the stack: no recursion.
+   *
+   * @internal
+   */
+  protected abort(error: CancelledError): void {
+    if (this.#error) return;
+    this.#error = error;
+    const reached: CancelLevel[] = [this];
+    for (const level of reached) {
+      if (!level.#children || !level.#error) continue;
+      const inherited = level.#inheritance(level.#error);
+      for (const child of level.#children) {
+        if (child.#shielded || child.#error) continue;
+        child.#error = inherited;
+        reached.push(child);
+      }
+    }
+    for (const level of reached) level.#notify();
+  }
+
+  /**
+   * Takes the cancellation back, here and where it had come down from here: fresh signals from now on.
+   *
+   * @internal
+   */
+  protected renew(): void {
+    const renewed: CancelLevel[] = [this];
+    for (const level of renewed) {
+      const inherited = level.#errorBelow;
+      level.#error = undefined;
+      level.#errorBelow = undefined;
+      level.#controller = undefined;
+      if (!inherited || !level.#children) continue;
+      for (const child of level.#children) if (child.#error === inherited) renewed.push(child);
+    }
+  }
+
+  /**
+   * Ends the scope: nothing can come down from above any more. Timers that code left behind still waits for no longer
+   * hold the process.
+   *
+   * @internal
+   */
+  protected retire(): void {
+    if (this.#parent) this.#parent.#release(this);
+    const retired: CancelLevel[] = [this];
+    for (const level of retired) {
+      level.#over = true;
+      level.#callbacks = undefined;
+      if (level.#waiters) for (const { timer } of level.#waiters) timer?.unref();
+      if (level.#children) retired.push(...level.#children);
+    }
+  }
+
+  /** @internal */
+  protected get over(): boolean {
+    return this.#over;
+  }
+
+  /**
+   * Takes what a callback threw: a scope reports it to the one above, and has nobody to throw it at at the top.
+   *
+   * @internal
+   */
+  protected reportCallbackError(error: unknown): void {
+    if (this.#parent) {
+      this.#parent.reportCallbackError(error);
+      return;
+    }
+    process.nextTick(() => {
+      throw new Error('A callback given to onCancel() threw', { cause: error });
+    });
+  }
+
+  #adopt(child: CancelLevel): void {
+    (this.#children ??= new Set()).add(child);
+  }
+
+  #release(child: CancelLevel): void {
+    this.#children?.delete(child);
+  }
+
+  #inheritance(error: CancelledError): CancelledError {
+    if (error.reason.kind === 'parent') return error;
+    return (this.#errorBelow ??= new CancelledError(
+      { kind: 'parent', root: error.reason },
+      { scope: this, cause: error },
+    ));
+  }
+
+  #notify(): void {
+    const error = this.#error as CancelledError;
+    const callbacks = this.#callbacks;
+    const waiters = this.#waiters;
+    this.#callbacks = undefined;
+    this.#waiters = undefined;
+    this.#controller?.abort(error);
+    if (callbacks) for (const callback of callbacks) this.#call(callback, error.reason);
+    if (waiters) for (const waiter of waiters) waiter.abort(error);
+  }
+
+  #call(callback: CancelCallback, reason: CancelReason): void {
+    try {
+      callback(reason);
+    } catch (error) {
+      this.reportCallbackError(error);
+    }
+  }
+
+  #createController(): AbortController {
+    const controller = new AbortController();
+    // One signal is given to everything a task calls; a thousand listeners are no leak.
+    setMaxListeners(0, controller.signal);
+    bindSignal(controller.signal, this);
+    if (this.#error) controller.abort(this.#error);
+    return controller;
+  }
+}
