@@ -370,7 +370,7 @@ export class TaskRun {
     this.#cleanup = cleanup;
     const { errors, abandoned } = await cleanup.run(context, this.#outcomeOf(decision));
     this.#cleanup = undefined;
-    if (abandoned) {
+    if (abandoned && !decision.abandoned) {
       this.#host.logger.warn(
         `Cleanup of ${this.key} was still running when its time was over, and was given up`,
       );
