@@ -1,3 +1,4 @@
+import { clock } from './clock.js';
 import { CancelLevel } from './cancel-level.js';
 import type { CancelReason } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';
@@ -200,8 +201,8 @@ class InnerScope extends CancelScope {
     if (this.over) throw new ScopeEndedError('reschedule() on a scope that has ended');
     this.#timer?.clear();
     this.#timeout = ms ?? Infinity;
-    this.#dueAt = performance.now() + this.#timeout;
-    this.#deadline = this.#timeout === Infinity ? null : Date.now() + this.#timeout;
+    this.#dueAt = clock().now() + this.#timeout;
+    this.#deadline = this.#timeout === Infinity ? null : clock().epoch() + this.#timeout;
     if (this.cancelled || this.#timeout === Infinity) return;
     if (this.#timeout > 0) this.#timer = new Timer(this.#timeout, this.#onTimer);
     else this.expire();

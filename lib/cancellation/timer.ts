@@ -1,3 +1,5 @@
+import { type Clock, clock, type TimerHandle } from './clock.js';
+
 /** The longest delay `setTimeout` takes; a longer one fires at once. */
 const LONGEST = 2 ** 31 - 1;
 
@@ -5,10 +7,11 @@ const LONGEST = 2 ** 31 - 1;
  * A `setTimeout` for delays of any length: one over 2^31 ms is chained, `Infinity` never fires and holds nothing.
  */
 export class Timer {
+  readonly #clock: Clock = clock();
   readonly #callback: () => void;
   #rest: number;
   #held = true;
-  #handle: NodeJS.Timeout | undefined;
+  #handle: TimerHandle | undefined;
 
   constructor(ms: number, callback: () => void) {
     this.#rest = ms;
@@ -17,7 +20,7 @@ export class Timer {
   }
 
   clear(): void {
-    clearTimeout(this.#handle);
+    if (this.#handle) this.#clock.clearTimeout(this.#handle);
     this.#handle = undefined;
   }
 
@@ -32,7 +35,7 @@ export class Timer {
     if (this.#rest === Infinity) return;
     const step = Math.min(this.#rest, LONGEST);
     this.#rest -= step;
-    this.#handle = setTimeout(this.#fire, step);
+    this.#handle = this.#clock.setTimeout(this.#fire, step);
     if (!this.#held) this.#handle.unref();
   }
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
 import {
   type ResolvedOptions,
@@ -49,19 +50,19 @@ export class CoordinatorShutdown {
   }
 
   async #shutDown({ drain, timeout }: Required<ShutdownOptions>): Promise<ShutdownReport> {
-    const began = performance.now();
+    const began = clock().now();
     const runs = [...this.store.live];
     const all = Promise.all(runs.map((run) => run.settled));
     for (const run of runs) if (run.status === 'pending') run.cancel('shutdown');
     if (drain > 0) await within(drain, all);
 
-    const deadline = performance.now() + timeout;
+    const deadline = clock().now() + timeout;
     for (const run of runs) {
       run.cancel('shutdown', {}, Math.min(run.start.grace, timeout));
       run.hasten(timeout);
     }
     const outcomes = await all;
-    const left = Math.max(0, deadline - performance.now());
+    const left = Math.max(0, deadline - clock().now());
     await Promise.all([...this.#participants].map((participant) => participant.drain(left)));
 
     const count = (status: TerminalStatus): number =>
@@ -72,7 +73,7 @@ export class CoordinatorShutdown {
       failed: count('failed'),
       timedOut: count('timeout'),
       abandoned: runs.filter((run: TaskRun) => run.outcome?.abandoned).map((run) => run.key),
-      durationMs: performance.now() - began,
+      durationMs: clock().now() - began,
     };
   }
 }

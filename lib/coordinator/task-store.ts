@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
 import { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
@@ -70,7 +71,7 @@ export class TaskStore {
   /** The run is over: it is kept for `retention`, as long as there is room. */
   retire(run: TaskRun): void {
     this.#live.delete(run);
-    this.#ended.set(run, performance.now() + this.#retention);
+    this.#ended.set(run, clock().now() + this.#retention);
     this.#evict();
     this.#sweep();
   }
@@ -84,7 +85,7 @@ export class TaskStore {
 
   /** Forgets what is due, and sets the one timer for what is due next. */
   #sweep(): void {
-    const now = performance.now();
+    const now = clock().now();
     for (const [run, until] of this.#ended) {
       if (until > now) {
         this.#timer ??= new Timer(until - now, () => {

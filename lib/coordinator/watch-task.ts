@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { clock } from '../cancellation/clock.js';
 import { LogCursor } from '../log/log-cursor.js';
 import { LogEntry } from '../log/log-entry.js';
 import { resume } from '../log/resume.js';
@@ -42,5 +43,5 @@ function gapEvent(
   { id, cause, missed }: { id: string; cause: string; missed: number | null },
 ): TaskEvent {
   const data = { cause, missed, snapshot: run.snapshot() };
-  return { id, type: 'gap', data: data as unknown as Json, timestamp: Date.now() };
+  return { id, type: 'gap', data: data as unknown as Json, timestamp: clock().epoch() };
 }

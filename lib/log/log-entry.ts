@@ -1,3 +1,4 @@
+import { clock } from '../cancellation/clock.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import { encodeFrame, frameLength } from './event-frame.js';
@@ -19,7 +20,7 @@ export class LogEntry {
     this.id = formatEventId(epoch, seq);
     this.type = type;
     this.json = json;
-    this.timestamp = Date.now();
+    this.timestamp = clock().epoch();
     this.bytes = frameLength(type, json, this.id);
   }
 

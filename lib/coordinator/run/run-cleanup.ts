@@ -1,3 +1,4 @@
+import { clock } from '../../cancellation/clock.js';
 import { Timer } from '../../cancellation/timer.js';
 import type { TaskCleanup } from '../../task/task-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
@@ -43,7 +44,7 @@ export class RunCleanup {
 
   /** Leaves at most `ms` from now. */
   shorten(ms: number): void {
-    const endsAt = performance.now() + ms;
+    const endsAt = clock().now() + ms;
     if (endsAt >= this.#endsAt) return;
     this.#endsAt = endsAt;
     this.#timer?.clear();

@@ -1,3 +1,4 @@
+import { clock } from '../../cancellation/clock.js';
 import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
 import { Timer } from '../../cancellation/timer.js';
 
@@ -49,8 +50,8 @@ export class RunLimits {
 
   armTotal(ms: number | null): void {
     const left = ms === null || ms === Infinity ? null : Math.max(ms, 0);
-    this.#deadline = left === null ? null : Date.now() + left;
-    this.#totalDueAt = performance.now() + (left ?? Infinity);
+    this.#deadline = left === null ? null : clock().epoch() + left;
+    this.#totalDueAt = clock().now() + (left ?? Infinity);
     this.#totalTimeout = left ?? Infinity;
     this.#total.arm(left, () => this.expireTotal());
   }
@@ -75,12 +76,12 @@ export class RunLimits {
   }
 
   noteEvent(): void {
-    if (this.#tracksEvents) this.#lastEventAt = performance.now();
+    if (this.#tracksEvents) this.#lastEventAt = clock().now();
   }
 
   /** The grace ends in `ms`, unless it ends earlier. */
   shortenGrace(ms: number): void {
-    const endsAt = performance.now() + ms;
+    const endsAt = clock().now() + ms;
     if (endsAt >= this.#graceEndsAt) return;
     this.#graceEndsAt = endsAt;
     this.#grace.arm(ms, this.#onGraceOver);
@@ -103,7 +104,7 @@ export class RunLimits {
   /** One timer for many events: when it fires it looks how long ago the newest one was. */
   #checkIdle(ms: number, wait: number): void {
     this.idle.arm(wait, () => {
-      const rest = ms - (performance.now() - this.#lastEventAt);
+      const rest = ms - (clock().now() - this.#lastEventAt);
       // Timers may fire up to a millisecond early.
       if (rest <= 1) this.#onTimeout('idle', ms);
       else this.#checkIdle(ms, rest);

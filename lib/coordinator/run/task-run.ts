@@ -1,4 +1,5 @@
 import type { Logger } from '@nestjs/common';
+import { clock } from '../../cancellation/clock.js';
 import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
 import { Timer } from '../../cancellation/timer.js';
 import type { TaskLog } from '../../log/task-log.js';
@@ -54,7 +55,7 @@ export class TaskRun {
   readonly number = ++runs;
   readonly inbox = new SignalInbox();
   readonly requests = new CancelRequests();
-  readonly createdAt = Date.now();
+  readonly createdAt = clock().epoch();
   status: TaskStatus = 'pending';
   attempt = 0;
   startedAt: number | null = null;
@@ -204,8 +205,8 @@ export class TaskRun {
   begin(): void {
     if (this.#decided) return;
     this.status = 'running';
-    this.startedAt = Date.now();
-    this.#beganAt = performance.now();
+    this.startedAt = clock().epoch();
+    this.#beganAt = clock().now();
     this.#limits.armTotal(this.start.timeout);
     this.#awaitWatcher();
     this.#try(1);
@@ -252,9 +253,9 @@ export class TaskRun {
 
   /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
   hasten(ms: number): void {
-    this.#cutoff = Math.min(this.#cutoff, performance.now() + ms);
+    this.#cutoff = Math.min(this.#cutoff, clock().now() + ms);
     this.#cleanup?.shorten(ms);
-    if (this.requests.any) this.#limits.shortenGrace(ms);
+    if (this.requests.any && !this.#decided) this.#limits.shortenGrace(ms);
   }
 
   #try(attempt: number): void {
@@ -380,7 +381,7 @@ export class TaskRun {
 
   #end(decision: Decision): void {
     const outcome = this.#outcomeOf(decision);
-    this.endedAt = Date.now();
+    this.endedAt = clock().epoch();
     this.status = outcome.status;
     this.outcome = outcome;
     this.#context?.close();
@@ -404,7 +405,7 @@ export class TaskRun {
       started: this.#started,
       swallowed,
       abandoned,
-      durationMs: this.#started ? performance.now() - this.#beganAt : 0,
+      durationMs: this.#started ? clock().now() - this.#beganAt : 0,
     };
   }
 
@@ -415,7 +416,7 @@ export class TaskRun {
   }
 
   #withinCutoff(ms: number): number {
-    return Math.max(0, Math.min(ms, this.#cutoff - performance.now()));
+    return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
   }
 
   #emit(type: string, json: string): void {

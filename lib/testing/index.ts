@@ -1,0 +1,1 @@
+export { HarnessRun, type HarnessOptions, TaskHarness, taskHarness } from './task-harness.js';
