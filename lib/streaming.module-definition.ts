@@ -20,7 +20,8 @@ function withExtras(
   return {
     ...definition,
     global: true,
-    controllers: http === false ? [] : [createStreamingController(routesOf(http))],
+    controllers:
+      http === false || http?.controller === false ? [] : [createStreamingController(routesOf(http))],
     providers: [...(definition.providers ?? []), ...extraProviders, { provide: HTTP_ROUTES, useValue: http }],
   };
 }

@@ -36,6 +36,8 @@ export interface ReplayOptions extends ReplayLimits {
  * @publicApi
  */
 export interface HttpRouteOptions {
+  /** Adds the module's own controller; `false` where a `StreamingController` of yours serves all. @defaultValue true */
+  controller?: boolean;
   /** Where the controller stands. @defaultValue 'stream' */
   path?: string;
   /** Adds the routes that start tasks. @defaultValue false */
@@ -85,7 +87,7 @@ export interface StreamingModuleOptions {
   /** Defaults for every `@StreamTask()`. */
   tasks?: TaskDefaults;
   replay?: ReplayOptions;
-  /** `false` adds no controller. */
+  /** `false` adds no controller, as `{ controller: false }` does. */
   http?: false | HttpOptions;
   shutdown?: ShutdownOptions;
   /** Decides who may do what over HTTP. Taken from the application's providers, or else made with what they offer. */
@@ -96,7 +98,7 @@ export interface StreamingModuleOptions {
 export interface ResolvedOptions {
   readonly tasks: Required<TaskDefaults>;
   readonly replay: Required<ReplayOptions>;
-  readonly http: false | ResolvedHttpOptions;
+  readonly http: ResolvedHttpOptions;
   readonly shutdown: Required<ShutdownOptions>;
   readonly authorize: Type<TaskAuthorizer> | undefined;
 }
@@ -134,6 +136,7 @@ const replayDefaults: Required<ReplayOptions> = {
 };
 
 const httpDefaults = {
+  controller: true,
   path: 'stream',
   start: false,
   list: false,
@@ -170,6 +173,7 @@ const taskChecks = {
 const replayChecks = { events: integer(1), bytes: integer(1) };
 
 const routeChecks = {
+  controller: boolean,
   path: (value: unknown) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
   start: boolean,
   list: boolean,
@@ -269,8 +273,8 @@ export function resolveShutdownOptions(
 function resolveHttp(
   given: false | HttpOptions | undefined,
   routes: false | HttpOptions | undefined,
-): ResolvedOptions['http'] {
-  if (routes === false) return false;
+): ResolvedHttpOptions {
+  if (routes === false) return { ...httpDefaults, controller: false };
   if (given === false) {
     throw new InvalidOptionsError(
       `Wrong option "http" in ${forRoot}: the routes exist already; give "http: false" to forRootAsync() itself`,

@@ -8,7 +8,7 @@ import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
 import { TooManyTasksError } from '../task/errors/too-many-tasks.error.js';
 import { type Json, type JsonInput, toJson } from '../task/json.js';
-import { isEventType, type TaskEvent } from '../task/task-event.js';
+import { assertSignalName, type TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
@@ -85,17 +85,19 @@ export class CoordinatorService {
   async start(
     type: Type<TaskHandler> | TaskTypeRef,
     input: unknown,
-    options: StartOptions = {},
+    options: StartOptions = noOptions,
   ): Promise<TaskHandle> {
     if (this.closing.begun) throw new ShuttingDownError();
     const taskType = this.types.get(type);
-    checkStartOptions(options);
-    const ref: TaskRef = { app: taskType.app, name: taskType.name, id: options.id ?? randomUUID() };
-    assertTaskRef(ref);
+    if (options !== noOptions) checkStartOptions(options);
+    const { app, name } = taskType;
+    const ref: TaskRef = { app, name, id: options.id ?? randomUUID() };
+    if (options.id !== undefined) {
+      assertTaskRef(ref);
+      const existing = this.#existing(ref, options);
+      if (existing) return existing;
+    }
     const start = runStartOf(taskType, options);
-
-    const existing = this.#existing(ref, options);
-    if (existing) return existing;
     let valid = taskType.validate(input);
     if (valid instanceof Promise) {
       valid = await valid;
@@ -105,7 +107,7 @@ export class CoordinatorService {
       if (startedMeanwhile) return startedMeanwhile;
     }
     if (this.#places.isOverfull(taskType)) {
-      throw new TooManyTasksError(ref.app, ref.name, taskType.options.maxPending);
+      throw new TooManyTasksError(app, name, taskType.options.maxPending);
     }
     return new RunHandle(this.#register(taskType, ref, valid, start, options.signal), this.#handles, true);
   }
@@ -141,11 +143,7 @@ export class CoordinatorService {
    * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
    */
   async signal(ref: TaskRef, name: string, data?: JsonInput): Promise<boolean> {
-    if (!isEventType(name)) {
-      throw new InvalidEventError(
-        `Invalid signal name ${JSON.stringify(String(name).slice(0, 80))}: use 1 to 64 of A-Z a-z 0-9 . _ : -`,
-      );
-    }
+    assertSignalName(name);
     const run = this.store.find(ref);
     if (!run || run.decided) return false;
     run.inbox.send(name, copyJson(`signal "${name}"`, data));
@@ -235,7 +233,10 @@ export class CoordinatorService {
   }
 }
 
+const noOptions: StartOptions = {};
+
 function runStartOf({ options: type }: TaskType, options: StartOptions): RunStart {
+  if (options === noOptions) return type;
   const { timeout = type.timeout, grace = type.grace, owner, metadata } = options;
   return {
     timeout,

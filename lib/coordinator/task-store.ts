@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
-import { TaskLog } from '../log/task-log.js';
+import { type LogSink, TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { isTaskRef, type TaskRef, taskKey } from '../task/task-ref.js';
 import type { ReplayLimits } from '../task/task-options.js';
@@ -9,12 +9,11 @@ import type { TaskRun } from './run/task-run.js';
 
 /** Every task of this process, running or ended and still kept. */
 @Injectable()
-export class TaskStore {
+export class TaskStore implements LogSink {
   readonly #retention: number;
   readonly #mostEnded: number;
   readonly #mostBytes: number;
   readonly #runs = new Map<string, TaskRun>();
-  readonly #epochs = new Map<string, string>();
   /** Oldest first, with the monotonic time until which each is kept. */
   readonly #ended = new Map<TaskRun, number>();
   readonly #live = new Set<TaskRun>();
@@ -38,7 +37,11 @@ export class TaskStore {
   }
 
   find(ref: TaskRef): TaskRun | undefined {
-    return isTaskRef(ref) ? this.#runs.get(taskKey(ref)) : undefined;
+    return isTaskRef(ref) ? this.get(taskKey(ref)) : undefined;
+  }
+
+  get(key: string): TaskRun | undefined {
+    return this.#runs.get(key);
   }
 
   /** All tasks, oldest first. */
@@ -48,15 +51,17 @@ export class TaskStore {
 
   /** Whether this is the epoch of another task's log. */
   isForeign(run: TaskRun, epoch: string): boolean {
-    const key = this.#epochs.get(epoch);
-    return key !== undefined && key !== run.key;
+    for (const other of this.#runs.values()) if (other.log.epoch === epoch) return other !== run;
+    return false;
   }
 
   createLog(limits: Required<ReplayLimits>): TaskLog {
-    return new TaskLog(limits, (delta) => {
-      this.#bytes += delta;
-      if (this.#bytes > this.#mostBytes) this.#evict();
-    });
+    return new TaskLog(limits, this);
+  }
+
+  onBytes(delta: number): void {
+    this.#bytes += delta;
+    if (this.#bytes > this.#mostBytes) this.#evict();
   }
 
   /** Keeps a new run; an ended one of the same key is forgotten. */
@@ -64,13 +69,16 @@ export class TaskStore {
     const before = this.#runs.get(run.key);
     if (before) this.#forget(before);
     this.#runs.set(run.key, run);
-    this.#epochs.set(run.log.epoch, run.key);
     this.#live.add(run);
   }
 
   /** The run is over: it is kept for `retention`, as long as there is room. */
   retire(run: TaskRun): void {
     this.#live.delete(run);
+    if (this.#retention === 0) {
+      this.#forget(run);
+      return;
+    }
     this.#ended.set(run, clock().now() + this.#retention);
     this.#evict();
     this.#sweep();
@@ -101,7 +109,6 @@ export class TaskStore {
   #forget(run: TaskRun): void {
     this.#ended.delete(run);
     this.#bytes -= run.log.bytes;
-    this.#epochs.delete(run.log.epoch);
     if (this.#runs.get(run.key) === run) this.#runs.delete(run.key);
   }
 }

@@ -19,12 +19,12 @@ export class StreamConnections implements ShutdownParticipant {
   /** Until their response is closed, so also while a slow client still takes the end. */
   readonly #connections = new Map<ServerResponse, StreamConnection | undefined>();
   readonly #perRun = new Map<TaskRun, number>();
-  readonly #http: ResolvedHttpOptions | undefined;
+  readonly #http: ResolvedHttpOptions;
   #clocks: readonly NodeJS.Timeout[] = [];
   #drained: (() => void) | undefined;
 
   constructor(@Inject(STREAMING_OPTIONS) { http }: ResolvedOptions, shutdown: CoordinatorShutdown) {
-    this.#http = http || undefined;
+    this.#http = http;
     shutdown.register(this);
   }
 
@@ -34,7 +34,7 @@ export class StreamConnections implements ShutdownParticipant {
 
   /** Whether no further stream of this task is served. */
   isFull(run: TaskRun): boolean {
-    const { maxStreams = Infinity, maxStreamsPerTask = Infinity } = this.#http ?? {};
+    const { maxStreams, maxStreamsPerTask } = this.#http;
     return this.size >= maxStreams || (this.#perRun.get(run) ?? 0) >= maxStreamsPerTask;
   }
 
@@ -42,7 +42,7 @@ export class StreamConnections implements ShutdownParticipant {
   watch(init: Omit<StreamInit, 'retry'>): Observable<never> {
     return new Observable((stream) => {
       const { response, run } = init;
-      const connection = new StreamConnection({ ...init, retry: this.#retry }, stream);
+      const connection = new StreamConnection({ ...init, retry: this.#http.retry }, stream);
       this.#perRun.set(run, (this.#perRun.get(run) ?? 0) + 1);
       this.#track(response, connection, () => {
         const rest = (this.#perRun.get(run) ?? 1) - 1;
@@ -59,7 +59,7 @@ export class StreamConnections implements ShutdownParticipant {
       this.#track(response, undefined, () => {});
       closeSocketAfter(response);
       onceHeadersAreSent(response, stream, () => {
-        response.write(`retry: ${jittered(this.#retry)}\n`);
+        response.write(`retry: ${jittered(this.#http.retry)}\n`);
         stream.complete();
       });
     });
@@ -87,10 +87,6 @@ export class StreamConnections implements ShutdownParticipant {
     });
   }
 
-  get #retry(): number {
-    return this.#http?.retry ?? 0;
-  }
-
   #track(response: ServerResponse, connection: StreamConnection | undefined, onClose: () => void): void {
     this.#connections.set(response, connection);
     if (this.#clocks.length === 0) this.#startClocks();
@@ -105,7 +101,7 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   #startClocks(): void {
-    const { heartbeat = 15_000, stallTimeout = 30_000 } = this.#http ?? {};
+    const { heartbeat, stallTimeout } = this.#http;
     const each = (call: (connection: StreamConnection) => void) => () => {
       for (const connection of this.#connections.values()) if (connection) call(connection);
     };

@@ -12,7 +12,13 @@ export function encodeFrame(type: string, json: string, id: string): Buffer {
 /** `event: `, `data: `, `id: ` and their line ends, and the blank line. */
 const punctuation = 'event: \ndata: \nid: \n\n'.length;
 
-/** The length of {@link encodeFrame}'s Buffer, without making it. Types and ids are ASCII. */
-export function frameLength(type: string, json: string, id: string): number {
-  return punctuation + type.length + Buffer.byteLength(json) + id.length;
+/** The length of {@link encodeFrame}'s Buffer, without making it or the id. Types and ids are ASCII. */
+export function frameLength(type: string, json: string, epoch: string, seq: number): number {
+  return punctuation + type.length + Buffer.byteLength(json) + epoch.length + 1 + digitsOf(seq);
+}
+
+function digitsOf(count: number): number {
+  let digits = 1;
+  for (let rest = count; rest >= 10; rest /= 10) digits++;
+  return digits;
 }

@@ -6,8 +6,8 @@ import { formatEventId } from './event-id.js';
 
 /** An event in the log. Its frame is made when the first watcher asks, once for all of them. */
 export class LogEntry {
+  readonly #epoch: string;
   readonly seq: number;
-  readonly id: string;
   readonly type: string;
   readonly json: string;
   readonly timestamp: number;
@@ -16,12 +16,16 @@ export class LogEntry {
   #frame: Buffer | undefined;
 
   constructor(epoch: string, seq: number, type: string, json: string) {
+    this.#epoch = epoch;
     this.seq = seq;
-    this.id = formatEventId(epoch, seq);
     this.type = type;
     this.json = json;
     this.timestamp = clock().epoch();
-    this.bytes = frameLength(type, json, this.id);
+    this.bytes = frameLength(type, json, epoch, seq);
+  }
+
+  get id(): string {
+    return formatEventId(this.#epoch, this.seq);
   }
 
   get frame(): Buffer {

@@ -1,4 +1,4 @@
-import { Subject, type Subscription } from 'rxjs';
+import { Subject, Subscription } from 'rxjs';
 import { formatEventId, mintEpoch } from './event-id.js';
 import { LogEntry } from './log-entry.js';
 
@@ -7,6 +7,12 @@ export interface LogLimits {
   readonly events: number;
   /** Encoded bytes. */
   readonly bytes: number;
+}
+
+/** Told of how much is kept. */
+export interface LogSink {
+  /** The bytes that are kept have grown, or shrunk. */
+  onBytes(delta: number): void;
 }
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
@@ -19,20 +25,18 @@ const compactAt = 256;
 export class TaskLog {
   readonly epoch = mintEpoch();
   readonly #limits: LogLimits;
-  readonly #wake = new Subject<void>();
-  readonly #onBytes: ((delta: number) => void) | undefined;
+  readonly #sink: LogSink | undefined;
+  // Made for the first watcher: most tasks of a busy application have none.
+  #wake: Subject<void> | undefined;
   #entries: (LogEntry | undefined)[] = [];
   #head = 0;
   #lastSeq = 0;
   #bytes = 0;
   #ended = false;
 
-  /**
-   * @param onBytes told by how much the kept bytes grow or shrink
-   */
-  constructor(limits: LogLimits, onBytes?: (delta: number) => void) {
+  constructor(limits: LogLimits, sink?: LogSink) {
     this.#limits = limits;
-    this.#onBytes = onBytes;
+    this.#sink = sink;
   }
 
   /** The seq of the oldest event that is kept; one more than `lastSeq` when there is none. */
@@ -67,7 +71,7 @@ export class TaskLog {
   append(type: string, json: string): void {
     if (this.#ended) return;
     this.#add(type, json);
-    this.#wake.next();
+    this.#wake?.next();
   }
 
   /** Adds the last event, wakes whoever watches, and tells them that nothing follows. */
@@ -75,13 +79,14 @@ export class TaskLog {
     if (this.#ended) return;
     this.#add(type, json);
     this.#ended = true;
-    this.#wake.next();
-    this.#wake.complete();
+    this.#wake?.next();
+    this.#wake?.complete();
   }
 
-  /** Calls `wake` whenever there is more to read. */
+  /** Calls `wake` whenever there is more to read; never once the log has ended. */
   subscribe(wake: () => void): Subscription {
-    return this.#wake.subscribe(wake);
+    if (this.#ended) return Subscription.EMPTY;
+    return (this.#wake ??= new Subject<void>()).subscribe(wake);
   }
 
   #add(type: string, json: string): void {
@@ -90,7 +95,7 @@ export class TaskLog {
     const before = this.#bytes;
     this.#bytes += entry.bytes;
     this.#trim();
-    this.#onBytes?.(this.#bytes - before);
+    this.#sink?.onBytes(this.#bytes - before);
   }
 
   #trim(): void {

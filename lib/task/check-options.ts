@@ -17,7 +17,7 @@ interface OptionChecks {
  */
 export function checkOptions(where: string, options: unknown, checks: OptionChecks, path = ''): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    const what = path === '' ? 'the options' : `option "${path}"`;
+    const what = path === '' ? 'options' : `option "${path}"`;
     throw new InvalidOptionsError(`Wrong ${what} in ${where}: expected an object, got ${show(options)}`);
   }
   for (const [name, value] of Object.entries(options)) {

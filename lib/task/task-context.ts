@@ -37,7 +37,7 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
   abstract readonly input: Input;
   /** Which try this is, from 1. */
   abstract readonly attempt: number;
-  abstract readonly owner?: string;
+  abstract readonly owner: string | undefined;
 
   /** How many accepted requests to cancel were not withdrawn. */
   abstract get cancelling(): number;

@@ -44,8 +44,7 @@ const reserved: ReadonlySet<string> = new Set([
 
 const eventType = /^[A-Za-z0-9._:-]{1,64}$/;
 
-/** Whether a value can be the type of an event, or the name of a signal. */
-export function isEventType(value: unknown): value is string {
+function isEventType(value: unknown): value is string {
   return typeof value === 'string' && eventType.test(value);
 }
 
@@ -62,6 +61,15 @@ export function assertEventType(type: unknown): asserts type is string {
     throw new InvalidEventError(
       `The event type "${type}" is reserved for the coordinator; choose another one in sendEvent()`,
     );
+  }
+}
+
+/**
+ * @throws InvalidEventError for a malformed name; none is reserved
+ */
+export function assertSignalName(name: unknown): asserts name is string {
+  if (!isEventType(name)) {
+    throw new InvalidEventError(`Invalid signal name ${quote(name)}: use 1 to 64 of A-Z a-z 0-9 . _ : -`);
   }
 }
 

@@ -13,6 +13,9 @@ const realProcess = runInThisContext('process') as NodeJS.Process;
 // Taken from outside too: a test may have put fake timers on its own globals.
 const realSetImmediate = runInThisContext('setImmediate') as typeof setImmediate;
 
+// Jest puts the listeners of earlier files back when a file ends, so they add up to one for each.
+realProcess.setMaxListeners(0);
+
 const faults: string[] = [];
 let suiteIsOver = false;
 

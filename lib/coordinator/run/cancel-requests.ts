@@ -1,9 +1,11 @@
 import { type CancelReason, isWithdrawable } from '../../cancellation/cancel-reason.js';
 
+const none: readonly CancelReason[] = [];
+
 /** The accepted requests to cancel a run: the first that stands is the reason. */
 export class CancelRequests {
-  #all: readonly CancelReason[] = [];
-  #standing: readonly CancelReason[] = [];
+  #all = none;
+  #standing = none;
 
   /** Every one, in order, those that were withdrawn too. */
   get all(): readonly CancelReason[] {

@@ -14,6 +14,8 @@ async function run(handler: TaskHandler, context: RunContext): Promise<unknown> 
 }
 
 function finish(returned: unknown, context: RunContext): unknown {
+  // What was cancelled before it began never begins.
+  if (isForm(returned)) context.throwIfCancelled();
   if (isObservable(returned)) return observe(returned, context);
   if (isAsyncGenerator(returned)) return drive(returned, context);
   return returned;

@@ -1,7 +1,7 @@
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { CancelledError } from '../../cancellation/cancelled.error.js';
 import { TaskEndedError } from '../../task/errors/task-ended.error.js';
-import { assertEventType } from '../../task/task-event.js';
+import { assertEventType, assertSignalName } from '../../task/task-event.js';
 import type { Json, JsonInput } from '../../task/json.js';
 import { type TaskCleanup, TaskContext } from '../../task/task-context.js';
 import type { Progress } from '../../task/task-snapshot.js';
@@ -11,26 +11,38 @@ const done = Promise.resolve();
 
 /** What the handler holds in its hands for one try; everything it asks for is done by the run. */
 export class RunContext extends TaskContext {
-  readonly app: string;
-  readonly name: string;
-  readonly id: string;
-  readonly key: string;
-  readonly input: unknown;
   readonly attempt: number;
-  declare readonly owner?: string;
   readonly #run: TaskRun;
   #defers: TaskCleanup[] | undefined;
 
   constructor(run: TaskRun, attempt: number) {
     super();
     this.#run = run;
-    this.app = run.ref.app;
-    this.name = run.ref.name;
-    this.id = run.ref.id;
-    this.key = run.key;
-    this.input = run.input;
     this.attempt = attempt;
-    if (run.start.owner !== undefined) this.owner = run.start.owner;
+  }
+
+  get app(): string {
+    return this.#run.ref.app;
+  }
+
+  get name(): string {
+    return this.#run.ref.name;
+  }
+
+  get id(): string {
+    return this.#run.ref.id;
+  }
+
+  get key(): string {
+    return this.#run.key;
+  }
+
+  get input(): unknown {
+    return this.#run.input;
+  }
+
+  get owner(): string | undefined {
+    return this.#run.start.owner;
   }
 
   get deadline(): number | null {
@@ -70,7 +82,7 @@ export class RunContext extends TaskContext {
   }
 
   waitForSignal<T = Json>(name: string): Promise<T> {
-    assertEventType(name);
+    assertSignalName(name);
     if (this.cancellation) return Promise.reject(this.cancellation);
     const { inbox } = this.#run;
     const waiting = inbox.take(name);

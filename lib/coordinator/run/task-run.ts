@@ -20,6 +20,7 @@ import { retryDelay } from './retry-delay.js';
 import { RunCleanup } from './run-cleanup.js';
 import { RunContext } from './run-context.js';
 import { RunLimits } from './run-limits.js';
+import { outcomeOf } from './run-outcome.js';
 import { snapshotOf } from './run-snapshot.js';
 import { SignalInbox } from './signal-inbox.js';
 import { terminalEventData, wireReason } from './terminal-event.js';
@@ -53,7 +54,6 @@ export class TaskRun {
   readonly key: string;
   /** Counts the runs of this process, from 1. */
   readonly number = ++runs;
-  readonly inbox = new SignalInbox();
   readonly requests = new CancelRequests();
   readonly createdAt = clock().epoch();
   status: TaskStatus = 'pending';
@@ -63,7 +63,9 @@ export class TaskRun {
   /** Set when the run is over. */
   outcome: TaskOutcome | undefined;
   readonly #host: RunHost;
-  readonly #limits: RunLimits;
+  // Made when the first of them is needed, as most runs need none.
+  #limitsMade: RunLimits | undefined;
+  #inboxMade: SignalInbox | undefined;
   #context: RunContext | undefined;
   #handler: TaskHandler | undefined;
   #started = false;
@@ -89,10 +91,6 @@ export class TaskRun {
   ) {
     this.key = taskKey(ref);
     this.#host = host;
-    this.#limits = new RunLimits(
-      (of, timeout) => this.cancel('timeout', { of, timeout }),
-      () => this.#abandon(),
-    );
   }
 
   // ── What others see ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -106,13 +104,18 @@ export class TaskRun {
     return this.#decided;
   }
 
+  /** Signals that wait for the handler. */
+  get inbox(): SignalInbox {
+    return (this.#inboxMade ??= new SignalInbox());
+  }
+
   get deadline(): number | null {
-    return this.#limits.deadline;
+    return this.#limitsMade?.deadline ?? null;
   }
 
   /** When its total timeout ends, on the monotonic clock. */
   get dueAt(): number {
-    return this.#limits.totalDueAt;
+    return this.#limitsMade?.totalDueAt ?? Infinity;
   }
 
   get watchers(): number {
@@ -135,7 +138,7 @@ export class TaskRun {
   /** Counts a watcher until the returned function is called. */
   attach(): () => void {
     this.#watchers++;
-    this.#limits.unwatched.clear();
+    this.#limitsMade?.unwatched.clear();
     let attached = true;
     return () => {
       if (!attached) return;
@@ -182,12 +185,13 @@ export class TaskRun {
 
   /** It must wait for a place. */
   wait(): void {
-    this.#limits.armPending(this.type.options.pendingTimeout);
+    const { pendingTimeout } = this.type.options;
+    if (pendingTimeout !== null) this.#limits.armPending(pendingTimeout);
   }
 
   /** It has a place, and no longer waits for one. */
   admit(): void {
-    this.#limits.pending.clear();
+    this.#limitsMade?.pending.clear();
   }
 
   /** Cancels the run when a signal of the application's aborts. */
@@ -207,7 +211,7 @@ export class TaskRun {
     this.status = 'running';
     this.startedAt = clock().epoch();
     this.#beganAt = clock().now();
-    this.#limits.armTotal(this.start.timeout);
+    if (this.start.timeout !== null) this.#limits.armTotal(this.start.timeout);
     this.#awaitWatcher();
     this.#try(1);
   }
@@ -263,7 +267,8 @@ export class TaskRun {
     this.attempt = attempt;
     this.#context = context;
     this.#emit('started', `{"attempt":${attempt}}`);
-    this.#limits.armIdle(this.type.options.idleTimeout);
+    const { idleTimeout } = this.type.options;
+    if (idleTimeout !== null) this.#limits.armIdle(idleTimeout);
     // A watcher may have cancelled it on seeing that event.
     if (this.requests.any) {
       this.#settle(context, { kind: 'idle' });
@@ -316,7 +321,7 @@ export class TaskRun {
       return;
     }
     this.#decided = true;
-    this.#limits.clear();
+    this.#limitsMade?.clear();
     if (decision.swallowed) {
       this.#host.logger.warn(
         `Task ${this.key} caught its cancellation and returned; it ends as ${decision.status} (see swallowedCancel)`,
@@ -330,7 +335,7 @@ export class TaskRun {
     const { attempts, backoff } = this.type.options;
     const failed = this.attempt;
     this.#context = undefined;
-    this.#limits.idle.clear();
+    this.#limitsMade?.idle.clear();
     const { error } = await this.#cleanUp(context, decision);
     if (error !== decision.error) this.report(`Cleanup of ${this.key} failed after try ${failed}`, error);
     context.close();
@@ -397,22 +402,26 @@ export class TaskRun {
     else this.report(`Task ${this.key} failed`, error);
   }
 
-  #outcomeOf({ json, swallowed = false, abandoned = false, ...decision }: Decision): TaskOutcome {
-    return {
-      ...decision,
-      ...(json !== undefined && { value: JSON.parse(json) as unknown }),
+  #outcomeOf(decision: Decision): TaskOutcome {
+    return outcomeOf(decision, {
       requests: this.requests.all,
       started: this.#started,
-      swallowed,
-      abandoned,
       durationMs: this.#started ? clock().now() - this.#beganAt : 0,
-    };
+    });
+  }
+
+  get #limits(): RunLimits {
+    return (this.#limitsMade ??= new RunLimits(
+      (of, timeout) => this.cancel('timeout', { of, timeout }),
+      () => this.#abandon(),
+    ));
   }
 
   #awaitWatcher(): void {
-    if (this.#watchers === 0 && this.status === 'running' && !this.#decided) {
-      this.#limits.unwatched.arm(this.type.options.cancelWhenUnwatched, () => this.cancel('unwatched'));
-    }
+    const { cancelWhenUnwatched } = this.type.options;
+    if (cancelWhenUnwatched === null || this.#watchers > 0 || this.status !== 'running' || this.#decided)
+      return;
+    this.#limits.unwatched.arm(cancelWhenUnwatched, () => this.cancel('unwatched'));
   }
 
   #withinCutoff(ms: number): number {
@@ -420,7 +429,7 @@ export class TaskRun {
   }
 
   #emit(type: string, json: string): void {
-    this.#limits.noteEvent();
+    this.#limitsMade?.noteEvent();
     this.log.append(type, json);
   }
 }

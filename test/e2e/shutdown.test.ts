@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { collect, createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from '../support/app.js';
+import { RawSocket } from '../support/raw-socket.js';
+import { openStream, type SseStream } from '../support/sse.js';
+import { eventually } from '../support/wait.js';
+
+const TASKS = 100;
+const STREAMS_PER_TASK = 2;
+
+const Mixed = handlerTask(
+  async (task) => {
+    await task.progress(1);
+    // The one that takes no notice of its signal.
+    if (task.id === 'stubborn') await new Promise(() => {});
+    await task.sleep(60_000);
+  },
+  { name: 'mixed' },
+);
+
+interface Client {
+  readonly id: string;
+  readonly stream: SseStream;
+}
+
+describe('Shutdown with 100 running tasks and 200 open streams', () => {
+  const streams: SseStream[] = [];
+  const sockets: RawSocket[] = [];
+
+  afterEach(async () => {
+    await Promise.all(streams.splice(0).map((stream) => stream.close()));
+    await Promise.all(sockets.splice(0).map((socket) => socket.close('reset')));
+  });
+
+  async function startAll(app: TaskApp, ids: readonly string[]): Promise<Client[]> {
+    const { coordinator, url } = app;
+    const handles = await Promise.all(ids.map((id) => coordinator.start(Mixed, {}, { id })));
+    await Promise.all(handles.map((handle) => collect(handle.events()).until('progress')));
+    const clients: Client[] = [];
+    for (const id of ids) {
+      for (let n = 0; n < STREAMS_PER_TASK; n++) {
+        const stream = await openStream(`${url}/test/mixed/${id}`);
+        streams.push(stream);
+        clients.push({ id, stream });
+      }
+    }
+    await Promise.all(clients.map(({ stream }) => stream.next('progress')));
+    return clients;
+  }
+
+  async function expectAllTold(clients: readonly Client[]): Promise<void> {
+    for (const { stream } of clients) {
+      expect(await stream.ended).toBe('complete');
+      expect(stream.events.map(({ type }) => type)).toEqual(['started', 'progress', 'cancelled']);
+      expect(stream.events.at(-1)?.data).toMatchObject({ reason: 'shutdown' });
+    }
+  }
+
+  const create = (options: TaskAppOptions['options'] = {}): Promise<TaskApp> =>
+    createTaskApp({ tasks: [Mixed], adapter: 'express', options });
+  const ids = Array.from({ length: TASKS }, (_, n) => `task-${n}`);
+
+  it('tells every client, and closes within a second without forceCloseConnections', async () => {
+    const taskApp = await create();
+    const clients = await startAll(taskApp, ids);
+    expect(clients).toHaveLength(200);
+
+    const began = performance.now();
+    await taskApp.app.close();
+    expect(performance.now() - began).toBeLessThan(1_000);
+
+    await expectAllTold(clients);
+    expect(taskApp.logs.warnings).toEqual([]);
+    expect(taskApp.logs.errors).toEqual([]);
+    const report = await taskApp.coordinator.shutdown();
+    expect(report).toMatchObject({ cancelled: TASKS, completed: 0, failed: 0, timedOut: 0, abandoned: [] });
+  }, 20_000);
+
+  it('clients that would keep their connection are told and let go as well', async () => {
+    const taskApp = await create();
+    const { coordinator, port } = taskApp;
+    const clients = await startAll(taskApp, ids.slice(0, 10));
+    for (const id of ids.slice(0, 10)) {
+      const socket = await RawSocket.get(port, `/stream/test/mixed/${id}`, { Connection: 'keep-alive' });
+      sockets.push(socket);
+      await socket.until('event: progress');
+    }
+    expect(
+      (await coordinator.get({ app: 'test', name: 'mixed', id: 'task-0' }))?.watchers,
+    ).toBeGreaterThanOrEqual(3);
+
+    const began = performance.now();
+    await taskApp.app.close();
+    expect(performance.now() - began).toBeLessThan(1_000);
+
+    await expectAllTold(clients);
+    for (const socket of sockets) {
+      await socket.closed;
+      expect(socket.went).toBe('ended');
+      expect(socket.body).toMatch(/event: cancelled\ndata: .*"reason":"shutdown".*\nid: .*\n\n$/);
+    }
+  }, 20_000);
+
+  it('with a handler that ignores its signal it returns at the timeout and names it', async () => {
+    const timeout = 300;
+    const taskApp = await create({ shutdown: { timeout } });
+    const clients = await startAll(taskApp, [...ids.slice(1), 'stubborn']);
+    const key = taskApp.coordinator.getTaskKey('test', 'mixed', 'stubborn');
+
+    const began = performance.now();
+    await taskApp.app.close();
+    const elapsed = performance.now() - began;
+    expect(elapsed).toBeGreaterThanOrEqual(timeout - 5);
+    expect(elapsed).toBeLessThan(timeout + 1_000);
+
+    await expectAllTold(clients);
+    const data = clients.map(({ stream }) => stream.events.at(-1)?.data as { abandoned?: boolean });
+    expect(data.filter(({ abandoned }) => abandoned === true)).toHaveLength(STREAMS_PER_TASK);
+    const report = await taskApp.coordinator.shutdown();
+    expect(report).toMatchObject({ cancelled: TASKS, abandoned: [key] });
+    await eventually(() => {
+      expect(taskApp.logs.warnings).toEqual([expect.stringContaining(key)]);
+    });
+  }, 20_000);
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { formatEventId, mintEpoch, parseEventId } from '../../lib/log/event-id.js';
+
+const epochs = fc.stringMatching(/^[a-z0-9]{8,16}$/);
+
+describe('event ids', () => {
+  it('are read back as they were written', () => {
+    fc.assert(
+      fc.property(epochs, fc.maxSafeNat(), (epoch, seq) => {
+        const id = formatEventId(epoch, seq);
+        // Sixteen digits hold every safe integer.
+        expect(parseEventId(id)).toEqual({ epoch, seq });
+        expect(Buffer.byteLength(id)).toBeLessThanOrEqual(64);
+      }),
+    );
+  });
+
+  it('read nothing that was not written so', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.stringMatching(/^[a-z0-9]*-[0-9]*$/)),
+        (text) => {
+          const id = parseEventId(text);
+          if (id) expect(formatEventId(id.epoch, id.seq)).toBe(text);
+        },
+      ),
+    );
+  });
+
+  it.each([
+    '',
+    '-',
+    '-1',
+    'abcdefgh',
+    'abcdefgh-',
+    'abcdefgh--1',
+    'abcdefgh-01',
+    'abcdefgh-1.5',
+    'abcdefgh-1e3',
+    'abcdefgh- 1',
+    'abcdefgh-1\n',
+    ' abcdefgh-1',
+    'ABCDEFGH-1',
+    'abcdefg-1',
+    'abcdefghijklmnopq-1',
+    'abcdefgh-9007199254740992',
+    'abcdefgh-99999999999999999999',
+    'abcdefgh-1,abcdefgh-1',
+    'abcdefgh-１',
+  ])('%j is none', (text) => {
+    expect(parseEventId(text)).toBeUndefined();
+  });
+
+  it('knows the start of a log as a position', () => {
+    expect(parseEventId('abcdefgh-0')).toEqual({ epoch: 'abcdefgh', seq: 0 });
+  });
+});
+
+describe('epochs', () => {
+  const count = 20_000;
+  const minted = Array.from({ length: count }, mintEpoch);
+
+  it('are of the documented alphabet and length', () => {
+    for (const epoch of minted) expect(epoch).toMatch(/^[a-z0-9]{8,16}$/);
+  });
+
+  it('never repeat', () => {
+    expect(new Set(minted).size).toBe(count);
+  });
+
+  it('A17 show neither time nor order: every character is as likely at every place', () => {
+    const [{ length = 0 } = ''] = minted;
+    for (let place = 0; place < length; place++) {
+      const counts = new Map<string, number>();
+      for (const epoch of minted) {
+        const character = epoch.charAt(place);
+        counts.set(character, (counts.get(character) ?? 0) + 1);
+      }
+      const expected = count / counts.size;
+      // 20 000 draws of 32: 625 each, with a standard deviation of 25. Six of them is once in a billion.
+      expect(counts.size).toBeGreaterThanOrEqual(32);
+      for (const seen of counts.values())
+        expect(Math.abs(seen - expected)).toBeLessThan(6 * Math.sqrt(expected));
+    }
+  });
+
+  it('A17 do not rise as they are minted', () => {
+    const rises = minted.filter((epoch, index) => index > 0 && epoch > (minted[index - 1] ?? '')).length;
+    expect(Math.abs(rises - count / 2)).toBeLessThan(6 * Math.sqrt(count));
+  });
+});

@@ -1,0 +1,192 @@
+import 'reflect-metadata';
+import { afterAll, afterEach } from '@jest/globals';
+import {
+  type DynamicModule,
+  type INestApplication,
+  Module,
+  type ModuleMetadata,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { AddressInfo, Server } from 'node:net';
+import {
+  CoordinatorService,
+  type StartOptions,
+  StreamingModule,
+  type StreamingModuleOptions,
+  StreamTask,
+  type StreamTaskOptions,
+  type TaskContext,
+  type TaskHandle,
+} from 'nestjs-streaming';
+import { type Collected, collect } from './collect.js';
+import { RecordingLogger } from './logs.js';
+import { deferred } from './wait.js';
+
+export { collect, type Collected } from './collect.js';
+export type { LogLine, RecordingLogger } from './logs.js';
+
+export interface TaskAppOptions {
+  /** Task types, provided by the application's only module: their `app` is `test`. */
+  readonly tasks?: readonly Type[];
+  /** What the task types inject, or task types provided in another way. */
+  readonly providers?: readonly Provider[];
+  readonly imports?: ModuleMetadata['imports'];
+  readonly controllers?: readonly Type[];
+  /** For `StreamingModule.forRoot()`. Tasks have a `grace` of 1 000 where it says nothing else. */
+  readonly options?: StreamingModuleOptions;
+  /** Instead of `options`: a `StreamingModule.forRootAsync(…)`, say. */
+  readonly streaming?: DynamicModule;
+  /** Default `express`. */
+  readonly adapter?: 'express' | 'fastify';
+  /** `false` only initialises the application, for tests without HTTP. Default `true`. */
+  readonly listen?: boolean;
+  /** Made once for many tests, in `beforeAll`: closed after the last one. Otherwise it is closed after its test. */
+  readonly shared?: boolean;
+  /** Called before the application starts: for global pipes, a prefix, shutdown hooks. */
+  configure?(app: INestApplication): unknown;
+}
+
+export interface TaskApp {
+  readonly app: INestApplication;
+  readonly coordinator: CoordinatorService;
+  /** `http://127.0.0.1:<port>` */
+  readonly origin: string;
+  /** `http://127.0.0.1:<port>/stream` */
+  readonly url: string;
+  readonly port: number;
+  /** What Nest's logger was told. The newest application gets the lines of all: it is Nest's logger that is global. */
+  readonly logs: RecordingLogger;
+  /** Ends the tasks, those that ignore their signal too, and closes the application. Called for you. */
+  close(): Promise<void>;
+}
+
+const perTest = new Set<TaskApp>();
+const perFile = new Set<TaskApp>();
+
+async function closeAll(apps: Set<TaskApp>): Promise<void> {
+  await Promise.all([...apps].map((app) => app.close()));
+  apps.clear();
+}
+
+afterEach(() => closeAll(perTest));
+afterAll(() => closeAll(perFile));
+
+/** A real application with the module in it, on a free port of 127.0.0.1. Rejects when it does not start. */
+export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp> {
+  const { options = {}, listen = true } = given;
+  const logs = new RecordingLogger();
+  const module = createModule(
+    given,
+    given.streaming ?? StreamingModule.forRoot({ ...options, tasks: { grace: 1_000, ...options.tasks } }),
+  );
+  const settings = { logger: logs, abortOnError: false };
+  const app =
+    given.adapter === 'fastify'
+      ? await NestFactory.create<INestApplication>(module, new FastifyAdapter(), settings)
+      : await NestFactory.create<INestApplication>(module, settings);
+  await given.configure?.(app);
+  await (listen ? app.listen(0, '127.0.0.1') : app.init());
+  const coordinator = app.get(CoordinatorService);
+  const taskApp: TaskApp = {
+    app,
+    coordinator,
+    logs,
+    get port() {
+      if (!listen) throw new Error('This application does not listen: create it with "listen: true"');
+      return ((app.getHttpServer() as Server).address() as AddressInfo).port;
+    },
+    get origin() {
+      return `http://127.0.0.1:${taskApp.port}`;
+    },
+    get url() {
+      return `${taskApp.origin}/stream`;
+    },
+    async close() {
+      perTest.delete(taskApp);
+      perFile.delete(taskApp);
+      // Does nothing where the test has shut down already; otherwise a test's stubborn handler holds up nobody.
+      await coordinator.shutdown({ drain: 0, timeout: 100 });
+      await app.close();
+    },
+  };
+  (given.shared ? perFile : perTest).add(taskApp);
+  return taskApp;
+}
+
+function createModule(given: TaskAppOptions, streaming: DynamicModule): Type {
+  @Module({
+    imports: [streaming, ...(given.imports ?? [])],
+    controllers: [...(given.controllers ?? [])],
+    providers: [...(given.tasks ?? []), ...(given.providers ?? [])],
+  })
+  class TestModule {}
+  return TestModule;
+}
+
+let handlers = 0;
+
+/** What a class made of a function is to `start()`: its input and result are those of the function. */
+export interface FunctionTask<Input, Returned> {
+  process(task: TaskContext<Input>): Returned;
+}
+
+/**
+ * A fresh task type around a function, for one test.
+ *
+ * @param options a `name` of its own unless they give one
+ */
+export function handlerTask<Returned, Input = unknown>(
+  process: (task: TaskContext<Input>) => Returned,
+  options: StreamTaskOptions = {},
+): Type<FunctionTask<Input, Returned>> {
+  class FunctionHandler implements FunctionTask<Input, Returned> {
+    process(task: TaskContext<Input>): Returned {
+      return process(task);
+    }
+  }
+  StreamTask({ name: `handler-${++handlers}`, ...options })(FunctionHandler);
+  return FunctionHandler;
+}
+
+export interface StartTaskOptions extends Omit<TaskAppOptions, 'tasks'> {
+  /** For `@StreamTask()`. */
+  readonly task?: StreamTaskOptions;
+  /** For `coordinator.start()`. */
+  readonly start?: StartOptions;
+  readonly input?: unknown;
+}
+
+export interface StartedTask<Returned> {
+  readonly taskApp: TaskApp;
+  readonly coordinator: CoordinatorService;
+  readonly logs: RecordingLogger;
+  readonly type: Type<FunctionTask<unknown, Returned>>;
+  readonly handle: TaskHandle;
+  /** Its events, watched from the start. */
+  readonly events: Collected;
+  /** Settles when the handler was called and has come to its first `await`. */
+  readonly running: Promise<void>;
+}
+
+/** An application with one task type, and one task of it that was just started. Without HTTP unless `listen` says so. */
+export async function startTask<Returned>(
+  process: (task: TaskContext) => Returned,
+  { task, start, input = {}, ...appOptions }: StartTaskOptions = {},
+): Promise<StartedTask<Returned>> {
+  const entered = deferred();
+  const type = handlerTask((context: TaskContext) => {
+    try {
+      return process(context);
+    } finally {
+      entered.resolve();
+    }
+  }, task);
+  const taskApp = await createTaskApp({ listen: false, ...appOptions, tasks: [type] });
+  const { coordinator, logs } = taskApp;
+  const handle = await coordinator.start<FunctionTask<unknown, unknown>>(type, input, start);
+  const events = collect(handle.events());
+  return { taskApp, coordinator, logs, type, handle, events, running: entered.promise };
+}

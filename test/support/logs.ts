@@ -1,0 +1,62 @@
+import type { LoggerService } from '@nestjs/common';
+
+export type LogLevel = 'log' | 'error' | 'warn' | 'debug' | 'verbose' | 'fatal';
+
+export interface LogLine {
+  readonly level: LogLevel;
+  /** The name of the logger: `Streaming` for the module's own lines. */
+  readonly context: string | undefined;
+  /** The message, and what was given with it: a stack, mostly. */
+  readonly text: string;
+}
+
+/** A logger for an application under test: prints nothing, keeps everything. */
+export class RecordingLogger implements LoggerService {
+  readonly lines: LogLine[] = [];
+
+  get warnings(): string[] {
+    return this.textsOf('warn');
+  }
+
+  get errors(): string[] {
+    return this.textsOf('error', 'fatal');
+  }
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.keep('log', message, rest);
+  }
+
+  error(message: unknown, ...rest: unknown[]): void {
+    this.keep('error', message, rest);
+  }
+
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.keep('warn', message, rest);
+  }
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.keep('debug', message, rest);
+  }
+
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.keep('verbose', message, rest);
+  }
+
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.keep('fatal', message, rest);
+  }
+
+  private keep(level: LogLevel, message: unknown, rest: readonly unknown[]): void {
+    const context = rest.at(-1);
+    const details = rest.slice(0, -1).filter((detail) => detail !== undefined);
+    this.lines.push({
+      level,
+      context: typeof context === 'string' ? context : undefined,
+      text: [message, ...details].map(String).join('\n'),
+    });
+  }
+
+  private textsOf(...levels: LogLevel[]): string[] {
+    return this.lines.filter(({ level }) => levels.includes(level)).map(({ text }) => text);
+  }
+}

@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import {
+  CancelledError,
+  InvalidInputError,
+  ScopeTimeoutError,
+  StreamTask,
+  type TaskContext,
+  type TaskHandler,
+  TaskTimeoutError,
+} from 'nestjs-streaming';
+import { z } from 'zod';
+import { type HarnessRun, taskHarness } from '../../lib/testing/index.js';
+
+const hour = 3_600_000;
+
+@Injectable()
+class Mailer {
+  readonly sent: string[] = [];
+
+  send(to: string): void {
+    this.sent.push(to);
+  }
+}
+
+@StreamTask({ timeout: 48 * hour, input: z.object({ to: z.string(), after: z.number() }) })
+class ReminderTask implements TaskHandler<{ to: string; after: number }, string> {
+  constructor(private readonly mailer: Mailer) {}
+
+  async process(task: TaskContext<{ to: string; after: number }>): Promise<string> {
+    void task.progress({ message: 'waiting' });
+    await task.sleep(task.input.after);
+    this.mailer.send(task.input.to);
+    return 'reminded';
+  }
+}
+
+@StreamTask({ attempts: 3, backoff: (attempt) => attempt * hour, grace: hour })
+class StubbornTask implements TaskHandler<{ fail?: number; ignore?: boolean; quick?: boolean }, number> {
+  async process(task: TaskContext<{ fail?: number; ignore?: boolean; quick?: boolean }>): Promise<number> {
+    if (task.attempt <= (task.input.fail ?? 0)) throw new Error(`try ${task.attempt}`);
+    if (task.input.ignore) await new Promise(() => {});
+    if (task.input.quick) await task.timeout(hour, (scope) => scope.sleep(2 * hour));
+    return Number(await task.waitForSignal<string>('answer'));
+  }
+}
+
+describe('taskHarness', () => {
+  const reminders = taskHarness(ReminderTask, { providers: [Mailer] });
+  const stubborn = taskHarness(StubbornTask);
+
+  afterEach(async () => {
+    await reminders.close();
+    await stubborn.close();
+  });
+
+  it('lets hours pass in no time, and records every event', async () => {
+    const run = await reminders.start({ to: 'ada', after: 2 * hour });
+    expect(run.eventTypes).toEqual(['started', 'progress']);
+    await run.advance(2 * hour - 1);
+    expect(run.status).toBe('running');
+    await run.advance(1);
+    await expect(run.result).resolves.toBe('reminded');
+    expect(run.eventTypes).toEqual(['started', 'progress', 'completed']);
+    expect((await reminders.get(Mailer)).sent).toEqual(['ada']);
+    expect((await run.outcome).durationMs).toBe(2 * hour);
+  });
+
+  it('times out at the task’s own limit', async () => {
+    const run = await reminders.start({ to: 'ada', after: 100 * hour });
+    await run.advance(48 * hour);
+    await expect(run.result).rejects.toBeInstanceOf(TaskTimeoutError);
+    expect(run.eventTypes.at(-1)).toBe('timeout');
+  });
+
+  it('checks the input as the application does', async () => {
+    await expect(reminders.start({ to: 'ada' } as never)).rejects.toBeInstanceOf(InvalidInputError);
+  });
+
+  it('waits for the backoff between tries', async () => {
+    const run = await stubborn.start({ fail: 2 });
+    expect(run.eventTypes).toEqual(['started', 'retrying']);
+    await run.advance(hour);
+    expect(run.eventTypes).toEqual(['started', 'retrying', 'started', 'retrying']);
+    await run.advance(hour);
+    expect(run.eventTypes).toHaveLength(4);
+    await run.advance(hour);
+    expect(await run.signal('answer', '42')).toBe(true);
+    await expect(run.result).resolves.toBe(42);
+  });
+
+  it('cancels, and abandons a handler that ignores it when the grace is over', async () => {
+    const run = await stubborn.start({ ignore: true });
+    expect(await run.cancel({ detail: 'enough' })).toBe(true);
+    await run.advance(hour - 1);
+    expect(run.status).toBe('cancelling');
+    await run.advance(1);
+    expect(await run.outcome).toMatchObject({ status: 'cancelled', abandoned: true });
+    await expect(run.result).rejects.toBeInstanceOf(CancelledError);
+  });
+
+  it('drives the time of scopes too', async () => {
+    const run: HarnessRun<number> = await stubborn.start({ quick: true, fail: 0 });
+    for (let attempt = 1; attempt <= 3; attempt++) await run.advance(4 * hour);
+    expect((await run.outcome).error).toBeInstanceOf(ScopeTimeoutError);
+  });
+
+  it('closes with a task still running, whatever time its cleanup wants', async () => {
+    const run = await stubborn.start({ ignore: true });
+    await stubborn.close();
+    expect(run.status).toBe('cancelled');
+  });
+});
