@@ -14,7 +14,12 @@ export class CancelledError extends Error {
   readonly #scope: object | undefined;
 
   constructor(reason: CancelReason, options?: ErrorOptions & { scope?: object }) {
+    // It is made where somebody cancels and thrown where somebody waits: the stack would tell of neither, and is most of
+    // what a cancellation costs.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(describe(reason), options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.reason = reason;
     this.#scope = options?.scope;
   }
