@@ -29,6 +29,7 @@ export { ThrownValueError } from './task/errors/thrown-value.error.js';
 export { TooManySignalsError } from './task/errors/too-many-signals.error.js';
 export { TooManyTasksError } from './task/errors/too-many-tasks.error.js';
 
+export type { StandardSchemaV1 } from '@standard-schema/spec';
 export type { Json, JsonInput } from './task/json.js';
 export { StreamTask } from './task/stream-task.decorator.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
@@ -57,7 +58,7 @@ export { CoordinatorService } from './coordinator/coordinator.service.js';
 export type { TaskHandle } from './coordinator/task-handle.js';
 
 export { StreamingController } from './http/streaming.controller.js';
-export type { CancelAnswer } from './http/streaming-http.service.js';
+export type { CancelAnswer, ListAnswer } from './http/streaming-http.service.js';
 export type { AuthorizeRequest, TaskAction, TaskAuthorizer } from './http/task-authorizer.js';
 
 export { StreamingModule } from './streaming.module.js';

@@ -37,37 +37,40 @@ export function isCancellation(error: unknown, signal: AbortSignal): boolean {
 /** {@link isCancellation} for a cancelled scope whose signal nobody asked for: making one would be dear. */
 export function isCancellationOf(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
   if (leadsTo(error, reason, scope)) return true;
-  if (typeof error !== 'object' || error === null || error instanceof CancelledError) return false;
-  const { name, code, errors } = error as { name?: unknown; code?: unknown; errors?: unknown };
-  if (abortNames.has(name) || abortCodes.has(code)) return true;
-  if (name === 'SuppressedError') {
-    const halves = error as { error?: unknown; suppressed?: unknown };
-    return [halves.error, halves.suppressed].every((half) => isCancellationOf(half, reason, scope));
-  }
-  return (
-    name === 'AggregateError' &&
-    Array.isArray(errors) &&
-    errors.length > 0 &&
-    errors.every((inner) => isCancellationOf(inner, reason, scope))
-  );
+  if (!isObject(error) || error instanceof CancelledError) return false;
+  return abortNames.has(error.name) || abortCodes.has(error.code);
 }
 
+/** Follows the causes; an error that holds others is judged by what it holds, whatever caused it. */
 function leadsTo(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
   const seen = new Set<unknown>();
-  for (let link = error; link !== undefined && !seen.has(link); link = causeOf(link)) {
+  for (
+    let link = error;
+    link !== undefined && !seen.has(link);
+    link = isObject(link) ? link.cause : undefined
+  ) {
     if (link === reason) return true;
     if (link instanceof CancelledError && isOf(link, scope)) return true;
+    const held = heldBy(link);
+    if (held) return held.length > 0 && held.every((inner) => isCancellationOf(inner, reason, scope));
     seen.add(link);
   }
   return false;
+}
+
+/** What an `AggregateError` or a `SuppressedError` holds; by name, as those of another realm are no instances. */
+function heldBy(error: unknown): readonly unknown[] | undefined {
+  if (!isObject(error)) return undefined;
+  if (error.name === 'SuppressedError') return [error.error, error.suppressed];
+  return error.name === 'AggregateError' && Array.isArray(error.errors) ? error.errors : undefined;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function isOf(error: CancelledError, scope: ScopeInTree | undefined): boolean {
   const origin = CancelledError.scopeOf(error);
   for (let level = scope; level; level = level.above) if (level === origin) return true;
   return false;
-}
-
-function causeOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null ? (error as { cause?: unknown }).cause : undefined;
 }

@@ -35,8 +35,9 @@ export class StreamConnection {
   #open = false;
   #scheduled = false;
   #blocked = false;
-  #waiting = 0;
-  #progressAt = 0;
+  #written = 0;
+  #taken = 0;
+  #progressAt = performance.now();
 
   /**
    * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
@@ -64,7 +65,7 @@ export class StreamConnection {
   }
 
   beat(): void {
-    if (this.#open && !this.#blocked) this.#write(heartbeat);
+    if (this.#open && !this.#blocked && !this.#stream.closed) this.#write(heartbeat);
   }
 
   /**
@@ -72,9 +73,11 @@ export class StreamConnection {
    * Destroyed, not ended: an ended response would keep what the client does not read.
    */
   checkProgress(now: number, stallTimeout: number): void {
-    const waiting = this.#response.writableLength;
-    if (waiting === 0 || waiting !== this.#waiting) {
-      this.#waiting = waiting;
+    // Behind a pipelined request it has no socket yet: it waits for its turn, not for the client.
+    const waiting = this.#response.socket ? this.#response.writableLength : 0;
+    const taken = this.#written - waiting;
+    if (waiting === 0 || taken !== this.#taken) {
+      this.#taken = taken;
       this.#progressAt = now;
     } else if (now - this.#progressAt >= stallTimeout) {
       this.#response.destroy();
@@ -101,6 +104,7 @@ export class StreamConnection {
   };
 
   #write(chunk: Buffer): void {
+    this.#written += chunk.length;
     if (this.#response.write(chunk)) return;
     this.#blocked = true;
     this.#response.once('drain', this.#resume);

@@ -6,6 +6,7 @@ import { CoordinatorShutdown, type ShutdownParticipant } from '../coordinator/co
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { type ResolvedHttpOptions, type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { jittered } from './http-query.js';
+import { ResponsesBySocket } from './responses-by-socket.js';
 import { StreamConnection, type StreamInit } from './stream-connection.js';
 
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
@@ -21,6 +22,8 @@ export class StreamConnections implements ShutdownParticipant {
   readonly #perRun = new Map<TaskRun, number>();
   readonly #http: ResolvedHttpOptions;
   #clocks: readonly NodeJS.Timeout[] = [];
+  readonly #sockets = new ResponsesBySocket();
+  #draining = false;
   #drained: (() => void) | undefined;
 
   constructor(@Inject(STREAMING_OPTIONS) { http }: ResolvedOptions, shutdown: CoordinatorShutdown) {
@@ -57,7 +60,6 @@ export class StreamConnections implements ShutdownParticipant {
   refuse(response: ServerResponse): Observable<never> {
     return new Observable((stream) => {
       this.#track(response, undefined, () => {});
-      closeSocketAfter(response);
       onceHeadersAreSent(response, stream, () => {
         response.write(`retry: ${jittered(this.#http.retry)}\n`);
         stream.complete();
@@ -74,11 +76,11 @@ export class StreamConnections implements ShutdownParticipant {
 
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
   async drain(ms: number): Promise<void> {
-    for (const response of this.#connections.keys()) closeSocketAfter(response);
+    this.#draining = true;
     if (this.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
-        for (const response of this.#connections.keys()) response.destroy();
+        for (const response of this.#connections.keys()) destroy(response);
       });
       this.#drained = () => {
         timer.clear();
@@ -90,14 +92,19 @@ export class StreamConnections implements ShutdownParticipant {
   #track(response: ServerResponse, connection: StreamConnection | undefined, onClose: () => void): void {
     this.#connections.set(response, connection);
     if (this.#clocks.length === 0) this.#startClocks();
-    response.once('close', () => {
+    const untrack = (): void => {
+      if (!this.#connections.delete(response)) return;
       onClose();
-      this.#connections.delete(response);
+      const isLast = isHttp1(response) && this.#sockets.remove(response);
+      // Kept alive, the connection would hold the server's close for seconds.
+      if (isLast && (this.#draining || !connection)) response.req.socket.destroySoon();
       if (this.size > 0) return;
       for (const clock of this.#clocks) clearInterval(clock);
       this.#clocks = [];
       this.#drained?.();
-    });
+    };
+    response.once('close', untrack);
+    if (isHttp1(response)) this.#sockets.add(response, untrack);
   }
 
   #startClocks(): void {
@@ -130,8 +137,12 @@ function onceHeadersAreSent(response: ServerResponse, stream: Subscriber<never>,
   queueMicrotask(() => setTimeout(check, 0));
 }
 
-/** A connection that is kept alive would hold the server's close for seconds after its last response. */
-function closeSocketAfter(response: ServerResponse): void {
-  const { socket } = response;
-  if (socket && response.req.httpVersionMajor === 1) response.once('finish', () => socket.destroySoon());
+function isHttp1(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor === 1;
+}
+
+/** A response that waits behind a pipelined one has no socket of its own to destroy. */
+function destroy(response: ServerResponse): void {
+  if (isHttp1(response)) response.req.socket.destroy();
+  else response.destroy();
 }
