@@ -1,0 +1,313 @@
+import { describe, expect, test } from '@jest/globals';
+import { Injectable, Module } from '@nestjs/common';
+import {
+  CoordinatorService,
+  type HttpOptions,
+  InvalidOptionsError,
+  StreamingModule,
+  type StreamingModuleOptions,
+  type TaskContext,
+} from 'nestjs-streaming';
+import {
+  resolveOptions,
+  resolveShutdownOptions,
+  resolveTaskOptions,
+  STREAMING_OPTIONS,
+} from '../../lib/streaming.options.js';
+import { createTaskApp, handlerTask } from '../support/app.js';
+import { openStream } from '../support/sse.js';
+
+const TIME = 'a number of milliseconds, 0 or more';
+const LIMIT = `${TIME}, or null for no limit`;
+const NAME = '1 to 64 of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."';
+
+/** What it says of wrong options; they are of no type here. */
+function complaint(resolve: (given: never) => unknown, given: unknown): string {
+  try {
+    resolve(given as never);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidOptionsError);
+    expect(error).toMatchObject({ code: 'INVALID_OPTIONS' });
+    return (error as Error).message;
+  }
+  throw new Error('It took them');
+}
+
+const forRoot = (given: unknown): string =>
+  complaint(
+    (options: StreamingModuleOptions & { http?: HttpOptions }) => resolveOptions(options, options.http),
+    given,
+  );
+const decorator = (given: unknown): string =>
+  complaint((options) => resolveTaskOptions('@StreamTask() of X', options, resolveOptions()), given);
+
+describe('an unknown option is named, with the nearest one that is known', () => {
+  test.each([
+    [{ shutdwon: {} }, 'shutdwon', 'shutdown'],
+    [{ Replay: {} }, 'Replay', 'replay'],
+    [{ tasks: { timout: 1 } }, 'tasks.timout', 'timeout'],
+    [{ tasks: { cancelWhenUnwached: 1 } }, 'tasks.cancelWhenUnwached', 'cancelWhenUnwatched'],
+    [{ replay: { event: 1 } }, 'replay.event', 'events'],
+    [{ http: { heartBeat: 1 } }, 'http.heartBeat', 'heartbeat'],
+    [{ http: { guard: [] } }, 'http.guard', 'guards'],
+    [{ shutdown: { drian: 1 } }, 'shutdown.drian', 'drain'],
+  ])('%j', (given, name, nearest) => {
+    expect(forRoot(given)).toBe(
+      `Unknown option "${name}" in StreamingModule.forRoot(); did you mean "${nearest}"?`,
+    );
+  });
+
+  test('where none is near, all are named', () => {
+    expect(forRoot({ shutdown: { kubernetes: true } })).toBe(
+      'Unknown option "shutdown.kubernetes" in StreamingModule.forRoot(); known are drain, timeout',
+    );
+    expect(forRoot({ constructor: 1 })).toMatch(/^Unknown option "constructor"/);
+  });
+
+  test('in @StreamTask() and in shutdown()', () => {
+    expect(decorator({ nam: 'x' })).toBe('Unknown option "nam" in @StreamTask() of X; did you mean "name"?');
+    expect(decorator({ replay: { retention: 1 } })).toBe(
+      'Unknown option "replay.retention" in @StreamTask() of X; known are events, bytes',
+    );
+    expect(complaint((given) => resolveShutdownOptions(given, { drain: 0, timeout: 0 }), { time: 1 })).toBe(
+      'Unknown option "time" in shutdown(); known are drain, timeout',
+    );
+  });
+});
+
+describe('a wrong value is named, with what was expected', () => {
+  test.each<[unknown, string, string, string]>([
+    [{ tasks: { timeout: -1 } }, 'tasks.timeout', LIMIT, '-1'],
+    [{ tasks: { timeout: '10s' } }, 'tasks.timeout', LIMIT, '"10s"'],
+    [{ tasks: { idleTimeout: NaN } }, 'tasks.idleTimeout', LIMIT, 'NaN'],
+    [{ tasks: { pendingTimeout: {} } }, 'tasks.pendingTimeout', LIMIT, 'an object'],
+    [{ tasks: { cancelWhenUnwatched: true } }, 'tasks.cancelWhenUnwatched', LIMIT, 'true'],
+    [{ tasks: { grace: Infinity } }, 'tasks.grace', TIME, 'Infinity'],
+    [{ tasks: { grace: null } }, 'tasks.grace', TIME, 'null'],
+    [{ tasks: { concurrency: 0 } }, 'tasks.concurrency', 'a whole number, 1 or more, or Infinity', '0'],
+    [{ tasks: { maxPending: 1.5 } }, 'tasks.maxPending', 'a whole number, 0 or more, or Infinity', '1.5'],
+    [{ tasks: { attempts: 0 } }, 'tasks.attempts', 'a whole number, 1 or more, or Infinity', '0'],
+    [{ tasks: { backoff: -5 } }, 'tasks.backoff', `${TIME}, or a function of the attempt`, '-5'],
+    [
+      { tasks: { swallowedCancel: 'canceled' } },
+      'tasks.swallowedCancel',
+      '"cancelled" or "completed"',
+      '"canceled"',
+    ],
+    [{ tasks: { announceCancelling: 'yes' } }, 'tasks.announceCancelling', 'true or false', '"yes"'],
+    [{ tasks: { maxEventBytes: 0 } }, 'tasks.maxEventBytes', 'a whole number, 1 or more', '0'],
+    [{ tasks: { maxEventBytes: Infinity } }, 'tasks.maxEventBytes', 'a whole number, 1 or more', 'Infinity'],
+    [{ replay: { events: 0 } }, 'replay.events', 'a whole number, 1 or more', '0'],
+    [{ replay: { bytes: '1mb' } }, 'replay.bytes', 'a whole number, 1 or more', '"1mb"'],
+    [{ replay: { retention: Infinity } }, 'replay.retention', TIME, 'Infinity'],
+    [{ replay: { tasks: -1 } }, 'replay.tasks', 'a whole number, 0 or more', '-1'],
+    [{ replay: { totalBytes: Infinity } }, 'replay.totalBytes', 'a whole number, 0 or more', 'Infinity'],
+    [{ http: { controller: 0 } }, 'http.controller', 'true or false', '0'],
+    [{ http: { path: '' } }, 'http.path', 'a path', '""'],
+    [{ http: { start: 1 } }, 'http.start', 'true or false', '1'],
+    [{ http: { guards: Boolean } }, 'http.guards', 'an array', 'a function'],
+    [{ http: { heartbeat: 0 } }, 'http.heartbeat', 'a whole number from 1 to 2147483647', '0'],
+    [{ http: { retry: '2000' } }, 'http.retry', 'a whole number from 0 to 2147483647', '"2000"'],
+    [{ http: { retry: 2 ** 31 } }, 'http.retry', 'a whole number from 0 to 2147483647', '2147483648'],
+    [{ http: { maxStreams: -1 } }, 'http.maxStreams', 'a whole number, 0 or more, or Infinity', '-1'],
+    [{ http: { stallTimeout: NaN } }, 'http.stallTimeout', 'a whole number, 1 or more', 'NaN'],
+    [{ http: { owner: 'ann' } }, 'http.owner', 'a function', '"ann"'],
+    [{ http: true }, 'http', 'an object', 'true'],
+    [{ shutdown: { timeout: null } }, 'shutdown.timeout', TIME, 'null'],
+    [{ shutdown: { drain: Infinity } }, 'shutdown.drain', TIME, 'Infinity'],
+    [{ shutdown: 5 }, 'shutdown', 'an object', '5'],
+    [{ authorize: 'no' }, 'authorize', 'a class', '"no"'],
+  ])('%j', (given, name, expected, got) => {
+    expect(forRoot(given)).toBe(
+      `Wrong option "${name}" in StreamingModule.forRoot(): expected ${expected}, got ${got}`,
+    );
+  });
+
+  test('A4 text is no number, a newline in it least of all', () => {
+    expect(forRoot({ http: { retry: '2000\nevent: admin' } })).toBe(
+      'Wrong option "http.retry" in StreamingModule.forRoot(): expected a whole number from 0 to 2147483647, ' +
+        'got "2000\\nevent: admin"',
+    );
+    expect(forRoot({ http: { heartbeat: '1\n2' } })).toContain('"http.heartbeat"');
+  });
+
+  test.each([
+    [{ app: 'a/b' }, 'app', NAME, '"a/b"'],
+    [{ name: '..' }, 'name', NAME, '".."'],
+    [{ name: 'x'.repeat(65) }, 'name', NAME, `"${'x'.repeat(65)}"`],
+    [{ input: {} }, 'input', 'a Standard Schema or a class with class-validator decorators', 'an object'],
+    [{ timeout: 'never' }, 'timeout', LIMIT, '"never"'],
+  ])('@StreamTask(%j)', (given, name, expected, got) => {
+    expect(decorator(given)).toBe(
+      `Wrong option "${name}" in @StreamTask() of X: expected ${expected}, got ${got}`,
+    );
+  });
+
+  test('options that are no object', () => {
+    expect(forRoot([])).toBe('Wrong options in StreamingModule.forRoot(): expected an object, got an array');
+  });
+
+  test('an event may not be larger than what is kept of all', () => {
+    expect(forRoot({ tasks: { maxEventBytes: 2_000 }, replay: { bytes: 1_000 } })).toBe(
+      'Wrong option "maxEventBytes" in StreamingModule.forRoot(): 2000 is more than the 1000 of "replay.bytes"',
+    );
+    expect(decorator({ replay: { bytes: 1_000 } })).toContain(
+      '262144 is more than the 1000 of "replay.bytes"',
+    );
+  });
+});
+
+describe('what is right', () => {
+  test('Infinity is taken where null or a count without limit is', () => {
+    const { tasks, http } = resolveOptions({
+      tasks: { timeout: Infinity, idleTimeout: null, concurrency: Infinity, attempts: Infinity },
+      http: { maxStreams: Infinity },
+    });
+    expect(tasks).toMatchObject({
+      timeout: Infinity,
+      idleTimeout: null,
+      concurrency: Infinity,
+      attempts: Infinity,
+    });
+    expect(http).toMatchObject({ maxStreams: Infinity });
+  });
+
+  test('undefined is not given, and does not hide a default', () => {
+    const given = { tasks: undefined, shutdown: { drain: undefined } } as unknown as StreamingModuleOptions;
+    expect(resolveOptions(given)).toEqual(resolveOptions());
+  });
+
+  test('a task type has what it says, else what the module says, else the default', () => {
+    const module = resolveOptions({ tasks: { grace: 5, attempts: 2 }, replay: { events: 7 } });
+    expect(resolveTaskOptions('X', { attempts: 3, replay: { bytes: 300_000 } }, module)).toMatchObject({
+      attempts: 3,
+      grace: 5,
+      timeout: null,
+      replay: { events: 7, bytes: 300_000 },
+    });
+  });
+});
+
+describe('an application with wrong options does not start', () => {
+  test.each([
+    ['forRoot', { options: { tasks: { grace: -1 } } }, 'Wrong option "tasks.grace"'],
+    ['http', { options: { http: { retry: '1\n2' } } }, 'Wrong option "http.retry"'],
+    ['http of the wrong kind', { options: { http: { guards: 'none' } } }, 'Wrong option "http.guards"'],
+    ['an unknown key of http', { options: { http: { pth: 'x' } } }, 'did you mean "path"?'],
+  ])('%s', async (_, given, message) => {
+    await expect(createTaskApp({ ...(given as object), listen: false })).rejects.toThrow(message);
+  });
+
+  test('@StreamTask()', async () => {
+    const Task = handlerTask(() => null, { name: 'x', concurrency: -1 });
+    await expect(createTaskApp({ tasks: [Task], listen: false })).rejects.toThrow(
+      'Wrong option "concurrency" in @StreamTask() of FunctionHandler',
+    );
+  });
+});
+
+describe('forRootAsync', () => {
+  @Injectable()
+  class Settings {
+    readonly grace: number = 77;
+
+    createStreamingOptions(): StreamingModuleOptions {
+      return { tasks: { grace: this.grace } };
+    }
+  }
+
+  @Module({ providers: [Settings], exports: [Settings] })
+  class SettingsModule {}
+
+  async function graceOf(streaming: ReturnType<typeof StreamingModule.forRootAsync>): Promise<unknown> {
+    const { app } = await createTaskApp({ streaming, listen: false });
+    return app.get<ReturnType<typeof resolveOptions>>(STREAMING_OPTIONS, { strict: false }).tasks.grace;
+  }
+
+  test('useFactory, with what it injects', async () => {
+    const streaming = StreamingModule.forRootAsync({
+      imports: [SettingsModule],
+      inject: [Settings],
+      useFactory: async ({ grace }: Settings) => ({ tasks: { grace: grace + 1 } }),
+    });
+    expect(await graceOf(streaming)).toBe(78);
+  });
+
+  test('useClass', async () => {
+    expect(await graceOf(StreamingModule.forRootAsync({ useClass: Settings }))).toBe(77);
+  });
+
+  test('useExisting', async () => {
+    const streaming = StreamingModule.forRootAsync({ imports: [SettingsModule], useExisting: Settings });
+    expect(await graceOf(streaming)).toBe(77);
+  });
+
+  test('extraProviders', async () => {
+    const streaming = StreamingModule.forRootAsync({
+      extraProviders: [{ provide: 'GRACE', useValue: 5 }],
+      inject: ['GRACE'],
+      useFactory: (grace: number) => ({ tasks: { grace } }),
+    });
+    expect(await graceOf(streaming)).toBe(5);
+  });
+
+  test('http shapes the routes, and the factory gives the rest', async () => {
+    const Count = handlerTask(async (task: TaskContext) => task.sleep(60_000), { app: 'a', name: 'b' });
+    const { coordinator, origin } = await createTaskApp({
+      tasks: [Count],
+      streaming: StreamingModule.forRootAsync({
+        http: { path: 'events', list: true },
+        useFactory: () => ({ http: { retry: 123 } }),
+      }),
+    });
+    await coordinator.start(Count, {}, { id: 'c' });
+    await using stream = await openStream(`${origin}/events/a/b/c`);
+    await stream.next('started');
+    expect(stream.retry).toBe(123);
+    expect((await fetch(`${origin}/events`)).status).toBe(200);
+    expect((await fetch(`${origin}/stream/a/b/c/status`)).status).toBe(404);
+  });
+
+  test('http: false adds no routes', async () => {
+    const { app, origin } = await createTaskApp({
+      streaming: StreamingModule.forRootAsync({ http: false, useFactory: () => ({}) }),
+    });
+    expect(app.get(CoordinatorService)).toBeInstanceOf(CoordinatorService);
+    expect((await fetch(`${origin}/stream/a/b/c/status`)).status).toBe(404);
+    expect(await (await fetch(`${origin}/stream/a/b/c/status`)).json()).not.toHaveProperty('code');
+  });
+
+  test.each([
+    [{ controller: false }, 'http.controller'],
+    [{ path: 'x' }, 'http.path'],
+    [{ start: true }, 'http.start'],
+    [{ list: false }, 'http.list'],
+    [{ guards: [] }, 'http.guards'],
+    [{ interceptors: [] }, 'http.interceptors'],
+    [{ decorators: [] }, 'http.decorators'],
+  ])('what a factory gives too late is refused: %j', async (http, name) => {
+    const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ http }) });
+    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow(
+      `Wrong option "${name}" in StreamingModule.forRoot(): routes are made before a factory runs; give it to forRootAsync({ http })`,
+    );
+  });
+
+  test.each([false as const, { controller: false }])(
+    'http: %j: streams of ones own controller have the defaults',
+    (http) => {
+      expect(resolveOptions({}, http).http).toEqual({ ...resolveOptions().http, controller: false });
+    },
+  );
+
+  test('http: false of a factory is refused', async () => {
+    const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ http: false as const }) });
+    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow(
+      'give "http: false" to forRootAsync()',
+    );
+  });
+
+  test('wrong options of a factory are named', async () => {
+    const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ tasks: { grace: -1 } }) });
+    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow('Wrong option "tasks.grace"');
+  });
+});

@@ -1,0 +1,124 @@
+import { describe, expect, test } from '@jest/globals';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import * as face from 'nestjs-streaming';
+import {
+  checkCancelOptions,
+  checkStartOptions,
+  checkTaskFilter,
+} from '../../lib/coordinator/coordinator.options.js';
+import { asHttpError, StreamingHttpException } from '../../lib/http/http-errors.js';
+import { resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
+import { assertEventType } from '../../lib/task/task-event.js';
+import { taskStatuses, terminalStatuses } from '../../lib/task/task-status.js';
+import { createTaskApp } from '../support/app.js';
+import { codes, firstCode, type Row, table } from './readme.js';
+
+const UNKNOWN = 'no option is called anything like this';
+
+/** What an options check names when it is given an option that nobody knows. */
+function knownOptions(check: (options: object) => unknown): string[] {
+  try {
+    check({ [UNKNOWN]: 1 });
+  } catch (error) {
+    return /known are (.*)$/.exec((error as Error).message)?.[1]?.split(', ') ?? [];
+  }
+  throw new Error('It took an option that is unknown');
+}
+
+/** The default that a row gives, as a value; `undefined` for `none` and other words. */
+function defaultOf(row: Row): unknown {
+  const [code] = codes(row['Default']);
+  if (code === undefined) return undefined;
+  if (code === 'Infinity') return Infinity;
+  return JSON.parse(code.replaceAll("'", '"').replaceAll(/(?<=\d)_(?=\d)/g, ''));
+}
+
+describe('the tables of the README', () => {
+  const defaults = resolveOptions();
+
+  test.each([
+    ['tasks', defaults.tasks],
+    ['replay', defaults.replay],
+    ['http', defaults.http],
+    ['shutdown', defaults.shutdown],
+  ] as const)('forRoot({ %s }): every option with its default', (name, resolved) => {
+    const rows = table(name);
+    expect(rows.map(firstCode)).toEqual(knownOptions((given) => resolveOptions({ [name]: given })));
+    const documented = new Map(rows.map((row) => [firstCode(row), defaultOf(row)]));
+    const given = [...documented].filter(([, value]) => value !== undefined);
+    expect(Object.fromEntries<unknown>(given)).toEqual(resolved);
+  });
+
+  test('@StreamTask(): every option', () => {
+    const own = table('decorator').map(firstCode);
+    const known = knownOptions((given) => resolveTaskOptions('@StreamTask()', given, defaults));
+    expect([...table('tasks').map(firstCode), ...own]).toEqual(known);
+  });
+
+  test.each([
+    ['start', checkStartOptions],
+    ['cancel', checkCancelOptions],
+    ['filter', checkTaskFilter],
+  ] as const)('%s(): every option', (name, check) => {
+    expect(table(name).map(firstCode)).toEqual(knownOptions(check));
+  });
+
+  test('a TaskFilter knows every status', () => {
+    const status = table('filter').find((row) => firstCode(row) === 'status');
+    expect(codes(status?.['Meaning'])).toEqual(taskStatuses);
+  });
+
+  test('every event of the coordinator is there, and cannot be sent by a handler', () => {
+    const types = table('events').map(firstCode);
+    expect(types).toEqual(expect.arrayContaining([...terminalStatuses]));
+    const refused = [...types, 'open', 'error'].filter((type) => {
+      try {
+        assertEventType(type);
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    expect(refused).toEqual([...types.filter((type) => type !== 'progress'), 'open', 'error']);
+  });
+
+  test('every code of an error, with its class and status', () => {
+    const rows = table('errors');
+    const documented = rows
+      .filter((row) => row['Class'] !== '')
+      .map((row) => `${firstCode(row)} ${codes(row['Class'])[0]}`)
+      .toSorted();
+    expect(documented).toEqual(errors.map((error) => `${error.code} ${error.name}`).toSorted());
+    for (const error of errors) {
+      const row = rows.find((candidate) => firstCode(candidate) === error.code);
+      const answer = asHttpError(error);
+      expect([error.code, row?.['Status']]).toEqual([
+        error.code,
+        answer instanceof StreamingHttpException ? String(answer.getStatus()) : '',
+      ]);
+    }
+    for (const row of rows.filter((candidate) => candidate['Class'] === '')) {
+      expect(row['Status']).toBe(String(new StreamingHttpException(firstCode(row), '').getStatus()));
+    }
+  });
+
+  test('every route', async () => {
+    const { app } = await createTaskApp({ options: { http: { start: true, list: true } } });
+    const layers = (app as NestExpressApplication).getHttpAdapter().getInstance().router.stack;
+    const routes = layers.flatMap(({ route }) =>
+      route
+        ? Object.keys((route as unknown as { methods: object }).methods).map(
+            (method) => `${method.toUpperCase()} ${route.path}`,
+          )
+        : [],
+    );
+    expect(table('routes').map(firstCode).toSorted()).toEqual([...new Set(routes)].toSorted());
+  });
+});
+
+/** One of each error that the package exports; of what they are made of only the class matters here. */
+const errors: readonly face.StreamingError[] = Object.values(face)
+  .filter((value): value is typeof value & (abstract new () => face.StreamingError) => {
+    return typeof value === 'function' && value.prototype instanceof face.StreamingError;
+  })
+  .map((type) => Reflect.construct(type, ['app', 'name', 1]) as face.StreamingError);
