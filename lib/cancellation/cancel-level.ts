@@ -23,7 +23,7 @@ const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
  * `sleep`, `yield`, `waitFor`) throws, in cleanup too, always with the object in `signal.reason`.
  */
 export abstract class CancelLevel {
-  readonly #parent: CancelLevel | undefined;
+  #parent: CancelLevel | undefined;
   readonly #shielded: boolean;
   /**
    * How many scopes stand above this one.
@@ -40,6 +40,8 @@ export abstract class CancelLevel {
   #waiters: Set<Waiter> | undefined;
   #callbacks: Set<CancelCallback> | undefined;
   #over = false;
+  /** Whether its timers may hold the process: until the task around it is over. */
+  #holds = true;
 
   /**
    * @param parent the scope it is opened in; born cancelled when that is
@@ -51,7 +53,7 @@ export abstract class CancelLevel {
     this.depth = parent ? parent.depth + 1 : 0;
     if (!parent) return;
     parent.#adopt(this);
-    this.#over = parent.#over;
+    this.#holds = parent.#holds;
     if (!shielded && parent.#error) this.#error = parent.#inheritance(parent.#error);
   }
 
@@ -105,8 +107,11 @@ export abstract class CancelLevel {
    * @param promise what to wait for
    */
   waitFor<T>(promise: PromiseLike<T>): Promise<T> {
+    const awaited = Promise.resolve(promise);
+    // It goes on, and may fail, when nobody waits for it any more.
+    awaited.catch(() => {});
     return this.suspend<T>((resolve, reject) => {
-      Promise.resolve(promise).then(resolve, reject);
+      awaited.then(resolve, reject);
       return undefined;
     });
   }
@@ -195,7 +200,7 @@ export abstract class CancelLevel {
         },
       );
       const timer = held instanceof Timer ? held : undefined;
-      if (this.#over) timer?.unref();
+      if (!this.#holds) timer?.unref();
       waiter = {
         abort(error) {
           if (timer) timer.clear();
@@ -217,17 +222,20 @@ export abstract class CancelLevel {
   protected abort(error: CancelledError): void {
     if (this.#error) return;
     this.#error = error;
-    const reached: CancelLevel[] = [this];
-    for (const level of reached) {
-      if (!level.#children || !level.#error) continue;
-      const inherited = level.#inheritance(level.#error);
+    const reached: { readonly level: CancelLevel; readonly error: CancelledError }[] = [
+      { level: this, error },
+    ];
+    for (const { level, error: above } of reached) {
+      if (!level.#children) continue;
+      const inherited = level.#inheritance(above);
       for (const child of level.#children) {
         if (child.#shielded || child.#error) continue;
         child.#error = inherited;
-        reached.push(child);
+        reached.push({ level: child, error: inherited });
       }
     }
-    for (const level of reached) level.#notify();
+    // A callback may take the cancellation back: whoever was not told yet is not told then.
+    for (const { level, error: told } of reached) if (level.#error === told) level.#notify(told);
   }
 
   /**
@@ -238,34 +246,70 @@ export abstract class CancelLevel {
   protected renew(): void {
     const renewed: CancelLevel[] = [this];
     for (const level of renewed) {
-      const inherited = level.#errorBelow;
+      const inherited = level.#error?.reason.kind === 'parent' ? level.#error : level.#errorBelow;
       level.#error = undefined;
       level.#errorBelow = undefined;
       level.#controller = undefined;
       if (!inherited || !level.#children) continue;
       for (const child of level.#children) if (child.#error === inherited) renewed.push(child);
     }
+    for (const level of renewed) level.onRenewed();
   }
 
   /**
-   * Ends the scope: nothing can come down from above any more. Timers that code left behind still waits for no longer
-   * hold the process.
+   * The scope is open again: its own time counts.
+   *
+   * @internal
+   */
+  protected onRenewed(): void {}
+
+  /**
+   * Ends the scope. What was left running in it is from now on the business of the scope above; at the end of a task its
+   * timers no longer hold the process.
    *
    * @internal
    */
   protected retire(): void {
-    if (this.#parent) this.#parent.#release(this);
-    const retired: CancelLevel[] = [this];
-    for (const level of retired) {
-      level.#over = true;
-      level.#callbacks = undefined;
-      if (level.#waiters) for (const { timer } of level.#waiters) timer?.unref();
-      if (level.#children) retired.push(...level.#children);
+    this.#over = true;
+    this.#callbacks = undefined;
+    const parent = this.#parent;
+    if (parent) {
+      parent.#release(this);
+      for (const child of this.#children ?? []) {
+        child.#parent = parent;
+        parent.#adopt(child);
+      }
+    } else this.#letGo();
+  }
+
+  /**
+   * Whether its timers hold the process.
+   *
+   * @internal
+   */
+  protected get holds(): boolean {
+    return this.#holds;
+  }
+
+  /**
+   * Its timers no longer hold the process.
+   *
+   * @internal
+   */
+  protected onLetGo(): void {}
+
+  #letGo(): void {
+    const levels: CancelLevel[] = [this];
+    for (const level of levels) {
+      level.#holds = false;
+      level.onLetGo();
+      for (const { timer } of level.#waiters ?? []) timer?.unref();
+      for (const child of level.#children ?? []) levels.push(child);
     }
   }
 
   /** @internal */
-  protected get over(): boolean {
+  get over(): boolean {
     return this.#over;
   }
 
@@ -300,8 +344,7 @@ export abstract class CancelLevel {
     ));
   }
 
-  #notify(): void {
-    const error = this.#error as CancelledError;
+  #notify(error: CancelledError): void {
     const callbacks = this.#callbacks;
     const waiters = this.#waiters;
     this.#callbacks = undefined;

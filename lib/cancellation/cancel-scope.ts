@@ -199,17 +199,14 @@ class InnerScope extends CancelScope {
   reschedule(ms: number | null): void {
     assertLimit('reschedule', ms);
     if (this.over) throw new ScopeEndedError('reschedule() on a scope that has ended');
-    this.#timer?.clear();
     this.#timeout = ms ?? Infinity;
     this.#dueAt = clock().now() + this.#timeout;
     this.#deadline = this.#timeout === Infinity ? null : clock().epoch() + this.#timeout;
-    if (this.cancelled || this.#timeout === Infinity) return;
-    if (this.#timeout > 0) this.#timer = new Timer(this.#timeout, this.#onTimer);
-    else this.expire();
+    this.#await();
   }
 
   override expire(): void {
-    if (this.cancelled) return;
+    if (this.cancelled || this.over) return;
     this.#expired = true;
     this.interrupt({ kind: 'timeout', of: 'scope', timeout: this.#timeout });
   }
@@ -217,8 +214,7 @@ class InnerScope extends CancelScope {
   /** Runs a body to its end; what it lets through of a cancellation shows whose that was, the outermost first. */
   async run<T>(body: ScopeBody<T>): Promise<T> {
     try {
-      // Bodies that open one scope in the other are called one in the other: a new stack now and then.
-      if (this.depth % deepest === 0) await nextMicrotask;
+      if (this.isDeep) await nextMicrotask;
       const value = await body(this);
       if (this.#bornCancelled) this.above?.throwIfCancelled();
       return value;
@@ -253,6 +249,31 @@ class InnerScope extends CancelScope {
     this.abort(new CancelledError(reason, { scope: this }));
   }
 
+  /** Bodies that open one scope in the other are called one in the other: a new stack now and then. */
+  protected get isDeep(): boolean {
+    return this.depth % deepest === 0;
+  }
+
+  protected override onRenewed(): void {
+    this.#await();
+  }
+
+  protected override onLetGo(): void {
+    this.#timer?.unref();
+  }
+
+  #await(): void {
+    this.#timer?.clear();
+    if (this.cancelled || this.over || this.#dueAt === Infinity) return;
+    const left = this.#dueAt - clock().now();
+    if (left <= 0) {
+      this.expire();
+      return;
+    }
+    this.#timer = new Timer(left, this.#onTimer);
+    if (!this.holds) this.#timer.unref();
+  }
+
   end(): void {
     this.#timer?.clear();
     this.retire();
@@ -262,7 +283,7 @@ class InnerScope extends CancelScope {
   readonly #onTimer = (): void => {
     let outermost: CancelLevel | undefined;
     for (let level = this.above; level; level = level.above)
-      if (level.dueAt <= this.#dueAt) outermost = level;
+      if (level.dueAt <= this.#dueAt && !level.over) outermost = level;
     if (outermost) outermost.expire();
     else this.expire();
   };
@@ -271,6 +292,8 @@ class InnerScope extends CancelScope {
 /** A scope with children. */
 class GroupScope extends InnerScope implements TaskGroup {
   readonly #errors: unknown[] = [];
+  /** Names of the children that failed, as far as they have one. */
+  readonly #failed: string[] = [];
   #children = 0;
   #onEmpty: (() => void) | undefined;
 
@@ -282,7 +305,7 @@ class GroupScope extends InnerScope implements TaskGroup {
       );
     this.throwIfCancelled();
     this.#children++;
-    const result = this.#runChild(new InnerScope(this), body);
+    const result = this.#runChild(new InnerScope(this), body, name);
     // The group has it; nobody has to look at the promise as well.
     result.catch(() => {});
     return result;
@@ -292,6 +315,7 @@ class GroupScope extends InnerScope implements TaskGroup {
     let value: T | undefined;
     let failure: { readonly error: unknown } | undefined;
     try {
+      if (this.isDeep) await nextMicrotask;
       value = await body(this);
     } catch (error) {
       if (!this.explains(error)) {
@@ -310,13 +334,14 @@ class GroupScope extends InnerScope implements TaskGroup {
       failure && !this.#errors.includes(failure.error) ? [...this.#errors, failure.error] : this.#errors;
     if (errors.length > 0) {
       const cause = this.above?.cancellation;
-      throw new AggregateError(errors, `${errors.length} failed in a group`, cause && { cause });
+      const names = this.#failed.length > 0 ? `: ${this.#failed.join(', ')}` : '';
+      throw new AggregateError(errors, `${errors.length} failed in a group${names}`, cause && { cause });
     }
     this.above?.throwIfCancelled();
     return this.isSelfCancelled ? undefined : value;
   }
 
-  async #runChild<T>(child: InnerScope, body: ScopeBody<T>): Promise<T> {
+  async #runChild<T>(child: InnerScope, body: ScopeBody<T>, name: string | undefined): Promise<T> {
     // Begins when whoever spawns it has gone on.
     await nextMicrotask;
     try {
@@ -325,6 +350,7 @@ class GroupScope extends InnerScope implements TaskGroup {
     } catch (error) {
       if (!child.explains(error)) {
         this.#errors.push(error);
+        if (name !== undefined) this.#failed.push(name);
         this.#cancelRest(error);
       }
       throw error;
@@ -346,8 +372,13 @@ class GroupScope extends InnerScope implements TaskGroup {
  * @returns as {@link CancelScope.scope}
  * @publicApi
  */
-export function runScope<T>(body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
-  return CancelScope.root().scope(body);
+export async function runScope<T>(body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
+  const root = new InnerScope();
+  try {
+    return await root.scope(body);
+  } finally {
+    root.end();
+  }
 }
 
 const longestDetail = 500;

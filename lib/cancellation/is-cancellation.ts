@@ -34,15 +34,34 @@ export function isCancellation(error: unknown, signal: AbortSignal): boolean {
   return isCancellationOf(error, signal.reason, scopes.get(signal));
 }
 
-/** {@link isCancellation} for a cancelled scope whose signal nobody asked for: making one would be dear. */
+/**
+ * {@link isCancellation} for a cancelled scope whose signal nobody asked for: making one would be dear. An error that
+ * holds others is judged by what it holds, whatever caused it.
+ */
 export function isCancellationOf(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
-  if (leadsTo(error, reason, scope)) return true;
-  if (!isObject(error) || error instanceof CancelledError) return false;
-  return abortNames.has(error.name) || abortCodes.has(error.code);
+  const pending = [error];
+  const opened = new Set<unknown>();
+  let found = false;
+  for (const candidate of pending) {
+    const verdict = judge(candidate, reason, scope);
+    if (verdict === false) return false;
+    if (verdict === true) found = true;
+    else if (!opened.has(verdict.holder)) {
+      if (verdict.held.length === 0) return false;
+      opened.add(verdict.holder);
+      for (const held of verdict.held) pending.push(held);
+    }
+  }
+  return found;
 }
 
-/** Follows the causes; an error that holds others is judged by what it holds, whatever caused it. */
-function leadsTo(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
+type Verdict = boolean | { readonly holder: unknown; readonly held: readonly unknown[] };
+
+/** Follows the causes to what decides. */
+function judge(error: unknown, reason: unknown, scope: ScopeInTree | undefined): Verdict {
+  if (isObject(error) && !(error instanceof CancelledError)) {
+    if (abortNames.has(error.name) || abortCodes.has(error.code)) return true;
+  }
   const seen = new Set<unknown>();
   for (
     let link = error;
@@ -52,7 +71,7 @@ function leadsTo(error: unknown, reason: unknown, scope: ScopeInTree | undefined
     if (link === reason) return true;
     if (link instanceof CancelledError && isOf(link, scope)) return true;
     const held = heldBy(link);
-    if (held) return held.length > 0 && held.every((inner) => isCancellationOf(inner, reason, scope));
+    if (held) return { holder: link, held };
     seen.add(link);
   }
   return false;

@@ -1,0 +1,12 @@
+/**
+ * `nestjs-streaming/cancellation`: scopes that are cancelled as a tree, for code that knows neither tasks nor Nest.
+ *
+ * @packageDocumentation
+ */
+export type { CancelKind, CancelReason, TimeoutOf } from './cancel-reason.js';
+export { CancelScope, runScope, type ScopeBody, type ScopeResults, type TaskGroup } from './cancel-scope.js';
+export { CancelledError } from './cancelled.error.js';
+export { isCancellation } from './is-cancellation.js';
+export { ScopeEndedError } from './scope-ended.error.js';
+export { ScopeTimeoutError } from './scope-timeout.error.js';
+export { StreamingError } from './streaming.error.js';
