@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+
+export const usage = `npm run bench -- [options]
+
+  --quick         small and short: shows that everything works, measures nothing worth keeping
+  --rounds <n>    how often each is measured (default 3; 1 with --quick)
+  --only <names>  only these scenarios and contenders, with commas between them
+  --write         writes the tables of a whole run to bench/RESULTS.md
+  --json          prints JSON instead of tables
+  --help          prints this
+`;
+
+/**
+ * @param {readonly string[]} args
+ * @param {{ scenarios: readonly string[], contenders: readonly string[] }} names
+ */
+export function readOptions(args, names) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      only: { type: 'string' },
+      write: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { quick, write, json, help, rounds: givenRounds = quick ? '1' : '3' } = values;
+  const rounds = Number(givenRounds);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
+    throw new Error(`Wrong --rounds "${givenRounds}": expected a whole number from 1 to 100`);
+  }
+  if (write && (quick || values.only !== undefined)) {
+    throw new Error('--write goes with a whole run: without --quick and --only');
+  }
+  const only = values.only?.split(',').filter((name) => name !== '') ?? [];
+  const known = [...names.scenarios, ...names.contenders];
+  const unknown = only.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new Error(`Unknown name "${unknown}" in --only; there are ${known.join(', ')}`);
+  }
+  return {
+    quick,
+    rounds,
+    write,
+    json,
+    help,
+    scenarios: chosen(names.scenarios, only),
+    contenders: chosen(names.contenders, only),
+  };
+}
+
+/**
+ * All of a kind when none of it was named.
+ *
+ * @param {readonly string[]} all
+ * @param {readonly string[]} only
+ */
+function chosen(all, only) {
+  const named = all.filter((name) => only.includes(name));
+  return named.length > 0 ? named : all;
+}
