@@ -58,10 +58,15 @@ export { CoordinatorService } from './coordinator/coordinator.service.js';
 export type { TaskHandle } from './coordinator/task-handle.js';
 
 export { StreamingController } from './http/streaming.controller.js';
-export type { CancelAnswer, ListAnswer } from './http/streaming-http.service.js';
+export type { PlatformRequest, PlatformResponse } from './http/http-exchange.js';
+export { type CancelAnswer, type ListAnswer, StreamingHttpService } from './http/streaming-http.service.js';
 export type { AuthorizeRequest, TaskAction, TaskAuthorizer } from './http/task-authorizer.js';
 
-export { StreamingModule } from './streaming.module.js';
+export {
+  StreamingModule,
+  type StreamingModuleAsyncOptions,
+  type StreamingOptionsFactory,
+} from './streaming.module.js';
 export type {
   HttpOptions,
   HttpRouteOptions,

@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
 import { createStreamingController } from './http/streaming-controller.factory.js';
+import { classesOrObjects, functions } from './task/check-options.js';
 import type { HttpOptions, HttpRouteOptions, StreamingModuleOptions } from './streaming.options.js';
 
 /** What must be known before a provider is made: the routes, and providers that the options are made with. */
@@ -33,9 +34,11 @@ function routesOf(http: HttpOptions | undefined): HttpRouteOptions {
     ...(typeof path === 'string' && { path }),
     ...(start === true && { start }),
     ...(list === true && { list }),
-    ...(Array.isArray(guards) && { guards }),
-    ...(Array.isArray(interceptors) && { interceptors }),
-    ...(Array.isArray(decorators) && { decorators }),
+    ...(classesOrObjects(guards) === undefined && { guards: guards as NonNullable<typeof guards> }),
+    ...(classesOrObjects(interceptors) === undefined && {
+      interceptors: interceptors as NonNullable<typeof interceptors>,
+    }),
+    ...(functions(decorators) === undefined && { decorators: decorators as NonNullable<typeof decorators> }),
   };
 }
 

@@ -23,6 +23,22 @@ import {
 } from './streaming.options.js';
 
 /**
+ * What `forRootAsync` takes.
+ *
+ * @publicApi
+ */
+export type StreamingModuleAsyncOptions = typeof ASYNC_OPTIONS_TYPE;
+
+/**
+ * What a class given to `forRootAsync({ useClass })` or `useExisting` implements.
+ *
+ * @publicApi
+ */
+export interface StreamingOptionsFactory {
+  createStreamingOptions(): StreamingModuleOptions | Promise<StreamingModuleOptions>;
+}
+
+/**
  * Adds the coordinator, for the whole application, and the HTTP routes.
  *
  * @example
@@ -57,6 +73,8 @@ export class StreamingModule extends ConfigurableModuleClass {
    * @throws InvalidOptionsError, when the application starts, for an option that is unknown or wrong
    */
   static override forRoot(options: StreamingModuleOptions = {}): DynamicModule {
+    // Read before any provider is made, so checked here already as far as it must be read.
+    if (typeof options !== 'object' || options === null) resolveOptions(options);
     return super.forRoot(options);
   }
 
@@ -67,7 +85,7 @@ export class StreamingModule extends ConfigurableModuleClass {
    * @param options `useFactory` with `inject`, `useClass` or `useExisting` (with a method `createStreamingOptions`),
    *   `imports`, `extraProviders`, `http`
    */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync(options: StreamingModuleAsyncOptions): DynamicModule {
     return super.forRootAsync(options);
   }
 }

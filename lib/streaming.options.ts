@@ -1,13 +1,14 @@
 import type { CanActivate, NestInterceptor, Type } from '@nestjs/common';
 import type { TaskAuthorizer } from './http/task-authorizer.js';
 import {
-  array,
   boolean,
   checkOptions,
+  classesOrObjects,
   classRef,
   countOrInfinity,
   duration,
   func,
+  functions,
   integer,
   limit,
   oneOf,
@@ -67,7 +68,7 @@ export interface HttpOptions extends HttpRouteOptions {
   /** A client that takes nothing for this long while something waits for it is disconnected. @defaultValue 30 000 */
   stallTimeout?: number;
   /** Who a task belongs to that this request starts. @defaultValue nobody */
-  owner?: (request: never) => string | undefined;
+  owner?: (request: never) => string | null | undefined;
 }
 
 /**
@@ -177,14 +178,14 @@ const routeChecks = {
   path: (value: unknown) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
   start: boolean,
   list: boolean,
-  guards: array,
-  interceptors: array,
-  decorators: array,
+  guards: classesOrObjects,
+  interceptors: classesOrObjects,
+  decorators: functions,
 };
 
 const httpChecks = {
   ...routeChecks,
-  heartbeat: integer(1, longestRetry),
+  heartbeat: integer(1),
   retry: integer(0, longestRetry),
   maxStreams: countOrInfinity(0),
   maxStreamsPerTask: countOrInfinity(0),

@@ -181,7 +181,7 @@ export abstract class CancelLevel {
    * @param begin starts what is waited for, and returns what must be cleared when the scope is cancelled first
    * @internal
    */
-  protected suspend<T>(
+  suspend<T>(
     begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => Timer | Disposable | undefined,
   ): Promise<T> {
     if (this.#error) return Promise.reject(this.#error);
@@ -278,6 +278,8 @@ export abstract class CancelLevel {
       for (const child of this.#children ?? []) {
         child.#parent = parent;
         parent.#adopt(child);
+        // Out of a shield that has ended it comes under what is cancelled there already.
+        if (parent.#error && !child.#shielded) child.abort(parent.#inheritance(parent.#error));
       }
     } else this.#letGo();
   }

@@ -48,3 +48,12 @@ const withdrawable: ReadonlySet<CancelKind> = new Set<CancelKind>(['external', '
 export function isWithdrawable(reason: CancelReason): boolean {
   return withdrawable.has(reason.kind);
 }
+
+const longestDetail = 500;
+
+/** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
+export function cutDetail(detail: string): string {
+  return detail.length <= longestDetail
+    ? detail
+    : detail.slice(0, longestDetail).replace(/[\uD800-\uDBFF]$/, '');
+}

@@ -1,6 +1,6 @@
 import { clock } from './clock.js';
 import { CancelLevel } from './cancel-level.js';
-import type { CancelReason } from './cancel-reason.js';
+import { type CancelReason, cutDetail } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';
 import { ScopeEndedError } from './scope-ended.error.js';
 import { ScopeTimeoutError } from './scope-timeout.error.js';
@@ -379,15 +379,6 @@ export async function runScope<T>(body: (scope: CancelScope) => Promise<T>): Pro
   } finally {
     root.end();
   }
-}
-
-const longestDetail = 500;
-
-/** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
-export function cutDetail(detail: string): string {
-  return detail.length <= longestDetail
-    ? detail
-    : detail.slice(0, longestDetail).replace(/[\uD800-\uDBFF]$/, '');
 }
 
 function assertBody(call: string, body: unknown): void {

@@ -1,5 +1,8 @@
 import type { CancelReason } from './cancel-reason.js';
 
+/** Not under `--frozen-intrinsics`. */
+const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
+
 /**
  * What a cancelled scope throws at every checkpoint, and what `signal.reason` and a cancelled task's `result` hold.
  *
@@ -17,9 +20,9 @@ export class CancelledError extends Error {
     // It is made where somebody cancels and thrown where somebody waits: the stack would tell of neither, and is most of
     // what a cancellation costs.
     const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
+    if (limitIsWritable) Error.stackTraceLimit = 0;
     super(describe(reason), options);
-    Error.stackTraceLimit = stackTraceLimit;
+    if (limitIsWritable) Error.stackTraceLimit = stackTraceLimit;
     this.reason = reason;
     this.#scope = options?.scope;
   }

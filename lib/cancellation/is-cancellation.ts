@@ -1,4 +1,5 @@
 import { CancelledError } from './cancelled.error.js';
+import { readProperty } from './read-error.js';
 
 /** What a signal speaks for: a scope in its tree. */
 interface ScopeInTree {
@@ -59,17 +60,14 @@ type Verdict = boolean | { readonly holder: unknown; readonly held: readonly unk
 
 /** Follows the causes to what decides. */
 function judge(error: unknown, reason: unknown, scope: ScopeInTree | undefined): Verdict {
-  if (isObject(error) && !(error instanceof CancelledError)) {
-    if (abortNames.has(error.name) || abortCodes.has(error.code)) return true;
+  if (!isCancelledError(error)) {
+    if (abortNames.has(readProperty(error, 'name')) || abortCodes.has(readProperty(error, 'code')))
+      return true;
   }
   const seen = new Set<unknown>();
-  for (
-    let link = error;
-    link !== undefined && !seen.has(link);
-    link = isObject(link) ? link.cause : undefined
-  ) {
+  for (let link = error; link !== undefined && !seen.has(link); link = readProperty(link, 'cause')) {
     if (link === reason) return true;
-    if (link instanceof CancelledError && isOf(link, scope)) return true;
+    if (isCancelledError(link) && isOf(link, scope)) return true;
     const held = heldBy(link);
     if (held) return { holder: link, held };
     seen.add(link);
@@ -79,13 +77,19 @@ function judge(error: unknown, reason: unknown, scope: ScopeInTree | undefined):
 
 /** What an `AggregateError` or a `SuppressedError` holds; by name, as those of another realm are no instances. */
 function heldBy(error: unknown): readonly unknown[] | undefined {
-  if (!isObject(error)) return undefined;
-  if (error.name === 'SuppressedError') return [error.error, error.suppressed];
-  return error.name === 'AggregateError' && Array.isArray(error.errors) ? error.errors : undefined;
+  const name = readProperty(error, 'name');
+  if (name === 'SuppressedError') return [readProperty(error, 'error'), readProperty(error, 'suppressed')];
+  const errors = name === 'AggregateError' ? readProperty(error, 'errors') : undefined;
+  return Array.isArray(errors) ? errors : undefined;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null;
+function isCancelledError(error: unknown): error is CancelledError {
+  try {
+    return error instanceof CancelledError;
+  } catch {
+    // A proxy may throw when it is asked for its prototype.
+    return false;
+  }
 }
 
 function isOf(error: CancelledError, scope: ScopeInTree | undefined): boolean {

@@ -2,17 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type Type } from '@nestjs/common';
 import { defer, type Observable, throwError } from 'rxjs';
 import type { ShutdownOptions } from '../streaming.options.js';
-import { InvalidEventError } from '../task/errors/invalid-event.error.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
 import { TooManyTasksError } from '../task/errors/too-many-tasks.error.js';
 import { type Json, type JsonInput, toJson } from '../task/json.js';
-import { assertSignalName, type TaskEvent } from '../task/task-event.js';
+import { TaskContext, taskContextStorage } from '../task/task-context.js';
+import type { TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import { cutDetail } from '../cancellation/cancel-scope.js';
 import { CoordinatorShutdown } from './coordinator-shutdown.js';
 import {
   type CancelOptions,
@@ -27,6 +26,7 @@ import {
 import { listTasks } from './list-tasks.js';
 import { type RunStart, TaskRun } from './run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
+import { signalRun } from './signal-run.js';
 import { TaskPlaces } from './task-places.js';
 import { TaskStore } from './task-store.js';
 import { TaskTypeRegistry } from './types/task-type.registry.js';
@@ -45,7 +45,7 @@ import { watchTask } from './watch-task.js';
 @Injectable()
 export class CoordinatorService {
   readonly #logger = new Logger('Streaming');
-  readonly #places = new TaskPlaces((run) => setImmediate(() => run.begin()));
+  readonly #places = new TaskPlaces(beginSoon);
   readonly #host = {
     logger: this.#logger,
     onOver: (run: TaskRun) => {
@@ -143,11 +143,8 @@ export class CoordinatorService {
    * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
    */
   async signal(ref: TaskRef, name: string, data?: JsonInput): Promise<boolean> {
-    assertSignalName(name);
     const run = this.store.find(ref);
-    if (!run || run.decided) return false;
-    run.inbox.send(name, copyJson(`signal "${name}"`, data));
-    return true;
+    return run !== undefined && signalRun(run, name, data);
   }
 
   /** A task as it stands now; `undefined` when it is unknown or no longer kept. */
@@ -212,7 +209,7 @@ export class CoordinatorService {
     const { detail, by, grace, wait } = options;
     const accepted = run.cancel(
       'external',
-      { ...(detail !== undefined && { detail: cutDetail(detail) }), ...(by !== undefined && { by }) },
+      { ...(detail !== undefined && { detail }), ...(by !== undefined && { by }) },
       grace,
     );
     if (!accepted || wait !== 'settled') return accepted;
@@ -235,6 +232,13 @@ export class CoordinatorService {
 
 const noOptions: StartOptions = {};
 
+/** In a later turn, and out of the context of the task that may have started it. */
+function beginSoon(run: TaskRun): void {
+  const schedule = (): unknown => setImmediate(() => run.begin());
+  if (TaskContext.current()) taskContextStorage.exit(schedule);
+  else schedule();
+}
+
 function runStartOf({ options: type }: TaskType, options: StartOptions): RunStart {
   if (options === noOptions) return type;
   const { timeout = type.timeout, grace = type.grace, owner, metadata } = options;
@@ -253,13 +257,5 @@ function copyMetadata(metadata: Json): Json {
     throw new InvalidOptionsError('Wrong option "metadata" in start(): expected what JSON can hold', {
       cause,
     });
-  }
-}
-
-function copyJson(what: string, data: unknown): Json {
-  try {
-    return JSON.parse(toJson(data)) as Json;
-  } catch (cause) {
-    throw new InvalidEventError(`The data of ${what} is nothing JSON can hold`, { cause });
   }
 }

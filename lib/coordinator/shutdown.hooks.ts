@@ -8,7 +8,10 @@ import {
 import { CoordinatorShutdown } from './coordinator-shutdown.js';
 import { TaskTypeExplorer } from './types/task-type.explorer.js';
 
-type Destroy = () => unknown;
+type Host = object & { onModuleDestroy?: () => unknown };
+
+/** The applications that a host serves, each by its shutdown: a value provider may be shared. */
+const shutdownsOf = new WeakMap<object, Set<CoordinatorShutdown>>();
 
 /**
  * Shuts down when the application closes, whichever of Nest's hooks comes first.
@@ -33,6 +36,7 @@ export class ShutdownHooks
 
   async onModuleDestroy(): Promise<void> {
     await this.shutdown.run();
+    for (const host of this.explorer.hosts) shutdownsOf.get(host)?.delete(this.shutdown);
   }
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -43,21 +47,27 @@ export class ShutdownHooks
     await this.shutdown.run();
   }
 
-  #precede(host: object & { onModuleDestroy?: Destroy }): void {
+  #precede(host: Host): void {
+    const known = shutdownsOf.get(host);
+    if (known) {
+      known.add(this.shutdown);
+      return;
+    }
     // A frozen value provider takes no hook; the module's own comes later, but comes.
-    if (!Object.isExtensible(host)) return;
-    const { shutdown } = this;
-    const before = Object.getOwnPropertyDescriptor(host, 'onModuleDestroy');
+    const own = Object.getOwnPropertyDescriptor(host, 'onModuleDestroy');
+    if (own ? !own.configurable : !Object.isExtensible(host)) return;
+    const shutdowns = new Set([this.shutdown]);
+    shutdownsOf.set(host, shutdowns);
+    const before = host.onModuleDestroy;
     Object.defineProperty(host, 'onModuleDestroy', {
       configurable: true,
       enumerable: false,
       writable: true,
-      async value(this: typeof host) {
-        // Once is enough, and a value provider may serve the next application too.
-        if (before) Object.defineProperty(host, 'onModuleDestroy', before);
-        else delete host.onModuleDestroy;
-        await shutdown.run();
-        await host.onModuleDestroy?.();
+      async value(this: unknown) {
+        // Of several applications nothing says which one closes: then each has only the module's own hook.
+        const [shutdown] = shutdowns;
+        if (shutdowns.size === 1) await shutdown?.run();
+        await before?.call(this);
       },
     });
   }

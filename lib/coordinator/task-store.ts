@@ -75,6 +75,8 @@ export class TaskStore implements LogSink {
   /** The run is over: it is kept for `retention`, as long as there is room. */
   retire(run: TaskRun): void {
     this.#live.delete(run);
+    // Its own last event may have made a watcher start the id anew.
+    if (this.#runs.get(run.key) !== run) return;
     if (this.#retention === 0) {
       this.#forget(run);
       return;

@@ -19,7 +19,10 @@ export function watchTask(
 ): Observable<TaskEvent> {
   return new Observable((subscriber) => {
     const { log } = run;
-    const position = resume(log, { lastEventId }, (epoch) => store.isForeign(run, epoch));
+    // An empty id counts as none, as in a header.
+    const position = resume(log, { lastEventId: lastEventId === '' ? undefined : lastEventId }, (epoch) =>
+      store.isForeign(run, epoch),
+    );
     const cursor = new LogCursor(log, position);
     subscriber.add(run.attach());
     let reading = false;

@@ -1,10 +1,7 @@
-import type { HttpOptions } from '../streaming.options.js';
-import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskFilter } from '../coordinator/coordinator.options.js';
 import type { PlatformRequest } from './http-exchange.js';
-import { UnsupportedMediaTypeError } from './unsupported-media-type.error.js';
 
 const longestWait = 30_000;
 const largestPage = 1_000;
@@ -64,26 +61,4 @@ export function queryFilter(request: PlatformRequest): TaskFilter {
     status: status as TaskStatus | undefined,
   };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-}
-
-/**
- * The JSON body of a request, as the platform's parser left it; `undefined` when there is none.
- *
- * @throws UnsupportedMediaTypeError for a body of another content type, InvalidInputError for a bare value
- */
-export function jsonBody({ headers, body }: PlatformRequest): object | undefined {
-  const isEmpty = headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
-  const type = headers['content-type'];
-  if (type === undefined && isEmpty) return undefined;
-  if (type === undefined || !/^application\/(?:[^;,\s]+\+)?json\s*(?:;|$)/i.test(type)) {
-    throw new UnsupportedMediaTypeError(type);
-  }
-  if (isEmpty || body === undefined) return undefined;
-  if (typeof body === 'object' && body !== null) return body;
-  throw new InvalidInputError('Over HTTP the body must be a JSON object or array');
-}
-
-/** Between one and three times what is set, so that clients that were cut together do not come back together. */
-export function jittered(retry: NonNullable<HttpOptions['retry']>): number {
-  return Math.min(Math.round(retry * (1 + 2 * Math.random())), 2 ** 31 - 1);
 }

@@ -1,15 +1,16 @@
 import type { ServerResponse } from 'node:http';
 import type { Subscriber } from 'rxjs';
+import { clock } from '../cancellation/clock.js';
 import { encodeFrame } from '../log/event-frame.js';
-import { LogCursor, type LogPosition } from '../log/log-cursor.js';
-import { LogEntry } from '../log/log-entry.js';
+import { LogCursor, type LogGap, type LogPosition } from '../log/log-cursor.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { toJson } from '../task/json.js';
+import { EventChunk } from './event-chunk.js';
 import { publicSnapshot } from './public-snapshot.js';
+import type { StreamHub } from './stream-hub.js';
+import { StreamOutput } from './stream-output.js';
 
-/** What is written at once: what the response takes before it asks to wait, and about all that is held for a client. */
-const chunkBytes = 16 * 1024;
-const heartbeat = Buffer.from(':\n');
+const heartbeat = EventChunk.of(':\n');
 
 /** What a connection is opened with. */
 export interface StreamInit {
@@ -18,7 +19,6 @@ export interface StreamInit {
   readonly response: ServerResponse;
   /** What clients are told to wait before they come back, in milliseconds. */
   readonly retry: number;
-  readonly isAuthorized: boolean;
 }
 
 /**
@@ -27,45 +27,57 @@ export interface StreamInit {
  */
 export class StreamConnection {
   readonly #run: TaskRun;
+  readonly #hub: StreamHub;
   readonly #cursor: LogCursor;
   readonly #response: ServerResponse;
+  readonly #output: StreamOutput;
   readonly #retry: number;
-  readonly #isAuthorized: boolean;
   readonly #stream: Subscriber<never>;
   #open = false;
-  #scheduled = false;
-  #blocked = false;
   #written = 0;
   #taken = 0;
-  #progressAt = performance.now();
+  #progressAt = clock().now();
 
   /**
    * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
    */
-  constructor({ run, position, response, retry, isAuthorized }: StreamInit, stream: Subscriber<never>) {
+  constructor(init: StreamInit, hub: StreamHub, stream: Subscriber<never>) {
+    const { run, position, response, retry } = init;
     this.#run = run;
+    this.#hub = hub;
     this.#cursor = new LogCursor(run.log, position);
     this.#response = response;
+    this.#output = new StreamOutput(response, this.#resume);
     this.#retry = retry;
-    this.#isAuthorized = isAuthorized;
     this.#stream = stream;
+    hub.add(this);
     stream.add(run.attach());
-    stream.add(run.log.subscribe(this.#wake));
-  }
-
-  get run(): TaskRun {
-    return this.#run;
+    stream.add(() => {
+      this.#output.close();
+      hub.remove(this);
+    });
   }
 
   /** The headers are out: from here on this connection writes for itself. */
   open(): void {
     this.#open = true;
-    this.#write(Buffer.from(`retry: ${this.#retry}\n: connected\n`));
-    this.#flush();
+    this.#write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
+    this.flush();
   }
 
   beat(): void {
-    if (this.#open && !this.#blocked && !this.#stream.closed) this.#write(heartbeat);
+    if (this.#open && !this.#stream.closed && !this.#output.isBlocked) this.#write(heartbeat);
+  }
+
+  /** Writes what the client has not got, as far as it takes it. */
+  flush(): void {
+    if (!this.#open) return;
+    while (!this.#stream.closed && !this.#output.isBlocked) {
+      const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame);
+      if (chunk) this.#write(chunk);
+      if (this.#cursor.done) this.#stream.complete();
+      if (!chunk) return;
+    }
   }
 
   /**
@@ -73,10 +85,10 @@ export class StreamConnection {
    * Destroyed, not ended: an ended response would keep what the client does not read.
    */
   checkProgress(now: number, stallTimeout: number): void {
-    // Behind a pipelined request it has no socket yet: it waits for its turn, not for the client.
-    const waiting = this.#response.socket ? this.#response.writableLength : 0;
+    // Behind a pipelined request it waits for its turn, not for the client.
+    const waiting = this.#output.hasTurn ? this.#output.waiting : 0;
     const taken = this.#written - waiting;
-    if (waiting === 0 || taken !== this.#taken) {
+    if (waiting === 0 || taken > this.#taken) {
       this.#taken = taken;
       this.#progressAt = now;
     } else if (now - this.#progressAt >= stallTimeout) {
@@ -84,53 +96,18 @@ export class StreamConnection {
     }
   }
 
-  readonly #wake = (): void => {
-    if (this.#scheduled || !this.#open || this.#blocked) return;
-    this.#scheduled = true;
-    setImmediate(this.#flush);
-  };
-
-  readonly #flush = (): void => {
-    this.#scheduled = false;
-    while (!this.#blocked && !this.#stream.closed) {
-      const chunk = this.#read();
-      if (chunk) this.#write(chunk);
-      if (this.#cursor.done) {
-        this.#stream.complete();
-        return;
-      }
-      if (!chunk) return;
-    }
-  };
-
-  #write(chunk: Buffer): void {
-    this.#written += chunk.length;
-    if (this.#response.write(chunk)) return;
-    this.#blocked = true;
-    this.#response.once('drain', this.#resume);
+  #write(chunk: EventChunk): void {
+    this.#written += this.#output.write(chunk);
   }
 
   readonly #resume = (): void => {
-    this.#blocked = false;
-    this.#flush();
+    this.flush();
+    this.#hub.chunks.forget();
   };
 
-  /** The next events, joined; `undefined` when there are none. */
-  #read(): Buffer | undefined {
-    const frames: Buffer[] = [];
-    let bytes = 0;
-    while (bytes < chunkBytes) {
-      const next = this.#cursor.next();
-      if (!next) break;
-      const frame = next instanceof LogEntry ? next.frame : this.#gapFrame(next);
-      frames.push(frame);
-      bytes += frame.length;
-    }
-    return frames.length > 1 ? Buffer.concat(frames, bytes) : frames[0];
-  }
-
-  #gapFrame({ id, cause, missed }: { id: string; cause: string; missed: number | null }): Buffer {
-    const snapshot = publicSnapshot(this.#run, this.#isAuthorized);
+  readonly #gapFrame = ({ id, cause, missed }: LogGap): Buffer => {
+    // Who may watch is not thereby one who may know the owner.
+    const snapshot = publicSnapshot(this.#run, false);
     return encodeFrame('gap', toJson({ cause, missed, snapshot }), id);
-  }
+  };
 }

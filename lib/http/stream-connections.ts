@@ -1,13 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
-import { Observable, type Subscriber } from 'rxjs';
+import { EMPTY, Observable, type Subscriber } from 'rxjs';
+import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../coordinator/coordinator-shutdown.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { type ResolvedHttpOptions, type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { jittered } from './http-query.js';
+import { FlushQueue } from './flush-queue.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 import { StreamConnection, type StreamInit } from './stream-connection.js';
+import { StreamHub } from './stream-hub.js';
+import { StreamPlaces } from './stream-places.js';
+import { Ticker } from './ticker.js';
 
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
 const leastDrain = 1_000;
@@ -18,39 +22,42 @@ const stallChecks = 4;
 @Injectable()
 export class StreamConnections implements ShutdownParticipant {
   /** Until their response is closed, so also while a slow client still takes the end. */
-  readonly #connections = new Map<ServerResponse, StreamConnection | undefined>();
-  readonly #perRun = new Map<TaskRun, number>();
+  readonly #responses = new Map<ServerResponse, StreamConnection | undefined>();
   readonly #http: ResolvedHttpOptions;
-  #clocks: readonly NodeJS.Timeout[] = [];
+  readonly #places: StreamPlaces;
+  readonly #hubs = new Map<TaskRun, StreamHub>();
+  readonly #queue = new FlushQueue();
   readonly #sockets = new ResponsesBySocket();
+  readonly #refused = new WeakSet<ServerResponse>();
+  #clocks: readonly Ticker[] = [];
   #draining = false;
   #drained: (() => void) | undefined;
 
   constructor(@Inject(STREAMING_OPTIONS) { http }: ResolvedOptions, shutdown: CoordinatorShutdown) {
     this.#http = http;
+    this.#places = new StreamPlaces(http.maxStreams, http.maxStreamsPerTask);
     shutdown.register(this);
-  }
-
-  get size(): number {
-    return this.#connections.size;
   }
 
   /** Whether no further stream of this task is served. */
   isFull(run: TaskRun): boolean {
-    const { maxStreams, maxStreamsPerTask } = this.#http;
-    return this.size >= maxStreams || (this.#perRun.get(run) ?? 0) >= maxStreamsPerTask;
+    return this.#places.isFull(run);
   }
 
-  /** The stream of a task for Nest's `@Sse()`: subscribed to it is open, completed it ends. */
+  /**
+   * The stream of a task for Nest's `@Sse()`: subscribed to it is open, completed it ends. Its place is taken here and
+   * now, before anybody else can ask whether there is one.
+   */
   watch(init: Omit<StreamInit, 'retry'>): Observable<never> {
+    const { response, run } = init;
+    if (response.req.socket.destroyed) return EMPTY;
+    this.#track(response, this.#places.take(run));
     return new Observable((stream) => {
-      const { response, run } = init;
-      const connection = new StreamConnection({ ...init, retry: this.#http.retry }, stream);
-      this.#perRun.set(run, (this.#perRun.get(run) ?? 0) + 1);
-      this.#track(response, connection, () => {
-        const rest = (this.#perRun.get(run) ?? 1) - 1;
-        if (rest === 0) this.#perRun.delete(run);
-        else this.#perRun.set(run, rest);
+      const hub = this.#hubOf(run);
+      const connection = new StreamConnection({ ...init, retry: this.#http.retry }, hub, stream);
+      if (this.#responses.has(response)) this.#responses.set(response, connection);
+      stream.add(() => {
+        if (hub.size === 0) this.#hubs.delete(run);
       });
       onceHeadersAreSent(response, stream, () => connection.open());
     });
@@ -58,8 +65,10 @@ export class StreamConnections implements ShutdownParticipant {
 
   /** A stream that only says when to come back: an EventSource never comes back after an error status. */
   refuse(response: ServerResponse): Observable<never> {
+    if (response.req.socket.destroyed) return EMPTY;
+    this.#track(response, () => {});
+    this.#refused.add(response);
     return new Observable((stream) => {
-      this.#track(response, undefined, () => {});
       onceHeadersAreSent(response, stream, () => {
         response.write(`retry: ${jittered(this.#http.retry)}\n`);
         stream.complete();
@@ -77,10 +86,10 @@ export class StreamConnections implements ShutdownParticipant {
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
   async drain(ms: number): Promise<void> {
     this.#draining = true;
-    if (this.size === 0) return;
+    if (this.#responses.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
-        for (const response of this.#connections.keys()) destroy(response);
+        for (const response of this.#responses.keys()) destroy(response);
       });
       this.#drained = () => {
         timer.clear();
@@ -89,17 +98,23 @@ export class StreamConnections implements ShutdownParticipant {
     });
   }
 
-  #track(response: ServerResponse, connection: StreamConnection | undefined, onClose: () => void): void {
-    this.#connections.set(response, connection);
+  #hubOf(run: TaskRun): StreamHub {
+    const hub = this.#hubs.get(run) ?? new StreamHub(run, this.#queue);
+    this.#hubs.set(run, hub);
+    return hub;
+  }
+
+  #track(response: ServerResponse, onClose: () => void): void {
+    this.#responses.set(response, undefined);
     if (this.#clocks.length === 0) this.#startClocks();
     const untrack = (): void => {
-      if (!this.#connections.delete(response)) return;
+      if (!this.#responses.delete(response)) return;
       onClose();
       const isLast = isHttp1(response) && this.#sockets.remove(response);
       // Kept alive, the connection would hold the server's close for seconds.
-      if (isLast && (this.#draining || !connection)) response.req.socket.destroySoon();
-      if (this.size > 0) return;
-      for (const clock of this.#clocks) clearInterval(clock);
+      if (isLast && (this.#draining || this.#refused.has(response))) response.req.socket.destroySoon();
+      if (this.#responses.size > 0) return;
+      for (const ticker of this.#clocks) ticker.clear();
       this.#clocks = [];
       this.#drained?.();
     };
@@ -110,17 +125,22 @@ export class StreamConnections implements ShutdownParticipant {
   #startClocks(): void {
     const { heartbeat, stallTimeout } = this.#http;
     const each = (call: (connection: StreamConnection) => void) => () => {
-      for (const connection of this.#connections.values()) if (connection) call(connection);
+      for (const connection of this.#responses.values()) if (connection) call(connection);
     };
-    const checkProgress = each((connection) => connection.checkProgress(performance.now(), stallTimeout));
+    const checkProgress = each((connection) => connection.checkProgress(clock().now(), stallTimeout));
     this.#clocks = [
-      setInterval(
-        each((connection) => connection.beat()),
+      new Ticker(
         heartbeat,
-      ).unref(),
-      setInterval(checkProgress, Math.ceil(stallTimeout / stallChecks)).unref(),
+        each((connection) => connection.beat()),
+      ),
+      new Ticker(Math.ceil(stallTimeout / stallChecks), checkProgress),
     ];
   }
+}
+
+/** Between one and three times what is set, so that clients that were cut together do not come back together. */
+function jittered(retry: number): number {
+  return Math.min(Math.round(retry * (1 + 2 * Math.random())), 2 ** 31 - 1);
 }
 
 /**

@@ -33,7 +33,7 @@ export function createStreamingController({
       request: PlatformRequest,
       response: PlatformResponse,
     ): Promise<TaskSnapshot> {
-      return this.http.start({ app, name }, undefined, request, response);
+      return this.streamingHttp.start({ app, name }, undefined, request, response);
     }
 
     startTaskWithId(
@@ -43,11 +43,11 @@ export function createStreamingController({
       request: PlatformRequest,
       response: PlatformResponse,
     ): Promise<TaskSnapshot> {
-      return this.http.start({ app, name }, id, request, response);
+      return this.streamingHttp.start({ app, name }, id, request, response);
     }
 
     listTasks(request: PlatformRequest, response: PlatformResponse): Promise<ListAnswer> {
-      return this.http.list(request, response);
+      return this.streamingHttp.list(request, response);
     }
   }
   const { prototype } = BuiltInStreamingController;

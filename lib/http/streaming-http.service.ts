@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { HttpException, HttpStatus, Inject, Injectable } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { Timer } from '../cancellation/timer.js';
-import { cutDetail } from '../cancellation/cancel-scope.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
 import { listTasks } from '../coordinator/list-tasks.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
+import { signalRun } from '../coordinator/signal-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { TaskTypeRegistry } from '../coordinator/types/task-type.registry.js';
 import { hasSeenEnd, resume } from '../log/resume.js';
@@ -23,7 +23,8 @@ import {
   rawResponse,
 } from './http-exchange.js';
 import { asHttpError, ended, notFound, RETRY_AFTER, StreamingHttpException } from './http-errors.js';
-import { jsonBody, queryFilter, queryLatest, queryText, queryWait } from './http-query.js';
+import { queryFilter, queryLatest, queryText, queryWait } from './http-query.js';
+import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
 import { StreamConnections } from './stream-connections.js';
 import { TaskAccess } from './task-access.js';
@@ -79,7 +80,7 @@ export class StreamingHttpService {
         throw refusal;
       }
       const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
-      return this.connections.watch({ run, position, response: raw, isAuthorized: this.access.isAuthorized });
+      return this.connections.watch({ run, position, response: raw });
     });
   }
 
@@ -96,10 +97,7 @@ export class StreamingHttpService {
       const run = await this.access.find('cancel', ref, request);
       const detail = queryText(request, 'detail');
       const wait = queryWait(request);
-      if (
-        !matchesEpoch(request, run) ||
-        !run.cancel('external', detail ? { detail: cutDetail(detail) } : {})
-      ) {
+      if (!matchesEpoch(request, run) || !run.cancel('external', detail ? { detail } : {})) {
         throw ended(ref);
       }
       if (wait !== undefined && (await settlesWithin(run, wait))) return this.#snapshot(run);
@@ -127,6 +125,9 @@ export class StreamingHttpService {
         ...(owner !== undefined && { owner }),
       });
       const run = this.store.find(ref);
+      // While it was allowed for the id as it was, somebody else may have started it.
+      if (!handle.created && run && run !== existing)
+        await this.access.check('start', ref, request, run.start.owner);
       response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);
       if (handle.created)
         response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
@@ -137,8 +138,8 @@ export class StreamingHttpService {
 
   signal(ref: TaskRef, name: string, request: PlatformRequest, response: PlatformResponse): Promise<void> {
     return this.#answer(response, async () => {
-      await this.access.find('signal', ref, request);
-      if (!(await this.coordinator.signal(ref, name, jsonBody(request) ?? null))) throw ended(ref);
+      const run = await this.access.find('signal', ref, request);
+      if (!signalRun(run, name, jsonBody(request))) throw ended(ref);
     });
   }
 
@@ -210,8 +211,9 @@ function matchesEpoch({ headers }: PlatformRequest, run: TaskRun): boolean {
   return wanted.split(',').some((tag) => tag.trim().replaceAll('"', '') === run.log.epoch);
 }
 
+/** The path alone: a client may ask in absolute form, and for a host of its choice. */
 function pathOf({ url = '', originalUrl = url }: PlatformRequest): string {
-  return originalUrl.replace(/[?#].*$/, '').replace(/\/+$/, '');
+  return new URL(originalUrl, 'http://localhost').pathname.replace(/\/+$/, '');
 }
 
 async function settlesWithin(run: TaskRun, ms: number): Promise<boolean> {

@@ -17,7 +17,7 @@ import { type CancelAnswer, StreamingHttpService } from './streaming-http.servic
 export abstract class StreamingController {
   // Injected as a property, so that a subclass is free in its constructor.
   @Inject(StreamingHttpService)
-  protected readonly http!: StreamingHttpService;
+  protected readonly streamingHttp!: StreamingHttpService;
 
   /** `text/event-stream` of a task's events; `Last-Event-ID` goes on where a client left. */
   @Sse(':app/:name/:id')
@@ -28,7 +28,7 @@ export abstract class StreamingController {
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<Observable<never>> {
-    return this.http.watch({ app, name, id }, request, response);
+    return this.streamingHttp.watch({ app, name, id }, request, response);
   }
 
   /** `200` with a snapshot. */
@@ -40,7 +40,7 @@ export abstract class StreamingController {
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<TaskSnapshot> {
-    return this.http.status({ app, name, id }, request, response);
+    return this.streamingHttp.status({ app, name, id }, request, response);
   }
 
   /** `202` when the cancellation is accepted, `409` when the task is over. */
@@ -52,7 +52,7 @@ export abstract class StreamingController {
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<CancelAnswer | TaskSnapshot> {
-    return this.http.cancel({ app, name, id }, request, response);
+    return this.streamingHttp.cancel({ app, name, id }, request, response);
   }
 
   /** `202` when the signal reached the task. */
@@ -66,6 +66,6 @@ export abstract class StreamingController {
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<void> {
-    return this.http.signal({ app, name, id }, signal, request, response);
+    return this.streamingHttp.signal({ app, name, id }, signal, request, response);
   }
 }

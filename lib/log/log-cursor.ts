@@ -38,6 +38,16 @@ export class LogCursor {
     return this.#gap === undefined && this.#after === this.#log.lastSeq;
   }
 
+  /** The event it stands behind; `undefined` where a gap comes first. */
+  get position(): number | undefined {
+    return this.#gap === undefined && this.#after >= this.#log.firstSeq - 1 ? this.#after : undefined;
+  }
+
+  /** Goes on behind `seq`: what is up to there was read for another cursor at the same place. */
+  skipTo(seq: number): void {
+    this.#after = seq;
+  }
+
   /** Whether everything was read and nothing will follow. */
   get done(): boolean {
     return this.#log.ended && this.atEnd;
@@ -55,7 +65,11 @@ export class LogCursor {
     if (this.#after < start) {
       const missed = start - this.#after;
       this.#after = start;
-      return { cause: 'expired', missed, id: formatEventId(this.#log.epoch, start) };
+      return {
+        cause: 'expired',
+        missed,
+        id: formatEventId(this.#log.epoch, start),
+      };
     }
     const entry = this.#log.at(this.#after + 1);
     if (entry) this.#after = entry.seq;

@@ -95,4 +95,13 @@ export const func: Check = (value) => (typeof value === 'function' ? undefined :
 
 export const classRef: Check = (value) => (typeof value === 'function' ? undefined : 'a class');
 
-export const array: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
+export const functions: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'function')
+    ? undefined
+    : 'an array of functions';
+
+export const classesOrObjects: Check = (value) =>
+  Array.isArray(value) &&
+  value.every((item) => typeof item === 'function' || (typeof item === 'object' && item !== null))
+    ? undefined
+    : 'an array of classes or instances';

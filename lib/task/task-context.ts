@@ -66,9 +66,10 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * that came before waits here, first in first out, at most 100 of a name.
    *
    * @param name as an event's type
-   * @returns what was sent; rejects with `signal.reason` on cancel
+   * @param options `scope`: the scope to wait in, one opened below the task; the task's own when left out
+   * @returns what was sent; rejects with `signal.reason` of that scope on cancel
    */
-  abstract waitForSignal<T = Json>(name: string): Promise<T>;
+  abstract waitForSignal<T = Json>(name: string, options?: { scope?: CancelScope }): Promise<T>;
 
   /**
    * Registers cleanup for the end of this try. The last registered runs first, each is awaited, all of them run,

@@ -4,7 +4,7 @@ import type { TaskRef } from './task-ref.js';
 import type { TaskStatus } from './task-status.js';
 
 /**
- * How far a task is. `percent` and `message` are shown by the sample and the dashboard; the rest is yours.
+ * How far a task is. `percent` and `message` are what the quick start's page shows; the rest is yours.
  *
  * @publicApi
  */

@@ -13,10 +13,3 @@ export type TaskStatus = 'pending' | 'running' | 'cancelling' | TerminalStatus;
 export const terminalStatuses: readonly TerminalStatus[] = ['completed', 'failed', 'cancelled', 'timeout'];
 
 export const taskStatuses: readonly TaskStatus[] = ['pending', 'running', 'cancelling', ...terminalStatuses];
-
-const terminal: ReadonlySet<string> = new Set(terminalStatuses);
-
-/** Whether a task with this status is over. */
-export function isTerminal(status: TaskStatus): status is TerminalStatus {
-  return terminal.has(status);
-}

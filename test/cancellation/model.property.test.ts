@@ -73,7 +73,7 @@ describe('Any program of scopes, groups, shields, timeouts and cancels', () => {
         const kind = text === 'value undefined' ? text : (text.split(' ', 1)[0] ?? '');
         seen.set(kind, (seen.get(kind) ?? 0) + 1);
       }),
-      { numRuns: 4_000, seed, plugins: [fc.interruptAfterTimeLimit(60_000, { failOnInterrupt: true })] },
+      { numRuns: 6_000, seed, plugins: [fc.interruptAfterTimeLimit(60_000, { failOnInterrupt: true })] },
     );
     // Each kind of ending was reached.
     expect([...seen.keys()].toSorted()).toEqual([

@@ -116,7 +116,7 @@ function evaluate(step: Step, start: number, frame: Frame, cancels: Static): Eva
   }
 }
 
-function work({ id, ms, then, onCancel, cleanup }: Work, start: number, frame: Frame): Evaluation {
+function work({ id, ms, finish, onCancel, cleanup }: Work, start: number, frame: Frame): Evaluation {
   const end = start + ms;
   const nothing = { saw: [], calls: [] };
   if (frame.cancelledAt <= start || frame.cancelledAt < end) {
@@ -126,8 +126,8 @@ function work({ id, ms, then, onCancel, cleanup }: Work, start: number, frame: F
         : { error: onCancel === 'throw' ? { kind: 'own', work: id } : { kind: 'cancelled', of: frame.of } };
     return { ...nothing, end: Math.max(start, frame.cancelledAt) + cleanup, ending, saw: [id] };
   }
-  if (then === 'throw') return { ...nothing, end, ending: { error: { kind: 'own', work: id } } };
-  const calls = then === 'return' ? [] : [{ target: then.cancel, at: end }];
+  if (finish === 'throw') return { ...nothing, end, ending: { error: { kind: 'own', work: id } } };
+  const calls = finish === 'return' ? [] : [{ target: finish.cancel, at: end }];
   return { ...nothing, end, ending: { value: id }, calls };
 }
 
@@ -137,7 +137,7 @@ function group({ id, children, body }: GroupStep, start: number, around: Frame, 
   if (around.cancelledAt <= start) {
     return { end: start, ending: { error: { kind: 'cancelled', of: around.of } }, saw: [], calls: [] };
   }
-  const members = [...children.map((child) => ({ id: child.id as number | undefined, steps: child.body }))];
+  const members: Member['of'][] = children.map((child) => ({ id: child.id, steps: child.body }));
   members.push({ id: undefined, steps: body });
   const run = (frame: Frame, keep?: Member): Member[] =>
     members.map((member) => (keep?.of === member ? keep : runMember(member, start, frame, cancels)));

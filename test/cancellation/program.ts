@@ -13,7 +13,7 @@ export interface Work {
   /** The scope whose `sleep` it calls: the innermost one, or one around that. */
   readonly on: number;
   readonly ms: number;
-  readonly then: 'return' | 'throw' | { readonly cancel: number };
+  readonly finish: 'return' | 'throw' | { readonly cancel: number };
   /** When the sleep is cancelled, after its cleanup: lets the cancellation pass, catches it, or fails itself. */
   readonly onCancel: 'pass' | 'return' | 'throw';
   /** How long the cleanup takes, at no checkpoint. */
@@ -78,7 +78,7 @@ type Draft =
       readonly kind: 'work';
       readonly on: number;
       readonly ms: number;
-      readonly then: 'return' | 'throw' | 'cancel';
+      readonly finish: 'return' | 'throw' | 'cancel';
       readonly up: number;
       readonly onCancel: Work['onCancel'];
       readonly cleanup: number;
@@ -105,7 +105,7 @@ const drafts = fc.letrec<{ step: Draft; body: Draft[] }>((tie) => {
           kind: fc.constant('work' as const),
           on: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(5) }),
           ms: fc.integer({ min: 1, max: 12 }),
-          then: fc.constantFrom('return', 'return', 'return', 'throw', 'cancel'),
+          finish: fc.constantFrom('return', 'return', 'return', 'throw', 'cancel'),
           up: fc.nat(5),
           onCancel: fc.constantFrom('pass', 'pass', 'return', 'throw'),
           cleanup: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 8 })),
@@ -117,8 +117,8 @@ const drafts = fc.letrec<{ step: Draft; body: Draft[] }>((tie) => {
         arbitrary: fc.record({
           kind: fc.constant('timeout' as const),
           ms: fc.oneof(
-            { weight: 4, arbitrary: fc.integer({ min: 1, max: 15 }) },
-            { weight: 1, arbitrary: fc.constantFrom('tie' as const, null) },
+            { weight: 3, arbitrary: fc.integer({ min: 1, max: 15 }) },
+            { weight: 2, arbitrary: fc.constantFrom('tie' as const, 'tie' as const, null) },
           ),
           body,
         }),
@@ -182,13 +182,13 @@ class Numbering {
   #step(draft: Draft, around: readonly number[]): Step {
     switch (draft.kind) {
       case 'work': {
-        const { kind, on, ms, then, up, onCancel, cleanup } = draft;
+        const { kind, on, ms, finish, up, onCancel, cleanup } = draft;
         return {
           kind,
           id: ++this.#ids,
           on: around[on % around.length] ?? rootId,
           ms: this.#span(ms),
-          then: then === 'cancel' ? { cancel: around[up % around.length] ?? rootId } : then,
+          finish: finish === 'cancel' ? { cancel: around[up % around.length] ?? rootId } : finish,
           onCancel,
           cleanup: cleanup === 0 ? 0 : this.#span(cleanup),
         };

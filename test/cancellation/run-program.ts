@@ -120,7 +120,7 @@ class Run {
     }
   }
 
-  async #work({ id, ms, then, onCancel, cleanup }: Work, scope: CancelScope): Promise<number> {
+  async #work({ id, ms, finish, onCancel, cleanup }: Work, scope: CancelScope): Promise<number> {
     try {
       await scope.sleep(ms);
     } catch (error) {
@@ -133,8 +133,8 @@ class Run {
       if (onCancel === 'return') return id;
       throw onCancel === 'throw' ? new Own(id) : error;
     }
-    if (then === 'throw') throw new Own(id);
-    if (then !== 'return') this.#scopes.get(then.cancel)?.cancel();
+    if (finish === 'throw') throw new Own(id);
+    if (finish !== 'return') this.#scopes.get(finish.cancel)?.cancel();
     return id;
   }
 }

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
 import { compilerOptions } from '../readme/sources.js';
-import { ROOT } from '../readme/readme.js';
+import { ROOT } from '../readme/documents.js';
 
 const FOLDER = join(ROOT, 'test/types');
 

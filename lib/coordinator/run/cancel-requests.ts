@@ -2,28 +2,32 @@ import { type CancelReason, isWithdrawable } from '../../cancellation/cancel-rea
 
 const none: readonly CancelReason[] = [];
 
+/** More requests than these change nothing any more, and are not kept. */
+const most = 1_000;
+
 /** The accepted requests to cancel a run: the first that stands is the reason. */
 export class CancelRequests {
-  #all = none;
-  #standing = none;
+  #all: CancelReason[] | undefined;
+  #standing: CancelReason[] | undefined;
 
   /** Every one, in order, those that were withdrawn too. */
   get all(): readonly CancelReason[] {
-    return this.#all;
+    return this.#all ?? none;
   }
 
   /** Those that were not withdrawn, earliest first. */
   get standing(): readonly CancelReason[] {
-    return this.#standing;
+    return this.#standing ?? none;
   }
 
   get any(): boolean {
-    return this.#standing.length > 0;
+    return this.standing.length > 0;
   }
 
   add(reason: CancelReason): void {
-    this.#all = [...this.#all, reason];
-    this.#standing = [...this.#standing, reason];
+    if (this.all.length >= most) return;
+    (this.#all ??= []).push(reason);
+    (this.#standing ??= []).push(reason);
   }
 
   /**
@@ -32,8 +36,8 @@ export class CancelRequests {
    * @returns whether there was one
    */
   withdraw(): boolean {
-    const newest = this.#standing.findLast(isWithdrawable);
-    this.#standing = this.#standing.filter((reason) => reason !== newest);
-    return newest !== undefined;
+    const newest = this.standing.findLastIndex(isWithdrawable);
+    if (newest >= 0) this.#standing?.splice(newest, 1);
+    return newest >= 0;
   }
 }

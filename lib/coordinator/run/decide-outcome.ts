@@ -2,9 +2,9 @@ import { isWithdrawable, type CancelReason } from '../../cancellation/cancel-rea
 import { CancelledError } from '../../cancellation/cancelled.error.js';
 import { InvalidResultError } from '../../task/errors/invalid-result.error.js';
 import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
-import { ThrownValueError } from '../../task/errors/thrown-value.error.js';
 import { toJson } from '../../task/json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
+import { asError } from './public-error.js';
 
 /** What became of a try. */
 export type Settlement =
@@ -56,7 +56,9 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
     case 'returned':
       if (!reason) return completed(settlement.value, context);
       if (context.swallowedCancel === 'completed' && context.standing.every(isWithdrawable)) {
-        return { ...completed(settlement.value, context), reason, swallowed: true };
+        const decision = completed(settlement.value, context);
+        const beside = decision.status === 'failed' && { cancellation: cancellationError(reason, context) };
+        return { ...decision, ...beside, reason, swallowed: true };
       }
       return { ...cancelled(reason, context), swallowed: true, discardedValue: settlement.value };
     case 'abandoned':
@@ -97,15 +99,10 @@ function cancellationError(reason: CancelReason, { interruption }: DecisionConte
   return interruption?.reason === reason ? interruption : new CancelledError(reason);
 }
 
-function asError(thrown: unknown, key: string): unknown {
-  // By shape: errors of another realm are no instances of this one's Error.
-  const isError = typeof thrown === 'object' && thrown !== null && 'message' in thrown;
-  return isError ? thrown : new ThrownValueError(key, thrown);
-}
-
 /** What a decision becomes when cleanup fails: the errors win over everything else. */
-export function withCleanupErrors(key: string, decision: Decision, errors: readonly unknown[]): Decision {
-  if (errors.length === 0) return decision;
+export function withCleanupErrors(key: string, decision: Decision, thrown: readonly unknown[]): Decision {
+  if (thrown.length === 0) return decision;
+  const errors = thrown.map((each) => asError(each, key));
   const { status, json, error, reason, cancellation, ...rest } = decision;
   const all = status === 'failed' ? [error, ...errors] : errors;
   const beside = cancellation ?? (error instanceof TaskTimeoutError ? error.cause : error);

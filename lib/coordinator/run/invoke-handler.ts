@@ -1,14 +1,9 @@
 import { isObservable, type Observable, Subscription } from 'rxjs';
-import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { RunContext } from './run-context.js';
 
 /** Runs a handler of any form to its end, and gives what it returned or rejects with what it threw. */
-export function invokeHandler(handler: TaskHandler, context: RunContext): Promise<unknown> {
-  return taskContextStorage.run(context, run, handler, context);
-}
-
-async function run(handler: TaskHandler, context: RunContext): Promise<unknown> {
+export async function invokeHandler(handler: TaskHandler, context: RunContext): Promise<unknown> {
   const returned: unknown = handler.process(context);
   return finish(isForm(returned) ? returned : await returned, context);
 }
@@ -37,7 +32,7 @@ async function drive(generator: AsyncGenerator<unknown>, context: RunContext): P
       refused = { error };
     }
     await new Promise((resolve) => setImmediate(resolve));
-    if (context.closed) {
+    if (context.over) {
       await generator.return(undefined);
       return last;
     }
@@ -53,30 +48,42 @@ function observe(source: Observable<unknown>, context: RunContext): Promise<unkn
     let last: unknown;
     // Made first: a source that emits while it is subscribed to can be unsubscribed from there.
     const subscription = new Subscription();
-    const stop = (error: unknown): void => {
-      subscription.unsubscribe();
-      reject(error);
+    const fail = (error: unknown): void => {
+      try {
+        subscription.unsubscribe();
+        reject(error);
+      } catch (teardownError) {
+        reject(teardownError);
+      }
     };
-    const registration = context.onCancel(() => stop(context.cancellation));
+    const registration = context.onCancel(() => fail(context.cancellation));
     subscription.add(() => registration[Symbol.dispose]());
-    subscription.add(
-      source.subscribe({
-        next: (value) => {
-          if (subscription.closed) return;
-          last = value;
-          try {
-            context.emitProgress(value);
-          } catch (error) {
-            stop(error);
-          }
-        },
-        error: stop,
-        complete: () => {
+    const observer = {
+      next(value: unknown) {
+        if (subscription.closed) return;
+        last = value;
+        try {
+          context.emitProgress(value);
+        } catch (error) {
+          fail(error);
+        }
+      },
+      error: fail,
+      complete() {
+        try {
           subscription.unsubscribe();
-          resolve(last);
-        },
-      }),
-    );
+        } catch (teardownError) {
+          reject(teardownError);
+        }
+        // Not before a teardown has run that the source returns only now.
+        queueMicrotask(() => resolve(last));
+      },
+    };
+    try {
+      subscription.add(source.subscribe(observer));
+    } catch (error) {
+      reject(error);
+    }
   });
 }
 

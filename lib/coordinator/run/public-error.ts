@@ -1,4 +1,6 @@
 import { HttpException } from '@nestjs/common';
+import { readProperty, textOf } from '../../cancellation/read-error.js';
+import { ThrownValueError } from '../../task/errors/thrown-value.error.js';
 
 /** What may be told of an error. */
 export interface ErrorSummary {
@@ -8,6 +10,13 @@ export interface ErrorSummary {
 
 /** Longer messages are cut where they are sent: a terminal event must always fit. */
 const longestMessage = 2_000;
+const longestName = 200;
+
+/** An error, also where something else was thrown. */
+export function asError(thrown: unknown, key: string): unknown {
+  // By shape: errors of another realm are no instances of this one's Error.
+  return readProperty(thrown, 'message') === undefined ? new ThrownValueError(key, thrown) : thrown;
+}
 
 /**
  * What watchers see of an error: its message when it was written for them (an `HttpException`, or marked `expose`),
@@ -19,14 +28,27 @@ export function publicError(error: unknown): ErrorSummary {
 
 /** What the application itself sees. */
 export function fullError(error: unknown): ErrorSummary {
-  const { message, name } = error as { message?: unknown; name?: unknown };
+  const name = readProperty(error, 'name');
   return {
-    message: String(message).slice(0, longestMessage),
-    errorType: typeof name === 'string' && name !== '' ? name : 'Error',
+    message: textOf(readProperty(error, 'message')).slice(0, longestMessage),
+    errorType: typeof name === 'string' && name !== '' ? name.slice(0, longestName) : 'Error',
   };
 }
 
 /** Whether an error was written for whoever watches: it tells no secret, and nobody has to be told of it twice. */
 export function isExposed(error: unknown): boolean {
-  return error instanceof HttpException || (error as { expose?: unknown }).expose === true;
+  return readProperty(error, 'expose') === true || isHttpException(error);
+}
+
+/** For a log. */
+export function stackOf(error: unknown): string {
+  return textOf(readProperty(error, 'stack') ?? error);
+}
+
+function isHttpException(error: unknown): boolean {
+  try {
+    return error instanceof HttpException;
+  } catch {
+    return false;
+  }
 }

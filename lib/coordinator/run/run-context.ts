@@ -1,4 +1,5 @@
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
+import type { CancelScope } from '../../cancellation/cancel-scope.js';
 import { CancelledError } from '../../cancellation/cancelled.error.js';
 import { TaskEndedError } from '../../task/errors/task-ended.error.js';
 import { assertEventType, assertSignalName } from '../../task/task-event.js';
@@ -58,7 +59,7 @@ export class RunContext extends TaskContext {
   }
 
   cancel(detail?: string): boolean {
-    return this.#run.cancel('self', detail === undefined ? {} : { detail });
+    return !this.over && this.#run.cancel('self', detail === undefined ? {} : { detail });
   }
 
   uncancel(): number {
@@ -67,27 +68,29 @@ export class RunContext extends TaskContext {
 
   sendEvent(type: string, data?: JsonInput): Promise<void> {
     assertEventType(type);
-    this.#run.send(type, data);
+    if (this.over) return done;
+    if (type === 'progress' && typeof data === 'object' && data !== null) this.#run.progress(data);
+    else this.#run.send(type, data);
     return done;
   }
 
   progress(progress: number | Progress): Promise<void> {
-    this.#run.progress(progress);
+    this.emitProgress(progress);
     return done;
   }
 
   /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
   emitProgress(value: unknown): void {
-    this.#run.progress(value);
+    if (!this.over) this.#run.progress(value);
   }
 
-  waitForSignal<T = Json>(name: string): Promise<T> {
+  waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {
     assertSignalName(name);
-    if (this.cancellation) return Promise.reject(this.cancellation);
+    if (scope.cancellation) return Promise.reject(scope.cancellation);
     const { inbox } = this.#run;
     const waiting = inbox.take(name);
     if (waiting) return Promise.resolve(waiting.data as T);
-    return this.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
+    return scope.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
   }
 
   defer(cleanup: TaskCleanup): void {
@@ -129,11 +132,6 @@ export class RunContext extends TaskContext {
     this.retire();
   }
 
-  /** Whether this try is over. */
-  get closed(): boolean {
-    return this.over;
-  }
-
   override get dueAt(): number {
     return this.#run.dueAt;
   }
@@ -143,6 +141,6 @@ export class RunContext extends TaskContext {
   }
 
   protected override reportCallbackError(error: unknown): void {
-    this.#run.report(`An onCancel() callback of ${this.key} threw`, error);
+    this.#run.report.error('An onCancel() callback', error);
   }
 }

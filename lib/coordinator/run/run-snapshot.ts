@@ -3,11 +3,17 @@ import type { Progress, TaskSnapshot } from '../../task/task-snapshot.js';
 import { fullError } from './public-error.js';
 import type { TaskRun } from './task-run.js';
 
-/** What a run looks like now, to the application itself. */
-export function snapshotOf(run: TaskRun, progress: Progress | null): TaskSnapshot {
+/**
+ * What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change.
+ *
+ * @param progress the newest, as JSON
+ * @param result that of a completed run, as JSON
+ */
+export function snapshotOf(run: TaskRun, progress: string, result: string): TaskSnapshot {
   const { app, name, id } = run.ref;
   const { owner, metadata } = run.start;
   const { outcome } = run;
+  const [reason] = run.requests.standing;
   return {
     app,
     name,
@@ -15,14 +21,14 @@ export function snapshotOf(run: TaskRun, progress: Progress | null): TaskSnapsho
     status: run.status,
     attempt: run.attempt,
     ...(owner !== undefined && { owner }),
-    ...(metadata !== undefined && { metadata }),
+    ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
     createdAt: new Date(run.createdAt).toISOString(),
     startedAt: isoOrNull(run.startedAt),
     endedAt: isoOrNull(run.endedAt),
-    progress,
-    finalValue: outcome?.status === 'completed' ? (outcome.value as Json) : null,
+    progress: JSON.parse(progress) as Progress | null,
+    finalValue: JSON.parse(result) as Json,
     error: outcome?.status === 'failed' ? fullError(outcome.error) : null,
-    cancellation: run.requests.standing[0] ?? null,
+    cancellation: reason ? { ...reason } : null,
     lastEventId: run.log.lastEventId,
     watchers: run.watchers,
   };

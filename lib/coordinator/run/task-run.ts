@@ -1,26 +1,29 @@
 import type { Logger } from '@nestjs/common';
 import { clock } from '../../cancellation/clock.js';
-import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
+import { type CancelKind, type CancelReason, cutDetail } from '../../cancellation/cancel-reason.js';
+import { textOf } from '../../cancellation/read-error.js';
 import { Timer } from '../../cancellation/timer.js';
 import type { TaskLog } from '../../log/task-log.js';
 import { InvalidEventError } from '../../task/errors/invalid-event.error.js';
 import { type Json, toJson } from '../../task/json.js';
+import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import { type TaskRef, taskKey } from '../../task/task-ref.js';
-import type { Progress, TaskSnapshot } from '../../task/task-snapshot.js';
+import type { TaskSnapshot } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import type { TaskType } from '../types/task-type.js';
 import { CancelRequests } from './cancel-requests.js';
 import { type Decision, decideOutcome, type Settlement, withCleanupErrors } from './decide-outcome.js';
 import { encodeEvent } from './encode-event.js';
 import { invokeHandler } from './invoke-handler.js';
-import { fullError, isExposed, publicError } from './public-error.js';
+import { publicError } from './public-error.js';
 import { retryDelay } from './retry-delay.js';
 import { RunCleanup } from './run-cleanup.js';
 import { RunContext } from './run-context.js';
 import { RunLimits } from './run-limits.js';
 import { outcomeOf } from './run-outcome.js';
+import { RunReporter } from './run-reporter.js';
 import { snapshotOf } from './run-snapshot.js';
 import { SignalInbox } from './signal-inbox.js';
 import { terminalEventData, wireReason } from './terminal-event.js';
@@ -55,6 +58,8 @@ export class TaskRun {
   /** Counts the runs of this process, from 1. */
   readonly number = ++runs;
   readonly requests = new CancelRequests();
+  /** Its voice in the log. */
+  readonly report: RunReporter;
   readonly createdAt = clock().epoch();
   status: TaskStatus = 'pending';
   attempt = 0;
@@ -75,7 +80,10 @@ export class TaskRun {
   #cleanup: RunCleanup | undefined;
   #cutoff = Infinity;
   #stopWaiting: (() => void) | undefined;
-  #progress: Progress | null = null;
+  /** The newest progress, as JSON: each snapshot gets a copy. */
+  #progress = 'null';
+  /** The result of a completed run, likewise. */
+  #result = 'null';
   #watchers = 0;
   #external: { readonly signal: AbortSignal; readonly listener: () => void } | undefined;
   #settled: Promise<TaskOutcome> | undefined;
@@ -91,9 +99,8 @@ export class TaskRun {
   ) {
     this.key = taskKey(ref);
     this.#host = host;
+    this.report = new RunReporter(this.key, host.logger);
   }
-
-  // ── What others see ──────────────────────────────────────────────────────────────────────────────────────────────
 
   get over(): boolean {
     return this.outcome !== undefined;
@@ -132,7 +139,7 @@ export class TaskRun {
   }
 
   snapshot(): TaskSnapshot {
-    return snapshotOf(this, this.#progress);
+    return snapshotOf(this, this.#progress, this.#result);
   }
 
   /** Counts a watcher until the returned function is called. */
@@ -148,8 +155,6 @@ export class TaskRun {
     };
   }
 
-  // ── What the handler asks for ────────────────────────────────────────────────────────────────────────────────────
-
   /** @throws InvalidEventError for data that cannot be sent */
   send(type: string, data: unknown): void {
     if (!this.over) this.#emit(type, encodeEvent(this.key, type, data, this.type.options.maxEventBytes));
@@ -163,8 +168,8 @@ export class TaskRun {
       throw new InvalidEventError(`progress(): expected a number or an object, got ${value}`);
     }
     const json = encodeEvent(this.key, 'progress', data, this.type.options.maxEventBytes);
-    if (typeof data === 'string') this.#progress = { message: data };
-    else if (typeof data === 'object' && data !== null) this.#progress = JSON.parse(json) as Progress;
+    if (typeof data === 'string') this.#progress = toJson({ message: data });
+    else if (typeof data === 'object' && data !== null) this.#progress = json;
     this.#emit('progress', json);
   }
 
@@ -176,12 +181,6 @@ export class TaskRun {
   expire(): void {
     this.#limits.expireTotal();
   }
-
-  report(what: string, error: unknown): void {
-    this.#host.logger.error(what, stackOf(error));
-  }
-
-  // ── Its life ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** It must wait for a place. */
   wait(): void {
@@ -222,9 +221,13 @@ export class TaskRun {
    * @param grace what the handler has for its cleanup; of several requests the shortest counts
    * @returns whether it was accepted: the outcome was not decided
    */
-  cancel(kind: CancelKind, details: ReasonDetails = {}, grace?: number): boolean {
+  cancel(kind: CancelKind, { detail, ...details }: ReasonDetails = {}, grace?: number): boolean {
     if (this.#decided) return false;
-    const reason: CancelReason = { kind, ...details };
+    const reason: CancelReason = {
+      kind,
+      ...details,
+      ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
+    };
     const first = !this.requests.any;
     this.requests.add(reason);
     if (this.status === 'pending') {
@@ -236,6 +239,9 @@ export class TaskRun {
       return true;
     }
     this.status = 'cancelling';
+    // Cleanup has the grace, and no other time but the whole run's.
+    this.#limits.idle.clear();
+    this.#limits.unwatched.clear();
     this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
     if (this.type.options.announceCancelling) this.#emit('cancelling', toJson(wireReason(reason)));
     this.#context?.interrupt(reason);
@@ -251,6 +257,7 @@ export class TaskRun {
       this.#limits.stopGrace();
       this.#context?.restore();
       this.#awaitWatcher();
+      this.#awaitEvent();
     }
     return this.requests.standing.length;
   }
@@ -267,8 +274,7 @@ export class TaskRun {
     this.attempt = attempt;
     this.#context = context;
     this.#emit('started', `{"attempt":${attempt}}`);
-    const { idleTimeout } = this.type.options;
-    if (idleTimeout !== null) this.#limits.armIdle(idleTimeout);
+    this.#awaitEvent();
     // A watcher may have cancelled it on seeing that event.
     if (this.requests.any) {
       this.#settle(context, { kind: 'idle' });
@@ -282,6 +288,10 @@ export class TaskRun {
   }
 
   #invoke(context: RunContext): Promise<unknown> {
+    return taskContextStorage.run(context, () => this.#callHandler(context));
+  }
+
+  #callHandler(context: RunContext): Promise<unknown> {
     const handler = this.#handler ?? this.type.resolve(context);
     if (!(handler instanceof Promise)) return invokeHandler(handler, context);
     return handler.then((made) => {
@@ -293,9 +303,7 @@ export class TaskRun {
 
   #abandon(): void {
     this.#abandonedHandler = true;
-    this.#host.logger.warn(
-      `Task ${this.key} ignored its signal and was abandoned when its grace ended; what it still does is not seen`,
-    );
+    this.report.abandoned();
     this.#settle(this.#context, { kind: 'abandoned' });
   }
 
@@ -303,7 +311,7 @@ export class TaskRun {
   #settle(context: RunContext | undefined, settlement: Settlement): void {
     if (this.#decided || context !== this.#context) {
       if (this.#abandonedHandler) {
-        this.#host.logger.log(`The abandoned handler of ${this.key} ${settlement.kind} after the end`);
+        this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
       }
       return;
     }
@@ -323,9 +331,7 @@ export class TaskRun {
     this.#decided = true;
     this.#limitsMade?.clear();
     if (decision.swallowed) {
-      this.#host.logger.warn(
-        `Task ${this.key} caught its cancellation and returned; it ends as ${decision.status} (see swallowedCancel)`,
-      );
+      this.report.swallowed(decision.status);
     }
     if (context?.hasDefers) void this.#cleanUp(context, decision).then((final) => this.#end(final));
     else this.#end(decision);
@@ -336,23 +342,21 @@ export class TaskRun {
     const failed = this.attempt;
     this.#context = undefined;
     this.#limitsMade?.idle.clear();
-    const { error } = await this.#cleanUp(context, decision);
-    if (error !== decision.error) this.report(`Cleanup of ${this.key} failed after try ${failed}`, error);
+    const { error, abandoned } = await this.#cleanUp(context, decision);
+    if (error !== decision.error) this.report.error(`The cleanup after try ${failed}`, error);
     context.close();
     if (this.#decided) return;
     if (!this.requests.any) {
       const delay = retryDelay(backoff, failed, (what, value) =>
-        this.report(`The backoff of ${this.key} ${what}`, value),
+        this.report.error(`The backoff that ${what}`, value),
       );
-      this.#host.logger.warn(
-        `Task ${this.key} failed (try ${failed} of ${attempts}), next try in ${delay} ms: ${fullError(decision.error).message}`,
-      );
+      this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
       this.#emit('retrying', toJson({ attempt: failed + 1, delay, message }));
       if (!this.requests.any) await this.#pause(delay);
       if (this.#decided) return;
     }
-    if (this.requests.any) this.#settle(undefined, { kind: 'idle' });
+    if (this.requests.any) this.#settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
     else this.#try(failed + 1);
   }
 
@@ -371,35 +375,32 @@ export class TaskRun {
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
     if (!context.hasDefers) return decision;
     const cleanup = new RunCleanup(this.#withinCutoff(this.start.grace), (error) =>
-      this.report(`Cleanup of ${this.key} threw after it was given up`, error),
+      this.report.error('The cleanup, given up before it threw,', error),
     );
     this.#cleanup = cleanup;
-    const { errors, abandoned } = await cleanup.run(context, this.#outcomeOf(decision));
+    const { errors, abandoned } = await taskContextStorage.run(context, () =>
+      cleanup.run(context, this.#outcomeOf(decision)),
+    );
     this.#cleanup = undefined;
     if (abandoned && !decision.abandoned) {
-      this.#host.logger.warn(
-        `Cleanup of ${this.key} was still running when its time was over, and was given up`,
-      );
+      this.report.abandonedCleanup();
     }
     return withCleanupErrors(this.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
   }
 
   #end(decision: Decision): void {
     const outcome = this.#outcomeOf(decision);
+    const data = terminalEventData(decision);
+    this.#result = decision.json ?? 'null';
     this.endedAt = clock().epoch();
     this.status = outcome.status;
     this.outcome = outcome;
     this.#context?.close();
     this.#external?.signal.removeEventListener('abort', this.#external.listener);
-    if (outcome.status === 'failed') this.#reportFailure(outcome.error);
-    this.log.end(outcome.status, terminalEventData(decision));
+    this.log.end(outcome.status, data);
     this.#host.onOver(this);
     this.#announce?.(outcome);
-  }
-
-  #reportFailure(error: unknown): void {
-    if (isExposed(error)) this.#host.logger.warn(`Task ${this.key} failed: ${fullError(error).message}`);
-    else this.report(`Task ${this.key} failed`, error);
+    if (outcome.status === 'failed') this.report.failed(outcome.error);
   }
 
   #outcomeOf(decision: Decision): TaskOutcome {
@@ -424,6 +425,11 @@ export class TaskRun {
     this.#limits.unwatched.arm(cancelWhenUnwatched, () => this.cancel('unwatched'));
   }
 
+  #awaitEvent(): void {
+    const { idleTimeout } = this.type.options;
+    if (idleTimeout !== null && !this.#decided) this.#limits.armIdle(idleTimeout);
+  }
+
   #withinCutoff(ms: number): number {
     return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
   }
@@ -432,10 +438,4 @@ export class TaskRun {
     this.#limitsMade?.noteEvent();
     this.log.append(type, json);
   }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error
-    ? (error.stack ?? error.message)
-    : String((error as Error | undefined)?.stack ?? error);
 }

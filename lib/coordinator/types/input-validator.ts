@@ -40,7 +40,8 @@ function standardValidator(where: string, schema: StandardSchemaV1): InputValida
   };
   return (input) => {
     const result = schema['~standard'].validate(input);
-    return result instanceof Promise ? result.then(read) : read(result);
+    // A promise of another realm, or no native one, is no instance of Promise.
+    return 'then' in result ? Promise.resolve(result).then(read) : read(result);
   };
 }
 

@@ -12,7 +12,7 @@ export interface InputIssue {
 }
 
 /**
- * The input of a task did not pass its schema, or an option of `start` is wrong. Nothing was started.
+ * The input of a task did not pass its schema. Nothing was started.
  *
  * @publicApi
  */

@@ -1,7 +1,7 @@
 import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
- * An option of the module or of a task type is unknown or wrong. The application does not start.
+ * An option is unknown or wrong: of the module or a task type, and then the application does not start, or of one call.
  *
  * @publicApi
  */

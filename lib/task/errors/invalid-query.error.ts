@@ -1,7 +1,7 @@
 import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
- * A parameter of a query, or a field of a `TaskFilter`, is malformed.
+ * A parameter of a query, or the cursor of a `TaskFilter`, is malformed.
  *
  * @publicApi
  */

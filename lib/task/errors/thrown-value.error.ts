@@ -19,5 +19,5 @@ function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   return typeof value === 'string'
     ? `the string ${JSON.stringify(value.slice(0, 200))}`
-    : `a ${typeof value}`;
+    : `a value of type ${typeof value}`;
 }

@@ -1,0 +1,64 @@
+import type { Logger } from '@nestjs/common';
+import type { TerminalStatus } from '../../task/task-status.js';
+import { fullError, isExposed, stackOf } from './public-error.js';
+
+/** What a person must see of a run, in the log. A logger that fails must not fail a run. */
+export class RunReporter {
+  readonly #key: string;
+  readonly #logger: Logger;
+
+  constructor(key: string, logger: Logger) {
+    this.#key = key;
+    this.#logger = logger;
+  }
+
+  /** Something of the application's threw where nobody could catch it. */
+  error(what: string, error: unknown): void {
+    this.#log('error', `${what} of ${this.#key}`, stackOf(error));
+  }
+
+  /** The message of an error that was written for watchers is enough; any other is shown whole. */
+  failed(error: unknown): void {
+    if (isExposed(error)) this.#log('warn', `Task ${this.#key} failed: ${fullError(error).message}`);
+    else this.#log('error', `Task ${this.#key} failed`, stackOf(error));
+  }
+
+  retrying(error: unknown, attempt: number, attempts: number, delay: number): void {
+    const why = fullError(error).message;
+    this.#log(
+      'warn',
+      `Task ${this.#key} failed (try ${attempt} of ${attempts}), next try in ${delay} ms: ${why}`,
+    );
+  }
+
+  swallowed(status: TerminalStatus): void {
+    this.#log(
+      'warn',
+      `Task ${this.#key} caught its cancellation and returned; it ends as ${status} (see swallowedCancel)`,
+    );
+  }
+
+  abandoned(): void {
+    this.#log(
+      'warn',
+      `Task ${this.#key} ignored its signal and was abandoned when its grace ended; what it still does is not seen`,
+    );
+  }
+
+  abandonedCleanup(): void {
+    this.#log('warn', `Cleanup of ${this.#key} was still running when its time was over, and was given up`);
+  }
+
+  /** An abandoned handler has come to its end after all. */
+  late(how: 'returned' | 'threw'): void {
+    this.#log('log', `The abandoned handler of ${this.#key} ${how} after the end`);
+  }
+
+  #log(level: 'error' | 'warn' | 'log', message: string, ...rest: string[]): void {
+    try {
+      this.#logger[level](message, ...rest);
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+}

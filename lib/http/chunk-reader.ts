@@ -1,0 +1,54 @@
+import type { LogCursor, LogGap } from '../log/log-cursor.js';
+import { LogEntry } from '../log/log-entry.js';
+import { EventChunk } from './event-chunk.js';
+
+/** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
+const chunkBytes = 16 * 1024;
+
+/**
+ * Reads a log in chunks, for all its watchers. Those that stand at the same place one after the other, as all do that
+ * keep up, get the same chunk.
+ */
+export class ChunkReader {
+  #from = -1;
+  #to = -1;
+  #chunk: EventChunk | undefined;
+
+  /**
+   * What comes after the cursor, which moves on; `undefined` when there is nothing.
+   *
+   * @param gapFrame a gap as this watcher may see it
+   */
+  read(cursor: LogCursor, gapFrame: (gap: LogGap) => Buffer): EventChunk | undefined {
+    const from = cursor.position;
+    if (this.#chunk && from === this.#from) {
+      cursor.skipTo(this.#to);
+      return this.#chunk;
+    }
+    const frames: Buffer[] = [];
+    let bytes = 0;
+    while (bytes < chunkBytes) {
+      const next = cursor.next();
+      if (!next) break;
+      const frame = next instanceof LogEntry ? next.frame : gapFrame(next);
+      frames.push(frame);
+      bytes += frame.length;
+    }
+    if (frames.length === 0) return undefined;
+    const chunk = new EventChunk(frames, bytes);
+    // A gap is for one watcher alone.
+    if (from !== undefined) this.#share(chunk, from, from + frames.length);
+    return chunk;
+  }
+
+  /** Holds no chunk for longer than a round of writing. */
+  forget(): void {
+    this.#chunk = undefined;
+  }
+
+  #share(chunk: EventChunk, from: number, to: number): void {
+    this.#from = from;
+    this.#to = to;
+    this.#chunk = chunk;
+  }
+}
