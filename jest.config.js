@@ -21,6 +21,7 @@ export default {
   moduleNameMapper: {
     // The sources are tested, not the last build of them.
     '^nestjs-streaming$': '<rootDir>/lib/index.ts',
+    '^nestjs-streaming/([^.]+)$': '<rootDir>/lib/$1/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/', '<rootDir>/sample/.*/(dist|data)/'],

@@ -7,8 +7,10 @@
  * Run as `node --cpu-prof bench/run.js`, each process leaves a profile in the working directory.
  */
 import { writeFileSync } from 'node:fs';
+import { measureCancel, quickScenarios as quickCancel, scenarios as fullCancel } from './cancel/cancel.js';
+import { contenders as sleepers } from './cancel/contenders/index.js';
 import { contenders as servers } from './fan-out/contenders/index.js';
-import { measureFanOut, quickScenarios, scenarios as fullScenarios } from './fan-out/fan-out.js';
+import { measureFanOut, quickScenarios as quickFanOut, scenarios as fullFanOut } from './fan-out/fan-out.js';
 import { assertEnoughFiles, describeMachine } from './support/machine.js';
 import { readOptions, usage } from './support/options.js';
 import { renderReport } from './support/report.js';
@@ -28,17 +30,16 @@ try {
 /** @param {readonly string[]} args */
 async function main(args) {
   const options = readOptions(args, {
-    scenarios: [...Object.keys(fullScenarios), 'tasks'],
-    contenders: [...new Set([...Object.keys(servers), ...Object.keys(starters)])],
+    scenarios: [...Object.keys(fullFanOut), 'tasks', ...Object.keys(fullCancel)],
+    contenders: [...new Set([servers, starters, sleepers].flatMap((all) => Object.keys(all)))],
   });
   if (options.help) {
     console.log(usage);
     return;
   }
   const budget = options.quick ? quickBudget : fullBudget;
-  const fanOut = Object.entries(options.quick ? quickScenarios : fullScenarios).filter(([name]) =>
-    options.scenarios.includes(name),
-  );
+  const fanOut = pick(options.quick ? quickFanOut : fullFanOut, options.scenarios);
+  const cancel = pick(options.quick ? quickCancel : fullCancel, options.scenarios);
   assertEnoughFiles(Math.max(0, ...fanOut.map(([, { tasks, watchers }]) => tasks * watchers)));
 
   const sections = [];
@@ -63,6 +64,15 @@ async function main(args) {
       results: await interleave('tasks', starters, options, measure),
     });
   }
+  for (const [name, scenario] of cancel) {
+    const measure = (/** @type {string} */ sleeper) => measureCancel(sleeper, scenario);
+    sections.push({
+      name,
+      title: scenario.title,
+      limit: 'bare-loop',
+      results: await interleave(name, sleepers, options, measure),
+    });
+  }
 
   if (options.json) {
     console.log(JSON.stringify(sections, null, 2));
@@ -72,6 +82,15 @@ async function main(args) {
   const report = renderReport(sections, { command, machine: describeMachine(), rounds: options.rounds });
   console.log(report);
   if (options.write) writeFileSync(new URL('RESULTS.md', import.meta.url), report);
+}
+
+/**
+ * @template T
+ * @param {Record<string, T>} all
+ * @param {readonly string[]} names
+ */
+function pick(all, names) {
+  return Object.entries(all).filter(([name]) => names.includes(name));
 }
 
 /**

@@ -14,10 +14,31 @@ import { formatMessage } from 'publint/utils';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGE = 'nestjs-streaming';
-const EXPORTS = ['CoordinatorService', 'StreamingModule'];
+
+/**
+ * What each entry point must export, and the optional peers that it needs.
+ *
+ * @type {Record<string, { exports: string[], peers?: string[] }>}
+ */
+const ENTRY_POINTS = {
+  '': { exports: ['CoordinatorService', 'StreamingModule'] },
+  '/cancellation': { exports: ['CancelScope', 'isCancellation', 'runScope'] },
+  '/postgres': { exports: ['runQuery'], peers: ['pg@8', '@types/pg@8'] },
+  '/process': { exports: ['ProcessFailedError', 'runProcess'] },
+  '/rxjs': { exports: ['abortable'] },
+  '/testing': { exports: ['TaskHarness', 'taskHarness'] },
+  '/worker': { exports: ['runInWorker'], peers: ['piscina@5'] },
+};
 
 /** The files that must be there; of others, only what the pattern names. */
-const REQUIRED = ['CHANGELOG.md', 'LICENSE', 'README.md', 'dist/index.d.ts', 'dist/index.js', 'package.json'];
+const REQUIRED = [
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  ...Object.keys(ENTRY_POINTS).flatMap((path) => [`dist${path}/index.d.ts`, `dist${path}/index.js`]),
+  'dist/worker/job-entry.js',
+  'package.json',
+];
 const ALLOWED = /^dist\/[\w./-]+\.(?:d\.ts|js|js\.map)$/;
 
 /** Each supported major of Nest. */
@@ -63,6 +84,12 @@ function checkSourceMaps(scripts) {
 
 /** @param {string} tarball */
 async function checkManifest(tarball) {
+  const manifest = /** @type {{ exports: object }} */ (
+    JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  );
+  const paths = Object.keys(manifest.exports).map((path) => path.slice(1));
+  const unknown = paths.filter((path) => path !== '/package.json' && !ENTRY_POINTS[path]);
+  if (unknown.length > 0) throw new Error(`Entry points that are not checked here: ${unknown.join(', ')}`);
   const buffer = readFileSync(tarball);
   const { messages, pkg } = await publint({
     pack: { tarball: buffer.buffer.slice(buffer.byteOffset, buffer.byteOffset + buffer.byteLength) },
@@ -79,30 +106,59 @@ async function checkManifest(tarball) {
 function checkUse(tarball, nest) {
   const app = join(work, `nest-${nest}`);
   mkdirSync(app);
-  const write = (/** @type {string} */ name, /** @type {string} */ text) =>
-    writeFileSync(join(app, name), text);
-  write('package.json', '{ "private": true }');
-  // Only what a user must have: the optional peers stay out, and so do our development dependencies.
-  const peers = [`@nestjs/common@${nest}`, `@nestjs/core@${nest}`, 'reflect-metadata@0.2', 'rxjs@7'];
+  writeFileSync(join(app, 'package.json'), '{ "private": true }');
+  // First only what a user must have: the optional peers stay out, and so do our development dependencies.
+  install(app, tarball, `@nestjs/common@${nest}`, `@nestjs/core@${nest}`, 'reflect-metadata@0.2', 'rxjs@7');
+  const paths = Object.keys(ENTRY_POINTS);
+  checkEntryPoints(
+    app,
+    paths.filter((path) => !ENTRY_POINTS[path]?.peers),
+  );
+  install(app, ...paths.flatMap((path) => ENTRY_POINTS[path]?.peers ?? []));
+  checkEntryPoints(app, paths);
+}
+
+/**
+ * @param {string} app
+ * @param {string[]} packages
+ */
+function install(app, ...packages) {
   run(
     'npm',
-    ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', tarball, ...peers],
+    ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...packages],
     app,
   );
+}
 
-  const check = `for (const name of ${JSON.stringify(EXPORTS)}) {
-    if (typeof loaded[name] !== 'function') throw new Error('no export ' + name);
-  }`;
-  write('load.mjs', `import 'reflect-metadata';\nimport * as loaded from '${PACKAGE}';\n${check}\n`);
-  write('load.cjs', `require('reflect-metadata');\nconst loaded = require('${PACKAGE}');\n${check}\n`);
+/**
+ * @param {string} app
+ * @param {string[]} paths
+ */
+function checkEntryPoints(app, paths) {
+  const write = (/** @type {string} */ name, /** @type {string[]} */ lines) =>
+    writeFileSync(join(app, name), `${lines.join('\n')}\n`);
+  const entries = paths.map((path, index) => ({
+    specifier: `${PACKAGE}${path}`,
+    local: `entry${index}`,
+    names: ENTRY_POINTS[path]?.exports ?? [],
+  }));
+  const check = entries.map(
+    ({ specifier, local, names }) => `for (const name of ${JSON.stringify(names)}) {
+      if (typeof ${local}[name] !== 'function') throw new Error('${specifier} exports no ' + name);
+    }`,
+  );
+  const imports = entries.map(({ specifier, local }) => `import * as ${local} from '${specifier}';`);
+  const requires = entries.map(({ specifier, local }) => `const ${local} = require('${specifier}');`);
+  write('load.mjs', [`import 'reflect-metadata';`, ...imports, ...check]);
+  write('load.cjs', [`require('reflect-metadata');`, ...requires, ...check]);
   run(process.execPath, ['load.mjs'], app);
   run(process.execPath, ['load.cjs'], app);
 
-  const use = `import { ${EXPORTS.join(', ')} } from '${PACKAGE}';\nexport const used = [${EXPORTS.join(', ')}];\n`;
-  write('use.mts', use);
-  write('use.cts', use);
-  write(
-    'tsconfig.json',
+  const uses = entries.flatMap(({ local, names }) => names.map((name) => `${local}.${name}`));
+  for (const file of ['use.mts', 'use.cts']) {
+    write(file, [...imports, `export const used = [${uses.join(', ')}];`]);
+  }
+  write('tsconfig.json', [
     JSON.stringify({
       compilerOptions: {
         target: 'ES2023',
@@ -117,7 +173,7 @@ function checkUse(tarball, nest) {
       },
       files: ['use.mts', 'use.cts'],
     }),
-  );
+  ]);
   checkTypes(app);
 }
 

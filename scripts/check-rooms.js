@@ -27,8 +27,29 @@ const ROOMS = [
   'index.ts',
 ];
 
+/**
+ * Rooms beside the others, each an entry point of its own: what they may import. None imports another of them, and
+ * nothing imports them.
+ *
+ * @type {Record<string, string[] | undefined>}
+ */
+const ENTRY_POINTS = {
+  postgres: ['cancellation', 'task'],
+  process: ['cancellation', 'task'],
+  rxjs: ['cancellation'],
+  testing: ['cancellation', 'task', 'streaming.options.ts', 'coordinator', 'streaming.module.ts'],
+  worker: ['cancellation', 'task'],
+};
+
 /** Plain TypeScript: of packages they import none. */
-const WITHOUT_PACKAGES = ['cancellation'];
+const WITHOUT_PACKAGES = ['cancellation', 'process'];
+
+/**
+ * Optional peers that only those have who import the entry point.
+ *
+ * @type {Record<string, string | undefined>}
+ */
+const ONLY_IN = { pg: 'postgres', piscina: 'worker' };
 
 /**
  * Options name ports that rooms below declare. `import type` is gone when the code runs, so nothing of them is loaded.
@@ -45,7 +66,8 @@ if (complaints.length > 0) process.exitCode = 1;
 function checkLibrary() {
   return sourcesOf('lib').flatMap((file) => {
     const room = roomOf(file);
-    if (!ROOMS.includes(room)) return [`${file}: lib/${room} is no room that scripts/check-rooms.js knows`];
+    if (!ROOMS.includes(room) && !ENTRY_POINTS[room])
+      return [`${file}: lib/${room} is no room that scripts/check-rooms.js knows`];
     return importsOf(file).flatMap(({ specifier, typeOnly, line }) => {
       const fault = faultOf(file, room, specifier, typeOnly);
       return fault === undefined ? [] : [`${file}:${line}: ${fault}`];
@@ -80,17 +102,32 @@ function faultOf(file, room, specifier, typeOnly) {
     if (specifier === PACKAGE || specifier.startsWith(`${PACKAGE}/`)) {
       return `"${specifier}" is this package: import the file itself`;
     }
+    const only = ONLY_IN[packageOf(specifier)] ?? room;
+    if (only !== room) return `only lib/${only} may import "${specifier}"`;
     if (isBuiltin(specifier) || !WITHOUT_PACKAGES.includes(room)) return undefined;
     return `lib/${room} may not import a package ("${specifier}")`;
   }
   const target = targetOf(file, specifier);
   if (!target.startsWith('lib/')) return `"${specifier}" leads out of lib/`;
   const targetRoom = roomOf(target);
-  if (targetRoom === room || ROOMS.slice(0, ROOMS.indexOf(room)).includes(targetRoom)) return undefined;
+  if (targetRoom === room || mayImport(room).includes(targetRoom)) return undefined;
   if (TYPES_FROM_BELOW[room]?.includes(targetRoom)) {
     return typeOnly ? undefined : `lib/${room} may import types only from lib/${targetRoom} ("${specifier}")`;
   }
   return `lib/${room} may not import lib/${targetRoom} ("${specifier}")`;
+}
+
+/**
+ * @param {string} room
+ * @returns {string[]}
+ */
+function mayImport(room) {
+  return ENTRY_POINTS[room] ?? ROOMS.slice(0, ROOMS.indexOf(room));
+}
+
+/** @param {string} specifier */
+function packageOf(specifier) {
+  return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
 
 /**

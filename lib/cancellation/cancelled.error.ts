@@ -21,7 +21,7 @@ export class CancelledError extends Error {
     // what a cancellation costs.
     const { stackTraceLimit } = Error;
     if (limitIsWritable) Error.stackTraceLimit = 0;
-    super(describe(reason), options);
+    super(describe(reason), options?.cause === undefined ? undefined : options);
     if (limitIsWritable) Error.stackTraceLimit = stackTraceLimit;
     this.reason = reason;
     this.#scope = options?.scope;

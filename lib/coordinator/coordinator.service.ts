@@ -91,7 +91,8 @@ export class CoordinatorService {
     const taskType = this.types.get(type);
     if (options !== noOptions) checkStartOptions(options);
     const { app, name } = taskType;
-    const ref: TaskRef = { app, name, id: options.id ?? randomUUID() };
+    const { id = randomUUID() } = options;
+    const ref: TaskRef = { app, name, id };
     if (options.id !== undefined) {
       assertTaskRef(ref);
       const existing = this.#existing(ref, options);

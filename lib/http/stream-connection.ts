@@ -17,6 +17,8 @@ export interface StreamInit {
   readonly run: TaskRun;
   readonly position: LogPosition;
   readonly response: ServerResponse;
+  /** Whether the gap that the stream begins with may say whose the task is. */
+  readonly mayKnow: boolean;
   /** What clients are told to wait before they come back, in milliseconds. */
   readonly retry: number;
 }
@@ -32,6 +34,7 @@ export class StreamConnection {
   readonly #response: ServerResponse;
   readonly #output: StreamOutput;
   readonly #retry: number;
+  #mayKnow: boolean;
   readonly #stream: Subscriber<never>;
   #open = false;
   #written = 0;
@@ -42,13 +45,14 @@ export class StreamConnection {
    * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
    */
   constructor(init: StreamInit, hub: StreamHub, stream: Subscriber<never>) {
-    const { run, position, response, retry } = init;
+    const { run, position, response, retry, mayKnow } = init;
     this.#run = run;
     this.#hub = hub;
     this.#cursor = new LogCursor(run.log, position);
     this.#response = response;
     this.#output = new StreamOutput(response, this.#resume);
     this.#retry = retry;
+    this.#mayKnow = mayKnow;
     this.#stream = stream;
     hub.add(this);
     stream.add(run.attach());
@@ -106,8 +110,9 @@ export class StreamConnection {
   };
 
   readonly #gapFrame = ({ id, cause, missed }: LogGap): Buffer => {
-    // Who may watch is not thereby one who may know the owner.
-    const snapshot = publicSnapshot(this.#run, false);
+    const snapshot = publicSnapshot(this.#run, this.#mayKnow);
+    // Asked when the stream began: nobody knows what the answer is when it falls behind.
+    this.#mayKnow = false;
     return encodeFrame('gap', toJson({ cause, missed, snapshot }), id);
   };
 }

@@ -9,7 +9,7 @@ import type { TaskRun } from '../coordinator/run/task-run.js';
 import { signalRun } from '../coordinator/signal-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { TaskTypeRegistry } from '../coordinator/types/task-type.registry.js';
-import { hasSeenEnd, resume } from '../log/resume.js';
+import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import type { StreamingError } from '../cancellation/streaming.error.js';
@@ -74,13 +74,14 @@ export class StreamingHttpService {
       if (hasSeenEnd(run.log, lastEventId)) throw new HttpException('', HttpStatus.NO_CONTENT);
       const raw = rawResponse(response);
       if (request.method === 'HEAD') return this.connections.headersOnly(raw);
+      const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
+      const mayKnow = isGap(run.log, position) && (await this.access.mayKnow(run, request));
       const refusal = this.#refusal(run);
       if (refusal) {
         if (acceptsEventStream(request)) return this.connections.refuse(raw);
         throw refusal;
       }
-      const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
-      return this.connections.watch({ run, position, response: raw });
+      return this.connections.watch({ run, position, response: raw, mayKnow });
     });
   }
 

@@ -54,6 +54,11 @@ export class TaskAccess implements OnModuleInit {
     if (!answer) throw forbidden();
   }
 
+  /** Whether a client that may watch may also know whose the task is: a gap comes with a snapshot. */
+  async mayKnow({ ref, start }: TaskRun, request: PlatformRequest): Promise<boolean> {
+    return this.isAuthorized && (await this.ask('status', ref, request, start.owner)) === true;
+  }
+
   async ask(
     action: TaskAction,
     ref: TaskRef,

@@ -30,6 +30,11 @@ export function resume(
   return { after: id.seq };
 }
 
+/** Whether the first thing a watcher at this position is told is a gap. */
+export function isGap(log: TaskLog, { after, gap }: LogPosition): boolean {
+  return gap !== undefined || after < log.firstSeq - 1;
+}
+
 /** Whether a watcher that brings this id has seen the end already. */
 export function hasSeenEnd(log: TaskLog, lastEventId: string | undefined): boolean {
   if (!log.ended || lastEventId === undefined) return false;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatEventId } from '../../lib/log/event-id.js';
 import { encodeFrame, frameLength } from '../../lib/log/event-frame.js';
 import { toJson } from '../../lib/task/json.js';

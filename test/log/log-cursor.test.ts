@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parseEventId } from '../../lib/log/event-id.js';
 import { LogCursor, type LogGap } from '../../lib/log/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';

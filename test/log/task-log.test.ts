@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { TaskLog } from '../../lib/log/task-log.js';
 
 const unlimited = { events: Infinity, bytes: Infinity };
@@ -88,7 +88,7 @@ describe('TaskLog', () => {
     const log = new TaskLog(unlimited);
     log.append('list', '[1]');
     const [first, second] = [log.at(1)?.toEvent(), log.at(1)?.toEvent()];
-    (first?.data as number[]).push(2);
+    (first!.data as number[]).push(2);
     expect(second?.data).toEqual([1]);
   });
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { blocks, ROOT } from './readme.js';
-import { compilerOptions, fileOf, moduleOf, typescriptBlocks } from './sources.js';
+import { documents, ROOT } from './documents.js';
+import { compilerOptions, fileOf, moduleOf } from './sources.js';
 
-/** Not on the disk: only the compiler is shown it. */
+/** Not on the disk: only the compiler is shown it. A folder below it for each document. */
 const FOLDER = join(ROOT, 'test/readme/blocks');
 
-describe('the code blocks of the README', () => {
+describe.each(documents)('the code blocks of $path', ({ blocks, typescriptBlocks }) => {
   test('each TypeScript block says what it is, and no two are called alike', () => {
     expect(typescriptBlocks.filter(({ kind }) => kind !== 'file' && kind !== 'method')).toEqual([]);
     const files = typescriptBlocks.map(fileOf);
@@ -16,31 +16,37 @@ describe('the code blocks of the README', () => {
 
   test('every block is in a language that a test reads or runs', () => {
     const others = blocks.filter(
-      ({ language, kind }) => !['ts', 'js', 'sh'].includes(language) && kind !== 'wire',
+      ({ language, kind }) =>
+        !['ts', 'js', 'sh'].includes(language) && !['wire', 'figure'].includes(kind ?? ''),
     );
     expect(others).toEqual([]);
   });
-
-  test('every TypeScript block passes the compiler as strictly as the package does', () => {
-    expect(diagnose()).toEqual([]);
-  }, 60_000);
 });
 
+test('every TypeScript block passes the compiler as strictly as the package does', () => {
+  expect(diagnose()).toEqual([]);
+}, 120_000);
+
 function diagnose(): string[] {
-  const sources = new Map(typescriptBlocks.map((block) => [join(FOLDER, fileOf(block)), block]));
+  const sources = new Map(
+    documents.flatMap((document, index) =>
+      document.typescriptBlocks.map((block) => {
+        const path = join(FOLDER, String(index), fileOf(block));
+        return [path, { document, block, text: moduleOf(block) }] as const;
+      }),
+    ),
+  );
+  const folders = new Set([...sources.keys()].map((path) => dirname(path)));
   const options = { ...compilerOptions(), noEmit: true };
   const host = ts.createCompilerHost(options);
   const { getSourceFile, fileExists, readFile, directoryExists } = host;
   host.fileExists = (path) => sources.has(path) || fileExists.call(host, path);
-  host.directoryExists = (path) => path === FOLDER || directoryExists?.call(host, path) === true;
-  host.readFile = (path) => {
-    const block = sources.get(path);
-    return block ? moduleOf(block) : readFile.call(host, path);
-  };
+  host.directoryExists = (path) => folders.has(path) || directoryExists?.call(host, path) === true;
+  host.readFile = (path) => sources.get(path)?.text ?? readFile.call(host, path);
   host.getSourceFile = (path, target, ...rest) => {
-    const block = sources.get(path);
-    return block
-      ? ts.createSourceFile(path, moduleOf(block), target)
+    const source = sources.get(path);
+    return source
+      ? ts.createSourceFile(path, source.text, target)
       : getSourceFile.call(host, path, target, ...rest);
   };
   const program = ts.createProgram({ rootNames: [...sources.keys()], options, host });
@@ -50,10 +56,11 @@ function diagnose(): string[] {
   );
   return ofBlocks.map(({ file, start = 0, messageText }) => {
     const message = ts.flattenDiagnosticMessageText(messageText, '\n');
-    const block = file && sources.get(file.fileName);
-    if (!file || !block) return message;
+    const source = file && sources.get(file.fileName);
+    if (!file || !source) return message;
     const { line } = file.getLineAndCharacterOfPosition(start);
     const text = file.text.split('\n')[line] ?? '';
-    return `README.md:${block.line} (${block.name}): ${message}\n    ${text.trim()}`;
+    const { document, block } = source;
+    return `${document.path}:${block.line} (${block.name}): ${message}\n    ${text.trim()}`;
   });
 }

@@ -7,7 +7,7 @@ import { EventSource } from 'eventsource';
 import { openStream } from '../support/sse.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 import { commandsOf, hasCurl, parseCurl, runCurl } from './curl.js';
-import { block } from './readme.js';
+import { readme } from './documents.js';
 import { ScratchFolder } from './sources.js';
 
 const PATH = '/stream/app/CountTask/demo';
@@ -15,7 +15,7 @@ const PATH = '/stream/app/CountTask/demo';
 /** The complete example as an application of its own: a process with the package in its node_modules. */
 describe('the complete example of the README', () => {
   const scratch = new ScratchFolder();
-  const [start = '', watch = '', cancel = ''] = commandsOf(block('sh', 'example').text);
+  const [start = '', watch = '', cancel = ''] = commandsOf(readme.block('sh', 'example').text);
   let main: string;
   let app: ChildProcess;
   let output = '';
@@ -23,7 +23,7 @@ describe('the complete example of the README', () => {
 
   beforeAll(() => {
     scratch.installPackage();
-    main = scratch.compile('main.ts', block('file', 'main.ts').text);
+    main = scratch.compile('main.ts', readme.block('file', 'main.ts').text);
   }, 30_000);
 
   afterAll(() => scratch[Symbol.dispose]());
@@ -67,7 +67,7 @@ describe('the complete example of the README', () => {
       await other.next(({ data }) => (data as { message?: string }).message === 'counted to 2');
       expect(JSON.parse(await run(cancel))).toEqual({ cancelled: true, status: 'cancelling' });
       // Nest's own first line is blank.
-      expect(wireOf(await watched)).toBe(wireOf(`\n${block('wire', 'example').text}\n`));
+      expect(wireOf(await watched)).toBe(wireOf(`\n${readme.block('wire', 'example').text}\n`));
       expect(await other.ended).toBe('complete');
       const again = await openStream(`http://127.0.0.1:${port}${PATH}`, {
         headers: { 'last-event-id': other.lastEventId ?? '' },
@@ -84,7 +84,7 @@ describe('the complete example of the README', () => {
     const over = deferred();
     const { headers } = parseCurl(start);
     await fetch(`http://127.0.0.1:${port}${PATH}`, { method: 'PUT', headers, body: '{"to":2}' });
-    runInNewContext(block('js', 'browser').text, {
+    runInNewContext(readme.block('js', 'browser').text, {
       EventSource: function (path: string) {
         return new EventSource(`http://127.0.0.1:${port}${path}`);
       },

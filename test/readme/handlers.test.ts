@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Type } from '@nestjs/common';
 import type { ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
@@ -8,51 +7,21 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { TaskHandle, TaskHandler } from 'nestjs-streaming';
-import { collect, type Collected, createTaskApp } from '../support/app.js';
+import { collect, createTaskApp } from '../support/app.js';
+import { isRunning } from '../support/processes.js';
 import { eventually, withTimeout } from '../support/wait.js';
+import { readme } from './documents.js';
+import { Examples, expectCancelled, type Started } from './examples.js';
 import { HangingServer } from './hanging-server.js';
-import { compileAll, ScratchFolder, typescriptBlocks } from './sources.js';
-
-interface Started {
-  readonly handle: TaskHandle;
-  readonly events: Collected;
-}
 
 describe('the handlers of the README', () => {
-  const scratch = new ScratchFolder();
+  const examples = new Examples(readme, 'method');
   const folder = mkdtempSync(join(tmpdir(), 'readme-'));
-  const run = new Set<string>();
-  let load: ReturnType<typeof compileAll>;
-
-  beforeAll(() => {
-    load = compileAll(scratch);
-  });
+  const start = (name: string, input?: unknown): Promise<Started> => examples.start(name, input);
 
   afterAll(() => {
-    scratch[Symbol.dispose]();
     rmSync(folder, { recursive: true, force: true });
-    const methods = typescriptBlocks.filter(({ kind }) => kind === 'method').map(({ name }) => name);
-    expect([...run].toSorted()).toEqual(methods.toSorted());
   });
-
-  /** Starts the example; its handler has come to its first `await`. */
-  async function start(name: string, input: unknown = {}): Promise<Started> {
-    run.add(name);
-    const { Example } = await load<{ Example: Type<TaskHandler> }>(`${name}.example.ts`);
-    const { coordinator } = await createTaskApp({ tasks: [Example], listen: false });
-    const handle = await coordinator.start({ app: 'readme', name }, input);
-    const events = collect(handle.events());
-    await events.until('started');
-    return { handle, events };
-  }
-
-  async function expectCancelled({ handle, events }: Started): Promise<void> {
-    expect(await handle.cancel()).toBe(true);
-    const outcome = await withTimeout(handle.outcome, 2_000, 'the end of the task');
-    expect(outcome).toMatchObject({ status: 'cancelled', started: true, swallowed: false, abandoned: false });
-    expect((await events.done).at(-1)).toMatchObject({ type: 'cancelled' });
-  }
 
   test('an async generator sends what it yields', async () => {
     const { handle, events } = await start('generator', { files: ['a', 'b'] });
@@ -74,8 +43,7 @@ describe('the handlers of the README', () => {
   });
 
   test('a handler waits for a signal', async () => {
-    run.add('approval');
-    const { Example } = await load<{ Example: Type<TaskHandler> }>('approval.example.ts');
+    const Example = await examples.method('approval');
     const { coordinator } = await createTaskApp({ tasks: [Example], listen: false });
     const handle = await coordinator.start({ app: 'readme', name: 'approval' }, { amount: 12 });
     await collect(handle.events()).until('approval-needed');
@@ -152,12 +120,16 @@ describe('the handlers of the README', () => {
       expect(await withTimeout(exited, 2_000, 'the end of the child')).toEqual([null, 'SIGTERM']);
     });
 
-    test('spawn with a group of its own: what the child started is gone when the task is over', async () => {
-      const started = await start('spawn-group');
-      const pid = children[0]!.pid!;
-      expect(process.kill(-pid, 0)).toBe(true);
+    test('runProcess: what it writes is told, and what it started is gone when the task is over', async () => {
+      const { handle, events } = await start('run-process', { script: 'echo hello; exit 1' });
+      await expect(handle.result).resolves.toEqual({ exitCode: 1 });
+      expect(events.events).toContainEqual(expect.objectContaining({ type: 'stdout', data: 'hello' }));
+
+      const started = await start('run-process', { script: 'sleep 60 & echo $!; wait' });
+      const { data: pid } = await started.events.until('stdout');
+      expect(isRunning(Number(pid))).toBe(true);
       await expectCancelled(started);
-      await eventually(() => !isAlive(-pid));
+      expect(isRunning(Number(pid))).toBe(false);
     });
   });
 
@@ -202,11 +174,3 @@ describe('the handlers of the README', () => {
     await expectCancelled(started);
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

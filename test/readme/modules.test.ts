@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { type INestApplication, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { readFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { collect, createTaskApp, handlerTask } from '../support/app.js';
 import { RecordingLogger } from '../support/logs.js';
 import { openStream } from '../support/sse.js';
 import { commandsOf, runCurl } from './curl.js';
-import { block, blocks, ROOT } from './readme.js';
-import { compileAll, ScratchFolder, typescriptBlocks } from './sources.js';
+import { readme, ROOT } from './documents.js';
+import { Examples } from './examples.js';
 
 type TaskType = Type<TaskHandler>;
 
@@ -21,30 +21,16 @@ interface ReportsService {
 }
 
 describe('the modules of the README', () => {
-  const scratch = new ScratchFolder();
-  const run = new Set<string>(['main.ts']);
-  let loadModule: ReturnType<typeof compileAll>;
+  const examples = new Examples(readme, 'file');
+  const load = <T>(file: string): Promise<T> => examples.load<T>(file);
   let listening: INestApplication | undefined;
 
-  beforeAll(() => {
-    loadModule = compileAll(scratch);
-  });
+  examples.leaveOut('main.ts');
 
   afterEach(async () => {
     await listening?.close();
     listening = undefined;
   });
-
-  afterAll(() => {
-    scratch[Symbol.dispose]();
-    const files = typescriptBlocks.filter(({ kind }) => kind === 'file').map(({ name }) => name);
-    expect([...run].toSorted()).toEqual(files.toSorted());
-  });
-
-  function load<T>(file: string): Promise<T> {
-    run.add(file);
-    return loadModule<T>(file);
-  }
 
   async function start(task: TaskType, input: unknown): Promise<TaskHandle> {
     const { coordinator } = await createTaskApp({ tasks: [task], listen: false });
@@ -228,8 +214,8 @@ describe('the modules of the README', () => {
         },
       };
       Object.assign(globalThis, { window, document: page });
-      const code = block('js', 'fetch-event-source').text;
-      await import(scratch.write(`page-${answers.length}.js`, code));
+      const code = readme.block('js', 'fetch-event-source').text;
+      await import(examples.scratch.write(`page-${answers.length}.js`, code));
     };
     try {
       await visit('/stream/app/CountTask/demo');
@@ -248,7 +234,7 @@ describe('the modules of the README', () => {
   });
 
   test('the command that sends a signal', async () => {
-    const commands = blocks
+    const commands = readme.blocks
       .filter(({ language }) => language === 'sh')
       .flatMap(({ text }) => commandsOf(text))
       .filter((command) => command.includes('/signals/'));
@@ -267,7 +253,7 @@ describe('the modules of the README', () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
-    const commands = blocks
+    const commands = readme.blocks
       .filter(({ language }) => language === 'sh')
       .flatMap(({ text }) => commandsOf(text))
       .filter((command) => command.startsWith('npm ci'));
@@ -280,7 +266,9 @@ describe('the modules of the README', () => {
 
   test('every shell block is one that a test knows', () => {
     const known = /^(npm ci && npm (start|test)\b|npm install nestjs-streaming$|curl )/;
-    const shell = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => commandsOf(text));
+    const shell = readme.blocks
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => commandsOf(text));
     expect(shell.filter((command) => !known.test(command))).toEqual([]);
   });
 });

@@ -1,10 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { type Block, blocks, ROOT } from './readme.js';
-
-/** Those that the compiler reads. */
-export const typescriptBlocks = blocks.filter(({ language }) => language === 'ts');
+import { type Block, type Document, ROOT } from './documents.js';
 
 /** Where the compiler believes a block to be. */
 export function fileOf({ kind, name }: Block): string {
@@ -67,7 +64,7 @@ export class ScratchFolder implements Disposable {
     const target = 'node_modules/nestjs-streaming';
     this.write(`${target}/package.json`, readFileSync(join(ROOT, 'package.json'), 'utf8'));
     for (const file of readdirSync(join(ROOT, 'lib'), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts')) continue;
+      if (!/\.[jt]s$/.test(file)) continue;
       this.compile(`${target}/dist/${file}`, readFileSync(join(ROOT, 'lib', file), 'utf8'));
     }
   }
@@ -97,8 +94,11 @@ function compilerOptionsOnce(): ts.CompilerOptions {
   return (options ??= compilerOptions());
 }
 
-/** All modules of the README, compiled, so that they find each other. Returns what one of them exports. */
-export function compileAll(folder: ScratchFolder): <T = Record<string, never>>(file: string) => Promise<T> {
-  for (const given of typescriptBlocks) folder.compile(fileOf(given), moduleOf(given));
+/** All modules of a document, compiled, so that they find each other. Returns what one of them exports. */
+export function compileAll(
+  folder: ScratchFolder,
+  document: Document,
+): <T = Record<string, never>>(file: string) => Promise<T> {
+  for (const given of document.typescriptBlocks) folder.compile(fileOf(given), moduleOf(given));
   return async <T>(file: string) => (await import(join(folder.path, file.replace(/\.ts$/, '.js')))) as T;
 }

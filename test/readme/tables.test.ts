@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import * as face from 'nestjs-streaming';
 import {
   checkCancelOptions,
@@ -11,7 +13,7 @@ import { resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.
 import { assertEventType } from '../../lib/task/task-event.js';
 import { taskStatuses, terminalStatuses } from '../../lib/task/task-status.js';
 import { createTaskApp } from '../support/app.js';
-import { codes, firstCode, type Row, table } from './readme.js';
+import { codes, firstCode, readme, ROOT, type Row } from './documents.js';
 
 const UNKNOWN = 'no option is called anything like this';
 
@@ -42,7 +44,7 @@ describe('the tables of the README', () => {
     ['http', defaults.http],
     ['shutdown', defaults.shutdown],
   ] as const)('forRoot({ %s }): every option with its default', (name, resolved) => {
-    const rows = table(name);
+    const rows = readme.table(name);
     expect(rows.map(firstCode)).toEqual(knownOptions((given) => resolveOptions({ [name]: given })));
     const documented = new Map(rows.map((row) => [firstCode(row), defaultOf(row)]));
     const given = [...documented].filter(([, value]) => value !== undefined);
@@ -50,9 +52,9 @@ describe('the tables of the README', () => {
   });
 
   test('@StreamTask(): every option', () => {
-    const own = table('decorator').map(firstCode);
+    const own = readme.table('decorator').map(firstCode);
     const known = knownOptions((given) => resolveTaskOptions('@StreamTask()', given, defaults));
-    expect([...table('tasks').map(firstCode), ...own]).toEqual(known);
+    expect([...readme.table('tasks').map(firstCode), ...own]).toEqual(known);
   });
 
   test.each([
@@ -60,16 +62,16 @@ describe('the tables of the README', () => {
     ['cancel', checkCancelOptions],
     ['filter', checkTaskFilter],
   ] as const)('%s(): every option', (name, check) => {
-    expect(table(name).map(firstCode)).toEqual(knownOptions(check));
+    expect(readme.table(name).map(firstCode)).toEqual(knownOptions(check));
   });
 
   test('a TaskFilter knows every status', () => {
-    const status = table('filter').find((row) => firstCode(row) === 'status');
+    const status = readme.table('filter').find((row) => firstCode(row) === 'status');
     expect(codes(status?.['Meaning'])).toEqual(taskStatuses);
   });
 
   test('every event of the coordinator is there, and cannot be sent by a handler', () => {
-    const types = table('events').map(firstCode);
+    const types = readme.table('events').map(firstCode);
     expect(types).toEqual(expect.arrayContaining([...terminalStatuses]));
     const refused = [...types, 'open', 'error'].filter((type) => {
       try {
@@ -83,7 +85,7 @@ describe('the tables of the README', () => {
   });
 
   test('every code of an error, with its class and status', () => {
-    const rows = table('errors');
+    const rows = readme.table('errors');
     const documented = rows
       .filter((row) => row['Class'] !== '')
       .map((row) => `${firstCode(row)} ${codes(row['Class'])[0]}`)
@@ -102,6 +104,14 @@ describe('the tables of the README', () => {
     }
   });
 
+  test('every entry point', () => {
+    const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
+    const entryPoints = Object.keys(exports)
+      .filter((path) => path !== './package.json')
+      .map((path) => path.replace(/^\./, 'nestjs-streaming'));
+    expect(readme.table('entry-points').map(firstCode).toSorted()).toEqual(entryPoints.toSorted());
+  });
+
   test('every route', async () => {
     const { app } = await createTaskApp({ options: { http: { start: true, list: true } } });
     const layers = (app as NestExpressApplication).getHttpAdapter().getInstance().router.stack;
@@ -112,7 +122,7 @@ describe('the tables of the README', () => {
           )
         : [],
     );
-    expect(table('routes').map(firstCode).toSorted()).toEqual([...new Set(routes)].toSorted());
+    expect(readme.table('routes').map(firstCode).toSorted()).toEqual([...new Set(routes)].toSorted());
   });
 });
 

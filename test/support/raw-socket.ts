@@ -49,11 +49,7 @@ export class RawSocket {
 
   /** Settles when the connection is gone. */
   get closed(): Promise<void> {
-    return withTimeout(
-      this.over.promise,
-      5_000,
-      () => `the close of the connection; received:\n${this.received}`,
-    );
+    return withTimeout(this.over.promise, 5_000, () => `the close of the connection; ${this.describe()}`);
   }
 
   get isClosed(): boolean {
@@ -76,12 +72,12 @@ export class RawSocket {
     const look = (): void => {
       if (typeof match === 'string' ? this.received.includes(match) : match(this.received)) found.resolve();
       else if (this.socket.closed)
-        found.reject(new Error(`Closed without ${String(match)}:\n${this.received}`));
+        found.reject(new Error(`Closed without ${String(match)}; ${this.describe()}`));
     };
     this.waiting.add(look);
     look();
     try {
-      await withTimeout(found.promise, timeout, () => `${String(match)}; received:\n${this.received}`);
+      await withTimeout(found.promise, timeout, () => `${String(match)}; ${this.describe()}`);
     } finally {
       this.waiting.delete(look);
     }
@@ -116,6 +112,11 @@ export class RawSocket {
     if (how === 'reset') this.socket.resetAndDestroy();
     else this.socket.destroy();
     await this.closed;
+  }
+
+  private describe(): string {
+    const { length } = this.received;
+    return `${this.went ?? 'open'}; received ${length} bytes, the last of them:\n${this.received.slice(-2_000)}`;
   }
 
   private wake(): void {

@@ -5,7 +5,7 @@ import type { Type } from '@nestjs/common';
 import type { StartOptions, StreamTaskOptions, TaskContext, TaskHandle } from 'nestjs-streaming';
 import { createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from './app.js';
 import type { SseEvent } from './sse.js';
-import { deferred, eventually } from './wait.js';
+import { deferred, eventually, withTimeout } from './wait.js';
 
 export { closeLater, connectRaw, createTaskApp, resumeAfter, watch, watchRaw };
 export type { TaskApp, TaskAppOptions };
@@ -82,7 +82,7 @@ export class PuppetTask {
   /** Starts one; settles when its handler was called. */
   async start(server: Server, options: StartOptions = {}): Promise<Puppet> {
     const { puppet, running } = await this.begin(server, options);
-    await running;
+    await withTimeout(running, 4_000, `the call of the handler of ${puppet.id}`);
     return puppet;
   }
 
@@ -122,11 +122,11 @@ export class PuppetTask {
       },
       async end(value) {
         exit.resolve(value);
-        await handle.outcome;
+        await withTimeout(handle.outcome, 4_000, `the end of ${id}`);
       },
       async fail(error) {
         exit.reject(error);
-        await handle.outcome;
+        await withTimeout(handle.outcome, 4_000, `the end of ${id}`);
       },
     };
     return { puppet, running };

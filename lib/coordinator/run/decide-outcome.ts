@@ -20,6 +20,8 @@ export interface DecisionContext {
   readonly key: string;
   /** The accepted requests that were not withdrawn, earliest first. */
   readonly standing: readonly CancelReason[];
+  /** What the application's own signal was aborted with, where that made the request. */
+  readonly cause?: unknown;
   /** The error of the scope's cancellation, when a request stands. */
   readonly interruption: CancelledError | undefined;
   readonly swallowedCancel: 'cancelled' | 'completed';
@@ -95,8 +97,8 @@ function cancelled(reason: CancelReason, context: DecisionContext): Decision {
 }
 
 /** That of the signal, unless the request it came from was withdrawn and a later one stands. */
-function cancellationError(reason: CancelReason, { interruption }: DecisionContext): CancelledError {
-  return interruption?.reason === reason ? interruption : new CancelledError(reason);
+function cancellationError(reason: CancelReason, { interruption, cause }: DecisionContext): CancelledError {
+  return interruption?.reason === reason ? interruption : new CancelledError(reason, { cause });
 }
 
 /** What a decision becomes when cleanup fails: the errors win over everything else. */

@@ -109,8 +109,8 @@ export class RunContext extends TaskContext {
   }
 
   /** Cancels the scope; the run has noted the request. */
-  interrupt(reason: CancelReason): void {
-    this.abort(new CancelledError(reason, { scope: this }));
+  interrupt(reason: CancelReason, cause: unknown): void {
+    this.abort(new CancelledError(reason, { scope: this, cause }));
   }
 
   /** A fresh signal, after every request was withdrawn. */

@@ -86,6 +86,7 @@ export class TaskRun {
   #result = 'null';
   #watchers = 0;
   #external: { readonly signal: AbortSignal; readonly listener: () => void } | undefined;
+  #cause: unknown;
   #settled: Promise<TaskOutcome> | undefined;
   #announce: ((outcome: TaskOutcome) => void) | undefined;
 
@@ -195,11 +196,15 @@ export class TaskRun {
 
   /** Cancels the run when a signal of the application's aborts. */
   follow(signal: AbortSignal): void {
-    if (signal.aborted) {
+    const listener = (): void => {
+      // So that a task which follows another's signal, and fails with this one's error, is known to be cancelled.
+      this.#cause = signal.reason;
       this.cancel('external');
+    };
+    if (signal.aborted) {
+      listener();
       return;
     }
-    const listener = (): void => void this.cancel('external');
     signal.addEventListener('abort', listener, { once: true });
     this.#external = { signal, listener };
   }
@@ -244,7 +249,7 @@ export class TaskRun {
     this.#limits.unwatched.clear();
     this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
     if (this.type.options.announceCancelling) this.#emit('cancelling', toJson(wireReason(reason)));
-    this.#context?.interrupt(reason);
+    this.#context?.interrupt(reason, this.#cause);
     this.#stopWaiting?.();
     return true;
   }
@@ -319,6 +324,7 @@ export class TaskRun {
     const decision = decideOutcome(settlement, {
       key: this.key,
       standing: this.requests.standing,
+      cause: this.#cause,
       interruption: context?.cancellation,
       swallowedCancel,
       maxEventBytes,

@@ -87,10 +87,14 @@ export class FetchTask implements TaskHandler<FetchInput, FetchResult> {
         yield chunk;
       }
     };
-    const body = response.body ? Readable.fromWeb(response.body) : Readable.from([]);
-    await this.data.write(file, (sink) => pipeline(body, measured, sink, { signal }));
+    await this.data.write(file, (sink) => pipeline(bodyOf(response), measured, sink, { signal }));
     return { file, bytes, sha256: hash.digest('hex') };
   }
+}
+
+/** Made when the pipeline begins: before that nobody would hear of an error of it. */
+function bodyOf({ body }: Response): Readable {
+  return body ? Readable.fromWeb(body) : Readable.from([]);
 }
 
 function progressOf(bytes: number, total: number | null, ms: number): Progress {

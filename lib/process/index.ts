@@ -1,0 +1,9 @@
+/**
+ * `nestjs-streaming/process`: child processes that end with the scope they are run in.
+ *
+ * @packageDocumentation
+ */
+export { ProcessFailedError } from './process-failed.error.js';
+export { ProcessNotStartedError } from './process-not-started.error.js';
+export type { OutputListener, ProcessOptions, ProcessOutput, ProcessResult } from './process.options.js';
+export { runProcess } from './run-process.js';

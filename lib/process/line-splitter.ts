@@ -1,0 +1,51 @@
+import { StringDecoder } from 'node:string_decoder';
+
+/** Longer lines come in pieces: a process that never ends its line must not fill the memory, nor an event. */
+const longestLine = 16_384;
+
+/**
+ * Cuts bytes into lines at `\n`, `\r\n` and `\r` (with which programs overwrite their progress on a terminal), wherever
+ * the pieces they come in are cut.
+ */
+export class LineSplitter {
+  readonly #decoder = new StringDecoder('utf8');
+  #rest = '';
+  #endedWithReturn = false;
+
+  /** The lines that are complete with this piece. */
+  *push(bytes: Uint8Array): Generator<string> {
+    yield* this.#split(this.#decoder.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)));
+  }
+
+  /** What is left when nothing more comes. */
+  *end(): Generator<string> {
+    yield* this.#split(this.#decoder.end());
+    if (this.#rest !== '') yield this.#rest;
+    this.#rest = '';
+  }
+
+  *#split(given: string): Generator<string> {
+    if (given === '') return;
+    // The line was over with the \r of the last piece: the other half of its \r\n is no empty line.
+    const text = this.#endedWithReturn && given.startsWith('\n') ? given.slice(1) : given;
+    this.#endedWithReturn = given.endsWith('\r');
+    const lines = text.split(/\r\n|\n|\r/);
+    const last = lines.length - 1;
+    for (const [index, line] of lines.entries()) {
+      this.#rest += line;
+      while (this.#rest.length > longestLine) {
+        const end = cutBefore(this.#rest, longestLine);
+        yield this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end);
+      }
+      if (index === last) return;
+      yield this.#rest;
+      this.#rest = '';
+    }
+  }
+}
+
+/** Not between the halves of a surrogate pair. */
+function cutBefore(text: string, end: number): number {
+  return /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) ? end - 1 : end;
+}

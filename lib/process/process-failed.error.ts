@@ -1,0 +1,42 @@
+import { StreamingError } from '../cancellation/streaming.error.js';
+
+/** How a process ended. */
+export interface ProcessFailure {
+  readonly command: string;
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+/**
+ * A process ran and did not end well. Neither its message nor its properties hold the arguments, which may be secret.
+ *
+ * @publicApi
+ */
+export class ProcessFailedError extends StreamingError {
+  override readonly name = 'ProcessFailedError';
+  readonly code = 'PROCESS_FAILED';
+  override readonly expose = false;
+  /** What was run, without its arguments. */
+  readonly command: string;
+  /** `null` when it was ended by a signal. */
+  readonly exitCode: number | null;
+  /** The signal that ended it, when one did. */
+  readonly signal: NodeJS.Signals | null;
+  /** The end of what it wrote to its standard error, at most 4 096 characters. */
+  readonly stderr: string;
+
+  /** @param why instead of how it ended */
+  constructor({ command, exitCode, signal, stderr }: ProcessFailure, why?: string) {
+    const how = signal === null ? `failed with exit code ${exitCode}` : `was ended by ${signal}`;
+    const lastLine = stderr
+      .trimEnd()
+      .split(/\r\n|\n|\r/)
+      .at(-1);
+    super(`"${command}" ${why ?? how}${lastLine ? `: ${lastLine}` : ''}`);
+    this.command = command;
+    this.exitCode = exitCode;
+    this.signal = signal;
+    this.stderr = stderr;
+  }
+}

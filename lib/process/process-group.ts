@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Timer } from '../cancellation/timer.js';
+
+/** What a process ended with. */
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** What is started, and how. */
+export interface GroupInit {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string | URL | undefined;
+  readonly env: NodeJS.ProcessEnv | undefined;
+  readonly stdio: StdioOptions;
+}
+
+/** How long the dead may be taken for living, in milliseconds: a zombie whose parent does not look, on macOS. */
+const longestMourning = 1_000;
+const firstLook = 2;
+const longestLook = 100;
+
+/** Windows has no process groups; there a "group" is the one process. */
+const hasGroups = process.platform !== 'win32';
+
+const living = new Set<ProcessGroup>();
+
+/** This process ends and nobody will wait for the others. */
+function killTheLiving(): void {
+  for (const group of living) group.signal('SIGKILL');
+}
+
+/** A child process at the head of a process group of its own: it and what it starts are signalled as one. */
+export class ProcessGroup {
+  readonly leader: ChildProcess;
+  /** Settles when the leader has ended. */
+  readonly exited: Promise<ProcessExit>;
+  #over = false;
+  #ending: Promise<void> | undefined;
+
+  /** @throws what `spawn` throws; what it only reports later rejects {@link exited}, and {@link started} is false */
+  constructor({ command, args, cwd, env, stdio }: GroupInit) {
+    this.leader = spawn(command, args, {
+      stdio,
+      detached: hasGroups,
+      windowsHide: true,
+      ...(cwd !== undefined && { cwd }),
+      ...(env !== undefined && { env }),
+    });
+    this.exited = new Promise((resolve, reject) => {
+      this.leader.on('error', reject);
+      this.leader.once('exit', (code, signal) => resolve({ code, signal }));
+    });
+    if (this.started) this.#enter();
+    else this.#over = true;
+  }
+
+  get started(): boolean {
+    return this.leader.pid !== undefined;
+  }
+
+  /** Sends a signal to all that are left of it. */
+  signal(signal: NodeJS.Signals): void {
+    if (this.#over || this.#isReplaced) return;
+    try {
+      if (hasGroups) process.kill(-this.#id, signal);
+      else this.leader.kill(signal);
+    } catch {
+      // None is left (ESRCH), or none that may be signalled (EPERM).
+    }
+  }
+
+  /**
+   * Ends it: SIGTERM to all, SIGKILL to what is left after the delay. The first call decides the delay.
+   *
+   * @param killDelay milliseconds
+   * @returns settles when nothing is left of it
+   */
+  end(killDelay: number): Promise<void> {
+    return (this.#ending ??= this.#end(killDelay));
+  }
+
+  async #end(killDelay: number): Promise<void> {
+    let killedAt = Infinity;
+    this.signal('SIGTERM');
+    const timer = new Timer(killDelay, () => {
+      killedAt = performance.now();
+      this.signal('SIGKILL');
+    });
+    try {
+      await this.exited.catch(() => {});
+      // That a process ends which is not our child can only be seen by looking.
+      for (let wait = firstLook; await this.#hasMembers(); wait = Math.min(wait * 2, longestLook)) {
+        if (performance.now() - killedAt > longestMourning) break;
+        await pause(wait);
+      }
+    } finally {
+      timer.clear();
+      this.#leave();
+    }
+  }
+
+  async #hasMembers(): Promise<boolean> {
+    if (this.#over || !hasGroups || this.#isReplaced || !canReach(-this.#id)) return false;
+    return process.platform === 'linux' ? hasLivingMembers(this.#id) : true;
+  }
+
+  /**
+   * A number is not given to another process as long as a group has it. If there is one of that number although ours
+   * has ended, the group is gone.
+   */
+  get #isReplaced(): boolean {
+    const { exitCode, signalCode } = this.leader;
+    return (exitCode !== null || signalCode !== null) && canReach(this.#id);
+  }
+
+  get #id(): number {
+    return this.leader.pid as number;
+  }
+
+  #enter(): void {
+    if (living.size === 0) process.on('exit', killTheLiving);
+    living.add(this);
+  }
+
+  #leave(): void {
+    this.#over = true;
+    if (living.delete(this) && living.size === 0) process.off('exit', killTheLiving);
+  }
+}
+
+/** Whether there is such a process, or with a negative number such a group. */
+function canReach(id: number): boolean {
+  try {
+    return process.kill(id, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/**
+ * Whether a group has members that are not just waiting to be noticed. In a container whose first process does not
+ * care for orphans these stay as zombies for ever, and a signal still "reaches" them.
+ */
+async function hasLivingMembers(group: number): Promise<boolean> {
+  const entries = await readdir('/proc').catch(() => undefined);
+  if (!entries) return true;
+  for (const entry of entries) {
+    if (!/^\d+$/.test(entry)) continue;
+    const stat = await readFile(`/proc/${entry}/stat`, 'latin1').catch(() => '');
+    // pid (name) state ppid pgrp …, and a name may hold anything.
+    const [state, , pgrp] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (Number(pgrp) === group && state !== 'Z' && state !== 'X') return true;
+  }
+  return false;
+}

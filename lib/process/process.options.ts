@@ -1,0 +1,93 @@
+import type { Readable } from 'node:stream';
+import { type Check, checkOptions, duration, integer } from '../task/check-options.js';
+
+/**
+ * Gets what a process writes, line by line. What it returns is awaited before the next line is read, so that a slow
+ * listener slows the process down and nothing piles up.
+ *
+ * @publicApi
+ */
+export type OutputListener = (line: string, stream: 'stdout' | 'stderr') => unknown;
+
+/**
+ * Where the output of a process goes.
+ *
+ * - `'events'`: each line becomes an event of the running task, of type `stdout` or `stderr`, with the line as its data
+ * - `'collect'`: it is kept and handed over in the result
+ * - `'ignore'`: it is read and thrown away
+ * - a function: it gets each line
+ *
+ * @publicApi
+ */
+export type ProcessOutput = 'events' | 'collect' | 'ignore' | OutputListener;
+
+/** @publicApi */
+export interface ProcessOptions {
+  /** The working directory. Default: this process's. */
+  readonly cwd?: string | URL;
+  /** The whole environment, as for `spawn`. Default: this process's. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** What it reads from its standard input. Default: nothing, an empty one. */
+  readonly input?: string | Uint8Array | Readable;
+  /**
+   * Where its output goes. Default: `'events'` in a task and the scopes inside it, `'ignore'` elsewhere. A line ends
+   * with `\n`, `\r\n` or `\r`; one of more than 16 384 characters comes in pieces.
+   */
+  readonly output?: ProcessOutput;
+  /** With `output: 'collect'`: most bytes of each stream; a process that writes more is ended. Default 10 485 760. */
+  readonly maxOutput?: number;
+  /** The exit codes that are no failure. Default `[0]`. */
+  readonly exitCodes?: readonly number[];
+  /**
+   * How long after SIGTERM the group gets SIGKILL, in milliseconds. Default 5 000. Keep it below the task's `grace`, or
+   * the task is abandoned before.
+   */
+  readonly killDelay?: number;
+}
+
+/** @publicApi */
+export interface ProcessResult {
+  /** One of `exitCodes`. */
+  readonly exitCode: number;
+  /** With `output: 'collect'` what it wrote, as UTF-8; else empty. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const directory: Check = (value) =>
+  typeof value === 'string' || value instanceof URL ? undefined : 'a path or a file URL';
+
+const environment: Check = (value) =>
+  typeof value === 'object' && value !== null ? undefined : 'an object of strings';
+
+const input: Check = (value) =>
+  typeof value === 'string' || ArrayBuffer.isView(value) || isReadable(value)
+    ? undefined
+    : 'a string, bytes or a readable stream';
+
+const output: Check = (value) =>
+  typeof value === 'function' || ['events', 'collect', 'ignore'].includes(value as string)
+    ? undefined
+    : '"events", "collect", "ignore" or a function';
+
+const exitCodes: Check = (value) =>
+  Array.isArray(value) && value.every((code) => integer(0, 255)(code) === undefined)
+    ? undefined
+    : 'an array of exit codes';
+
+/** @throws InvalidOptionsError naming the first option that is unknown or wrong */
+export function checkProcessOptions(options: ProcessOptions): void {
+  checkOptions('runProcess()', options, {
+    cwd: directory,
+    env: environment,
+    input,
+    output,
+    maxOutput: integer(0),
+    exitCodes,
+    killDelay: duration,
+  });
+}
+
+function isReadable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'pipe' in value && typeof value.pipe === 'function';
+}

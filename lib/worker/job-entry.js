@@ -1,0 +1,65 @@
+// @ts-check
+/**
+ * What runs in the thread: calls the user's function, and tells it when to end. JavaScript, since it is loaded by its
+ * path: in the tests of this package too.
+ */
+import { JobField, JobPhase } from './job-state.js';
+
+/** @import { JobMessage, WorkerJob } from './worker-job.js' */
+
+/**
+ * @param {JobMessage} message
+ * @returns {Promise<unknown>}
+ */
+export async function runJob(message) {
+  const { file, name, data, state, port } = message;
+  Atomics.store(state, JobField.phase, JobPhase.running);
+  const job = createJob(message);
+  try {
+    job.throwIfCancelled();
+    const module = /** @type {Record<string, unknown>} */ (await import(file));
+    const work = module[name];
+    if (typeof work !== 'function') throw new TypeError(`${file} exports no function "${name}"`);
+    return await /** @type {(data: unknown, job: WorkerJob) => unknown} */ (work)(data, job);
+  } catch (error) {
+    if (isCancellation(error, job)) Atomics.store(state, JobField.phase, JobPhase.cancelled);
+    throw error;
+  } finally {
+    port.close();
+  }
+}
+
+/**
+ * @param {JobMessage} message
+ * @returns {WorkerJob}
+ */
+function createJob({ state, port }) {
+  const controller = new AbortController();
+  const isCancelled = () => Atomics.load(state, JobField.cancelled) === 1;
+  port.on('message', () => controller.abort());
+  port.unref();
+  return {
+    get cancelled() {
+      return isCancelled();
+    },
+    signal: controller.signal,
+    throwIfCancelled() {
+      if (!isCancelled()) return;
+      controller.abort();
+      controller.signal.throwIfAborted();
+    },
+    send(message, transferList = []) {
+      port.postMessage(message, transferList);
+    },
+  };
+}
+
+/**
+ * @param {unknown} error
+ * @param {WorkerJob} job
+ */
+function isCancellation(error, { cancelled, signal }) {
+  if (!cancelled || typeof error !== 'object' || error === null) return false;
+  const { name, code } = /** @type {{ name?: unknown, code?: unknown }} */ (error);
+  return error === signal.reason || name === 'AbortError' || code === 'ABORT_ERR';
+}

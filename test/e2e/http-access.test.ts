@@ -1,0 +1,388 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  type CanActivate,
+  Controller,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  SetMetadata,
+  UseGuards,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { IncomingMessage } from 'node:http';
+import { type AuthorizeRequest, StreamingController, type TaskAuthorizer } from 'nestjs-streaming';
+import { call } from '../support/http-client.js';
+import {
+  adapters,
+  createTaskApp,
+  PuppetTask,
+  resumeAfter,
+  type TaskApp,
+  watch,
+} from '../support/watching.js';
+
+type Request = Pick<IncomingMessage, 'headers'>;
+
+const full = { start: true, list: true, owner: ({ headers }: Request) => headers['x-user'] as string };
+
+describe.each(adapters)('who may do what (%s)', (adapter) => {
+  describe('an authorizer', () => {
+    const asked: Omit<AuthorizeRequest, 'request'>[] = [];
+    let answer: boolean | 'hide' | Promise<boolean | 'hide'> = true;
+
+    @Injectable()
+    class Authorizer implements TaskAuthorizer<Request> {
+      authorize({
+        request,
+        ...question
+      }: AuthorizeRequest<Request>): boolean | 'hide' | Promise<boolean | 'hide'> {
+        expect(request.headers.host).toEqual(expect.any(String));
+        asked.push(question);
+        return answer;
+      }
+    }
+
+    async function serve(task = new PuppetTask()): Promise<[PuppetTask, TaskApp]> {
+      asked.length = 0;
+      answer = true;
+      return [
+        task,
+        await createTaskApp({ adapter, tasks: [task.type], options: { authorize: Authorizer, http: full } }),
+      ];
+    }
+
+    it('is asked with the action, the task, its owner and the request', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app, { id: 'mine', owner: 'ann' });
+      const { ref } = puppet.handle;
+      await (await watch(puppet.url)).next();
+      await call('GET', `${puppet.url}/status`);
+      await call('POST', `${puppet.url}/signals/go`);
+      await call('PUT', puppet.url, { json: {} });
+      await call('PUT', task.urlOf(app, 'other'), { json: {} });
+      await call('GET', `${app.url}?owner=ignored`);
+      await call('DELETE', puppet.url);
+      const other = { ...ref, id: 'other' };
+      expect(asked).toEqual([
+        { action: 'watch', ref, owner: 'ann' },
+        { action: 'status', ref, owner: 'ann' },
+        { action: 'signal', ref, owner: 'ann' },
+        { action: 'start', ref, owner: 'ann' },
+        { action: 'start', ref: other },
+        { action: 'list', ref: other },
+        { action: 'list', ref, owner: 'ann' },
+        { action: 'cancel', ref, owner: 'ann' },
+      ]);
+    });
+
+    const routes = [
+      ['GET', '/mine'],
+      ['GET', '/mine/status'],
+      ['DELETE', '/mine'],
+      ['POST', '/mine/signals/go'],
+      ['PUT', '/mine'],
+      ['PUT', '/fresh'],
+      ['POST', ''],
+    ] as const;
+    const bodyFor = (method: string) => (method === 'GET' || method === 'DELETE' ? {} : { json: {} });
+
+    it.each(routes)('that says no to %s %s gives 403 and does nothing', async (method, path) => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app, { id: 'mine' });
+      const got = { signal: false };
+      void puppet.context.waitForSignal('go').then(
+        () => (got.signal = true),
+        () => undefined,
+      );
+      for (const no of [false, Promise.resolve(false)]) {
+        answer = no;
+        const refused = await call(method, `${app.url}/test/${task.name}${path}`, bodyFor(method));
+        expect(refused).toMatchObject({ status: 403, body: { statusCode: 403, code: 'FORBIDDEN' } });
+      }
+      expect((await app.coordinator.list()).items.map(({ id }) => id)).toEqual(['mine']);
+      expect([puppet.context.cancelled, got.signal]).toEqual([false, false]);
+    });
+
+    it.each(routes)('that hides from %s %s answers as if there were no such task', async (method, path) => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app, { id: 'mine' });
+      answer = 'hide';
+      const hidden = await call(method, `${app.url}/test/${task.name}${path}`, bodyFor(method));
+      expect(hidden).toMatchObject({ status: 404, body: { code: 'TASK_NOT_FOUND' } });
+      expect(puppet.context.cancelled).toBe(false);
+      expect((await app.coordinator.list()).items).toHaveLength(1);
+    });
+
+    it('leaves out of a list what it refuses', async () => {
+      const [task, app] = await serve();
+      await task.start(app);
+      for (const no of [false, 'hide'] as const) {
+        answer = no;
+        expect((await call('GET', app.url)).body).toEqual({ items: [], nextCursor: null });
+      }
+      answer = true;
+      expect((await call('GET', app.url)).body).toMatchObject({ items: [{ name: task.name }] });
+    });
+
+    it('lets snapshots carry owner, metadata and who cancelled', async () => {
+      const [task, app] = await serve(new PuppetTask({ replay: { events: 1 } }));
+      const puppet = await task.start(app, { owner: 'ann', metadata: { room: 7 } });
+      await puppet.handle.cancel({ by: 'bob' });
+      await puppet.handle.outcome;
+      const wanted = {
+        owner: 'ann',
+        metadata: { room: 7 },
+        cancellation: { kind: 'external', by: 'bob' },
+      };
+      expect((await call('GET', `${puppet.url}/status`)).body).toMatchObject(wanted);
+      expect((await call('GET', app.url)).body).toMatchObject({ items: [wanted] });
+      const stream = await watch(puppet.url);
+      expect((await stream.next('gap')).data).toMatchObject({ snapshot: wanted });
+      // The events themselves never say who.
+      expect((await stream.next('cancelled')).raw).not.toMatch(/ann|bob|room/);
+    });
+
+    it('http.owner names the owner of what a request starts', async () => {
+      const [task, app] = await serve();
+      const answered = await call('PUT', task.urlOf(app, 'x'), { json: {}, headers: { 'x-user': 'ann' } });
+      expect(answered).toMatchObject({ status: 201, body: { owner: 'ann' } });
+      const second = await call('PUT', task.urlOf(app, 'x'), { json: {}, headers: { 'x-user': 'bob' } });
+      expect(second).toMatchObject({ status: 200, body: { owner: 'ann' } });
+    });
+
+    it('is made with what the application provides, or taken from it', async () => {
+      @Injectable()
+      class Users {
+        readonly names = ['ann'];
+      }
+      let made = 0;
+      @Injectable()
+      class WithUsers implements TaskAuthorizer<Request> {
+        constructor(private readonly users: Users) {
+          made += 1;
+        }
+        authorize({ request }: AuthorizeRequest<Request>): boolean {
+          return this.users.names.includes(String(request.headers['x-user']));
+        }
+      }
+      const task = new PuppetTask();
+      const app = await createTaskApp({
+        adapter,
+        tasks: [task.type],
+        providers: [Users, WithUsers],
+        options: { authorize: WithUsers },
+      });
+      const puppet = await task.start(app);
+      expect((await call('GET', `${puppet.url}/status`, { headers: { 'x-user': 'ann' } })).status).toBe(200);
+      expect((await call('GET', `${puppet.url}/status`, { headers: { 'x-user': 'eve' } })).status).toBe(403);
+      expect(made).toBe(1);
+    });
+
+    it('that throws is the server’s own fault, and nothing is told', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      puppet.send('secret', 'for friends');
+      answer = Promise.reject(new Error('database password 1234'));
+      answer.catch(() => undefined);
+      const failed = await call('GET', puppet.url, { headers: { accept: 'text/event-stream' } });
+      expect(failed.status).toBe(500);
+      expect(failed.text).not.toMatch(/1234|friends/);
+      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 0 });
+    });
+  });
+
+  it('without an authorizer snapshots carry neither owner nor metadata nor who cancelled', async () => {
+    const task = new PuppetTask({ replay: { events: 1 } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: full } });
+    const puppet = await task.start(app, { owner: 'ann-the-owner', metadata: { room: 'ann-the-owner' } });
+    await puppet.handle.cancel({ by: 'ann-the-owner' });
+    await puppet.handle.outcome;
+    const stream = await watch(puppet.url);
+    await stream.ended;
+    const told = [
+      (await call('GET', `${puppet.url}/status`)).text,
+      (await call('GET', app.url)).text,
+      (await call('PUT', puppet.url, { json: {} })).text,
+      stream.raw,
+    ];
+    expect(stream.raw).toContain('event: gap\n');
+    for (const text of told) expect(text).not.toMatch(/ann-the-owner|"owner"|"metadata"|"by"/);
+    expect(await puppet.handle.snapshot()).toMatchObject({ owner: 'ann-the-owner' });
+  });
+
+  describe('the order of checks', () => {
+    it('is guards, id, task, authorizer, terminal 204, limits', async () => {
+      @Injectable()
+      class Guard implements CanActivate {
+        canActivate(context: ExecutionContext): boolean {
+          return context.switchToHttp().getRequest<Request>().headers['x-guard'] !== 'no';
+        }
+      }
+      @Injectable()
+      class Authorizer implements TaskAuthorizer<Request> {
+        authorize({ request }: AuthorizeRequest<Request>): boolean {
+          return request.headers['x-authorize'] !== 'no';
+        }
+      }
+      const task = new PuppetTask();
+      const app = await createTaskApp({
+        adapter,
+        tasks: [task.type],
+        options: { authorize: Authorizer, http: { guards: [Guard], maxStreams: 0 } },
+      });
+      const puppet = await task.start(app);
+      await puppet.end();
+      const { lastEventId } = await puppet.handle.snapshot();
+      const ask = async (url: string, headers: Record<string, string> = {}): Promise<unknown> => {
+        const { status, body } = await call('GET', url, { headers: { accept: '*/*', ...headers } });
+        return [status, (body as { code?: string } | undefined)?.code];
+      };
+      const guarded = { 'x-guard': 'no' };
+      const refused = { 'x-authorize': 'no' };
+      const seen = { 'last-event-id': lastEventId ?? '' };
+      const bad = task.urlOf(app, 'a%20b');
+      const none = task.urlOf(app, 'none');
+      expect(await ask(bad, { ...guarded, ...refused })).toEqual([403, undefined]);
+      expect(await ask(bad, refused)).toEqual([400, 'INVALID_TASK_ID']);
+      expect(await ask(none, refused)).toEqual([404, 'TASK_NOT_FOUND']);
+      expect(await ask(puppet.url, { ...seen, ...refused })).toEqual([403, 'FORBIDDEN']);
+      expect(await ask(puppet.url, seen)).toEqual([204, undefined]);
+      expect(await ask(puppet.url)).toEqual([503, 'TOO_MANY_STREAMS']);
+    });
+  });
+
+  it('guards, interceptors and decorators apply to the built-in controller', async () => {
+    const Role = (role: string): ClassDecorator & MethodDecorator => SetMetadata('role', role);
+    @Injectable()
+    class RoleGuard implements CanActivate {
+      constructor(private readonly reflector: Reflector) {}
+      canActivate(context: ExecutionContext): boolean {
+        const role = this.reflector.get<string>('role', context.getClass());
+        return context.switchToHttp().getRequest<Request>().headers['x-role'] === role;
+      }
+    }
+    const intercepted: string[] = [];
+    const interceptor: NestInterceptor = {
+      intercept(context, next) {
+        intercepted.push(context.getHandler().name);
+        return next.handle();
+      },
+    };
+    const task = new PuppetTask();
+    const app = await createTaskApp({
+      adapter,
+      tasks: [task.type],
+      options: {
+        http: {
+          guards: [RoleGuard],
+          interceptors: [interceptor],
+          decorators: [Role('operator')],
+          list: true,
+        },
+      },
+    });
+    const puppet = await task.start(app);
+    const refused = await call('GET', `${puppet.url}/status`);
+    expect(refused.status).toBe(403);
+    // A user's own guard answers as Nest does.
+    expect(refused.body).toEqual({ statusCode: 403, message: 'Forbidden resource', error: 'Forbidden' });
+    expect(intercepted).toEqual([]);
+    const headers = { 'x-role': 'operator' };
+    expect((await call('GET', `${puppet.url}/status`, { headers })).status).toBe(200);
+    expect((await call('GET', app.url, { headers })).status).toBe(200);
+    const stream = await watch(puppet.url, { headers });
+    await puppet.end();
+    await stream.ended;
+    expect(stream.events.map(({ type }) => type)).toEqual(['started', 'completed']);
+    expect(intercepted).toHaveLength(3);
+  });
+
+  describe('a subclass of StreamingController', () => {
+    @Injectable()
+    class SessionGuard implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        return context.switchToHttp().getRequest<Request>().headers['x-session'] === 'yes';
+      }
+    }
+    @Controller('jobs')
+    @UseGuards(SessionGuard)
+    class JobsController extends StreamingController {}
+    const headers = { 'x-session': 'yes' };
+
+    it.each([false, { list: true }] as const)('has its own path and guard, with http: %j', async (http) => {
+      const task = new PuppetTask();
+      const app = await createTaskApp({
+        adapter,
+        tasks: [task.type],
+        controllers: [JobsController],
+        options: { http },
+      });
+      const puppet = await task.start(app);
+      const url = puppet.url.replace('/stream/', '/jobs/');
+      expect((await call('GET', `${url}/status`)).status).toBe(403);
+      expect((await call('GET', `${puppet.url}/status`)).status).toBe(http ? 200 : 404);
+      const stream = await watch(url, { headers });
+      const { id = '' } = await stream.next('started');
+      expect(stream.retry).toBe(2_000);
+      expect((await call('GET', `${url}/status`, { headers })).body).toMatchObject({ watchers: 1 });
+      expect((await call('POST', `${url}/signals/go`, { headers })).status).toBe(202);
+      expect((await call('DELETE', url, { headers })).status).toBe(202);
+      expect(await stream.ended).toBe('complete');
+      const resumed = await watch(url, { headers: { ...headers, 'last-event-id': id } });
+      expect((await resumed.next()).type).toBe('cancelled');
+      const over = stream.lastEventId ?? '';
+      expect((await watch(url, { headers: { ...headers, 'last-event-id': over } })).status).toBe(204);
+    });
+  });
+
+  it('http: false adds no controller', async () => {
+    const task = new PuppetTask();
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: false } });
+    const puppet = await task.start(app);
+    for (const [method, rest] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['GET', '/status'],
+      ['POST', '/signals/go'],
+    ] as const) {
+      const { status, body } = await call(method, puppet.url + rest);
+      expect([status, (body as { code?: string }).code]).toEqual([404, undefined]);
+    }
+    expect(puppet.context.cancelled).toBe(false);
+  });
+
+  it('path and a global prefix move the routes, and Location with them', async () => {
+    const task = new PuppetTask();
+    const app = await createTaskApp({
+      adapter,
+      tasks: [task.type],
+      options: { http: { path: 'live/tasks', start: true } },
+      configure: (nest) => nest.setGlobalPrefix('api'),
+    });
+    const url = `${app.origin}/api/live/tasks/test/${task.name}`;
+    const posted = await call('POST', url, { json: {} });
+    const { id } = posted.body as { id: string };
+    expect(posted.headers.location).toBe(`/api/live/tasks/test/${task.name}/${id}`);
+    const put = await call('PUT', `${url}/x?y=1`, { json: {} });
+    expect(put.headers.location).toBe(`/api/live/tasks/test/${task.name}/x`);
+    const stream = await watch(`${url}/x`);
+    expect((await stream.next('started')).type).toBe('started');
+    expect((await resumeAfter(`${app.url}/test/${task.name}/x`, '')).status).toBe(404);
+  });
+
+  it('routes that are switched off do not exist', async () => {
+    const task = new PuppetTask();
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const puppet = await task.start(app, { id: 'there' });
+    for (const [method, url] of [
+      ['GET', app.url],
+      ['POST', `${app.url}/test/${task.name}`],
+      ['PUT', puppet.url],
+      ['PUT', task.urlOf(app, 'new')],
+    ] as const) {
+      const { status, body } = await call(method, url, { json: method === 'GET' ? undefined : {} });
+      expect([status, (body as { code?: string }).code]).toEqual([404, undefined]);
+    }
+    expect((await app.coordinator.list()).items).toHaveLength(1);
+  });
+});

@@ -1,0 +1,237 @@
+import { describe, expect, it } from '@jest/globals';
+import { Injectable } from '@nestjs/common';
+import type { TaskAuthorizer, TaskSnapshot } from 'nestjs-streaming';
+import { call } from '../support/http-client.js';
+import type { SseStream } from '../support/sse.js';
+import { deferred, eventually } from '../support/wait.js';
+import {
+  adapters,
+  connectRaw,
+  createTaskApp,
+  PuppetTask,
+  range,
+  resumeAfter,
+  type TaskApp,
+  watch,
+} from '../support/watching.js';
+
+const openOnes = (streams: readonly SseStream[]): number => streams.filter(({ isOpen }) => isOpen).length;
+
+describe.each(adapters)('limits of streams (%s)', (adapter) => {
+  async function serve(http: object): Promise<[PuppetTask, TaskApp]> {
+    const task = new PuppetTask();
+    return [task, await createTaskApp({ adapter, tasks: [task.type], options: { http } })];
+  }
+
+  it.each([
+    ['maxStreams', { maxStreams: 2 }],
+    ['maxStreamsPerTask', { maxStreamsPerTask: 2 }],
+  ])(
+    'over %s is 503 with Retry-After, and for an EventSource 200, retry: and the end',
+    async (_name, http) => {
+      const [task, app] = await serve({ ...http, retry: 1_000 });
+      const puppet = await task.start(app);
+      const [first] = await Promise.all([watch(puppet.url), watch(puppet.url)]);
+      await first.next('started');
+      for (const accept of ['*/*', 'application/json', 'text/*', '']) {
+        const refused = await call('GET', puppet.url, { headers: { accept } });
+        expect(refused).toMatchObject({ status: 503, body: { statusCode: 503, code: 'TOO_MANY_STREAMS' } });
+        expect(refused.headers['retry-after']).toBe('5');
+        expect(refused.headers['content-type']).toMatch(/^application\/json/);
+      }
+      const retries = new Set<number>();
+      for (const accept of ['text/event-stream', 'text/html, text/event-stream;q=0.9', 'TEXT/EVENT-STREAM']) {
+        const told = await watch(puppet.url, { headers: { accept } });
+        expect([told.status, told.headers['content-type']]).toEqual([200, 'text/event-stream']);
+        expect(await told.ended).toBe('complete');
+        expect(told.raw).toMatch(/^\n?retry: [0-9]+\n$/);
+        expect(told.retry).toBeGreaterThanOrEqual(1_000);
+        expect(told.retry).toBeLessThanOrEqual(3_000);
+        retries.add(told.retry ?? 0);
+      }
+      expect(retries.size).toBeGreaterThan(1);
+      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 2 });
+      // A place that is free again is given again.
+      await first.close();
+      await eventually(async () => {
+        await (await watch(puppet.url)).next('started');
+      });
+      await puppet.end();
+    },
+  );
+
+  it('maxStreamsPerTask counts each task for itself', async () => {
+    const [task, app] = await serve({ maxStreamsPerTask: 1 });
+    const [one, two] = [await task.start(app), await task.start(app)];
+    await (await watch(one.url)).next('started');
+    expect((await watch(two.url)).status).toBe(200);
+    expect((await call('GET', one.url)).status).toBe(503);
+    expect((await call('GET', two.url)).status).toBe(503);
+  });
+
+  it.each([
+    ['maxStreams', { maxStreams: 3 }],
+    ['maxStreamsPerTask', { maxStreamsPerTask: 3 }],
+  ])('%s holds for requests that come all at once', async (_name, http) => {
+    const [task, app] = await serve(http);
+    const puppet = await task.start(app);
+    const streams = await Promise.all(range(1, 30).map(() => watch(puppet.url)));
+    await eventually(() => expect(openOnes(streams)).toBe(3), { timeout: 2_000 });
+    const client = await connectRaw(app.port);
+    for (let n = 0; n < 10; n++) client.request('GET', new URL(puppet.url).pathname);
+    await client.until((received) => received.split('HTTP/1.1 200 OK').length === 11);
+    expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 3 });
+    await puppet.end();
+  });
+
+  it('maxStreams holds for requests that an authorizer lets in all at once', async () => {
+    const open = deferred();
+    let asked = 0;
+    @Injectable()
+    class Gate implements TaskAuthorizer {
+      async authorize(): Promise<boolean> {
+        asked += 1;
+        await open.promise;
+        return true;
+      }
+    }
+    const task = new PuppetTask();
+    const app = await createTaskApp({
+      adapter,
+      tasks: [task.type],
+      options: { authorize: Gate, http: { maxStreams: 3 } },
+    });
+    const puppet = await task.start(app);
+    const opening = range(1, 20).map(() => watch(puppet.url));
+    await eventually(() => expect(asked).toBe(20));
+    open.resolve();
+    const streams = await Promise.all(opening);
+    await eventually(() => expect(openOnes(streams)).toBe(3), { timeout: 2_000 });
+    await puppet.end();
+  });
+
+  it('the id of a terminal event is 204 whatever the limit', async () => {
+    const [task, app] = await serve({ maxStreams: 0 });
+    const puppet = await task.start(app);
+    await puppet.end();
+    const { lastEventId } = await puppet.handle.snapshot();
+    expect((await resumeAfter(puppet.url, lastEventId ?? '')).status).toBe(204);
+  });
+
+  it('refused streams take no place either', async () => {
+    const [task, app] = await serve({ maxStreams: 1, retry: 1 });
+    const puppet = await task.start(app);
+    const first = await watch(puppet.url);
+    await first.next('started');
+    await Promise.all(range(1, 20).map(async () => (await watch(puppet.url)).ended));
+    await first.close();
+    await eventually(async () => {
+      const stream = await watch(puppet.url);
+      await stream.next('started');
+    });
+    await puppet.end();
+  });
+
+  it('a request that gives up before its answer takes no place', async () => {
+    const [task, app] = await serve({ maxStreams: 1 });
+    const puppet = await task.start(app);
+    for (let n = 0; n < 20; n++) {
+      const client = await connectRaw(app.port);
+      client.request('GET', new URL(puppet.url).pathname);
+      await client.close('reset');
+    }
+    await eventually(async () => {
+      const stream = await watch(puppet.url);
+      await stream.next('started');
+    });
+    await puppet.end();
+  });
+});
+
+describe.each(adapters)('GET /stream (%s)', (adapter) => {
+  interface Page {
+    readonly items: TaskSnapshot[];
+    readonly nextCursor: string | null;
+  }
+
+  async function serve(count: number): Promise<[TaskApp, PuppetTask, (query?: string) => Promise<Page>]> {
+    const one = new PuppetTask();
+    const two = new PuppetTask({ app: 'other' });
+    const app = await createTaskApp({
+      adapter,
+      tasks: [one.type, two.type],
+      options: { http: { list: true } },
+    });
+    for (let n = 1; n <= count; n++) {
+      const puppet = await (n % 2 ? one : two).start(app, { id: `t${n}`, owner: n % 2 ? 'ann' : 'bob' });
+      if (n % 3 === 0) await puppet.end();
+    }
+    const list = async (query = ''): Promise<Page> => {
+      const { status, body } = await call('GET', `${app.url}${query}`);
+      expect(status).toBe(200);
+      return body as Page;
+    };
+    return [app, one, list];
+  }
+  const idsOf = ({ items }: Page): string[] => items.map(({ id }) => id);
+
+  it('lists newest first, and filters', async () => {
+    const [, one, list] = await serve(6);
+    expect(idsOf(await list())).toEqual(['t6', 't5', 't4', 't3', 't2', 't1']);
+    expect(idsOf(await list('?status=completed'))).toEqual(['t6', 't3']);
+    expect(idsOf(await list('?status=running'))).toEqual(['t5', 't4', 't2', 't1']);
+    expect(idsOf(await list('?app=other'))).toEqual(['t6', 't4', 't2']);
+    expect(idsOf(await list(`?app=test&name=${one.name}&status=completed`))).toEqual(['t3']);
+    expect(idsOf(await list('?app=nobody'))).toEqual([]);
+    expect((await list()).nextCursor).toBeNull();
+  });
+
+  it('pages through all of them once, though tasks come and go', async () => {
+    const [app, one, list] = await serve(7);
+    const seen: string[] = [];
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const page: Page = await list(
+        `?limit=3${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`,
+      );
+      seen.push(...idsOf(page));
+      expect(page.items.length).toBeLessThanOrEqual(3);
+      cursor = page.nextCursor;
+      await one.start(app);
+    }
+    expect(seen).toEqual(['t7', 't6', 't5', 't4', 't3', 't2', 't1']);
+  });
+
+  it.each([
+    'limit=0',
+    'limit=1001',
+    'limit=-1',
+    'limit=abc',
+    'limit=1.5',
+    'limit=',
+    'limit=1&limit=2',
+    'cursor=nonsense',
+    'cursor=',
+    'cursor=%00',
+    'cursor=a&cursor=b',
+    'status=done',
+    'status=',
+    'app=a&app=b',
+    'name[]=x&name[]=y',
+  ])('?%s is 400 INVALID_QUERY, or a filter that nothing passes', async (query) => {
+    const [app] = await serve(0);
+    const answer = await call('GET', `${app.url}?${query}`);
+    if (query.startsWith('name[]') && answer.status === 200) {
+      // Whether brackets make a list is the platform's affair; here it is another name.
+      expect(answer.body).toEqual({ items: [], nextCursor: null });
+      return;
+    }
+    expect(answer).toMatchObject({ status: 400, body: { statusCode: 400, code: 'INVALID_QUERY' } });
+  });
+
+  it('does not tell of owners, nor filter by them', async () => {
+    const [, , list] = await serve(2);
+    expect(idsOf(await list('?owner=ann'))).toEqual(['t2', 't1']);
+    expect(JSON.stringify(await list())).not.toMatch(/ann|bob/);
+  });
+});

@@ -1,0 +1,387 @@
+import { describe, expect, it } from '@jest/globals';
+import { BadRequestException } from '@nestjs/common';
+import { z } from 'zod';
+import { handlerTask } from '../support/app.js';
+import { type Answer, call } from '../support/http-client.js';
+import { eventually } from '../support/wait.js';
+import {
+  adapters,
+  createTaskApp,
+  epochOf,
+  PuppetTask,
+  resumeAfter,
+  type TaskApp,
+  type TaskAppOptions,
+  watch,
+} from '../support/watching.js';
+
+function expectError(answer: Answer, statusCode: number, code: string): void {
+  expect(answer.headers['content-type']).toMatch(/^application\/json/);
+  expect(answer).toMatchObject({ status: statusCode, body: { statusCode, code } });
+  expect((answer.body as { message: unknown }).message).toEqual(expect.any(String));
+}
+
+const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;
+const snapshotKeys = [
+  'app',
+  'attempt',
+  'cancellation',
+  'createdAt',
+  'endedAt',
+  'error',
+  'finalValue',
+  'id',
+  'lastEventId',
+  'name',
+  'progress',
+  'startedAt',
+  'status',
+  'watchers',
+];
+
+describe.each(adapters)('the routes (%s)', (adapter) => {
+  async function serve(
+    options: TaskAppOptions = {},
+    task = new PuppetTask(),
+  ): Promise<[PuppetTask, TaskApp]> {
+    return [task, await createTaskApp({ adapter, tasks: [task.type], ...options })];
+  }
+
+  describe('GET /stream/:app/:name/:id', () => {
+    it('answers text/event-stream', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const stream = await watch(puppet.url);
+      expect([stream.status, stream.headers['content-type']]).toEqual([200, 'text/event-stream']);
+      expect(await stream.next()).toMatchObject({ type: 'started', data: { attempt: 1 } });
+      expect(stream.retry).toBe(2_000);
+      expect(stream.raw).toMatch(/^\n?retry: 2000\n: connected\nevent: started\n/);
+    });
+
+    it('is 404 for an unknown task and for an unknown type', async () => {
+      const [task, app] = await serve();
+      for (const url of [
+        task.urlOf(app, 'none'),
+        `${app.url}/test/none/x`,
+        `${app.url}/none/${task.name}/x`,
+        `${app.url}/test/${task.name.toUpperCase()}/x`,
+      ]) {
+        for (const [method, rest] of [
+          ['GET', ''],
+          ['GET', '/status'],
+          ['DELETE', ''],
+          ['POST', '/signals/go'],
+        ] as const) {
+          expectError(await call(method, url + rest), 404, 'TASK_NOT_FOUND');
+        }
+      }
+      expect(task.calls).toBe(0);
+    });
+
+    it('a stream cut off by nobody counts as a watcher until it is closed', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const [one, two] = await Promise.all([watch(puppet.url), watch(puppet.url)]);
+      await Promise.all([one.next(), two.next()]);
+      expect((await call('GET', `${puppet.url}/status`)).body).toMatchObject({ watchers: 2 });
+      await one.close();
+      await eventually(async () =>
+        expect((await call('GET', `${puppet.url}/status`)).body).toMatchObject({ watchers: 1 }),
+      );
+    });
+  });
+
+  describe('HEAD', () => {
+    it('answers the headers of the stream and ends, and takes no place', async () => {
+      const [task, app] = await serve({ options: { http: { maxStreams: 1 } } });
+      const puppet = await task.start(app);
+      const stream = await watch(puppet.url);
+      await stream.next();
+      const head = await call('HEAD', puppet.url);
+      expect(head).toMatchObject({ status: 200, text: '' });
+      const { date: _date, ...wanted } = stream.headers;
+      const { date: _later, connection: _connection, ...got } = head.headers;
+      expect(got).toMatchObject({
+        'content-type': wanted['content-type'],
+        'cache-control': wanted['cache-control'],
+      });
+      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 1 });
+    });
+
+    it('is 204 with the id of a terminal event, and 404 for an unknown task', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      await puppet.end();
+      const { lastEventId } = await puppet.handle.snapshot();
+      expect((await call('HEAD', puppet.url)).status).toBe(200);
+      expect(
+        (await call('HEAD', puppet.url, { headers: { 'last-event-id': lastEventId ?? '' } })).status,
+      ).toBe(204);
+      expect((await call('HEAD', task.urlOf(app, 'none'))).status).toBe(404);
+    });
+  });
+
+  describe('DELETE /stream/:app/:name/:id', () => {
+    it('is 202 "cancelling" for a running task', async () => {
+      const [task, app] = await serve({}, new PuppetTask({ stubborn: true }));
+      const puppet = await task.start(app);
+      const answer = await call('DELETE', puppet.url);
+      expect(answer.status).toBe(202);
+      expect(answer.text).toBe('{"cancelled":true,"status":"cancelling"}');
+      expect(puppet.context.signal.aborted).toBe(true);
+      await puppet.end();
+    });
+
+    it('is 202 "cancelled" for one that had not begun', async () => {
+      const [task, app] = await serve({}, new PuppetTask({ concurrency: 1 }));
+      await task.start(app);
+      const { puppet } = await task.begin(app);
+      expect(await call('DELETE', puppet.url)).toMatchObject({
+        status: 202,
+        text: '{"cancelled":true,"status":"cancelled"}',
+      });
+    });
+
+    it('is 409 when it is over, and changes nothing', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      await puppet.end('done');
+      const before = await call('GET', `${puppet.url}/status`);
+      expectError(await call('DELETE', puppet.url), 409, 'TASK_ENDED');
+      expect((await call('GET', `${puppet.url}/status`)).body).toEqual(before.body);
+    });
+
+    it('tells watchers the detail, cut at 500 characters', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const stream = await watch(puppet.url);
+      await call('DELETE', `${puppet.url}?detail=${'d'.repeat(600)}`);
+      expect((await stream.next('cancelled')).data).toEqual({
+        message: 'Task was cancelled',
+        reason: 'external_cancellation',
+        detail: 'd'.repeat(500),
+      });
+    });
+
+    it('with wait is 200 and the snapshot when it ended in that time', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const answer = await call('DELETE', `${puppet.url}?wait=5000`);
+      expect(answer).toMatchObject({ status: 200, body: { id: puppet.id, status: 'cancelled' } });
+      expect(Object.keys(answer.body as object).toSorted()).toEqual(snapshotKeys);
+    });
+
+    it('with wait is 202 when it did not, and 200 with whatever it ended as', async () => {
+      const [task, app] = await serve({}, new PuppetTask({ stubborn: true, swallowedCancel: 'completed' }));
+      const puppet = await task.start(app, { grace: 60_000 });
+      expect(await call('DELETE', `${puppet.url}?wait=20`)).toMatchObject({
+        status: 202,
+        body: { cancelled: true, status: 'cancelling' },
+      });
+      expect((await call('DELETE', `${puppet.url}?wait=0`)).status).toBe(202);
+      const waiting = call('DELETE', `${puppet.url}?wait=5000&detail=third`);
+      // Accepted when the handler can see it: three of them stand.
+      await eventually(() => expect(puppet.context.cancelling).toBe(3));
+      await puppet.end('kept');
+      expect(await waiting).toMatchObject({ status: 200, body: { status: 'completed', finalValue: 'kept' } });
+    });
+
+    it.each(['abc', '-1', '30001', '1.5', '', '1e3', '0x10', '1&wait=2', 'NaN'])(
+      'wait=%s is 400 and cancels nothing',
+      async (wait) => {
+        const [task, app] = await serve();
+        const puppet = await task.start(app);
+        expectError(await call('DELETE', `${puppet.url}?wait=${wait}`), 400, 'INVALID_QUERY');
+        expect(puppet.context.cancelled).toBe(false);
+      },
+    );
+
+    it('with If-Match only cancels the run that is meant', async () => {
+      const [task, app] = await serve();
+      const first = await task.start(app, { id: 'again' });
+      const old = epochOf({ id: (await first.handle.snapshot()).lastEventId ?? '' });
+      await first.end();
+      const second = await task.start(app, { id: 'again', restart: true });
+      const now = epochOf({ id: (await second.handle.snapshot()).lastEventId ?? '' });
+      for (const tag of [old, `"${old}"`, 'nonsense', '""']) {
+        const answer = await call('DELETE', second.url, { headers: { 'if-match': tag } });
+        expectError(answer, 409, 'TASK_ENDED');
+      }
+      expect(second.context.cancelled).toBe(false);
+      expect((await call('DELETE', second.url, { headers: { 'if-match': now } })).status).toBe(202);
+    });
+
+    it.each(['"EPOCH"', '*', '"other", "EPOCH"'])('takes If-Match: %s', async (pattern) => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const epoch = epochOf({ id: (await puppet.handle.snapshot()).lastEventId ?? '' });
+      const headers = { 'if-match': pattern.replace('EPOCH', epoch) };
+      expect((await call('DELETE', puppet.url, { headers })).status).toBe(202);
+    });
+  });
+
+  describe('GET /stream/:app/:name/:id/status', () => {
+    it('is the snapshot, without what only an authorizer may allow', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app, { owner: 'ann', metadata: { room: 7 } });
+      await puppet.context.progress({ percent: 40, message: 'on the way' });
+      const running = await call('GET', `${puppet.url}/status`);
+      expect(running.status).toBe(200);
+      expect(Object.keys(running.body as object).toSorted()).toEqual(snapshotKeys);
+      expect(running.body).toEqual({
+        app: 'test',
+        name: task.name,
+        id: puppet.id,
+        status: 'running',
+        attempt: 1,
+        createdAt: isoTime,
+        startedAt: isoTime,
+        endedAt: null,
+        progress: { percent: 40, message: 'on the way' },
+        finalValue: null,
+        error: null,
+        cancellation: null,
+        lastEventId: (await puppet.handle.snapshot()).lastEventId,
+        watchers: 0,
+      });
+      await puppet.handle.cancel({ by: 'ann', detail: 'enough' });
+      await puppet.handle.outcome;
+      const over = await call('GET', `${puppet.url}/status`);
+      expect(over.body).toMatchObject({
+        status: 'cancelled',
+        endedAt: isoTime,
+        cancellation: { kind: 'external', detail: 'enough' },
+      });
+      expect(over.text).not.toContain('ann');
+    });
+
+    it('shows the result of a completed task', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      await puppet.end({ url: 'x' });
+      expect((await call('GET', `${puppet.url}/status`)).body).toMatchObject({
+        status: 'completed',
+        finalValue: { url: 'x' },
+        error: null,
+      });
+    });
+
+    it.each([
+      ['a secret', new Error('password is 1234'), { message: 'Internal error', errorType: 'Error' }],
+      ['an HttpException', new BadRequestException('no such file'), { message: 'no such file' }],
+      ['one marked expose', Object.assign(new Error('too long'), { expose: true }), { message: 'too long' }],
+    ])('of a failed task shows %s as watchers may see it', async (_what, error, shown) => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const stream = await watch(puppet.url);
+      await puppet.fail(error);
+      await stream.ended;
+      const { text, body } = await call('GET', `${puppet.url}/status`);
+      expect(body).toMatchObject({ status: 'failed', error: shown });
+      expect((await stream.next('failed')).data).toMatchObject(shown);
+      expect(text + stream.raw).not.toMatch(/1234|\.test\.ts/);
+      // What is hidden from watchers is logged whole.
+      if (shown.message === 'Internal error') expect(app.logs.errors.join('\n')).toContain(error.message);
+    });
+  });
+
+  describe('POST and PUT', () => {
+    const input = z.object({ n: z.number() });
+    async function serveDouble(): Promise<[url: string, app: TaskApp]> {
+      const type = handlerTask((task) => (task.input as { n: number }).n * 2, { name: 'double', input });
+      const app = await createTaskApp({ adapter, tasks: [type], options: { http: { start: true } } });
+      return [`${app.url}/test/double`, app];
+    }
+
+    it('POST starts a task of its own id: 201, the snapshot, and where to watch it', async () => {
+      const [url, app] = await serveDouble();
+      const answer = await call('POST', url, { json: { n: 21 } });
+      expect(answer.status).toBe(201);
+      const { id, status } = answer.body as { id: string; status: string };
+      expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+      expect(['pending', 'running', 'completed']).toContain(status);
+      expect(Object.keys(answer.body as object).toSorted()).toEqual(snapshotKeys);
+      expect(answer.headers.location).toBe(`/stream/test/double/${id}`);
+      const stream = await watch(new URL(answer.headers.location ?? '', app.origin).href);
+      expect((await stream.next('completed')).data).toEqual({ finalValue: 42 });
+    });
+
+    it('PUT starts a task of that id: 201, then 200 and the task that exists', async () => {
+      const [url, app] = await serveDouble();
+      const first = await call('PUT', `${url}/mine`, { json: { n: 1 } });
+      expect(first).toMatchObject({ status: 201, body: { id: 'mine' } });
+      expect(first.headers.location).toBe('/stream/test/double/mine');
+      await (
+        await watch(`${url}/mine`)
+      ).ended;
+      const second = await call('PUT', `${url}/mine`, { json: { n: 2 } });
+      expect(second).toMatchObject({ status: 200, body: { id: 'mine', finalValue: 2 } });
+      expect(second.headers.location).toBeUndefined();
+      expect((await app.coordinator.list()).items).toHaveLength(1);
+    });
+
+    it('an unknown type is 404, and nothing is kept', async () => {
+      const [, app] = await serveDouble();
+      expectError(await call('POST', `${app.url}/test/none`, { json: {} }), 404, 'TASK_NOT_FOUND');
+      expectError(await call('PUT', `${app.url}/test/none/x`, { json: {} }), 404, 'TASK_NOT_FOUND');
+      expect((await app.coordinator.list()).items).toEqual([]);
+    });
+
+    it('an array is an input as well, and no body is an empty object', async () => {
+      const type = handlerTask((task) => task.input, { name: 'echo' });
+      const app = await createTaskApp({ adapter, tasks: [type], options: { http: { start: true } } });
+      const url = `${app.url}/test/echo`;
+      for (const [id, options, wanted] of [
+        ['array', { json: [1, 2] }, [1, 2]],
+        ['none', {}, {}],
+        ['object', { json: { a: 1 } }, { a: 1 }],
+      ] as const) {
+        expect((await call('PUT', `${url}/${id}`, options)).status).toBe(201);
+        const stream = await watch(`${url}/${id}`);
+        expect((await stream.next('completed')).data).toEqual({ finalValue: wanted });
+      }
+    });
+
+    it('over maxPending is 429 with Retry-After', async () => {
+      const task = new PuppetTask({ concurrency: 1, maxPending: 1 });
+      const [, app] = await serve({ options: { http: { start: true } } }, task);
+      await task.start(app);
+      const url = `${app.url}/test/${task.name}`;
+      expect((await call('POST', url, { json: {} })).status).toBe(201);
+      const answer = await call('POST', url, { json: {} });
+      expectError(answer, 429, 'TOO_MANY_TASKS');
+      expect(answer.headers['retry-after']).toBe('5');
+      expect((await app.coordinator.list()).items).toHaveLength(2);
+    });
+  });
+
+  describe('POST /stream/:app/:name/:id/signals/:signal', () => {
+    it('is 202, and the handler gets the body', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      const got = Promise.all([puppet.context.waitForSignal('go'), puppet.context.waitForSignal('go')]);
+      const first = await call('POST', `${puppet.url}/signals/go`, { json: { speed: 3 } });
+      expect([first.status, first.text]).toEqual([202, '']);
+      expect((await call('POST', `${puppet.url}/signals/go`)).status).toBe(202);
+      expect(await got).toEqual([{ speed: 3 }, null]);
+    });
+
+    it('is 409 when the task is over', async () => {
+      const [task, app] = await serve();
+      const puppet = await task.start(app);
+      await puppet.end();
+      expectError(await call('POST', `${puppet.url}/signals/go`, { json: {} }), 409, 'TASK_ENDED');
+    });
+  });
+
+  it('a stream that resumes works through the query as well as the header', async () => {
+    const [task, app] = await serve();
+    const puppet = await task.start(app);
+    const { lastEventId } = await puppet.handle.snapshot();
+    await puppet.end();
+    const stream = await resumeAfter(puppet.url, lastEventId ?? '');
+    expect(await stream.next()).toMatchObject({ type: 'completed' });
+    const byQuery = await watch(`${puppet.url}?lastEventId=${lastEventId}`);
+    expect(await byQuery.next()).toMatchObject({ type: 'completed' });
+  });
+});

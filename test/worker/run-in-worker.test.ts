@@ -1,0 +1,265 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { fileURLToPath } from 'node:url';
+import { CancelledError, type CancelScope, runScope, TaskContext } from 'nestjs-streaming';
+import { runInWorker, type WorkerOptions } from 'nestjs-streaming/worker';
+import { Piscina } from 'piscina';
+import { startTask } from '../support/app.js';
+import { InstalledPackage } from '../support/installed.js';
+import { deferred, eventually, withTimeout } from '../support/wait.js';
+
+const jobs = new URL('../fixtures/workers/jobs.mjs', import.meta.url);
+const answer = new URL('../fixtures/workers/answer.cjs', import.meta.url);
+
+/** A counter that a worker and the test both see. */
+class Counter {
+  readonly buffer = new SharedArrayBuffer(4);
+  readonly #view = new Int32Array(this.buffer);
+
+  get value(): number {
+    return Atomics.load(this.#view, 0);
+  }
+
+  /** Resolves when the worker has begun to count. */
+  async running(): Promise<void> {
+    await eventually(() => this.value > 0);
+  }
+}
+
+describe('runInWorker', () => {
+  let pool: Piscina;
+  beforeAll(() => {
+    pool = new Piscina({ minThreads: 1, maxThreads: 1 });
+  });
+  afterAll(() => pool.destroy());
+
+  /** Runs a job outside of any task. */
+  function run(name: string, data: unknown, options: WorkerOptions = {}): Promise<unknown> {
+    return runScope((scope) => runInWorker(scope, jobs, data, { name, pool, ...options }));
+  }
+
+  /** Starts a job in a scope that the test can cancel. */
+  function start(name: string, data: unknown, options: WorkerOptions = {}) {
+    const entered = deferred<CancelScope>();
+    const end = deferred<{ value: unknown } | { error: unknown }>();
+    void runScope(async (scope) => {
+      entered.resolve(scope);
+      try {
+        end.resolve({ value: await runInWorker(scope, jobs, data, { name, pool, ...options }) });
+      } catch (error) {
+        end.resolve({ error });
+      }
+    });
+    return {
+      end: end.promise,
+      /** Cancels it; resolves when it has ended with the reason. */
+      async cancel(): Promise<void> {
+        const scope = await entered.promise;
+        scope.cancel('test');
+        const { error } = (await end.promise) as { error: unknown };
+        expect(error).toBe(scope.signal.reason);
+        expect(error).toBeInstanceOf(CancelledError);
+      },
+      async requestCancel(): Promise<void> {
+        (await entered.promise).cancel('test');
+      },
+    };
+  }
+
+  async function expectPoolWorks(): Promise<void> {
+    expect(await withTimeout(run('double', 21), 5_000, 'the next job')).toBe(42);
+    expect(pool.threads).toHaveLength(1);
+  }
+
+  it('gives what the function returns', async () => {
+    expect(await run('double', 4)).toBe(8);
+  });
+
+  it('calls the default export, of a path, an URL and its text', async () => {
+    await runScope(async (scope) => {
+      for (const file of [answer, answer.href, fileURLToPath(answer)]) {
+        expect(await runInWorker<number>(scope, file, undefined, { pool })).toBe(42);
+      }
+    });
+  });
+
+  it('moves what is to be moved', async () => {
+    const bytes = new Uint8Array(1_000);
+    expect(await run('length', bytes, { transferList: [bytes.buffer] })).toBe(1_000);
+    expect(bytes).toHaveLength(0);
+  });
+
+  it('hands over messages in order, all of them before the result', async () => {
+    const messages: unknown[] = [];
+    expect(await run('reports', 100, { onMessage: (message) => messages.push(message) })).toBe('done');
+    expect(messages).toEqual(Array.from({ length: 100 }, (_, index) => ({ percent: index + 1 })));
+  });
+
+  it('hands messages over within the task', async () => {
+    const { handle, events } = await startTask((task) =>
+      runInWorker<string>(task, jobs, 2, {
+        name: 'reports',
+        pool,
+        onMessage: (message) => void TaskContext.current()?.progress(message as { percent: number }),
+      }),
+    );
+    expect(await handle.result).toBe('done');
+    const progress = (await events.done).filter(({ type }) => type === 'progress').map(({ data }) => data);
+    expect(progress).toEqual([{ percent: 50 }, { percent: 100 }]);
+  });
+
+  it('ends the job when the listener fails', async () => {
+    const failure = new Error('the disk is full');
+    const ended = run('waits', undefined, {
+      onMessage: () => {
+        throw failure;
+      },
+    });
+    await expect(ended).rejects.toBe(failure);
+    await expectPoolWorks();
+  });
+
+  it('fails as the function does', async () => {
+    await expect(run('fails', 'no')).rejects.toMatchObject({ name: 'RangeError', message: 'no' });
+    await expect(run('exits', 3)).rejects.toThrow('worker exited with code: 3');
+    await expect(run('missing', 0)).rejects.toThrow('exports no function "missing"');
+    await expect(run('double', () => {})).rejects.toMatchObject({ name: 'DataCloneError' });
+    const gone = runScope((scope) => runInWorker(scope, new URL('gone.mjs', jobs), 0, { pool }));
+    await expect(gone).rejects.toThrow('gone.mjs');
+    await expectPoolWorks();
+  });
+
+  it('refuses a file that is relative to nothing, and wrong options', async () => {
+    const relative = runScope((scope) => runInWorker(scope, './primes.js', 0, { pool }));
+    await expect(relative).rejects.toThrow(`use new URL('./primes.js', import.meta.url)`);
+    await expect(run('double', 1, { kilDelay: 1 } as WorkerOptions)).rejects.toThrow(
+      'did you mean "killDelay"?',
+    );
+    await expect(run('double', 1, { pool: {} as Piscina })).rejects.toThrow('Wrong option "pool"');
+    await expect(run('double', 1, { killDelay: NaN })).rejects.toThrow('Wrong option "killDelay"');
+  });
+
+  describe('when it is cancelled', () => {
+    it('stops an endless loop with its thread, and the pool goes on', async () => {
+      const counter = new Counter();
+      const job = start('endless', counter.buffer, { killDelay: 100 });
+      await counter.running();
+      const [thread] = pool.threads;
+      const began = performance.now();
+      await withTimeout(job.cancel(), 3_000, 'the end of the job');
+      expect(performance.now() - began).toBeGreaterThanOrEqual(95);
+      // When it rejects, it has ended: no thread counts any more.
+      const turns = counter.value;
+      expect(thread!.threadId).toBe(-1);
+      await expectPoolWorks();
+      expect(counter.value).toBe(turns);
+    });
+
+    it('lets a function end that looks, in its thread, with its cleanup', async () => {
+      const before = await run('whichThread', undefined);
+      const counter = new Counter();
+      const messages: unknown[] = [];
+      const job = start('cooperative', counter.buffer, {
+        killDelay: 5_000,
+        onMessage: (message) => messages.push(message),
+      });
+      await counter.running();
+      const began = performance.now();
+      await job.cancel();
+      expect(performance.now() - began).toBeLessThan(2_000);
+      expect(messages).toEqual([{ cleaned: true, aborted: true }]);
+      expect(await run('whichThread', undefined)).toBe(before);
+    });
+
+    it('throws away what a function returns that was told to end', async () => {
+      const counter = new Counter();
+      const job = start('stopsWithoutThrowing', counter.buffer);
+      await counter.running();
+      await job.cancel();
+      await expectPoolWorks();
+    });
+
+    it('aborts the signal of a function that waits', async () => {
+      const waiting = deferred();
+      const job = start('waits', undefined, { killDelay: 5_000, onMessage: () => waiting.resolve() });
+      await waiting.promise;
+      const began = performance.now();
+      await job.cancel();
+      expect(performance.now() - began).toBeLessThan(2_000);
+    });
+
+    it('fails when the cleanup does', async () => {
+      const waiting = deferred();
+      const job = start('failsInCleanup', undefined, {
+        killDelay: 5_000,
+        onMessage: () => waiting.resolve(),
+      });
+      await waiting.promise;
+      await job.requestCancel();
+      expect(await job.end).toMatchObject({ error: { name: 'RangeError', message: 'cleanup failed' } });
+    });
+
+    it('never begins a job that waits for a thread', async () => {
+      const [first, second] = [new Counter(), new Counter()];
+      const running = start('endless', first.buffer, { killDelay: 0 });
+      await first.running();
+      const waiting = start('endless', second.buffer, { killDelay: 60_000 });
+      await waiting.cancel();
+      await running.cancel();
+      await expectPoolWorks();
+      expect(second.value).toBe(0);
+    });
+
+    it('does not begin when it was cancelled before', async () => {
+      const counter = new Counter();
+      await runScope(async (scope) => {
+        scope.cancel();
+        const ended = runInWorker(scope, jobs, counter.buffer, { name: 'endless', pool });
+        await expect(ended).rejects.toBe(scope.signal.reason);
+      });
+      await expectPoolWorks();
+      expect(counter.value).toBe(0);
+    });
+  });
+
+  it('leaves nothing on the signal and no port open', async () => {
+    await runScope(async (scope) => {
+      const ports = (): number =>
+        process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+      await runInWorker(scope, jobs, 1, { name: 'double', pool });
+      const before = ports();
+      for (let n = 0; n < 20; n++) await runInWorker(scope, jobs, n, { name: 'double', pool });
+      await eventually(() => expect(ports()).toBeLessThanOrEqual(before));
+    });
+  });
+
+  describe('without a pool of its own', () => {
+    let installed: InstalledPackage;
+    beforeAll(() => {
+      installed = new InstalledPackage(['cancellation', 'task', 'worker'], ['leven', 'piscina']);
+    });
+    afterAll(() => installed[Symbol.dispose]());
+
+    it('shares one, which does not keep the process from ending, and needs no Nest', async () => {
+      const began = performance.now();
+      const { code, stdout, stderr } = await installed.run(`
+        import { runScope } from 'nestjs-streaming/cancellation';
+        import { runInWorker } from 'nestjs-streaming/worker';
+        const file = new URL(${JSON.stringify(jobs.href)});
+        await runScope(async (scope) => {
+          const first = await runInWorker(scope, file, undefined, { name: 'whichThread' });
+          const second = await runInWorker(scope, file, undefined, { name: 'whichThread' });
+          console.log(first === second);
+        });
+        await runScope(async (scope) => {
+          setTimeout(() => scope.cancel(), 100);
+          await runInWorker(scope, file, new SharedArrayBuffer(4), { name: 'endless' });
+        });
+        console.log('over');
+      `);
+      expect(stderr).toBe('');
+      expect(stdout).toBe('true\nover\n');
+      expect(code).toBe(0);
+      expect(performance.now() - began).toBeLessThan(5_000);
+    });
+  });
+});
