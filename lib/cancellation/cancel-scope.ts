@@ -318,7 +318,8 @@ class GroupScope extends InnerScope implements TaskGroup {
       if (this.isDeep) await nextMicrotask;
       value = await body(this);
     } catch (error) {
-      if (!this.explains(error)) {
+      // A body that waited for the child that failed throws the same error again.
+      if (!this.#errors.includes(error) && !this.explains(error)) {
         failure = { error };
         this.#cancelRest(error);
       }
@@ -329,9 +330,7 @@ class GroupScope extends InnerScope implements TaskGroup {
       });
     }
     this.end();
-    // A body that waited for the child that failed throws the same error again.
-    const errors =
-      failure && !this.#errors.includes(failure.error) ? [...this.#errors, failure.error] : this.#errors;
+    const errors = failure ? [...this.#errors, failure.error] : this.#errors;
     if (errors.length > 0) {
       const cause = this.above?.cancellation;
       const names = this.#failed.length > 0 ? `: ${this.#failed.join(', ')}` : '';

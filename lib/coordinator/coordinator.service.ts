@@ -24,7 +24,8 @@ import {
   type TaskPage,
 } from './coordinator.options.js';
 import { listTasks } from './list-tasks.js';
-import { type RunStart, TaskRun } from './run/task-run.js';
+import type { RunStart } from './run/run-start.js';
+import { TaskRun } from './run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
 import { signalRun } from './signal-run.js';
 import { TaskPlaces } from './task-places.js';

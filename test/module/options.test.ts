@@ -106,7 +106,7 @@ describe('a wrong value is named, with what was expected', () => {
     [{ http: { path: '' } }, 'http.path', 'a path', '""'],
     [{ http: { start: 1 } }, 'http.start', 'true or false', '1'],
     [{ http: { guards: Boolean } }, 'http.guards', 'an array of classes or instances', 'a function'],
-    [{ http: { heartbeat: 0 } }, 'http.heartbeat', 'a whole number from 1 to 2147483647', '0'],
+    [{ http: { heartbeat: 0 } }, 'http.heartbeat', 'a whole number, 1 or more', '0'],
     [{ http: { retry: '2000' } }, 'http.retry', 'a whole number from 0 to 2147483647', '"2000"'],
     [{ http: { retry: 2 ** 31 } }, 'http.retry', 'a whole number from 0 to 2147483647', '2147483648'],
     [{ http: { maxStreams: -1 } }, 'http.maxStreams', 'a whole number, 0 or more, or Infinity', '-1'],

@@ -1,4 +1,13 @@
-import { type CancelReason, isWithdrawable } from '../../cancellation/cancel-reason.js';
+import {
+  type CancelKind,
+  type CancelReason,
+  cutDetail,
+  isWithdrawable,
+} from '../../cancellation/cancel-reason.js';
+import { textOf } from '../../cancellation/read-error.js';
+
+/** What is said of a request besides its kind. */
+export type ReasonDetails = Omit<CancelReason, 'kind'>;
 
 const none: readonly CancelReason[] = [];
 
@@ -24,10 +33,17 @@ export class CancelRequests {
     return this.standing.length > 0;
   }
 
-  add(reason: CancelReason): void {
-    if (this.all.length >= most) return;
-    (this.#all ??= []).push(reason);
-    (this.#standing ??= []).push(reason);
+  add(kind: CancelKind, { detail, ...details }: ReasonDetails): CancelReason {
+    const reason: CancelReason = {
+      kind,
+      ...details,
+      ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
+    };
+    if (this.all.length < most) {
+      (this.#all ??= []).push(reason);
+      (this.#standing ??= []).push(reason);
+    }
+    return reason;
   }
 
   /**

@@ -23,3 +23,23 @@ export function encodeEvent(key: string, type: string, data: unknown, maxEventBy
     `The data of event "${type}" of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes`,
   );
 }
+
+/**
+ * Writes a progress: a number is `{ percent }`.
+ *
+ * @returns `snapshot`: what stands in the snapshot, as JSON, where that can hold it
+ * @throws InvalidEventError
+ */
+export function encodeProgress(
+  key: string,
+  value: unknown,
+  maxEventBytes: number,
+): { readonly json: string; readonly snapshot?: string } {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    throw new InvalidEventError(`progress(): expected a number or an object, got ${value}`);
+  }
+  const data = typeof value === 'number' ? { percent: value } : value;
+  const json = encodeEvent(key, 'progress', data, maxEventBytes);
+  if (typeof data === 'string') return { json, snapshot: toJson({ message: data }) };
+  return typeof data === 'object' && data !== null ? { json, snapshot: json } : { json };
+}

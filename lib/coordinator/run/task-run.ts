@@ -1,11 +1,7 @@
-import type { Logger } from '@nestjs/common';
 import { clock } from '../../cancellation/clock.js';
-import { type CancelKind, type CancelReason, cutDetail } from '../../cancellation/cancel-reason.js';
-import { textOf } from '../../cancellation/read-error.js';
-import { Timer } from '../../cancellation/timer.js';
+import type { CancelKind } from '../../cancellation/cancel-reason.js';
 import type { TaskLog } from '../../log/task-log.js';
-import { InvalidEventError } from '../../task/errors/invalid-event.error.js';
-import { type Json, toJson } from '../../task/json.js';
+import { toJson } from '../../task/json.js';
 import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
@@ -13,11 +9,13 @@ import { type TaskRef, taskKey } from '../../task/task-ref.js';
 import type { TaskSnapshot } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import type { TaskType } from '../types/task-type.js';
-import { CancelRequests } from './cancel-requests.js';
+import { CancelRequests, type ReasonDetails } from './cancel-requests.js';
 import { type Decision, decideOutcome, type Settlement, withCleanupErrors } from './decide-outcome.js';
-import { encodeEvent } from './encode-event.js';
+import { encodeEvent, encodeProgress } from './encode-event.js';
+import { followSignal } from './external-signals.js';
 import { invokeHandler } from './invoke-handler.js';
 import { publicError } from './public-error.js';
+import { Pause } from './pause.js';
 import { retryDelay } from './retry-delay.js';
 import { RunCleanup } from './run-cleanup.js';
 import { RunContext } from './run-context.js';
@@ -25,27 +23,11 @@ import { RunLimits } from './run-limits.js';
 import { outcomeOf } from './run-outcome.js';
 import { RunReporter } from './run-reporter.js';
 import { snapshotOf } from './run-snapshot.js';
+import type { RunHost, RunStart } from './run-start.js';
 import { SignalInbox } from './signal-inbox.js';
 import { terminalEventData, wireReason } from './terminal-event.js';
 
-/** What one run was started with, besides its input. */
-export interface RunStart {
-  readonly timeout: number | null;
-  readonly grace: number;
-  readonly owner?: string;
-  readonly metadata?: Json;
-}
-
-/** What a run tells whoever keeps it. */
-export interface RunHost {
-  readonly logger: Logger;
-  /** It is over: its place is free, and it may be forgotten after a while. */
-  onOver(run: TaskRun): void;
-}
-
 let runs = 0;
-
-type ReasonDetails = Omit<CancelReason, 'kind'>;
 
 /**
  * One run of a task type, from its registration to its terminal event.
@@ -58,7 +40,6 @@ export class TaskRun {
   /** Counts the runs of this process, from 1. */
   readonly number = ++runs;
   readonly requests = new CancelRequests();
-  /** Its voice in the log. */
   readonly report: RunReporter;
   readonly createdAt = clock().epoch();
   status: TaskStatus = 'pending';
@@ -79,13 +60,13 @@ export class TaskRun {
   #beganAt = 0;
   #cleanup: RunCleanup | undefined;
   #cutoff = Infinity;
-  #stopWaiting: (() => void) | undefined;
+  readonly #pause = new Pause();
   /** The newest progress, as JSON: each snapshot gets a copy. */
   #progress = 'null';
   /** The result of a completed run, likewise. */
   #result = 'null';
   #watchers = 0;
-  #external: { readonly signal: AbortSignal; readonly listener: () => void } | undefined;
+  #unfollow: (() => void) | undefined;
   #cause: unknown;
   #settled: Promise<TaskOutcome> | undefined;
   #announce: ((outcome: TaskOutcome) => void) | undefined;
@@ -164,13 +145,8 @@ export class TaskRun {
   /** @throws InvalidEventError for data that cannot be sent */
   progress(value: unknown): void {
     if (this.over) return;
-    const data = typeof value === 'number' ? { percent: value } : value;
-    if (typeof value === 'number' && !Number.isFinite(value)) {
-      throw new InvalidEventError(`progress(): expected a number or an object, got ${value}`);
-    }
-    const json = encodeEvent(this.key, 'progress', data, this.type.options.maxEventBytes);
-    if (typeof data === 'string') this.#progress = toJson({ message: data });
-    else if (typeof data === 'object' && data !== null) this.#progress = json;
+    const { json, snapshot } = encodeProgress(this.key, value, this.type.options.maxEventBytes);
+    this.#progress = snapshot ?? this.#progress;
     this.#emit('progress', json);
   }
 
@@ -196,17 +172,11 @@ export class TaskRun {
 
   /** Cancels the run when a signal of the application's aborts. */
   follow(signal: AbortSignal): void {
-    const listener = (): void => {
+    this.#unfollow = followSignal(signal, (cause) => {
       // So that a task which follows another's signal, and fails with this one's error, is known to be cancelled.
-      this.#cause = signal.reason;
+      this.#cause = cause;
       this.cancel('external');
-    };
-    if (signal.aborted) {
-      listener();
-      return;
-    }
-    signal.addEventListener('abort', listener, { once: true });
-    this.#external = { signal, listener };
+    });
   }
 
   /** Calls the handler for the first time. */
@@ -226,15 +196,10 @@ export class TaskRun {
    * @param grace what the handler has for its cleanup; of several requests the shortest counts
    * @returns whether it was accepted: the outcome was not decided
    */
-  cancel(kind: CancelKind, { detail, ...details }: ReasonDetails = {}, grace?: number): boolean {
+  cancel(kind: CancelKind, details: ReasonDetails = {}, grace?: number): boolean {
     if (this.#decided) return false;
-    const reason: CancelReason = {
-      kind,
-      ...details,
-      ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
-    };
     const first = !this.requests.any;
-    this.requests.add(reason);
+    const reason = this.requests.add(kind, details);
     if (this.status === 'pending') {
       this.#settle(undefined, { kind: 'idle' });
       return true;
@@ -250,7 +215,7 @@ export class TaskRun {
     this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
     if (this.type.options.announceCancelling) this.#emit('cancelling', toJson(wireReason(reason)));
     this.#context?.interrupt(reason, this.#cause);
-    this.#stopWaiting?.();
+    this.#pause.end();
     return true;
   }
 
@@ -359,23 +324,11 @@ export class TaskRun {
       this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
       this.#emit('retrying', toJson({ attempt: failed + 1, delay, message }));
-      if (!this.requests.any) await this.#pause(delay);
+      if (!this.requests.any) await this.#pause.wait(delay);
       if (this.#decided) return;
     }
     if (this.requests.any) this.#settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
     else this.#try(failed + 1);
-  }
-
-  /** Waits between two tries, until a cancel ends the wait. */
-  async #pause(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = new Timer(ms, resolve);
-      this.#stopWaiting = () => {
-        timer.clear();
-        resolve();
-      };
-    });
-    this.#stopWaiting = undefined;
   }
 
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
@@ -402,7 +355,7 @@ export class TaskRun {
     this.status = outcome.status;
     this.outcome = outcome;
     this.#context?.close();
-    this.#external?.signal.removeEventListener('abort', this.#external.listener);
+    this.#unfollow?.();
     this.log.end(outcome.status, data);
     this.#host.onOver(this);
     this.#announce?.(outcome);
