@@ -16,82 +16,89 @@ import {
   watch,
 } from '../../support/watching.js';
 
-describe.each(adapters)('joining what is live (%s)', (adapter) => {
-  it('S27 S28 an event at every await point of the attach arrives exactly once and in order', async () => {
-    let puppet: Puppet | undefined;
-    const send = (where: string): void => puppet?.send(where);
-    @Injectable()
-    class Guard implements CanActivate {
-      async canActivate(): Promise<boolean> {
-        send('guard');
-        await turn();
-        send('guard-later');
-        return true;
-      }
-    }
-    @Injectable()
-    class Authorizer implements TaskAuthorizer {
-      async authorize(): Promise<boolean> {
-        send('authorize');
-        await delay(1);
-        send('authorize-later');
-        return true;
-      }
-    }
-    const interceptor: NestInterceptor = {
-      intercept: (_context, next) => {
-        send('intercept');
-        return next.handle();
-      },
-    };
-    const task = new PuppetTask();
-    const app = await createTaskApp({
-      adapter,
-      tasks: [task.type],
-      options: { http: { guards: [Guard], interceptors: [interceptor] }, authorize: Authorizer },
-    });
-    puppet = await task.start(app);
-    const { send: tell } = puppet;
-    const server = app.app.getHttpServer() as Server;
-    server.prependListener('request', (_request, response) => {
-      const { writeHead, write } = response;
-      tell('request');
-      // Each write of the attach, too: the headers, the first comment, the first events.
-      let writes = 0;
-      response.writeHead = function (this: typeof response, ...args: unknown[]) {
-        tell('head');
-        return Reflect.apply(writeHead, this, args) as typeof response;
-      };
-      response.write = function (this: typeof response, ...args: unknown[]) {
-        if (++writes <= 5) tell(`write-${writes}`);
-        return Reflect.apply(write, this, args) as boolean;
-      };
-      process.nextTick(() => tell('tick'));
-      setImmediate(() => tell('immediate'));
-      setTimeout(() => tell('timer'), 0);
-    });
-    const first = await watch(puppet.url);
-    const second = await resumeAfter(puppet.url, (await first.next('request')).id ?? '');
-    await second.next('write-5');
-    await puppet.end();
-    await Promise.all([first.ended, second.ended]);
-    const { lastEventId } = await puppet.handle.snapshot();
-    const last = seqOf({ id: lastEventId ?? '' });
-    expect(last).toBeGreaterThan(20);
-    expect(first.events.map(seqOf)).toEqual(range(1, last));
-    expect(second.events.map(seqOf)).toEqual(range(seqOf(second.events[0]!), last));
-    expect(first.events.map(({ type }) => type)).toEqual(
-      expect.arrayContaining([
-        'guard-later',
-        'authorize-later',
-        'intercept',
-        'head',
-        'write-1',
-        'tick',
-        'timer',
-      ]),
-    );
+/** Calls back before a method does its work. */
+function onCall(target: object, method: string, callback: () => void): void {
+  const original: unknown = Reflect.get(target, method);
+  Reflect.set(target, method, function (this: unknown, ...args: unknown[]): unknown {
+    callback();
+    return Reflect.apply(original as (...given: unknown[]) => unknown, this, args);
   });
+}
+
+describe.each(adapters)('joining what is live (%s)', (adapter) => {
+  it.each(['response', 'socket'])(
+    'S27 S28 an event at every await point of the attach, and at each write to the %s, arrives exactly once and in order',
+    async (written) => {
+      let puppet: Puppet | undefined;
+      const send = (where: string): void => puppet?.send(where);
+      @Injectable()
+      class Guard implements CanActivate {
+        async canActivate(): Promise<boolean> {
+          send('guard');
+          await turn();
+          send('guard-later');
+          return true;
+        }
+      }
+      @Injectable()
+      class Authorizer implements TaskAuthorizer {
+        async authorize(): Promise<boolean> {
+          send('authorize');
+          await delay(1);
+          send('authorize-later');
+          return true;
+        }
+      }
+      const interceptor: NestInterceptor = {
+        intercept: (_context, next) => {
+          send('intercept');
+          return next.handle();
+        },
+      };
+      const task = new PuppetTask();
+      const app = await createTaskApp({
+        adapter,
+        tasks: [task.type],
+        options: { http: { guards: [Guard], interceptors: [interceptor] }, authorize: Authorizer },
+      });
+      puppet = await task.start(app);
+      const { send: tell } = puppet;
+      const server = app.app.getHttpServer() as Server;
+      server.prependListener('request', ({ socket }, response) => {
+        tell('request');
+        onCall(response, 'writeHead', () => tell('head'));
+        // Each write of the attach, too: the headers, the first comment, the first events.
+        let writes = 0;
+        onCall(written === 'socket' ? socket : response, 'write', () => {
+          if (++writes <= 5) tell(`write-${writes}`);
+        });
+        process.nextTick(() => tell('tick'));
+        setImmediate(() => tell('immediate'));
+        setTimeout(() => tell('timer'), 0);
+      });
+      const first = await watch(puppet.url);
+      const second = await resumeAfter(puppet.url, (await first.next('request')).id ?? '');
+      await second.next('write-5');
+      await puppet.end();
+      await Promise.all([first.ended, second.ended]);
+      const { lastEventId } = await puppet.handle.snapshot();
+      const last = seqOf({ id: lastEventId ?? '' });
+      expect(last).toBeGreaterThan(20);
+      expect(first.events.map(seqOf)).toEqual(range(1, last));
+      expect(second.events.map(seqOf)).toEqual(range(seqOf(second.events[0]!), last));
+      expect(first.events.map(({ type }) => type)).toEqual(
+        expect.arrayContaining([
+          'guard-later',
+          'authorize-later',
+          'intercept',
+          'head',
+          'write-1',
+          'tick',
+          'timer',
+        ]),
+      );
+    },
+  );
 
   it('S27 S28 watchers that come at any moment of a stream of events miss and repeat nothing', async () => {
     const task = new PuppetTask();
@@ -133,6 +140,23 @@ describe.each(adapters)('joining what is live (%s)', (adapter) => {
       ),
       { numRuns: 25 },
     );
+  });
+
+  it('S27 S21 very many watchers of a log that is trimmed under them miss nothing without being told', async () => {
+    const task = new PuppetTask({ replay: { events: 20 } });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const puppets = await Promise.all([task.start(app), task.start(app)]);
+    const opening = puppets.flatMap(({ url }) => range(1, 40).map(() => watch(url)));
+    for (let burst = 0; burst < 40; burst++) {
+      for (const puppet of puppets) puppet.count(7 + (burst % 5) * 5);
+      await (burst % 3 ? turn() : delay(1));
+    }
+    await Promise.all(puppets.map((puppet) => puppet.end()));
+    for (const stream of await Promise.all(opening)) {
+      expect(await stream.ended).toBe('complete');
+      expectNoHole(stream.events);
+      expect(stream.events.at(-1)?.type).toBe('completed');
+    }
   });
 
   it('S33 watching before the task exists is 404, and works a moment later', async () => {
