@@ -4,6 +4,11 @@ import { RawSocket } from '../support/raw-socket.js';
 import { openStream, type SseStream } from '../support/sse.js';
 import { eventually } from '../support/wait.js';
 
+/**
+ * A close takes well under a second where it has the machine for itself; here it shares two cores with other tests, and
+ * with its own 200 clients. What it is to catch, a connection that is kept alive, would hold it for five.
+ */
+const BOUND = 4_000;
 const TASKS = 100;
 const STREAMS_PER_TASK = 2;
 
@@ -66,7 +71,7 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
 
     const began = performance.now();
     await taskApp.app.close();
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(BOUND);
 
     await expectAllTold(clients);
     expect(taskApp.logs.warnings).toEqual([]);
@@ -90,7 +95,7 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
 
     const began = performance.now();
     await taskApp.app.close();
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(BOUND);
 
     await expectAllTold(clients);
     for (const socket of sockets) {
@@ -110,7 +115,7 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
     await taskApp.app.close();
     const elapsed = performance.now() - began;
     expect(elapsed).toBeGreaterThanOrEqual(timeout - 5);
-    expect(elapsed).toBeLessThan(timeout + 1_000);
+    expect(elapsed).toBeLessThan(timeout + BOUND);
 
     await expectAllTold(clients);
     const data = clients.map(({ stream }) => stream.events.at(-1)?.data as { abandoned?: boolean });
