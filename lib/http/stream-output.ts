@@ -1,4 +1,5 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { EventChunk } from './event-chunk.js';
 
 /** What says when it has been taken what was written to it. */
@@ -14,6 +15,7 @@ interface Drain {
 export class StreamOutput {
   readonly #response: ServerResponse;
   readonly #onDrain: () => void;
+  #socket: Socket | undefined;
   #waitsFor: Drain | undefined;
 
   /**
@@ -46,14 +48,12 @@ export class StreamOutput {
    * @returns how many bytes that was
    */
   write(chunk: EventChunk): number {
-    const response = this.#response;
-    const { socket } = response;
-    // What the response itself still holds goes first, and by its own way.
-    if (socket?.writable && isPlain(response) && response.writableLength === socket.writableLength) {
+    const socket = (this.#socket ??= directWay(this.#response));
+    if (socket) {
       if (!socket.write(chunk.framed)) this.#waitFor(socket);
       return chunk.framed.length;
     }
-    if (!response.write(chunk.joined)) this.#waitFor(response);
+    if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
     return chunk.joined.length;
   }
 
@@ -69,9 +69,15 @@ export class StreamOutput {
   }
 }
 
-/** Whether the body goes over the wire in chunks as Node itself frames them, and through nobody's hands. */
-function isPlain(response: ServerResponse): boolean {
-  return response.chunkedEncoding && Reflect.get(response, 'write') === plainWrite;
+/**
+ * The socket, once nothing is left in the response that must go first, and where its body goes over the wire in chunks as
+ * Node itself frames them, through nobody's hands. Found once for a connection: whatever is read of a response is slow,
+ * since Express changes its prototype.
+ */
+function directWay(response: ServerResponse): Socket | undefined {
+  const { socket } = response;
+  if (!socket?.writable || response.writableLength !== socket.writableLength) return undefined;
+  return response.chunkedEncoding && Reflect.get(response, 'write') === plainWrite ? socket : undefined;
 }
 
 /** Compared, never called. */
