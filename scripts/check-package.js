@@ -39,7 +39,7 @@ const REQUIRED = [
   'dist/worker/job-entry.js',
   'package.json',
 ];
-const ALLOWED = /^dist\/[\w./-]+\.(?:d\.ts|js|js\.map)$/;
+const ALLOWED = /^(?:dist\/[\w./-]+\.(?:d\.ts|js|js\.map)|docs\/[\w-]+\.(?:md|png))$/;
 
 /** Each supported major of Nest. */
 const NEST_VERSIONS = ['11.2', '12'];

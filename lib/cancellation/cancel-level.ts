@@ -264,8 +264,8 @@ export abstract class CancelLevel {
   protected onRenewed(): void {}
 
   /**
-   * Ends the scope. What was left running in it is from now on the business of the scope above; at the end of a task its
-   * timers no longer hold the process.
+   * Ends the scope. Scopes that were left running in it are from now on the business of the scope above; its own signal and
+   * what still waits in it hear of nothing any more. At the end of a task its timers no longer hold the process.
    *
    * @internal
    */

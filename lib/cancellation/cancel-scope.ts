@@ -87,7 +87,10 @@ export abstract class CancelScope extends CancelLevel {
    * @throws ScopeTimeoutError when the body let the expiry through; RangeError when `ms` is not a number. A cancelled
    *   parent wins over the expiry, and any other error passes as it is
    * @example
-   * const page = await task.timeout(5_000, (scope) => fetch(url, { signal: scope.signal }));
+   * const page = await task.timeout(5_000, async (scope) => {
+   *   const response = await fetch(url, { signal: scope.signal });
+   *   return response.text(); // inside: its signal hears of nothing once the scope has ended
+   * });
    */
   async timeout<T>(ms: number | null, body: (scope: CancelScope) => Promise<T>): Promise<T> {
     assertBody('timeout', body);
@@ -267,7 +270,7 @@ class InnerScope extends CancelScope {
     if (this.cancelled || this.over || this.#dueAt === Infinity) return;
     const left = this.#dueAt - clock().now();
     if (left <= 0) {
-      this.expire();
+      this.#onTimer();
       return;
     }
     this.#timer = new Timer(left, this.#onTimer);
@@ -284,8 +287,8 @@ class InnerScope extends CancelScope {
     let outermost: CancelLevel | undefined;
     for (let level = this.above; level; level = level.above)
       if (level.dueAt <= this.#dueAt && !level.over) outermost = level;
-    if (outermost) outermost.expire();
-    else this.expire();
+    outermost?.expire();
+    if (!this.cancelled) this.expire();
   };
 }
 

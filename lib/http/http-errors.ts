@@ -3,7 +3,7 @@ import { HttpException } from '@nestjs/common';
 import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { StreamingError } from '../cancellation/streaming.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
-import type { TaskRef } from '../task/task-ref.js';
+import type { TaskRef, TaskTypeRef } from '../task/task-ref.js';
 
 /** Seconds after which a client may try again. */
 export const RETRY_AFTER = 5;
@@ -40,7 +40,11 @@ export class StreamingHttpException extends HttpException {
   }
 }
 
-/** A type that does not exist is answered as a task that does not: a client need not know the difference. */
+/** A type that does not exist has the code of a task that does not. */
+export function typeNotFound({ app, name }: TaskTypeRef): StreamingHttpException {
+  return new StreamingHttpException('TASK_NOT_FOUND', `There is no task type ${app}/${name}`);
+}
+
 export function notFound(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException('TASK_NOT_FOUND', new TaskNotFoundError(ref).message);
 }

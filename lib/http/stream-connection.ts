@@ -39,6 +39,7 @@ export class StreamConnection {
   #open = false;
   #written = 0;
   #taken = 0;
+  #queued: unknown;
   #progressAt = clock().now();
 
   /**
@@ -55,6 +56,10 @@ export class StreamConnection {
     this.#mayKnow = mayKnow;
     this.#stream = stream;
     hub.add(this);
+    // Nest looks at the socket alone; the response may end before it, by other hands.
+    const complete = (): void => stream.complete();
+    response.once('close', complete);
+    stream.add(() => response.removeListener('close', complete));
     stream.add(run.attach());
     stream.add(() => {
       this.#output.close();
@@ -66,7 +71,8 @@ export class StreamConnection {
   open(): void {
     this.#open = true;
     this.#write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
-    this.flush();
+    // With all that open in this turn: those at the same place share what is written.
+    this.#hub.schedule();
   }
 
   beat(): void {
@@ -92,8 +98,10 @@ export class StreamConnection {
     // Behind a pipelined request it waits for its turn, not for the client.
     const waiting = this.#output.hasTurn ? this.#output.waiting : 0;
     const taken = this.#written - waiting;
-    if (waiting === 0 || taken > this.#taken) {
+    const queued = this.#output.queued;
+    if (waiting === 0 || taken > this.#taken || queued !== this.#queued) {
       this.#taken = taken;
+      this.#queued = queued;
       this.#progressAt = now;
     } else if (now - this.#progressAt >= stallTimeout) {
       this.#response.destroy();

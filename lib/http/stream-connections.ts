@@ -50,7 +50,7 @@ export class StreamConnections implements ShutdownParticipant {
    */
   watch(init: Omit<StreamInit, 'retry'>): Observable<never> {
     const { response, run } = init;
-    if (response.req.socket.destroyed) return EMPTY;
+    if (isGone(response)) return EMPTY;
     this.#track(response, this.#places.take(run));
     return new Observable((stream) => {
       const hub = this.#hubOf(run);
@@ -65,7 +65,7 @@ export class StreamConnections implements ShutdownParticipant {
 
   /** A stream that only says when to come back: an EventSource never comes back after an error status. */
   refuse(response: ServerResponse): Observable<never> {
-    if (response.req.socket.destroyed) return EMPTY;
+    if (isGone(response)) return EMPTY;
     this.#track(response, () => {});
     this.#refused.add(response);
     return new Observable((stream) => {
@@ -155,6 +155,11 @@ function onceHeadersAreSent(response: ServerResponse, stream: Subscriber<never>,
   };
   // A turn later than the timer that Nest sets when `subscribe` returns.
   queueMicrotask(() => setTimeout(check, 0));
+}
+
+/** Its client has left, or somebody else has answered while it was decided whether to. */
+function isGone(response: ServerResponse): boolean {
+  return response.req.socket.destroyed || response.writableEnded || response.destroyed;
 }
 
 function isHttp1(response: ServerResponse): boolean {

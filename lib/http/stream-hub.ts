@@ -16,7 +16,7 @@ export class StreamHub {
 
   constructor(run: TaskRun, queue: FlushQueue) {
     this.#queue = queue;
-    this.#subscription = run.log.subscribe(() => this.#wake());
+    this.#subscription = run.log.subscribe(() => this.schedule());
   }
 
   get size(): number {
@@ -32,6 +32,13 @@ export class StreamHub {
     if (this.size > 0) return;
     this.#subscription.unsubscribe();
     this.#queue.cancel(this);
+  }
+
+  /** Lets the connections write, in this turn. */
+  schedule(): void {
+    // Those that had their turn in a round that goes on have not seen what is new.
+    this.#isStale = true;
+    this.#queue.add(this);
   }
 
   /**
@@ -52,11 +59,5 @@ export class StreamHub {
     this.#round = undefined;
     this.chunks.forget();
     return !this.#isStale;
-  }
-
-  #wake(): void {
-    // Those that had their turn in this round have not seen what is new.
-    this.#isStale = true;
-    this.#queue.add(this);
   }
 }

@@ -34,6 +34,13 @@ export class StreamOutput {
     return this.#response.writableLength;
   }
 
+  /** Bytes that the system has not taken of what was handed to it: they sink while one large write is under way. */
+  get queued(): unknown {
+    if (!this.#socket) return undefined;
+    const handle = Reflect.get(this.#socket, '_handle') as { readonly writeQueueSize?: unknown } | null;
+    return handle?.writeQueueSize;
+  }
+
   /** Whether it has its turn: a response to a pipelined request waits for those before it. */
   get hasTurn(): boolean {
     return this.#response.socket !== null;
@@ -48,6 +55,8 @@ export class StreamOutput {
    * @returns how many bytes that was
    */
   write(chunk: EventChunk): number {
+    // Somebody else may have ended the response: what followed would belong to no response at all.
+    if (this.#response.writableEnded) return 0;
     const socket = (this.#socket ??= directWay(this.#response));
     if (socket) {
       if (!socket.write(chunk.framed)) this.#waitFor(socket);

@@ -22,7 +22,7 @@ import {
   type PlatformResponse,
   rawResponse,
 } from './http-exchange.js';
-import { asHttpError, ended, notFound, RETRY_AFTER, StreamingHttpException } from './http-errors.js';
+import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound } from './http-errors.js';
 import { queryFilter, queryLatest, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
@@ -117,7 +117,7 @@ export class StreamingHttpService {
     return this.#answer(response, async () => {
       const ref: TaskRef = { ...type, id: id ?? randomUUID() };
       assertTaskRef(ref);
-      if (!this.types.find(type)) throw notFound(ref);
+      if (!this.types.find(type)) throw typeNotFound(type);
       const existing = this.store.find(ref);
       await this.access.check('start', ref, request, existing?.start.owner);
       const owner = this.#ownerOf(request);
@@ -214,7 +214,10 @@ function matchesEpoch({ headers }: PlatformRequest, run: TaskRun): boolean {
 
 /** The path alone: a client may ask in absolute form, and for a host of its choice. */
 function pathOf({ url = '', originalUrl = url }: PlatformRequest): string {
-  return new URL(originalUrl, 'http://localhost').pathname.replace(/\/+$/, '');
+  return originalUrl
+    .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+    .replace(/[?#].*$/s, '')
+    .replace(/\/+$/, '');
 }
 
 async function settlesWithin(run: TaskRun, ms: number): Promise<boolean> {

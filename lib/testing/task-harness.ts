@@ -1,6 +1,7 @@
 import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { filter, firstValueFrom } from 'rxjs';
 import { useClock } from '../cancellation/clock.js';
 import type { CancelOptions, StartOptions } from '../coordinator/coordinator.options.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
@@ -192,6 +193,19 @@ export class HarnessRun<Result = unknown> {
    */
   advance(ms: number): Promise<void> {
     return this.#clock.advance(ms);
+  }
+
+  /**
+   * Waits, in real time, for an event: for handlers and cleanup that do something for real, which `advance` cannot hurry.
+   *
+   * @param type of the event
+   * @returns the first of that type, one that came already included
+   * @throws Error when the task is over and sent none
+   */
+  waitForEvent(type: string): Promise<TaskEvent> {
+    return firstValueFrom(this.handle.events().pipe(filter((event) => event.type === type))).catch(() => {
+      throw new Error(`The task ended without an event "${type}"; it sent ${this.eventTypes.join(', ')}`);
+    });
   }
 
   /** Cancels the task, and lets its cleanup run until it waits for something. */

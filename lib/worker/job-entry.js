@@ -17,8 +17,7 @@ export async function runJob(message) {
   const job = createJob(message);
   try {
     job.throwIfCancelled();
-    const module = /** @type {Record<string, unknown>} */ (await import(file));
-    const work = module[name];
+    const work = exportOf(/** @type {Record<string, unknown>} */ (await import(file)), name);
     if (typeof work !== 'function') throw new TypeError(`${file} exports no function "${name}"`);
     return await /** @type {(data: unknown, job: WorkerJob) => unknown} */ (work)(data, job);
   } catch (error) {
@@ -27,6 +26,18 @@ export async function runJob(message) {
   } finally {
     port.close();
   }
+}
+
+/**
+ * An export by its name; also of what a compiler made a CommonJS module of, whose exports `import()` gives as `default`.
+ *
+ * @param {Record<string, unknown>} module
+ * @param {string} name
+ * @returns {unknown}
+ */
+function exportOf(module, name) {
+  const exports = /** @type {Record<string, unknown> | undefined} */ (module.default);
+  return exports?.['__esModule'] === true ? exports[name] : module[name];
 }
 
 /**

@@ -11,7 +11,7 @@ export type ReasonDetails = Omit<CancelReason, 'kind'>;
 
 const none: readonly CancelReason[] = [];
 
-/** More requests than these change nothing any more, and are not kept. */
+/** More requests than these change nothing any more: they are accepted, and not kept. */
 const most = 1_000;
 
 /** The accepted requests to cancel a run: the first that stands is the reason. */
@@ -39,11 +39,15 @@ export class CancelRequests {
       ...details,
       ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
     };
-    if (this.all.length < most) {
-      (this.#all ??= []).push(reason);
-      (this.#standing ??= []).push(reason);
-    }
+    if (this.all.length < most) (this.#all ??= []).push(reason);
+    if (this.#counts(reason)) (this.#standing ??= []).push(reason);
     return reason;
+  }
+
+  /** One that cannot be withdrawn always does, the first of its kind. */
+  #counts(reason: CancelReason): boolean {
+    if (this.standing.length < most) return true;
+    return !isWithdrawable(reason) && !this.standing.some(({ kind }) => kind === reason.kind);
   }
 
   /**

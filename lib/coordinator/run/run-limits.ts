@@ -98,6 +98,7 @@ export class RunLimits {
     this.idle.clear();
     this.unwatched.clear();
     this.#total.clear();
+    this.#totalDueAt = Infinity;
     this.stopGrace();
   }
 

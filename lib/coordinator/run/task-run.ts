@@ -214,7 +214,8 @@ export class TaskRun {
     this.#limits.unwatched.clear();
     this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
     if (this.type.options.announceCancelling) this.#emit('cancelling', toJson(wireReason(reason)));
-    this.#context?.interrupt(reason, this.#cause);
+    // A watcher in this process may have made the handler withdraw it on seeing that event.
+    if (this.requests.any) this.#context?.interrupt(reason, this.#cause);
     this.#pause.end();
     return true;
   }

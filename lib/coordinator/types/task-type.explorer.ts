@@ -1,6 +1,7 @@
 import { Inject, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
 import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
+import { InvalidOptionsError } from '../../task/errors/invalid-options.error.js';
 import { InvalidTaskTypeError } from '../../task/errors/invalid-task-type.error.js';
 import { STREAM_TASK_METADATA } from '../../task/stream-task.decorator.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
@@ -24,7 +25,13 @@ export class TaskTypeExplorer implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    for (const wrapper of this.discovery.getProviders()) {
+    const providers = this.discovery.getProviders();
+    if (providers.filter(({ token }) => token === TaskTypeExplorer).length > 1) {
+      throw new InvalidOptionsError(
+        'StreamingModule is imported twice, so there would be two coordinators; import it once, in the root module: it is global',
+      );
+    }
+    for (const wrapper of providers) {
       if (wrapper.isAlias) continue;
       const classRef = decoratedClassOf(wrapper);
       if (classRef) await this.#register(wrapper, classRef);
