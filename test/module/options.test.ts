@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Injectable, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import {
   CoordinatorService,
   type HttpOptions,
@@ -310,4 +311,15 @@ describe('forRootAsync', () => {
     const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ tasks: { grace: -1 } }) });
     await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow('Wrong option "tasks.grace"');
   });
+});
+
+test('a module that is imported twice stops the start: there would be two coordinators', async () => {
+  @Module({ imports: [StreamingModule.forRoot({ http: { path: 'one' } })] })
+  class FeatureModule {}
+
+  @Module({ imports: [FeatureModule, StreamingModule.forRoot({ http: { path: 'two' } })] })
+  class TwiceModule {}
+
+  const starting = NestFactory.createApplicationContext(TwiceModule, { logger: false, abortOnError: false });
+  await expect(starting).rejects.toThrow('StreamingModule is imported twice');
 });

@@ -99,6 +99,19 @@ describe('taskHarness', () => {
     await expect(run.result).rejects.toBeInstanceOf(CancelledError);
   });
 
+  it('waits in real time for an event, and says when none came', async () => {
+    const run = await stubborn.start({ fail: 1 });
+    expect(await run.waitForEvent('retrying')).toMatchObject({ data: { attempt: 2 } });
+    const ready = run.waitForEvent('completed');
+    const never = run.waitForEvent('progress');
+    await run.advance(hour);
+    await run.signal('answer', '7');
+    expect(await ready).toMatchObject({ data: { finalValue: 7 } });
+    await expect(never).rejects.toThrow(
+      'without an event "progress"; it sent started, retrying, started, completed',
+    );
+  });
+
   it('drives the time of scopes too', async () => {
     const run: HarnessRun<number> = await stubborn.start({ quick: true, fail: 0 });
     for (let attempt = 1; attempt <= 3; attempt++) await run.advance(4 * hour);

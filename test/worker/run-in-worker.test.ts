@@ -82,6 +82,14 @@ describe('runInWorker', () => {
     });
   });
 
+  it('calls the exports of what was compiled to CommonJS', async () => {
+    const compiled = new URL('../fixtures/workers/compiled.cjs', import.meta.url);
+    const call = (name?: string): Promise<unknown> =>
+      runScope((scope) => runInWorker(scope, compiled, 1, { pool, ...(name !== undefined && { name }) }));
+    expect(await call()).toBe('default 1');
+    expect(await call('named')).toBe('named 1');
+  });
+
   it('moves what is to be moved', async () => {
     const bytes = new Uint8Array(1_000);
     expect(await run('length', bytes, { transferList: [bytes.buffer] })).toBe(1_000);

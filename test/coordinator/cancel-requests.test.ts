@@ -1,0 +1,72 @@
+import { describe, expect, it } from '@jest/globals';
+import { ScopeTimeoutError, type TaskContext } from 'nestjs-streaming';
+import { getEventListeners } from 'node:events';
+import { expectEnd, rejection } from '../conformance/cancellation/expect-end.js';
+import { createTaskApp, handlerTask, startTask } from '../support/app.js';
+
+const many = 1_200;
+
+describe('requests to cancel', () => {
+  it('a task can still be cancelled after more requests than are kept were withdrawn', async () => {
+    const started = await startTask(async (task: TaskContext) => {
+      for (let n = 0; n < many; n++) {
+        task.cancel();
+        task.uncancel();
+      }
+      await task.sleep(60_000);
+    });
+    await started.running;
+    expect(await started.handle.cancel({ detail: 'enough' })).toBe(true);
+    const outcome = await expectEnd(started, 'cancelled');
+    expect(outcome.reason).toEqual({ kind: 'external', detail: 'enough' });
+  });
+
+  it('one that cannot be withdrawn counts however many stand before it', async () => {
+    const started = await startTask(
+      async (task: TaskContext) => {
+        await rejection(task.sleep(60_000));
+        for (let n = 0; n < 2 * many; n++) task.uncancel();
+        return task.cancelling;
+      },
+      { options: { shutdown: { timeout: 2_000 } } },
+    );
+    await started.running;
+    const [{ handle }, { coordinator }] = [started, started];
+    const accepted = Array.from({ length: many }, () => handle.cancel());
+    const closing = coordinator.shutdown();
+    expect((await Promise.all(accepted)).every(Boolean)).toBe(true);
+    expect(await closing).toMatchObject({ cancelled: 1, completed: 0 });
+    expect((await handle.outcome).discardedValue).toBe(1);
+  });
+
+  it('a timeout in cleanup holds, though the task’s own deadline comes first', async () => {
+    let thrown: unknown;
+    const Task = handlerTask(
+      async (task: TaskContext) => {
+        task.defer(async () => {
+          thrown = await rejection(task.timeout(80, (scope) => scope.sleep(60_000)));
+        });
+      },
+      { timeout: 40, grace: 5_000 },
+    );
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const handle = await coordinator.start(Task, {});
+    expect(await handle.outcome).toMatchObject({ status: 'completed' });
+    expect(thrown).toBeInstanceOf(ScopeTimeoutError);
+  });
+
+  it('tasks that share a signal give it one listener, and take it back', async () => {
+    const Task = handlerTask((task: TaskContext) => task.sleep(60_000));
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const controller = new AbortController();
+    const handles = await Promise.all(
+      Array.from({ length: 50 }, () => coordinator.start(Task, {}, { signal: controller.signal })),
+    );
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    await Promise.all(handles.slice(1).map((handle) => handle.cancel({ wait: 'settled' })));
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    controller.abort(new Error('enough'));
+    expect(await handles[0]!.outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'external' } });
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+});
