@@ -26,7 +26,7 @@ import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound }
 import { queryFilter, queryLatest, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
-import { StreamConnections } from './stream-connections.js';
+import { StreamConnections } from './stream/stream-connections.js';
 import { TaskAccess } from './task-access.js';
 
 const defaultListLimit = 100;

@@ -11,7 +11,7 @@ import { describeWithPostgres, findPostgres } from '../support/postgres.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 import { cancellationGuide, ROOT } from './documents.js';
 import { Examples, expectCancelled, startTask } from './examples.js';
-import { HangingServer } from './hanging-server.js';
+import { HangingServer } from '../support/hanging-server.js';
 
 type TaskType = Type<TaskHandler>;
 

@@ -12,7 +12,7 @@ import { isRunning } from '../support/processes.js';
 import { eventually, withTimeout } from '../support/wait.js';
 import { readme } from './documents.js';
 import { Examples, expectCancelled, type Started } from './examples.js';
-import { HangingServer } from './hanging-server.js';
+import { HangingServer } from '../support/hanging-server.js';
 
 describe('the handlers of the README', () => {
   const examples = new Examples(readme, 'method');

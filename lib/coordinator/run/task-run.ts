@@ -93,7 +93,6 @@ export class TaskRun {
     return this.#decided;
   }
 
-  /** Signals that wait for the handler. */
   get inbox(): SignalInbox {
     return (this.#inboxMade ??= new SignalInbox());
   }

@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 import type { Subscriber } from 'rxjs';
-import { clock } from '../cancellation/clock.js';
-import { encodeFrame } from '../log/event-frame.js';
-import { LogCursor, type LogGap, type LogPosition } from '../log/log-cursor.js';
-import type { TaskRun } from '../coordinator/run/task-run.js';
-import { toJson } from '../task/json.js';
+import { clock } from '../../cancellation/clock.js';
+import { encodeFrame } from '../../log/event-frame.js';
+import { LogCursor, type LogGap, type LogPosition } from '../../log/log-cursor.js';
+import type { TaskRun } from '../../coordinator/run/task-run.js';
+import { toJson } from '../../task/json.js';
 import { EventChunk } from './event-chunk.js';
-import { publicSnapshot } from './public-snapshot.js';
+import { publicSnapshot } from '../public-snapshot.js';
 import type { StreamHub } from './stream-hub.js';
 import { StreamOutput } from './stream-output.js';
 

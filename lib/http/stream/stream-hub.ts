@@ -1,5 +1,5 @@
 import type { Subscription } from 'rxjs';
-import type { TaskRun } from '../coordinator/run/task-run.js';
+import type { TaskRun } from '../../coordinator/run/task-run.js';
 import { ChunkReader } from './chunk-reader.js';
 import type { FlushQueue } from './flush-queue.js';
 import type { StreamConnection } from './stream-connection.js';

@@ -1,4 +1,4 @@
-import type { TaskRun } from '../coordinator/run/task-run.js';
+import type { TaskRun } from '../../coordinator/run/task-run.js';
 
 /** How many streams there may be, in all and of one run. */
 export class StreamPlaces {

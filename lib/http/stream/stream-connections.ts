@@ -1,11 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable } from '@nestjs/common';
 import { EMPTY, Observable, type Subscriber } from 'rxjs';
-import { clock } from '../cancellation/clock.js';
-import { Timer } from '../cancellation/timer.js';
-import { CoordinatorShutdown, type ShutdownParticipant } from '../coordinator/coordinator-shutdown.js';
-import type { TaskRun } from '../coordinator/run/task-run.js';
-import { type ResolvedHttpOptions, type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { clock } from '../../cancellation/clock.js';
+import { Timer } from '../../cancellation/timer.js';
+import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
+import type { TaskRun } from '../../coordinator/run/task-run.js';
+import {
+  type ResolvedHttpOptions,
+  type ResolvedOptions,
+  STREAMING_OPTIONS,
+} from '../../streaming.options.js';
 import { FlushQueue } from './flush-queue.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 import { StreamConnection, type StreamInit } from './stream-connection.js';

@@ -1,4 +1,4 @@
-import { Timer } from '../cancellation/timer.js';
+import { Timer } from '../../cancellation/timer.js';
 
 /** Calls back again and again, however long the time between; holds no process. */
 export class Ticker {
