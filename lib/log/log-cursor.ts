@@ -38,6 +38,16 @@ export class LogCursor {
     return this.#gap === undefined && this.#after === this.#log.lastSeq;
   }
 
+  /** The `seq` it goes on behind, whatever comes next. */
+  get after(): number {
+    return this.#after;
+  }
+
+  /** Whether the watcher is to be told of a gap before all else. */
+  get hasGap(): boolean {
+    return this.#gap !== undefined;
+  }
+
   /** The event it stands behind; `undefined` where a gap comes first. */
   get position(): number | undefined {
     return this.#gap === undefined && this.#after >= this.#log.firstSeq - 1 ? this.#after : undefined;

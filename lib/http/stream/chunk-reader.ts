@@ -18,8 +18,13 @@ export class ChunkReader {
    * What comes after the cursor, which moves on; `undefined` when there is nothing.
    *
    * @param gapFrame a gap as this watcher may see it
+   * @param most the `seq` of the last event to read
    */
-  read(cursor: LogCursor, gapFrame: (gap: LogGap) => Buffer): EventChunk | undefined {
+  read(
+    cursor: LogCursor,
+    gapFrame: (gap: LogGap) => Buffer,
+    most: number = Infinity,
+  ): EventChunk | undefined {
     const from = cursor.position;
     if (this.#chunk && from === this.#from) {
       cursor.skipTo(this.#to);
@@ -27,7 +32,7 @@ export class ChunkReader {
     }
     const frames: Buffer[] = [];
     let bytes = 0;
-    while (bytes < chunkBytes) {
+    while (bytes < chunkBytes && (cursor.after < most || cursor.hasGap)) {
       const next = cursor.next();
       if (!next) break;
       const frame = next instanceof LogEntry ? next.frame : gapFrame(next);

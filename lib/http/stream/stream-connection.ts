@@ -1,13 +1,12 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/clock.js';
-import { encodeFrame } from '../../log/event-frame.js';
 import { LogCursor, type LogGap, type LogPosition } from '../../log/log-cursor.js';
 import type { TaskRun } from '../../coordinator/run/task-run.js';
-import { toJson } from '../../task/json.js';
 import { EventChunk } from './event-chunk.js';
-import { publicSnapshot } from '../public-snapshot.js';
-import type { StreamHub } from './stream-hub.js';
+import { gapFrame } from './gap-frame.js';
+import type { HubReader, StreamHub } from './stream-hub.js';
 import { StreamOutput } from './stream-output.js';
 
 const heartbeat = EventChunk.of(':\n');
@@ -27,7 +26,7 @@ export interface StreamInit {
  * One watcher over HTTP: writes what comes after its cursor, in one piece per turn of the event loop, as fast as the
  * client takes it. A client that does not read holds back its own cursor, and nothing else.
  */
-export class StreamConnection {
+export class StreamConnection implements HubReader {
   readonly #run: TaskRun;
   readonly #hub: StreamHub;
   readonly #cursor: LogCursor;
@@ -37,7 +36,6 @@ export class StreamConnection {
   #mayKnow: boolean;
   readonly #stream: Subscriber<never>;
   #open = false;
-  #written = 0;
   #taken = 0;
   #queued: unknown;
   #progressAt = clock().now();
@@ -51,7 +49,7 @@ export class StreamConnection {
     this.#hub = hub;
     this.#cursor = new LogCursor(run.log, position);
     this.#response = response;
-    this.#output = new StreamOutput(response, this.#resume);
+    this.#output = new StreamOutput(response, () => hub.resume(this));
     this.#retry = retry;
     this.#mayKnow = mayKnow;
     this.#stream = stream;
@@ -62,32 +60,40 @@ export class StreamConnection {
     stream.add(() => response.removeListener('close', complete));
     stream.add(run.attach());
     stream.add(() => {
+      this.#open = false;
       this.#output.close();
-      hub.remove(this);
+      hub.remove(this, this.#output.socket);
     });
   }
 
   /** The headers are out: from here on this connection writes for itself. */
   open(): void {
     this.#open = true;
-    this.#write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
+    this.#output.write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
     // With all that open in this turn: those at the same place share what is written.
     this.#hub.schedule();
   }
 
   beat(): void {
-    if (this.#open && !this.#stream.closed && !this.#output.isBlocked) this.#write(heartbeat);
+    if (this.#open && !this.#output.isBlocked) this.#output.write(heartbeat);
   }
 
-  /** Writes what the client has not got, as far as it takes it. */
-  flush(): void {
-    if (!this.#open) return;
-    while (!this.#stream.closed && !this.#output.isBlocked) {
-      const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame);
-      if (chunk) this.#write(chunk);
+  flush(seq: number): Socket | undefined {
+    while (this.#open && !this.#output.isBlocked) {
+      const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame, seq);
+      if (chunk) {
+        this.#output.write(chunk);
+        continue;
+      }
       if (this.#cursor.done) this.#stream.complete();
-      if (!chunk) return;
+      return this.#open && this.#cursor.position === seq ? this.#output.socket : undefined;
     }
+    return undefined;
+  }
+
+  fallBehind(seq: number): void {
+    this.#cursor.skipTo(seq);
+    this.#output.checkSocket();
   }
 
   /**
@@ -97,8 +103,7 @@ export class StreamConnection {
   checkProgress(now: number, stallTimeout: number): void {
     // Behind a pipelined request it waits for its turn, not for the client.
     const waiting = this.#output.hasTurn ? this.#output.waiting : 0;
-    const taken = this.#written - waiting;
-    const queued = this.#output.queued;
+    const { taken, queued } = this.#output;
     if (waiting === 0 || taken > this.#taken || queued !== this.#queued) {
       this.#taken = taken;
       this.#queued = queued;
@@ -108,19 +113,10 @@ export class StreamConnection {
     }
   }
 
-  #write(chunk: EventChunk): void {
-    this.#written += this.#output.write(chunk);
-  }
-
-  readonly #resume = (): void => {
-    this.flush();
-    this.#hub.chunks.forget();
-  };
-
-  readonly #gapFrame = ({ id, cause, missed }: LogGap): Buffer => {
-    const snapshot = publicSnapshot(this.#run, this.#mayKnow);
+  readonly #gapFrame = (gap: LogGap): Buffer => {
+    const frame = gapFrame(this.#run, gap, this.#mayKnow);
     // Asked when the stream began: nobody knows what the answer is when it falls behind.
     this.#mayKnow = false;
-    return encodeFrame('gap', toJson({ cause, missed, snapshot }), id);
+    return frame;
   };
 }

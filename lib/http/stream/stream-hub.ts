@@ -1,34 +1,67 @@
+import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import type { TaskRun } from '../../coordinator/run/task-run.js';
+import { LogCursor, type LogGap } from '../../log/log-cursor.js';
 import { ChunkReader } from './chunk-reader.js';
+import type { EventChunk } from './event-chunk.js';
 import type { FlushQueue } from './flush-queue.js';
-import type { StreamConnection } from './stream-connection.js';
+import { gapFrame } from './gap-frame.js';
 
-/** All connections that watch one run. However many they are, an event wakes the hub once for all of them. */
+/** One who reads a log at the hub. */
+export interface HubReader {
+  /**
+   * Takes what there is up to `seq`, as far as its client does.
+   *
+   * @returns the socket, when it has come to that place and what follows may go there as it is
+   */
+  flush(seq: number): Socket | undefined;
+  /** From here on it reads for itself, from behind `seq`. */
+  fallBehind(seq: number): void;
+}
+
+/** So many are written to before the hub looks whether its time is over: asking costs a tenth of a write. */
+const writesPerLook = 8;
+
+/**
+ * All connections that watch one run. However many they are, an event wakes the hub once for all of them.
+ *
+ * Those that have taken all there was are in step: they share the hub's cursor, and each chunk goes straight to their
+ * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up.
+ */
 export class StreamHub {
   readonly chunks = new ChunkReader();
-  readonly #connections = new Set<StreamConnection>();
+  readonly #run: TaskRun;
+  readonly #cursor: LogCursor;
+  readonly #inStep = new Map<Socket, HubReader>();
+  readonly #apart = new Set<HubReader>();
   readonly #queue: FlushQueue;
   readonly #subscription: Subscription;
-  /** Where the round of writing stands that was cut short. */
-  #round: Iterator<StreamConnection> | undefined;
+  /** The round of writing that was cut short. */
+  #round: Iterator<void> | undefined;
+  #isWriting = false;
   #isStale = false;
 
   constructor(run: TaskRun, queue: FlushQueue) {
+    this.#run = run;
     this.#queue = queue;
+    this.#cursor = new LogCursor(run.log, { after: run.log.lastSeq });
     this.#subscription = run.log.subscribe(() => this.schedule());
   }
 
   get size(): number {
-    return this.#connections.size;
+    return this.#inStep.size + this.#apart.size;
   }
 
-  add(connection: StreamConnection): void {
-    this.#connections.add(connection);
+  add(reader: HubReader): void {
+    this.#apart.add(reader);
   }
 
-  remove(connection: StreamConnection): void {
-    this.#connections.delete(connection);
+  /**
+   * @param socket where it was in step, if it was
+   */
+  remove(reader: HubReader, socket: Socket | undefined): void {
+    this.#apart.delete(reader);
+    if (socket && this.#inStep.get(socket) === reader) this.#inStep.delete(socket);
     if (this.size > 0) return;
     this.#subscription.unsubscribe();
     this.#queue.cancel(this);
@@ -45,19 +78,70 @@ export class StreamHub {
    * Writes to every connection what it has not got.
    *
    * @param isOver whether it has taken long enough for one turn of the event loop
-   * @returns whether the round is complete
+   * @returns whether everything is written
    */
   flush(isOver: () => boolean): boolean {
     if (!this.#round) {
-      this.#round = this.#connections.values();
+      this.#round = this.#writeAll();
       this.#isStale = false;
     }
-    for (let next = this.#round.next(); !next.done; next = this.#round.next()) {
-      next.value.flush();
-      if (isOver()) return false;
-    }
+    while (!this.#round.next().done) if (isOver()) return false;
     this.#round = undefined;
     this.chunks.forget();
-    return !this.#isStale;
+    return !this.#isStale && this.#cursor.atEnd;
   }
+
+  /** A reader that fell behind goes on, as its client has taken something. */
+  resume(reader: HubReader): void {
+    if (this.#apart.has(reader)) this.#catchUp(reader);
+    this.chunks.forget();
+  }
+
+  /** One chunk to those in step, then what is missing to the others. It pauses wherever it may be cut short. */
+  *#writeAll(): Generator<void> {
+    const from = this.#cursor.after;
+    const chunk = this.#nextChunk();
+    if (chunk) {
+      const { framed } = chunk;
+      const to = this.#cursor.after;
+      const { done } = this.#cursor;
+      let written = 0;
+      this.#isWriting = true;
+      // By its keys alone: pairs would be made for each write, and the readers need not be touched.
+      for (const socket of this.#inStep.keys()) {
+        // What waits on it may be the end of the response, by somebody else's hands: its reader has to look.
+        if (socket.writableLength > 0) this.#setApart(socket, from);
+        else if (!socket.write(framed) || done) this.#setApart(socket, to);
+        if (++written % writesPerLook === 0) yield;
+      }
+      this.#isWriting = false;
+    }
+    for (const reader of this.#apart) {
+      this.#catchUp(reader);
+      yield;
+    }
+  }
+
+  #nextChunk(): EventChunk | undefined {
+    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this.#gapFrame);
+    // For nobody, nothing is encoded.
+    this.#cursor.skipTo(this.#run.log.lastSeq);
+    return undefined;
+  }
+
+  #catchUp(reader: HubReader): void {
+    const socket = reader.flush(this.#cursor.after);
+    // In the midst of a chunk nobody could say whether it has had that.
+    if (!socket || this.#isWriting || !this.#apart.delete(reader)) return;
+    this.#inStep.set(socket, reader);
+  }
+
+  #setApart(socket: Socket, seq: number): void {
+    const reader = this.#inStep.get(socket) as HubReader;
+    this.#inStep.delete(socket);
+    this.#apart.add(reader);
+    reader.fallBehind(seq);
+  }
+
+  readonly #gapFrame = (gap: LogGap): Buffer => gapFrame(this.#run, gap, false);
 }

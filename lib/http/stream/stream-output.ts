@@ -16,6 +16,7 @@ export class StreamOutput {
   readonly #response: ServerResponse;
   readonly #onDrain: () => void;
   #socket: Socket | undefined;
+  #written = 0;
   #waitsFor: Drain | undefined;
 
   /**
@@ -25,8 +26,21 @@ export class StreamOutput {
     this.#response = response;
     this.#onDrain = () => {
       this.#waitsFor = undefined;
-      onDrain();
+      // What was drained may have been the end of the response, which is told of only after this.
+      if (!response.writableEnded) onDrain();
     };
+  }
+
+  /** The socket, where chunks go straight to it. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  /** Bytes that the client has taken, as far as this process knows. */
+  get taken(): number {
+    return this.#socket
+      ? this.#socket.bytesWritten - this.#socket.writableLength
+      : this.#written - this.#response.writableLength;
   }
 
   /** Bytes that wait for the client, as far as this process holds them. */
@@ -51,19 +65,23 @@ export class StreamOutput {
     return this.#waitsFor !== undefined;
   }
 
-  /**
-   * @returns how many bytes that was
-   */
-  write(chunk: EventChunk): number {
-    // Somebody else may have ended the response: what followed would belong to no response at all.
-    if (this.#response.writableEnded) return 0;
+  write(chunk: EventChunk): void {
     const socket = (this.#socket ??= directWay(this.#response));
+    // Somebody else may have ended the response: what followed would belong to no response at all. With nothing left on
+    // the socket its end is out, and the connection knows of it; the response is asked only then, as Express has changed
+    // its prototype, and reading anything of it costs a third of a write.
+    if (socket?.writableLength !== 0 && this.#response.writableEnded) return;
     if (socket) {
       if (!socket.write(chunk.framed)) this.#waitFor(socket);
-      return chunk.framed.length;
+      return;
     }
+    this.#written += chunk.bytes;
     if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
-    return chunk.joined.length;
+  }
+
+  /** Somebody else has written to the socket: that may have asked to wait. */
+  checkSocket(): void {
+    if (this.#socket?.writableNeedDrain) this.#waitFor(this.#socket);
   }
 
   /** Nothing more is written. */
@@ -73,6 +91,7 @@ export class StreamOutput {
   }
 
   #waitFor(target: Drain): void {
+    if (this.#waitsFor) return;
     this.#waitsFor = target;
     target.once('drain', this.#onDrain);
   }
