@@ -9,6 +9,7 @@ import { TaskTypeRegistry } from './coordinator/types/task-type.registry.js';
 import { StreamConnections } from './http/stream/stream-connections.js';
 import { StreamingHttpService } from './http/streaming-http.service.js';
 import { TaskAccess } from './http/task-access.js';
+import { TaskStreams } from './http/task-streams.js';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
@@ -63,6 +64,7 @@ export interface StreamingOptionsFactory {
     ShutdownHooks,
     TaskAccess,
     StreamConnections,
+    TaskStreams,
     StreamingHttpService,
   ],
   exports: [CoordinatorService, StreamingHttpService],

@@ -65,6 +65,20 @@ export interface HttpOptions extends HttpRouteOptions {
   maxStreams?: number;
   /** Open streams of one task. @defaultValue 5 000 */
   maxStreamsPerTask?: number;
+  /** Open streams of one principal, as `principal` names it. @defaultValue Infinity */
+  maxStreamsPerPrincipal?: number;
+  /** On whose account a stream goes: a user, a tenant, an address. Nobody's is not counted. @defaultValue nobody's */
+  principal?: (request: never) => string | null | undefined;
+  /**
+   * Ends each stream when it is this old, in milliseconds, or up to a fifth sooner; its client comes back and goes on
+   * where it was. For deployments that are to be rebalanced, and credentials that expire. @defaultValue null
+   */
+  maxAge?: number | null;
+  /**
+   * Events pass through the Observable of the route, where interceptors see and may change them: several times as dear.
+   * @defaultValue true where the routes have interceptors of their own, false for global ones
+   */
+  interceptEvents?: boolean;
   /** A client that takes nothing for this long while something waits for it is disconnected. @defaultValue 30 000 */
   stallTimeout?: number;
   /** Who a task belongs to that this request starts. @defaultValue nobody */
@@ -104,9 +118,12 @@ export interface ResolvedOptions {
   readonly authorize: Type<TaskAuthorizer> | undefined;
 }
 
-export type ResolvedHttpOptions = Required<Omit<HttpOptions, keyof HttpRouteOptions | 'owner'>> &
+export type ResolvedHttpOptions = Required<Omit<HttpOptions, keyof HttpRouteOptions | Undecided>> &
   HttpRouteOptions &
-  Pick<HttpOptions, 'owner'>;
+  Pick<HttpOptions, Undecided>;
+
+/** Options without a default. */
+type Undecided = 'owner' | 'principal' | 'interceptEvents';
 
 /** What a task type is run with. */
 export type ResolvedTaskOptions = Required<TaskDefaults> & { readonly replay: Required<ReplayLimits> };
@@ -145,6 +162,8 @@ const httpDefaults = {
   retry: 2_000,
   maxStreams: 10_000,
   maxStreamsPerTask: 5_000,
+  maxStreamsPerPrincipal: Infinity,
+  maxAge: null,
   stallTimeout: 30_000,
 } satisfies HttpOptions;
 
@@ -189,6 +208,13 @@ const httpChecks = {
   retry: integer(0, longestRetry),
   maxStreams: countOrInfinity(0),
   maxStreamsPerTask: countOrInfinity(0),
+  maxStreamsPerPrincipal: countOrInfinity(0),
+  principal: func,
+  maxAge: (value: unknown) =>
+    value === null || value === Infinity || (typeof value === 'number' && value >= 1)
+      ? undefined
+      : 'a number of milliseconds, 1 or more, or null for no limit',
+  interceptEvents: boolean,
   stallTimeout: integer(1),
   owner: func,
 };
@@ -287,7 +313,13 @@ function resolveHttp(
       `Wrong option "http.${late}" in ${forRoot}: routes are made before a factory runs; give it to forRootAsync({ http })`,
     );
   }
-  return merge(httpDefaults, { ...given, ...routes });
+  const http = merge(httpDefaults, { ...given, ...routes });
+  if (http.maxStreamsPerPrincipal !== Infinity && !http.principal) {
+    throw new InvalidOptionsError(
+      `Wrong option "http.maxStreamsPerPrincipal" in ${forRoot}: without "http.principal" nobody's streams are counted`,
+    );
+  }
+  return http;
 }
 
 function checkEventFits(where: string, task: { maxEventBytes: number }, replay: { bytes: number }): void {

@@ -51,7 +51,12 @@ export class TaskStore implements LogSink {
 
   /** Whether this is the epoch of another task's log. */
   isForeign(run: TaskRun, epoch: string): boolean {
-    for (const other of this.#runs.values()) if (other.log.epoch === epoch) return other !== run;
+    return epoch !== run.log.epoch && this.hasEpoch(epoch);
+  }
+
+  /** Whether this is the epoch of any log that is kept. */
+  hasEpoch(epoch: string): boolean {
+    for (const { log } of this.#runs.values()) if (log.epoch === epoch) return true;
     return false;
   }
 

@@ -1,10 +1,12 @@
 import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskFilter } from '../coordinator/coordinator.options.js';
+import type { TaskRef } from '../task/task-ref.js';
 import type { PlatformRequest } from './http-exchange.js';
 
 const longestWait = 30_000;
 const largestPage = 1_000;
+const mostTasks = 100;
 
 /**
  * One parameter of the query, given at most once.
@@ -28,7 +30,7 @@ function queryNumber(
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
   throw new InvalidQueryError(
-    `Invalid query parameter "${name}": expected a whole number from ${least} to ${most}, got ${JSON.stringify(text.slice(0, 80))}`,
+    `Invalid query parameter "${name}": expected a whole number from ${least} to ${most}, got ${shorten(text)}`,
   );
 }
 
@@ -41,9 +43,34 @@ export function queryWait(request: PlatformRequest): number | undefined {
 export function queryLatest(request: PlatformRequest): boolean {
   const from = queryText(request, 'from');
   if (from === undefined || from === 'latest') return from === 'latest';
-  throw new InvalidQueryError(
-    `Invalid query parameter "from": expected "latest", got ${JSON.stringify(from.slice(0, 80))}`,
-  );
+  throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${shorten(from)}`);
+}
+
+/**
+ * The tasks of a list, `?task=app/name/id&task=…`. Read from the URL itself: parsers of queries differ in what becomes
+ * of a parameter that is given many times.
+ *
+ * @throws InvalidQueryError when there is none, too many, one twice, or one that is no path of a task
+ */
+export function queryTasks({ url = '', originalUrl = url }: PlatformRequest): TaskRef[] {
+  const [, search = ''] = /\?([^#]*)/.exec(originalUrl) ?? [];
+  const given = new URLSearchParams(search).getAll('task');
+  if (given.length === 0 || given.length > mostTasks) {
+    throw new InvalidQueryError(
+      `Invalid query parameter "task": expected it 1 to ${mostTasks} times, as app/name/id, got it ${given.length} times`,
+    );
+  }
+  const doubled = given.find((path, index) => given.indexOf(path) !== index);
+  if (doubled !== undefined) {
+    throw new InvalidQueryError(`Invalid query parameter "task": ${shorten(doubled)} is given twice`);
+  }
+  return given.map((path) => {
+    const [app, name, id, ...more] = path.split('/');
+    if (app !== undefined && name !== undefined && id !== undefined && more.length === 0) {
+      return { app, name, id };
+    }
+    throw new InvalidQueryError(`Invalid query parameter "task": expected app/name/id, got ${shorten(path)}`);
+  });
 }
 
 export function queryFilter(request: PlatformRequest): TaskFilter {
@@ -61,4 +88,8 @@ export function queryFilter(request: PlatformRequest): TaskFilter {
     status: status as TaskStatus | undefined,
   };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+}
+
+function shorten(text: string): string {
+  return JSON.stringify(text.slice(0, 80));
 }

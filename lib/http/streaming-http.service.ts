@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { HttpException, HttpStatus, Inject, Injectable } from '@nestjs/common';
+import { HttpStatus, Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { Timer } from '../cancellation/timer.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
@@ -9,25 +9,16 @@ import type { TaskRun } from '../coordinator/run/task-run.js';
 import { signalRun } from '../coordinator/signal-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { TaskTypeRegistry } from '../coordinator/types/task-type.registry.js';
-import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
-import type { StreamingError } from '../cancellation/streaming.error.js';
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import {
-  acceptsEventStream,
-  lastEventIdOf,
-  type PlatformRequest,
-  type PlatformResponse,
-  rawResponse,
-} from './http-exchange.js';
+import { type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
 import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound } from './http-errors.js';
-import { queryFilter, queryLatest, queryText, queryWait } from './http-query.js';
+import { queryFilter, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
-import { StreamConnections } from './stream/stream-connections.js';
 import { TaskAccess } from './task-access.js';
+import { TaskStreams } from './task-streams.js';
 
 const defaultListLimit = 100;
 /** How many pages a list looks through for tasks that the client may see. */
@@ -63,26 +54,32 @@ export class StreamingHttpService {
     private readonly types: TaskTypeRegistry,
     private readonly store: TaskStore,
     private readonly access: TaskAccess,
-    private readonly connections: StreamConnections,
+    private readonly streams: TaskStreams,
   ) {}
 
-  watch(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<Observable<never>> {
-    return this.#answer(response, async () => {
-      const run = await this.access.find('watch', ref, request);
-      const lastEventId = lastEventIdOf(request);
-      const latest = queryLatest(request);
-      if (hasSeenEnd(run.log, lastEventId)) throw new HttpException('', HttpStatus.NO_CONTENT);
-      const raw = rawResponse(response);
-      if (request.method === 'HEAD') return this.connections.headersOnly(raw);
-      const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
-      const mayKnow = isGap(run.log, position) && (await this.access.mayKnow(run, request));
-      const refusal = this.#refusal(run);
-      if (refusal) {
-        if (acceptsEventStream(request)) return this.connections.refuse(raw);
-        throw refusal;
-      }
-      return this.connections.watch({ run, position, response: raw, mayKnow });
-    });
+  /**
+   * The events of one task, for a route with `@Sse()`.
+   *
+   * @param isIntercepted whether interceptors shall see the events, where `http.interceptEvents` does not say
+   */
+  watch(
+    ref: TaskRef,
+    request: PlatformRequest,
+    response: PlatformResponse,
+    isIntercepted: boolean = false,
+  ): Promise<Observable<MessageEvent>> {
+    return this.#answer(response, () =>
+      this.streams.watch(ref, request, rawResponse(response), isIntercepted),
+    );
+  }
+
+  /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream, likewise. */
+  watchAll(
+    request: PlatformRequest,
+    response: PlatformResponse,
+    isIntercepted: boolean = false,
+  ): Promise<Observable<MessageEvent>> {
+    return this.#answer(response, () => this.streams.watchAll(request, rawResponse(response), isIntercepted));
   }
 
   status(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<TaskSnapshot> {
@@ -171,15 +168,6 @@ export class StreamingHttpService {
 
   #snapshot(run: TaskRun): TaskSnapshot {
     return publicSnapshot(run, this.access.isAuthorized);
-  }
-
-  #refusal(run: TaskRun): StreamingError | StreamingHttpException | undefined {
-    if (this.closing.begun) return new ShuttingDownError();
-    if (!this.connections.isFull(run)) return undefined;
-    return new StreamingHttpException(
-      'TOO_MANY_STREAMS',
-      'As many streams are open as may be; try again later',
-    );
   }
 
   #ownerOf(request: PlatformRequest): string | undefined {

@@ -1,11 +1,24 @@
-import { Delete, Get, HttpCode, HttpStatus, Inject, Param, Post, Req, Res, Sse } from '@nestjs/common';
+import {
+  Delete,
+  Get,
+  HttpCode,
+  HttpStatus,
+  Inject,
+  type MessageEvent,
+  Param,
+  Post,
+  Req,
+  Res,
+  Sse,
+} from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
 
 /**
- * The routes of a task: watch, status, cancel, signal. Extend it for routes and guards of your own; inherited routes
+ * The routes of a task: watch (one or many), status, cancel, signal. Extend it for routes and guards of your own; inherited routes
  * stand below the path of your `@Controller()`.
  *
  * @example
@@ -27,8 +40,17 @@ export abstract class StreamingController {
     @Param('id') id: string,
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
-  ): Promise<Observable<never>> {
-    return this.streamingHttp.watch({ app, name, id }, request, response);
+  ): Promise<Observable<MessageEvent>> {
+    return this.streamingHttp.watch({ app, name, id }, request, response, hasInterceptors(this, 'watch'));
+  }
+
+  /** `text/event-stream` of many tasks, as `?task=app/name/id&task=…` names them, on one connection. */
+  @Sse('events')
+  watchAll(
+    @Req() request: PlatformRequest,
+    @Res({ passthrough: true }) response: PlatformResponse,
+  ): Promise<Observable<MessageEvent>> {
+    return this.streamingHttp.watchAll(request, response, hasInterceptors(this, 'watchAll'));
   }
 
   /** `200` with a snapshot. */

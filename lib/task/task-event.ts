@@ -7,7 +7,8 @@ import { type TerminalStatus, terminalStatuses } from './task-status.js';
  *
  * @publicApi
  */
-export type LifecycleEventType = 'started' | 'retrying' | 'cancelling' | 'gap' | TerminalStatus;
+export type LifecycleEventType =
+  'started' | 'retrying' | 'cancelling' | 'gap' | 'unavailable' | TerminalStatus;
 
 /**
  * One entry of a task's log.
@@ -37,6 +38,7 @@ const reserved: ReadonlySet<string> = new Set([
   'retrying',
   'cancelling',
   'gap',
+  'unavailable',
   ...terminalStatuses,
   'open',
   'error',

@@ -3,7 +3,7 @@ import { LogEntry } from '../../log/log-entry.js';
 import { EventChunk } from './event-chunk.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
-const chunkBytes = 16 * 1024;
+export const chunkBytes = 16 * 1024;
 
 /**
  * Reads a log in chunks, for all its watchers. Those that stand at the same place one after the other, as all do that

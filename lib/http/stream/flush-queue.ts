@@ -1,7 +1,5 @@
 import type { StreamHub } from './stream-hub.js';
-
-/** How long hubs may write before other work of the process has its turn, in milliseconds. */
-const slice = 5;
+import { beginSlice } from './turn-slice.js';
 
 /** Writes for all hubs that have news: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {
@@ -19,8 +17,7 @@ export class FlushQueue {
 
   readonly #flush = (): void => {
     this.#scheduled = false;
-    const end = performance.now() + slice;
-    const isOver = (): boolean => performance.now() >= end;
+    const isOver = beginSlice();
     for (const hub of this.#hubs) {
       // Last in the queue again, when it could not finish: no hub keeps the others waiting.
       this.#hubs.delete(hub);

@@ -5,10 +5,14 @@ import { toJson } from '../../task/json.js';
 import { publicSnapshot } from '../public-snapshot.js';
 
 /**
- * A gap as one watcher sees it.
+ * The data of a gap as one watcher sees it.
  *
  * @param mayKnow whether that may say whose the task is
  */
-export function gapFrame(run: TaskRun, { id, cause, missed }: LogGap, mayKnow: boolean): Buffer {
-  return encodeFrame('gap', toJson({ cause, missed, snapshot: publicSnapshot(run, mayKnow) }), id);
+export function gapJson(run: TaskRun, { cause, missed }: LogGap, mayKnow: boolean): string {
+  return toJson({ cause, missed, snapshot: publicSnapshot(run, mayKnow) });
+}
+
+export function gapFrame(run: TaskRun, gap: LogGap, mayKnow: boolean): Buffer {
+  return encodeFrame('gap', gapJson(run, gap, mayKnow), gap.id);
 }

@@ -1,122 +1,104 @@
 import type { ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/clock.js';
-import { LogCursor, type LogGap, type LogPosition } from '../../log/log-cursor.js';
-import type { TaskRun } from '../../coordinator/run/task-run.js';
 import { EventChunk } from './event-chunk.js';
-import { gapFrame } from './gap-frame.js';
-import type { HubReader, StreamHub } from './stream-hub.js';
 import { StreamOutput } from './stream-output.js';
 
 const heartbeat = EventChunk.of(':\n');
 
-/** What a connection is opened with. */
-export interface StreamInit {
-  readonly run: TaskRun;
-  readonly position: LogPosition;
+/** What every connection is opened with. */
+export interface ConnectionInit {
   readonly response: ServerResponse;
-  /** Whether the gap that the stream begins with may say whose the task is. */
-  readonly mayKnow: boolean;
   /** What clients are told to wait before they come back, in milliseconds. */
   readonly retry: number;
+  /** When it is ended whatever is still to come, on the monotonic clock; `Infinity` for never. */
+  readonly endsAt: number;
 }
 
 /**
- * One watcher over HTTP: writes what comes after its cursor, in one piece per turn of the event loop, as fast as the
- * client takes it. A client that does not read holds back its own cursor, and nothing else.
+ * One watcher over HTTP. It reads by cursors, as fast as its client takes what it writes: a client that does not read
+ * holds back its own cursors, and nothing else.
  */
-export class StreamConnection implements HubReader {
-  readonly #run: TaskRun;
-  readonly #hub: StreamHub;
-  readonly #cursor: LogCursor;
+export abstract class StreamConnection {
+  protected readonly output: StreamOutput;
+  protected isOpen = false;
   readonly #response: ServerResponse;
-  readonly #output: StreamOutput;
   readonly #retry: number;
-  #mayKnow: boolean;
-  readonly #stream: Subscriber<never>;
-  #open = false;
+  readonly #endsAt: number;
+  readonly #stream: Subscriber<MessageEvent>;
   #taken = 0;
+  #waiting = 0;
   #queued: unknown;
   #progressAt = clock().now();
 
   /**
    * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
    */
-  constructor(init: StreamInit, hub: StreamHub, stream: Subscriber<never>) {
-    const { run, position, response, retry, mayKnow } = init;
-    this.#run = run;
-    this.#hub = hub;
-    this.#cursor = new LogCursor(run.log, position);
+  constructor({ response, retry, endsAt }: ConnectionInit, stream: Subscriber<MessageEvent>) {
     this.#response = response;
-    this.#output = new StreamOutput(response, () => hub.resume(this));
     this.#retry = retry;
-    this.#mayKnow = mayKnow;
+    this.#endsAt = endsAt;
     this.#stream = stream;
-    hub.add(this);
-    // Nest looks at the socket alone; the response may end before it, by other hands.
-    const complete = (): void => stream.complete();
-    response.once('close', complete);
-    stream.add(() => response.removeListener('close', complete));
-    stream.add(run.attach());
-    stream.add(() => {
-      this.#open = false;
-      this.#output.close();
-      hub.remove(this, this.#output.socket);
-    });
+    this.output = new StreamOutput(response, () => this.resume());
   }
 
   /** The headers are out: from here on this connection writes for itself. */
   open(): void {
-    this.#open = true;
-    this.#output.write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
-    // With all that open in this turn: those at the same place share what is written.
-    this.#hub.schedule();
+    this.isOpen = true;
+    this.output.write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
+    this.begin();
+  }
+
+  /** Ends the response, once what was written to it is taken. */
+  complete(): void {
+    this.#stream.complete();
   }
 
   beat(): void {
-    if (this.#open && !this.#output.isBlocked) this.#output.write(heartbeat);
-  }
-
-  flush(seq: number): Socket | undefined {
-    while (this.#open && !this.#output.isBlocked) {
-      const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame, seq);
-      if (chunk) {
-        this.#output.write(chunk);
-        continue;
-      }
-      if (this.#cursor.done) this.#stream.complete();
-      return this.#open && this.#cursor.position === seq ? this.#output.socket : undefined;
-    }
-    return undefined;
-  }
-
-  fallBehind(seq: number): void {
-    this.#cursor.skipTo(seq);
-    this.#output.checkSocket();
+    if (this.isOpen && !this.output.isBlocked) this.output.write(heartbeat);
   }
 
   /**
-   * Gives the client up when it has taken nothing of what waits for it for `stallTimeout`, also after the end.
-   * Destroyed, not ended: an ended response would keep what the client does not read.
+   * Ends a connection that is old enough. Gives the client up when it has taken nothing of what waits for it for
+   * `stallTimeout`, also after the end: destroyed, not ended, as an ended response would keep what nobody reads.
    */
-  checkProgress(now: number, stallTimeout: number): void {
+  check(now: number, stallTimeout: number): void {
+    if (this.isOpen && now >= this.#endsAt) this.complete();
     // Behind a pipelined request it waits for its turn, not for the client.
-    const waiting = this.#output.hasTurn ? this.#output.waiting : 0;
-    const { taken, queued } = this.#output;
-    if (waiting === 0 || taken > this.#taken || queued !== this.#queued) {
-      this.#taken = taken;
-      this.#queued = queued;
-      this.#progressAt = now;
-    } else if (now - this.#progressAt >= stallTimeout) {
-      this.#response.destroy();
-    }
+    const waiting = this.output.hasTurn ? this.output.waiting : 0;
+    const { taken, queued } = this.output;
+    const hasProgress =
+      waiting === 0 || waiting < this.#waiting || taken > this.#taken || queued !== this.#queued;
+    this.#waiting = waiting;
+    this.#taken = taken;
+    this.#queued = queued;
+    if (hasProgress) this.#progressAt = now;
+    else if (now - this.#progressAt >= stallTimeout) this.#response.destroy();
   }
 
-  readonly #gapFrame = (gap: LogGap): Buffer => {
-    const frame = gapFrame(this.#run, gap, this.#mayKnow);
-    // Asked when the stream began: nobody knows what the answer is when it falls behind.
-    this.#mayKnow = false;
-    return frame;
-  };
+  /** Gives an event to Nest, for interceptors to see. */
+  protected emit(event: MessageEvent): void {
+    this.#stream.next(event);
+  }
+
+  /** To be called when it is made: from here on it ends with its stream, and the stream with its response. */
+  protected live(): void {
+    // Nest looks at the socket alone; the response may end before it, by other hands.
+    const complete = (): void => this.complete();
+    this.#response.once('close', complete);
+    this.#stream.add(() => {
+      this.#response.removeListener('close', complete);
+      this.isOpen = false;
+      this.output.close();
+      this.detach();
+    });
+  }
+
+  /** Reads what there is. */
+  protected abstract begin(): void;
+  /** Goes on, as the client has taken what it was waited for. */
+  protected abstract resume(): void;
+  /** Reads nothing more. */
+  protected abstract detach(): void;
 }

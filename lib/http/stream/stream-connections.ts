@@ -1,8 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import { EMPTY, Observable, type Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/clock.js';
-import { Timer } from '../../cancellation/timer.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
 import type { TaskRun } from '../../coordinator/run/task-run.js';
 import {
@@ -10,58 +9,73 @@ import {
   type ResolvedOptions,
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
+import { EmittedConnection } from './emitted-connection.js';
 import { FlushQueue } from './flush-queue.js';
-import { ResponsesBySocket } from './responses-by-socket.js';
-import { StreamConnection, type StreamInit } from './stream-connection.js';
+import { FramedConnection } from './framed-connection.js';
+import { isGone, OpenResponses } from './open-responses.js';
+import type { ConnectionInit, StreamConnection } from './stream-connection.js';
 import { StreamHub } from './stream-hub.js';
 import { StreamPlaces } from './stream-places.js';
-import { Ticker } from './ticker.js';
+import { Sweep } from './sweep.js';
+import { TaskConnection } from './task-connection.js';
+import { type ListedTask, TasksEnvelope } from './tasks-envelope.js';
+import type { WatchedTask } from './watched-task.js';
 
-/** Clients get at least this long to take the end of their stream, in milliseconds. */
-const leastDrain = 1_000;
 /** How many times in a `stallTimeout` a client's progress is looked at. */
 const stallChecks = 4;
+/** How many times in a `maxAge` the age of the connections is. */
+const ageChecks = 20;
+/** A connection ends at the latest at its `maxAge`, and at the earliest at this share of it. */
+const leastAge = 0.8;
+
+/** A stream to be opened. */
+export interface StreamRequest {
+  readonly response: ServerResponse;
+  /** The tasks that are watched. */
+  readonly tasks: readonly WatchedTask[];
+  /** Set for a stream of many tasks: all that were asked for. */
+  readonly list?: readonly ListedTask[];
+  /** Whether the events shall pass through Nest's Observable, for interceptors to see them. */
+  readonly isIntercepted: boolean;
+  /** On whose account it goes. */
+  readonly principal?: string | undefined;
+}
 
 /** Every stream this process serves: how many there may be, their heartbeat, and their end. */
 @Injectable()
 export class StreamConnections implements ShutdownParticipant {
-  /** Until their response is closed, so also while a slow client still takes the end. */
-  readonly #responses = new Map<ServerResponse, StreamConnection | undefined>();
   readonly #http: ResolvedHttpOptions;
   readonly #places: StreamPlaces;
+  readonly #responses = new OpenResponses<StreamConnection>();
   readonly #hubs = new Map<TaskRun, StreamHub>();
   readonly #queue = new FlushQueue();
-  readonly #sockets = new ResponsesBySocket();
-  readonly #refused = new WeakSet<ServerResponse>();
-  #clocks: readonly Ticker[] = [];
-  #draining = false;
-  #drained: (() => void) | undefined;
+  #sweeps: readonly Sweep<StreamConnection>[] = [];
 
   constructor(@Inject(STREAMING_OPTIONS) { http }: ResolvedOptions, shutdown: CoordinatorShutdown) {
     this.#http = http;
-    this.#places = new StreamPlaces(http.maxStreams, http.maxStreamsPerTask);
+    this.#places = new StreamPlaces(http);
     shutdown.register(this);
   }
 
-  /** Whether no further stream of this task is served. */
-  isFull(run: TaskRun): boolean {
-    return this.#places.isFull(run);
+  /** Whether no further stream is served of these tasks, or for this principal. */
+  isFull(runs: readonly TaskRun[], principal: string | undefined): boolean {
+    return this.#places.isFull(runs, principal);
   }
 
   /**
-   * The stream of a task for Nest's `@Sse()`: subscribed to it is open, completed it ends. Its place is taken here and
-   * now, before anybody else can ask whether there is one.
+   * A stream for Nest's `@Sse()`: subscribed to it is open, completed it ends. Its place is taken here and now, before
+   * anybody else can ask whether there is one.
    */
-  watch(init: Omit<StreamInit, 'retry'>): Observable<never> {
-    const { response, run } = init;
+  watch(request: StreamRequest): Observable<MessageEvent> {
+    const { response, tasks, principal } = request;
     if (isGone(response)) return EMPTY;
-    this.#track(response, this.#places.take(run));
+    const runs = tasks.map(({ run }) => run);
+    this.#track(response, this.#places.take(runs, principal));
     return new Observable((stream) => {
-      const hub = this.#hubOf(run);
-      const connection = new StreamConnection({ ...init, retry: this.#http.retry }, hub, stream);
-      if (this.#responses.has(response)) this.#responses.set(response, connection);
+      const connection = this.#connect(request, stream);
+      this.#responses.set(response, connection);
       stream.add(() => {
-        if (hub.size === 0) this.#hubs.delete(run);
+        for (const run of runs) if (this.#hubs.get(run)?.size === 0) this.#hubs.delete(run);
       });
       onceHeadersAreSent(response, stream, () => connection.open());
     });
@@ -71,7 +85,7 @@ export class StreamConnections implements ShutdownParticipant {
   refuse(response: ServerResponse): Observable<never> {
     if (isGone(response)) return EMPTY;
     this.#track(response, () => {});
-    this.#refused.add(response);
+    this.#responses.endsConnection(response);
     return new Observable((stream) => {
       onceHeadersAreSent(response, stream, () => {
         response.write(`retry: ${jittered(this.#http.retry)}\n`);
@@ -88,18 +102,23 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
-  async drain(ms: number): Promise<void> {
-    this.#draining = true;
-    if (this.#responses.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = new Timer(Math.max(ms, leastDrain), () => {
-        for (const response of this.#responses.keys()) destroy(response);
-      });
-      this.#drained = () => {
-        timer.clear();
-        resolve();
-      };
-    });
+  drain(ms: number): Promise<void> {
+    return this.#responses.drain(ms);
+  }
+
+  #connect(
+    { response, tasks, list, isIntercepted }: StreamRequest,
+    stream: Subscriber<MessageEvent>,
+  ): StreamConnection {
+    const { retry, maxAge } = this.#http;
+    const init: ConnectionInit = { response, retry, endsAt: endOf(maxAge) };
+    const hubOf = ({ run }: WatchedTask): StreamHub => this.#hubOf(run);
+    const [task] = tasks;
+    if (task && !list && !isIntercepted) return new TaskConnection(init, task, hubOf(task), stream);
+    const envelope = list && new TasksEnvelope(list);
+    return isIntercepted
+      ? new EmittedConnection(init, tasks, hubOf, envelope, stream)
+      : new FramedConnection(init, tasks, hubOf, envelope, stream);
   }
 
   #hubOf(run: TaskRun): StreamHub {
@@ -109,35 +128,23 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   #track(response: ServerResponse, onClose: () => void): void {
-    this.#responses.set(response, undefined);
-    if (this.#clocks.length === 0) this.#startClocks();
-    const untrack = (): void => {
-      if (!this.#responses.delete(response)) return;
+    if (this.#sweeps.length === 0) this.#startSweeps();
+    this.#responses.add(response, () => {
       onClose();
-      const isLast = isHttp1(response) && this.#sockets.remove(response);
-      // Kept alive, the connection would hold the server's close for seconds.
-      if (isLast && (this.#draining || this.#refused.has(response))) response.req.socket.destroySoon();
       if (this.#responses.size > 0) return;
-      for (const ticker of this.#clocks) ticker.clear();
-      this.#clocks = [];
-      this.#drained?.();
-    };
-    response.once('close', untrack);
-    if (isHttp1(response)) this.#sockets.add(response, untrack);
+      for (const sweep of this.#sweeps) sweep.stop();
+      this.#sweeps = [];
+    });
   }
 
-  #startClocks(): void {
-    const { heartbeat, stallTimeout } = this.#http;
-    const each = (call: (connection: StreamConnection) => void) => () => {
-      for (const connection of this.#responses.values()) if (connection) call(connection);
-    };
-    const checkProgress = each((connection) => connection.checkProgress(clock().now(), stallTimeout));
-    this.#clocks = [
-      new Ticker(
-        heartbeat,
-        each((connection) => connection.beat()),
-      ),
-      new Ticker(Math.ceil(stallTimeout / stallChecks), checkProgress),
+  /** Two timers for all connections, however many. */
+  #startSweeps(): void {
+    const { heartbeat, stallTimeout, maxAge } = this.#http;
+    const all = (): Iterator<StreamConnection> => this.#responses.entries();
+    const checkEvery = Math.ceil(Math.min(stallTimeout / stallChecks, (maxAge ?? Infinity) / ageChecks));
+    this.#sweeps = [
+      new Sweep(heartbeat, all, (connection) => connection.beat()),
+      new Sweep(checkEvery, all, (connection) => connection.check(clock().now(), stallTimeout)),
     ];
   }
 }
@@ -147,11 +154,21 @@ function jittered(retry: number): number {
   return Math.min(Math.round(retry * (1 + 2 * Math.random())), 2 ** 31 - 1);
 }
 
+/** So that connections that began together do not end together. */
+function endOf(maxAge: number | null): number {
+  if (maxAge === null) return Infinity;
+  return clock().now() + maxAge * (leastAge + (1 - leastAge) * Math.random());
+}
+
 /**
  * Calls back when Nest has sent the headers, which it does a turn after it subscribed; nothing may be written before,
  * and nothing the Observable could emit would make it sooner and leave the wire as documented.
  */
-function onceHeadersAreSent(response: ServerResponse, stream: Subscriber<never>, callback: () => void): void {
+function onceHeadersAreSent(
+  response: ServerResponse,
+  stream: Subscriber<MessageEvent>,
+  callback: () => void,
+): void {
   const check = (): void => {
     if (stream.closed) return;
     if (response.headersSent) callback();
@@ -159,19 +176,4 @@ function onceHeadersAreSent(response: ServerResponse, stream: Subscriber<never>,
   };
   // A turn later than the timer that Nest sets when `subscribe` returns.
   queueMicrotask(() => setTimeout(check, 0));
-}
-
-/** Its client has left, or somebody else has answered while it was decided whether to. */
-function isGone(response: ServerResponse): boolean {
-  return response.req.socket.destroyed || response.writableEnded || response.destroyed;
-}
-
-function isHttp1(response: ServerResponse): boolean {
-  return response.req.httpVersionMajor === 1;
-}
-
-/** A response that waits behind a pipelined one has no socket of its own to destroy. */
-function destroy(response: ServerResponse): void {
-  if (isHttp1(response)) response.req.socket.destroy();
-  else response.destroy();
 }

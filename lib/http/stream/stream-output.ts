@@ -18,6 +18,8 @@ export class StreamOutput {
   #socket: Socket | undefined;
   #written = 0;
   #waitsFor: Drain | undefined;
+  #isSettling = false;
+  #isClosed = false;
 
   /**
    * @param onDrain called when what made `write` return `false` was taken
@@ -62,7 +64,7 @@ export class StreamOutput {
 
   /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
-    return this.#waitsFor !== undefined;
+    return this.#waitsFor !== undefined || this.#isSettling;
   }
 
   write(chunk: EventChunk): void {
@@ -84,8 +86,20 @@ export class StreamOutput {
     if (this.#socket?.writableNeedDrain) this.#waitFor(this.#socket);
   }
 
+  /** Somebody else writes to the response, in this turn: blocks until the client has taken that. */
+  settle(): void {
+    this.#isSettling = true;
+    setImmediate(() => {
+      this.#isSettling = false;
+      if (this.#isClosed) return;
+      if (this.#response.writableNeedDrain) this.#waitFor(this.#response);
+      else this.#onDrain();
+    });
+  }
+
   /** Nothing more is written. */
   close(): void {
+    this.#isClosed = true;
     this.#waitsFor?.removeListener('drain', this.#onDrain);
     this.#waitsFor = undefined;
   }

@@ -1,36 +1,75 @@
 import type { TaskRun } from '../../coordinator/run/task-run.js';
+import type { ResolvedHttpOptions } from '../../streaming.options.js';
 
-/** How many streams there may be, in all and of one run. */
+/** How many streams there may be: in all, of one task, and of one principal. */
 export class StreamPlaces {
   readonly #most: number;
-  readonly #mostPerRun: number;
-  readonly #perRun = new Map<TaskRun, number>();
+  readonly #perTask: Tally<TaskRun>;
+  readonly #perPrincipal: Tally<string>;
   #taken = 0;
 
-  constructor(most: number, mostPerRun: number) {
-    this.#most = most;
-    this.#mostPerRun = mostPerRun;
-  }
-
-  isFull(run: TaskRun): boolean {
-    return this.#taken >= this.#most || this.#of(run) >= this.#mostPerRun;
+  constructor({
+    maxStreams,
+    maxStreamsPerTask,
+    maxStreamsPerPrincipal,
+  }: Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'maxStreamsPerPrincipal'>) {
+    this.#most = maxStreams;
+    this.#perTask = new Tally(maxStreamsPerTask);
+    this.#perPrincipal = new Tally(maxStreamsPerPrincipal);
   }
 
   /**
-   * @returns gives the place back; to be called once
+   * @param principal `undefined` for one that is not counted
    */
-  take(run: TaskRun): () => void {
-    this.#taken++;
-    this.#perRun.set(run, this.#of(run) + 1);
-    return () => {
-      this.#taken--;
-      const rest = this.#of(run) - 1;
-      if (rest > 0) this.#perRun.set(run, rest);
-      else this.#perRun.delete(run);
-    };
+  isFull(runs: readonly TaskRun[], principal: string | undefined): boolean {
+    return (
+      this.#taken >= this.#most ||
+      runs.some((run) => this.#perTask.isFull(run)) ||
+      (principal !== undefined && this.#perPrincipal.isFull(principal))
+    );
   }
 
-  #of(run: TaskRun): number {
-    return this.#perRun.get(run) ?? 0;
+  /**
+   * A stream has one place, however many tasks it shows, and one of each of these.
+   *
+   * @returns gives the place back; to be called once
+   */
+  take(runs: readonly TaskRun[], principal: string | undefined): () => void {
+    this.#taken++;
+    for (const run of runs) this.#perTask.add(run);
+    if (principal !== undefined) this.#perPrincipal.add(principal);
+    return () => {
+      this.#taken--;
+      for (const run of runs) this.#perTask.remove(run);
+      if (principal !== undefined) this.#perPrincipal.remove(principal);
+    };
+  }
+}
+
+/** Counts by key, and keeps nothing of a key that has none. */
+class Tally<Key> {
+  readonly #most: number;
+  readonly #counts = new Map<Key, number>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  isFull(key: Key): boolean {
+    return this.#of(key) >= this.#most;
+  }
+
+  add(key: Key): void {
+    this.#counts.set(key, this.#of(key) + 1);
+  }
+
+  remove(key: Key): void {
+    const rest = this.#of(key) - 1;
+    if (rest > 0) this.#counts.set(key, rest);
+    else this.#counts.delete(key);
+  }
+
+  #of(key: Key): number {
+    return this.#counts.get(key) ?? 0;
   }
 }

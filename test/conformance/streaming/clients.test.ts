@@ -50,7 +50,7 @@ describe('S62 the same bytes, split anywhere', () => {
     puppet.count(5);
     puppet.send('text', 'a\nb\r\nc\r\u2028 grün 💥 \uD800 event: x\n\n');
     const client = await watchRaw(puppet.url);
-    await client.until(':\n');
+    await client.until('event: text');
     puppet.send('text', { 'key\n': ['', ' ', '\uFEFF'] });
     await client.until((received) => received.split(':\n').length > 4);
     await puppet.end('done');

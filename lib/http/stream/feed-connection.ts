@@ -1,0 +1,83 @@
+import type { MessageEvent } from '@nestjs/common';
+import type { Subscriber } from 'rxjs';
+import { chunkBytes } from './chunk-reader.js';
+import { type ConnectionInit, StreamConnection } from './stream-connection.js';
+import type { StreamHub } from './stream-hub.js';
+import type { StreamMessage } from './stream-message.js';
+import { TaskFeed } from './task-feed.js';
+import type { WatchedTask } from './watched-task.js';
+
+/** How the events of several tasks are told apart on one stream; not used for one of one task. */
+export interface Envelope {
+  /** What comes before all else. */
+  notices(feeds: readonly TaskFeed[]): readonly StreamMessage[];
+  /** The message of a feed as it goes out. */
+  wrap(message: StreamMessage, feed: TaskFeed, feeds: readonly TaskFeed[]): StreamMessage;
+}
+
+/**
+ * A stream that shares no chunks with others: of many tasks, whose ids are its own, or one whose events pass through
+ * interceptors.
+ */
+export abstract class FeedConnection extends StreamConnection {
+  readonly #feeds: readonly TaskFeed[];
+  readonly #envelope: Envelope | undefined;
+  /** Where the next turn begins: none of the tasks keeps the others waiting. */
+  #turn = 0;
+
+  constructor(
+    init: ConnectionInit,
+    tasks: readonly WatchedTask[],
+    hubOf: (task: WatchedTask) => StreamHub,
+    envelope: Envelope | undefined,
+    stream: Subscriber<MessageEvent>,
+  ) {
+    super(init, stream);
+    this.#envelope = envelope;
+    const read = (feed: TaskFeed): void => this.#read(feed);
+    this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), read));
+    this.live();
+  }
+
+  /** Writes some events, that follow each other, at once. */
+  protected abstract send(messages: readonly StreamMessage[]): void;
+
+  protected begin(): void {
+    const notices = this.#envelope?.notices(this.#feeds) ?? [];
+    if (notices.length > 0) this.send(notices);
+    for (const feed of this.#feeds) feed.schedule();
+  }
+
+  protected resume(): void {
+    const feeds = this.#feeds;
+    this.#turn = (this.#turn + 1) % feeds.length;
+    for (let n = 0; n < feeds.length; n++) feeds[(this.#turn + n) % feeds.length]?.resume();
+  }
+
+  protected detach(): void {
+    for (const feed of this.#feeds) feed.close();
+  }
+
+  #read(feed: TaskFeed): void {
+    while (this.isOpen && !this.output.isBlocked) {
+      const messages = this.#take(feed);
+      if (messages.length > 0) {
+        this.send(messages);
+        continue;
+      }
+      if (feed.done && this.#feeds.every(({ done }) => done)) this.complete();
+      return;
+    }
+  }
+
+  #take(feed: TaskFeed): StreamMessage[] {
+    const messages: StreamMessage[] = [];
+    for (let length = 0; length < chunkBytes;) {
+      const message = feed.next();
+      if (!message) break;
+      messages.push(this.#envelope?.wrap(message, feed, this.#feeds) ?? message);
+      length += message.json.length;
+    }
+    return messages;
+  }
+}

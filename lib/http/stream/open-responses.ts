@@ -1,0 +1,81 @@
+import type { ServerResponse } from 'node:http';
+import { Timer } from '../../cancellation/timer.js';
+import { ResponsesBySocket } from './responses-by-socket.js';
+
+/** Clients get at least this long to take the end of their stream, in milliseconds. */
+const leastDrain = 1_000;
+
+/** What is kept of each response until it is closed, so also while a slow client still takes its end. */
+export class OpenResponses<Entry> {
+  readonly #entries = new Map<ServerResponse, Entry | undefined>();
+  readonly #sockets = new ResponsesBySocket();
+  readonly #single = new WeakSet<ServerResponse>();
+  #draining = false;
+  #drained: (() => void) | undefined;
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Those that have an entry. */
+  *entries(): Generator<Entry> {
+    for (const entry of this.#entries.values()) if (entry) yield entry;
+  }
+
+  /**
+   * @param onClose called once, when it is closed or its connection is
+   */
+  add(response: ServerResponse, onClose: () => void): void {
+    this.#entries.set(response, undefined);
+    const remove = (): void => {
+      if (!this.#entries.delete(response)) return;
+      onClose();
+      const isLast = isHttp1(response) && this.#sockets.remove(response);
+      // Kept alive, the connection would hold the server's close for seconds.
+      if (isLast && (this.#draining || this.#single.has(response))) response.req.socket.destroySoon();
+      if (this.size === 0) this.#drained?.();
+    };
+    response.once('close', remove);
+    if (isHttp1(response)) this.#sockets.add(response, remove);
+  }
+
+  /** Does nothing for a response that is closed by now. */
+  set(response: ServerResponse, entry: Entry): void {
+    if (this.#entries.has(response)) this.#entries.set(response, entry);
+  }
+
+  /** No other request shall follow on its connection. */
+  endsConnection(response: ServerResponse): void {
+    this.#single.add(response);
+  }
+
+  /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
+  async drain(ms: number): Promise<void> {
+    this.#draining = true;
+    if (this.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = new Timer(Math.max(ms, leastDrain), () => {
+        for (const response of this.#entries.keys()) destroy(response);
+      });
+      this.#drained = () => {
+        timer.clear();
+        resolve();
+      };
+    });
+  }
+}
+
+/** Its client has left, or somebody else has answered while it was decided whether to. */
+export function isGone(response: ServerResponse): boolean {
+  return response.req.socket.destroyed || response.writableEnded || response.destroyed;
+}
+
+function isHttp1(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor === 1;
+}
+
+/** A response that waits behind a pipelined one has no socket of its own to destroy. */
+function destroy(response: ServerResponse): void {
+  if (isHttp1(response)) response.req.socket.destroy();
+  else response.destroy();
+}

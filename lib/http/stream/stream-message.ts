@@ -1,0 +1,14 @@
+import { encodeFrame } from '../../log/event-frame.js';
+
+/** An event on its way to one client. */
+export interface StreamMessage {
+  readonly type: string;
+  /** One line of JSON. */
+  readonly json: string;
+  /** What the client sends back to go on behind it. */
+  readonly id: string;
+}
+
+export function frameOf({ type, json, id }: StreamMessage): Buffer {
+  return encodeFrame(type, json, id);
+}

@@ -1,0 +1,67 @@
+import type { Socket } from 'node:net';
+import type { MessageEvent } from '@nestjs/common';
+import type { Subscriber } from 'rxjs';
+import { LogCursor, type LogGap } from '../../log/log-cursor.js';
+import { gapFrame } from './gap-frame.js';
+import { type ConnectionInit, StreamConnection } from './stream-connection.js';
+import type { HubReader, StreamHub } from './stream-hub.js';
+import type { WatchedTask } from './watched-task.js';
+
+/** A stream of one task, by far the most common: it writes chunks that all watchers of the task share. */
+export class TaskConnection extends StreamConnection implements HubReader {
+  readonly #task: WatchedTask;
+  readonly #hub: StreamHub;
+  readonly #cursor: LogCursor;
+  readonly #leave: () => void;
+  #mayKnow: boolean;
+
+  constructor(init: ConnectionInit, task: WatchedTask, hub: StreamHub, stream: Subscriber<MessageEvent>) {
+    super(init, stream);
+    this.#task = task;
+    this.#hub = hub;
+    this.#mayKnow = task.mayKnow;
+    this.#cursor = new LogCursor(task.run.log, task.position);
+    this.#leave = task.run.attach();
+    hub.add(this);
+    this.live();
+  }
+
+  flush(seq: number): Socket | undefined {
+    while (this.isOpen && !this.output.isBlocked) {
+      const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame, seq);
+      if (chunk) {
+        this.output.write(chunk);
+        continue;
+      }
+      if (this.#cursor.done) this.complete();
+      return this.isOpen && this.#cursor.position === seq ? this.output.socket : undefined;
+    }
+    return undefined;
+  }
+
+  fallBehind(seq: number): void {
+    this.#cursor.skipTo(seq);
+    this.output.checkSocket();
+  }
+
+  protected begin(): void {
+    // With all that open in this turn: those at the same place share what is written.
+    this.#hub.schedule();
+  }
+
+  protected resume(): void {
+    this.#hub.resume(this);
+  }
+
+  protected detach(): void {
+    this.#leave();
+    this.#hub.remove(this, this.output.socket);
+  }
+
+  readonly #gapFrame = (gap: LogGap): Buffer => {
+    const frame = gapFrame(this.#task.run, gap, this.#mayKnow);
+    // Asked when the stream began: nobody knows what the answer is when it falls behind.
+    this.#mayKnow = false;
+    return frame;
+  };
+}

@@ -1,0 +1,71 @@
+import type { TaskRun } from '../../coordinator/run/task-run.js';
+import { lostPosition } from '../../log/composite-id.js';
+import { LogCursor } from '../../log/log-cursor.js';
+import { LogEntry } from '../../log/log-entry.js';
+import { formatEventId } from '../../log/event-id.js';
+import type { StreamMessage } from './stream-message.js';
+import { gapJson } from './gap-frame.js';
+import type { HubReader, StreamHub } from './stream-hub.js';
+import type { WatchedTask } from './watched-task.js';
+
+/** One task as a connection reads it that writes no shared chunks: event by event. */
+export class TaskFeed implements HubReader {
+  readonly run: TaskRun;
+  readonly #cursor: LogCursor;
+  readonly #hub: StreamHub;
+  readonly #leave: () => void;
+  readonly #onNews: (feed: TaskFeed) => void;
+  #mayKnow: boolean;
+
+  /**
+   * @param onNews called when there may be something to read
+   */
+  constructor(task: WatchedTask, hub: StreamHub, onNews: (feed: TaskFeed) => void) {
+    this.run = task.run;
+    this.#cursor = new LogCursor(task.run.log, task.position);
+    this.#mayKnow = task.mayKnow;
+    this.#hub = hub;
+    this.#onNews = onNews;
+    this.#leave = task.run.attach();
+    hub.add(this);
+  }
+
+  /** Whether everything was read and nothing will follow. */
+  get done(): boolean {
+    return this.#cursor.done;
+  }
+
+  /** What a client would have to send to go on here. */
+  get id(): string {
+    return this.#cursor.hasGap ? lostPosition : formatEventId(this.run.log.epoch, this.#cursor.after);
+  }
+
+  next(): StreamMessage | undefined {
+    const next = this.#cursor.next();
+    if (!next || next instanceof LogEntry) return next;
+    const json = gapJson(this.run, next, this.#mayKnow);
+    // Asked when the stream began: nobody knows what the answer is when it falls behind.
+    this.#mayKnow = false;
+    return { type: 'gap', json, id: next.id };
+  }
+
+  flush(): undefined {
+    this.#onNews(this);
+  }
+
+  /** It is never in step: nothing it reads can be shared. */
+  fallBehind(): void {}
+
+  schedule(): void {
+    this.#hub.schedule();
+  }
+
+  resume(): void {
+    this.#hub.resume(this);
+  }
+
+  close(): void {
+    this.#leave();
+    this.#hub.remove(this, undefined);
+  }
+}

@@ -1,0 +1,10 @@
+import type { TaskRun } from '../../coordinator/run/task-run.js';
+import type { LogPosition } from '../../log/log-cursor.js';
+
+/** A task as one client watches it. */
+export interface WatchedTask {
+  readonly run: TaskRun;
+  readonly position: LogPosition;
+  /** Whether the gap that the stream begins with may say whose the task is. */
+  readonly mayKnow: boolean;
+}

@@ -1,0 +1,153 @@
+import { HttpException, HttpStatus, Inject, Injectable, type MessageEvent } from '@nestjs/common';
+import type { ServerResponse } from 'node:http';
+import type { Observable } from 'rxjs';
+import type { StreamingError } from '../cancellation/streaming.error.js';
+import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
+import type { TaskRun } from '../coordinator/run/task-run.js';
+import { TaskStore } from '../coordinator/task-store.js';
+import { haveSeenEnd, resumeAll } from '../log/composite-id.js';
+import type { LogPosition } from '../log/log-cursor.js';
+import { hasSeenEnd, isGap, resume } from '../log/resume.js';
+import type { TaskLog } from '../log/task-log.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
+import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
+import { acceptsEventStream, lastEventIdOf, type PlatformRequest } from './http-exchange.js';
+import { asHttpError, StreamingHttpException } from './http-errors.js';
+import { queryLatest, queryTasks } from './http-query.js';
+import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
+import type { Unavailable } from './stream/tasks-envelope.js';
+import type { WatchedTask } from './stream/watched-task.js';
+import { TaskAccess } from './task-access.js';
+
+/** A task of a list: the run that may be watched, or why it may not. */
+interface Listed {
+  readonly ref: TaskRef;
+  readonly run?: TaskRun;
+  readonly error?: StreamingHttpException;
+}
+
+/** Opens the streams: of one task, and of many on one connection. */
+@Injectable()
+export class TaskStreams {
+  constructor(
+    @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
+    private readonly closing: CoordinatorShutdown,
+    private readonly store: TaskStore,
+    private readonly access: TaskAccess,
+    private readonly connections: StreamConnections,
+  ) {}
+
+  /**
+   * @param isIntercepted whether the route has interceptors of its own
+   */
+  async watch(
+    ref: TaskRef,
+    request: PlatformRequest,
+    response: ServerResponse,
+    isIntercepted: boolean,
+  ): Promise<Observable<MessageEvent>> {
+    const run = await this.access.find('watch', ref, request);
+    const lastEventId = lastEventIdOf(request);
+    const latest = queryLatest(request);
+    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd();
+    if (request.method === 'HEAD') return this.connections.headersOnly(response);
+    const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
+    const task = await this.#watched(run, position, request);
+    return this.#open([task], request, { response, isIntercepted });
+  }
+
+  /** Those of a list that may be watched; the others are told of on the stream, as one missing must not end them all. */
+  async watchAll(
+    request: PlatformRequest,
+    response: ServerResponse,
+    isIntercepted: boolean,
+  ): Promise<Observable<MessageEvent>> {
+    const refs = queryTasks(request);
+    for (const ref of refs) assertTaskRef(ref);
+    const listed = await Promise.all(refs.map((ref) => this.#find(ref, request)));
+    const runs = listed.flatMap(({ run }) => (run ? [run] : []));
+    const [first] = listed;
+    if (runs.length === 0 && first?.error) throw first.error;
+    const lastEventId = lastEventIdOf(request);
+    const latest = queryLatest(request);
+    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd();
+    if (request.method === 'HEAD') return this.connections.headersOnly(response);
+    const positions = resumeAll(
+      listed.map(({ run }) => run?.log),
+      { lastEventId, latest },
+      (log, epoch) => epoch !== log.epoch && this.store.hasEpoch(epoch),
+    );
+    const tasks = await Promise.all(
+      listed.flatMap(({ run }, index) => {
+        const position = positions[index];
+        return run && position ? [this.#watched(run, position, request)] : [];
+      }),
+    );
+    const list = listed.map(({ ref, error }) => ({ ref, unavailable: error && unavailable(error) }));
+    return this.#open(tasks, request, { response, isIntercepted, list });
+  }
+
+  async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
+    try {
+      return { ref, run: await this.access.find('watch', ref, request) };
+    } catch (error) {
+      const answer = asHttpError(error);
+      if (answer instanceof StreamingHttpException) return { ref, error: answer };
+      throw error;
+    }
+  }
+
+  async #watched(run: TaskRun, position: LogPosition, request: PlatformRequest): Promise<WatchedTask> {
+    const mayKnow = isGap(run.log, position) && (await this.access.mayKnow(run, request));
+    return { run, position, mayKnow };
+  }
+
+  #open(
+    tasks: readonly WatchedTask[],
+    request: PlatformRequest,
+    stream: Omit<StreamRequest, 'tasks' | 'principal'>,
+  ): Observable<MessageEvent> {
+    const { interceptEvents, principal: principalOf } = this.options.http;
+    const principal = (principalOf as ((request: unknown) => string | null | undefined) | undefined)?.(
+      request,
+    );
+    const refusal = this.#refusal(tasks, principal ?? undefined);
+    if (!refusal) {
+      return this.connections.watch({
+        ...stream,
+        tasks,
+        isIntercepted: interceptEvents ?? stream.isIntercepted,
+        principal: principal ?? undefined,
+      });
+    }
+    if (acceptsEventStream(request)) return this.connections.refuse(stream.response);
+    throw refusal;
+  }
+
+  #refusal(
+    tasks: readonly WatchedTask[],
+    principal: string | undefined,
+  ): StreamingError | StreamingHttpException | undefined {
+    if (this.closing.begun) return new ShuttingDownError();
+    const runs = tasks.map(({ run }) => run);
+    if (!this.connections.isFull(runs, principal)) return undefined;
+    return new StreamingHttpException(
+      'TOO_MANY_STREAMS',
+      'As many streams are open as may be; try again later',
+    );
+  }
+}
+
+function logsOf(runs: readonly TaskRun[]): TaskLog[] {
+  return runs.map(({ log }) => log);
+}
+
+/** So that an EventSource does not come back. */
+function seenEnd(): HttpException {
+  return new HttpException('', HttpStatus.NO_CONTENT);
+}
+
+function unavailable({ code, message }: StreamingHttpException): Unavailable {
+  return { code, message };
+}

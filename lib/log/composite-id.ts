@@ -1,0 +1,78 @@
+import { type EventId, formatEventId, parseEventId } from './event-id.js';
+import type { LogPosition } from './log-cursor.js';
+import { resume, type ResumeRequest } from './resume.js';
+import type { TaskLog } from './task-log.js';
+
+/** Between the positions of a composite id. In no epoch and no number. */
+const separator = '.';
+/** Stands for a task that has no log here. */
+export const noPosition = '';
+/** Stands for a position that is none any more, as long as the client has not been told. */
+export const lostPosition = '-';
+
+/** The positions in several logs as one id. */
+export function formatCompositeId(positions: readonly string[]): string {
+  return positions.join(separator);
+}
+
+interface CompositeId {
+  /** What stands for each task, in the order they were asked for. */
+  readonly parts: readonly string[];
+  readonly byEpoch: ReadonlyMap<string, EventId>;
+}
+
+/** @returns `undefined` for anything that is no composite id */
+function parseCompositeId(id: string): CompositeId | undefined {
+  const parts = id.split(separator);
+  const byEpoch = new Map<string, EventId>();
+  for (const part of parts) {
+    if (part === noPosition || part === lostPosition) continue;
+    const position = parseEventId(part);
+    if (!position || byEpoch.has(position.epoch)) return undefined;
+    byEpoch.set(position.epoch, position);
+  }
+  return { parts, byEpoch };
+}
+
+/**
+ * Finds where a watcher of several logs goes on in each. A position is found by its epoch, so the tasks may come in
+ * another order, others be added and some left out.
+ *
+ * @param logs `undefined` for a task that has no log here
+ * @param isForeign whether an epoch is that of another task's log than the given one
+ * @see resume
+ */
+export function resumeAll(
+  logs: readonly (TaskLog | undefined)[],
+  { lastEventId, latest = false }: ResumeRequest,
+  isForeign: (log: TaskLog, epoch: string) => boolean,
+): (LogPosition | undefined)[] {
+  const composite = lastEventId === undefined ? undefined : parseCompositeId(lastEventId);
+  return logs.map((log, index) => {
+    if (!log) return undefined;
+    const id = composite ? idFor(log, index) : lastEventId;
+    return resume(log, { lastEventId: id, latest }, (epoch) => isForeign(log, epoch));
+  });
+
+  function idFor(log: TaskLog, index: number): string | undefined {
+    const { parts, byEpoch } = composite as CompositeId;
+    const position = byEpoch.get(log.epoch);
+    if (position) return formatEventId(position.epoch, position.seq);
+    const others = [...byEpoch.keys()].filter((epoch) => logs.every((other) => other?.epoch !== epoch));
+    if (parts.length === logs.length) {
+      const part = parts[index] as string;
+      const isTaken = part !== lostPosition && !others.includes(parseEventId(part)?.epoch ?? '');
+      return part === noPosition || isTaken ? undefined : part;
+    }
+    // Added to the list, it has no position yet; but what may go on a former run never begins anew without a word.
+    const isNew = !parts.includes(lostPosition) && others.every((epoch) => isForeign(log, epoch));
+    return isNew ? undefined : lostPosition;
+  }
+}
+
+/** Whether a watcher that brings this id has seen the end of all these logs. */
+export function haveSeenEnd(logs: readonly TaskLog[], lastEventId: string | undefined): boolean {
+  if (lastEventId === undefined) return false;
+  const { byEpoch } = parseCompositeId(lastEventId) ?? {};
+  return logs.every(({ ended, epoch, lastSeq }) => ended && byEpoch?.get(epoch)?.seq === lastSeq);
+}
