@@ -31,7 +31,7 @@ function parseCompositeId(id: string): CompositeId | undefined {
     if (!position || byEpoch.has(position.epoch)) return undefined;
     byEpoch.set(position.epoch, position);
   }
-  return { parts, byEpoch };
+  return byEpoch.size > 0 || parts.includes(lostPosition) ? { parts, byEpoch } : undefined;
 }
 
 /**

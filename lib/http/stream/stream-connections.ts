@@ -25,8 +25,8 @@ import type { WatchedTask } from './watched-task.js';
 const stallChecks = 4;
 /** How many times in a `maxAge` the age of the connections is. */
 const ageChecks = 20;
-/** A connection ends at the latest at its `maxAge`, and at the earliest at this share of it. */
-const leastAge = 0.8;
+/** A connection is to end between these shares of its `maxAge`: after the last one, a round of checks still fits. */
+const [leastAge, mostAge] = [0.8, 0.95];
 
 /** A stream to be opened. */
 export interface StreamRequest {
@@ -157,7 +157,7 @@ function jittered(retry: number): number {
 /** So that connections that began together do not end together. */
 function endOf(maxAge: number | null): number {
   if (maxAge === null) return Infinity;
-  return clock().now() + maxAge * (leastAge + (1 - leastAge) * Math.random());
+  return clock().now() + maxAge * (leastAge + (mostAge - leastAge) * Math.random());
 }
 
 /**
