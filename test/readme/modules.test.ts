@@ -4,10 +4,13 @@ import { NestFactory } from '@nestjs/core';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo, Server } from 'node:net';
 import { join } from 'node:path';
+import { runInNewContext } from 'node:vm';
+import { EventSource } from 'eventsource';
 import type { TaskContext, TaskHandle, TaskHandler } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask } from '../support/app.js';
 import { RecordingLogger } from '../support/logs.js';
 import { openStream } from '../support/sse.js';
+import { eventually } from '../support/wait.js';
 import { commandsOf, runCurl } from './curl.js';
 import { readme, ROOT } from './documents.js';
 import { Examples } from './examples.js';
@@ -231,6 +234,47 @@ describe('the modules of the README', () => {
       log.mockRestore();
       for (const name of ['window', 'document']) Reflect.deleteProperty(globalThis, name);
     }
+  });
+
+  test('many tasks on one connection', async () => {
+    const Count = handlerTask(async (task: TaskContext) => task.progress(50), {
+      app: 'app',
+      name: 'CountTask',
+    });
+    const { coordinator, origin } = await createTaskApp({ tasks: [Count] });
+    for (const id of ['one', 'two']) await (await coordinator.start(Count, {}, { id })).outcome;
+    const said: unknown[][] = [];
+    const sources: EventSource[] = [];
+    runInNewContext(readme.block('js', 'many-tasks').text, {
+      console: { log: (...words: unknown[]) => said.push(words) },
+      EventSource: class extends EventSource {
+        constructor(path: string) {
+          super(origin + path);
+          sources.push(this);
+        }
+      },
+    });
+    await eventually(() => expect(sources[0]?.readyState).toBe(EventSource.CLOSED));
+    for (const id of ['one', 'two']) {
+      const task = `app/CountTask/${id}`;
+      expect(said.filter(([whose]) => whose === task)).toEqual([
+        [task, 'progress', { percent: 50 }],
+        [task, 'completed', { finalValue: null }],
+      ]);
+    }
+  });
+
+  test('an interceptor that maps events', async () => {
+    const { RedactedModule } = await load<{ RedactedModule: Type }>('redacted.module.ts');
+    const origin = await listen(RedactedModule);
+    const url = `${origin}/stream/redacted/ReportTask/x`;
+    const headers = { 'content-type': 'application/json' };
+    await fetch(url, { method: 'PUT', headers, body: '{"month":"2026-11"}' });
+    const stream = await openStream(url);
+    await stream.next('completed');
+    const parts = stream.events.filter(({ type }) => type === 'part');
+    expect(parts.map(({ data }) => data)).toEqual([1, 2, 3].map(() => ({ redacted: true })));
+    await stream.close();
   });
 
   test('the command that sends a signal', async () => {
