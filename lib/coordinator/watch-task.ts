@@ -24,7 +24,8 @@ export function watchTask(
       store.isForeign(run, epoch),
     );
     const cursor = new LogCursor(log, position);
-    subscriber.add(run.attach());
+    run.attach();
+    subscriber.add(() => run.detach());
     let reading = false;
     const read = (): void => {
       // A subscriber's own callback may send: what it sends is read by the loop that called it.

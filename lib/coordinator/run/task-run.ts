@@ -123,17 +123,15 @@ export class TaskRun {
     return snapshotOf(this, this.#progress, this.#result);
   }
 
-  /** Counts a watcher until the returned function is called. */
-  attach(): () => void {
+  /** Counts a watcher, until it detaches: each once. */
+  attach(): void {
     this.#watchers++;
     this.#limitsMade?.unwatched.clear();
-    let attached = true;
-    return () => {
-      if (!attached) return;
-      attached = false;
-      this.#watchers--;
-      this.#awaitWatcher();
-    };
+  }
+
+  detach(): void {
+    this.#watchers--;
+    this.#awaitWatcher();
   }
 
   /** @throws InvalidEventError for data that cannot be sent */

@@ -5,6 +5,11 @@ import { EventChunk } from './event-chunk.js';
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
 export const chunkBytes = 16 * 1024;
 
+/** Writes the gaps that a reader finds. */
+export interface GapWriter {
+  frameOf(gap: LogGap): Buffer;
+}
+
 /**
  * Reads a log in chunks, for all its watchers. Those that stand at the same place one after the other, as all do that
  * keep up, get the same chunk.
@@ -17,14 +22,10 @@ export class ChunkReader {
   /**
    * What comes after the cursor, which moves on; `undefined` when there is nothing.
    *
-   * @param gapFrame a gap as this watcher may see it
+   * @param gaps writes a gap as this watcher may see it
    * @param most the `seq` of the last event to read
    */
-  read(
-    cursor: LogCursor,
-    gapFrame: (gap: LogGap) => Buffer,
-    most: number = Infinity,
-  ): EventChunk | undefined {
+  read(cursor: LogCursor, gaps: GapWriter, most: number = Infinity): EventChunk | undefined {
     const from = cursor.position;
     if (this.#chunk && from === this.#from) {
       cursor.skipTo(this.#to);
@@ -35,7 +36,7 @@ export class ChunkReader {
     while (bytes < chunkBytes && (cursor.after < most || cursor.hasGap)) {
       const next = cursor.next();
       if (!next) break;
-      const frame = next instanceof LogEntry ? next.frame : gapFrame(next);
+      const frame = next instanceof LogEntry ? next.frame : gaps.frameOf(next);
       frames.push(frame);
       bytes += frame.length;
     }

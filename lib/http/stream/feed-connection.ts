@@ -36,7 +36,6 @@ export abstract class FeedConnection extends StreamConnection {
     this.#envelope = envelope;
     const read = (feed: TaskFeed): void => this.#read(feed);
     this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), read));
-    this.live();
   }
 
   /** Writes some events, that follow each other, at once. */
@@ -48,7 +47,7 @@ export abstract class FeedConnection extends StreamConnection {
     for (const feed of this.#feeds) feed.schedule();
   }
 
-  protected resume(): void {
+  resume(): void {
     const feeds = this.#feeds;
     this.#turn = (this.#turn + 1) % feeds.length;
     for (let n = 0; n < feeds.length; n++) feeds[(this.#turn + n) % feeds.length]?.resume();

@@ -5,43 +5,50 @@ import { ResponsesBySocket } from './responses-by-socket.js';
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
 const leastDrain = 1_000;
 
-/** What is kept of each response until it is closed, so also while a slow client still takes its end. */
-export class OpenResponses<Entry> {
-  readonly #entries = new Map<ServerResponse, Entry | undefined>();
+/** Something that ends with its response. */
+export interface ResponseUser {
+  complete(): void;
+}
+
+/** Every response until it is closed, so also while a slow client still takes its end, and who uses it. */
+export class OpenResponses<User extends ResponseUser> {
+  readonly #users = new Map<ServerResponse, User | undefined>();
   readonly #sockets = new ResponsesBySocket();
   readonly #single = new WeakSet<ServerResponse>();
   #draining = false;
   #drained: (() => void) | undefined;
 
   get size(): number {
-    return this.#entries.size;
+    return this.#users.size;
   }
 
-  /** Those that have an entry. */
-  *entries(): Generator<Entry> {
-    for (const entry of this.#entries.values()) if (entry) yield entry;
+  *users(): Generator<User> {
+    for (const user of this.#users.values()) if (user) yield user;
   }
 
   /**
    * @param onClose called once, when it is closed or its connection is
    */
   add(response: ServerResponse, onClose: () => void): void {
-    this.#entries.set(response, undefined);
+    this.#users.set(response, undefined);
     const remove = (): void => {
-      if (!this.#entries.delete(response)) return;
+      const user = this.#users.get(response);
+      if (!this.#users.delete(response)) return;
+      // Nest looks at the socket alone; the response may end before it, by other hands.
+      user?.complete();
       onClose();
       const isLast = isHttp1(response) && this.#sockets.remove(response);
       // Kept alive, the connection would hold the server's close for seconds.
       if (isLast && (this.#draining || this.#single.has(response))) response.req.socket.destroySoon();
       if (this.size === 0) this.#drained?.();
     };
-    response.once('close', remove);
+    response.on('close', remove);
     if (isHttp1(response)) this.#sockets.add(response, remove);
   }
 
   /** Does nothing for a response that is closed by now. */
-  set(response: ServerResponse, entry: Entry): void {
-    if (this.#entries.has(response)) this.#entries.set(response, entry);
+  use(response: ServerResponse, user: User): void {
+    if (this.#users.has(response)) this.#users.set(response, user);
   }
 
   /** No other request shall follow on its connection. */
@@ -55,7 +62,7 @@ export class OpenResponses<Entry> {
     if (this.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
-        for (const response of this.#entries.keys()) destroy(response);
+        for (const response of this.#users.keys()) destroy(response);
       });
       this.#drained = () => {
         timer.clear();

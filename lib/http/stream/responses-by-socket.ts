@@ -5,33 +5,26 @@ import type { Socket } from 'node:net';
 type OnGone = () => void;
 
 /**
- * Which responses share a connection. A client that pipelines has several on one, and Node tells only the first of them
- * that the client is gone.
+ * Which responses share a connection. A client that pipelines has several on one, and Node tells only that one of them
+ * that the client is gone whose turn it is.
  */
 export class ResponsesBySocket {
-  readonly #sockets = new Map<
-    Socket,
-    { readonly responses: Map<ServerResponse, OnGone>; readonly onClose: OnGone }
-  >();
+  /** Nearly all connections have one response, for which nothing is made. */
+  readonly #sockets = new Map<Socket, ServerResponse | Pipeline>();
 
   /**
-   * @param onGone called once, if the connection closes before the response is removed
+   * @param onGone called, if the connection closes before the response is removed, unless Node tells of it
    */
   add(response: ServerResponse, onGone: OnGone): void {
     const { socket } = response.req;
     const known = this.#sockets.get(socket);
-    if (known) {
-      known.responses.set(response, onGone);
+    if (!known) {
+      this.#sockets.set(socket, response);
       return;
     }
-    const responses = new Map([[response, onGone]]);
-    // One listener for a socket, however many requests its client has sent.
-    const onClose = (): void => {
-      this.#sockets.delete(socket);
-      for (const tell of responses.values()) tell();
-    };
-    this.#sockets.set(socket, { responses, onClose });
-    socket.once('close', onClose);
+    const pipeline = known instanceof Pipeline ? known : new Pipeline(socket, known);
+    pipeline.add(response, onGone);
+    this.#sockets.set(socket, pipeline);
   }
 
   /**
@@ -40,10 +33,38 @@ export class ResponsesBySocket {
   remove(response: ServerResponse): boolean {
     const { socket } = response.req;
     const known = this.#sockets.get(socket);
-    known?.responses.delete(response);
-    if (!known || known.responses.size > 0) return known === undefined;
+    if (known instanceof Pipeline && !known.remove(response)) return false;
     this.#sockets.delete(socket);
-    socket.removeListener('close', known.onClose);
+    return true;
+  }
+}
+
+/** Several responses on one connection. */
+class Pipeline {
+  readonly #socket: Socket;
+  readonly #responses = new Map<ServerResponse, OnGone | undefined>();
+  readonly #onClose = (): void => {
+    for (const onGone of this.#responses.values()) onGone?.();
+  };
+
+  constructor(socket: Socket, first: ServerResponse) {
+    this.#socket = socket;
+    this.#responses.set(first, undefined);
+    // One listener, however many requests the client has sent.
+    socket.on('close', this.#onClose);
+  }
+
+  add(response: ServerResponse, onGone: OnGone): void {
+    this.#responses.set(response, onGone);
+  }
+
+  /**
+   * @returns whether none is left
+   */
+  remove(response: ServerResponse): boolean {
+    this.#responses.delete(response);
+    if (this.#responses.size > 0) return false;
+    this.#socket.removeListener('close', this.#onClose);
     return true;
   }
 }

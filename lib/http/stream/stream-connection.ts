@@ -3,7 +3,7 @@ import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/clock.js';
 import { EventChunk } from './event-chunk.js';
-import { StreamOutput } from './stream-output.js';
+import { StreamOutput, type Writer } from './stream-output.js';
 
 const heartbeat = EventChunk.of(':\n');
 
@@ -12,20 +12,20 @@ export interface ConnectionInit {
   readonly response: ServerResponse;
   /** What clients are told to wait before they come back, in milliseconds. */
   readonly retry: number;
-  /** When it is ended whatever is still to come, on the monotonic clock; `Infinity` for never. */
-  readonly endsAt: number;
+  /** When it is ended whatever is still to come, on the monotonic clock. */
+  readonly endsAt: number | undefined;
 }
 
 /**
  * One watcher over HTTP. It reads by cursors, as fast as its client takes what it writes: a client that does not read
  * holds back its own cursors, and nothing else.
  */
-export abstract class StreamConnection {
+export abstract class StreamConnection implements Writer {
   protected readonly output: StreamOutput;
   protected isOpen = false;
   readonly #response: ServerResponse;
   readonly #retry: number;
-  readonly #endsAt: number;
+  readonly #endsAt: number | undefined;
   readonly #stream: Subscriber<MessageEvent>;
   #taken = 0;
   #waiting = 0;
@@ -40,7 +40,7 @@ export abstract class StreamConnection {
     this.#retry = retry;
     this.#endsAt = endsAt;
     this.#stream = stream;
-    this.output = new StreamOutput(response, () => this.resume());
+    this.output = new StreamOutput(response, this);
   }
 
   /** The headers are out: from here on this connection writes for itself. */
@@ -64,7 +64,7 @@ export abstract class StreamConnection {
    * `stallTimeout`, also after the end: destroyed, not ended, as an ended response would keep what nobody reads.
    */
   check(now: number, stallTimeout: number): void {
-    if (this.isOpen && now >= this.#endsAt) this.complete();
+    if (this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt) this.complete();
     // Behind a pipelined request it waits for its turn, not for the client.
     const waiting = this.output.hasTurn ? this.output.waiting : 0;
     const { taken, queued } = this.output;
@@ -82,23 +82,17 @@ export abstract class StreamConnection {
     this.#stream.next(event);
   }
 
-  /** To be called when it is made: from here on it ends with its stream, and the stream with its response. */
-  protected live(): void {
-    // Nest looks at the socket alone; the response may end before it, by other hands.
-    const complete = (): void => this.complete();
-    this.#response.once('close', complete);
-    this.#stream.add(() => {
-      this.#response.removeListener('close', complete);
-      this.isOpen = false;
-      this.output.close();
-      this.detach();
-    });
+  /** Writes and reads nothing more. */
+  close(): void {
+    this.isOpen = false;
+    this.output.close();
+    this.detach();
   }
 
+  /** Goes on, as the client has taken what it was waited for. */
+  abstract resume(): void;
   /** Reads what there is. */
   protected abstract begin(): void;
-  /** Goes on, as the client has taken what it was waited for. */
-  protected abstract resume(): void;
   /** Reads nothing more. */
   protected abstract detach(): void;
 }

@@ -71,10 +71,15 @@ export class StreamConnections implements ShutdownParticipant {
     if (isGone(response)) return EMPTY;
     const runs = tasks.map(({ run }) => run);
     this.#track(response, this.#places.take(runs, principal));
+    let waiting: StreamRequest | undefined = request;
     return new Observable((stream) => {
-      const connection = this.#connect(request, stream);
-      this.#responses.set(response, connection);
+      if (!waiting) return;
+      const connection = this.#connect(waiting, stream);
+      // Nest keeps the Observable as long as the stream is open: it shall hold nothing else.
+      waiting = undefined;
+      this.#responses.use(response, connection);
       stream.add(() => {
+        connection.close();
         for (const run of runs) if (this.#hubs.get(run)?.size === 0) this.#hubs.delete(run);
       });
       onceHeadersAreSent(response, stream, () => connection.open());
@@ -140,7 +145,7 @@ export class StreamConnections implements ShutdownParticipant {
   /** Two timers for all connections, however many. */
   #startSweeps(): void {
     const { heartbeat, stallTimeout, maxAge } = this.#http;
-    const all = (): Iterator<StreamConnection> => this.#responses.entries();
+    const all = (): Iterator<StreamConnection> => this.#responses.users();
     const checkEvery = Math.ceil(Math.min(stallTimeout / stallChecks, (maxAge ?? Infinity) / ageChecks));
     this.#sweeps = [
       new Sweep(heartbeat, all, (connection) => connection.beat()),
@@ -155,8 +160,8 @@ function jittered(retry: number): number {
 }
 
 /** So that connections that began together do not end together. */
-function endOf(maxAge: number | null): number {
-  if (maxAge === null) return Infinity;
+function endOf(maxAge: number | null): number | undefined {
+  if (maxAge === null) return undefined;
   return clock().now() + maxAge * (leastAge + (mostAge - leastAge) * Math.random());
 }
 

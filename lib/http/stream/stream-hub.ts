@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import type { TaskRun } from '../../coordinator/run/task-run.js';
 import { LogCursor, type LogGap } from '../../log/log-cursor.js';
-import { ChunkReader } from './chunk-reader.js';
+import { ChunkReader, type GapWriter } from './chunk-reader.js';
 import type { EventChunk } from './event-chunk.js';
 import type { FlushQueue } from './flush-queue.js';
 import { gapFrame } from './gap-frame.js';
@@ -28,7 +28,7 @@ const writesPerLook = 8;
  * Those that have taken all there was are in step: they share the hub's cursor, and each chunk goes straight to their
  * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up.
  */
-export class StreamHub {
+export class StreamHub implements GapWriter {
   readonly chunks = new ChunkReader();
   readonly #run: TaskRun;
   readonly #cursor: LogCursor;
@@ -123,7 +123,7 @@ export class StreamHub {
   }
 
   #nextChunk(): EventChunk | undefined {
-    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this.#gapFrame);
+    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this);
     // For nobody, nothing is encoded.
     this.#cursor.skipTo(this.#run.log.lastSeq);
     return undefined;
@@ -143,5 +143,8 @@ export class StreamHub {
     reader.fallBehind(seq);
   }
 
-  readonly #gapFrame = (gap: LogGap): Buffer => gapFrame(this.#run, gap, false);
+  /** A gap for all that are in step. */
+  frameOf(gap: LogGap): Buffer {
+    return gapFrame(this.#run, gap, false);
+  }
 }

@@ -8,29 +8,30 @@ interface Drain {
   removeListener(event: 'drain', listener: () => void): unknown;
 }
 
+/** Who writes to an output. */
+export interface Writer {
+  /** The client has taken what made the output block. */
+  resume(): void;
+}
+
 /**
  * Where the chunks of one watcher go: straight to the socket where nothing stands in between, which costs half of what
  * the response's own `write` does; otherwise (compression, HTTP/1.0, HTTP/2) to the response.
  */
 export class StreamOutput {
   readonly #response: ServerResponse;
-  readonly #onDrain: () => void;
+  readonly #writer: Writer;
   #socket: Socket | undefined;
   #written = 0;
   #waitsFor: Drain | undefined;
+  /** Made when there is something to wait for: most watchers never have to. */
+  #drained: (() => void) | undefined;
   #isSettling = false;
   #isClosed = false;
 
-  /**
-   * @param onDrain called when what made `write` return `false` was taken
-   */
-  constructor(response: ServerResponse, onDrain: () => void) {
+  constructor(response: ServerResponse, writer: Writer) {
     this.#response = response;
-    this.#onDrain = () => {
-      this.#waitsFor = undefined;
-      // What was drained may have been the end of the response, which is told of only after this.
-      if (!response.writableEnded) onDrain();
-    };
+    this.#writer = writer;
   }
 
   /** The socket, where chunks go straight to it. */
@@ -93,21 +94,30 @@ export class StreamOutput {
       this.#isSettling = false;
       if (this.#isClosed) return;
       if (this.#response.writableNeedDrain) this.#waitFor(this.#response);
-      else this.#onDrain();
+      else this.#goOn();
     });
   }
 
   /** Nothing more is written. */
   close(): void {
     this.#isClosed = true;
-    this.#waitsFor?.removeListener('drain', this.#onDrain);
+    if (this.#drained) this.#waitsFor?.removeListener('drain', this.#drained);
     this.#waitsFor = undefined;
   }
 
   #waitFor(target: Drain): void {
     if (this.#waitsFor) return;
     this.#waitsFor = target;
-    target.once('drain', this.#onDrain);
+    this.#drained ??= () => {
+      this.#waitsFor = undefined;
+      this.#goOn();
+    };
+    target.once('drain', this.#drained);
+  }
+
+  #goOn(): void {
+    // What was drained may have been the end of the response, which is told of only after this.
+    if (!this.#response.writableEnded) this.#writer.resume();
   }
 }
 

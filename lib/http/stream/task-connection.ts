@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
+import type { TaskRun } from '../../coordinator/run/task-run.js';
 import { LogCursor, type LogGap } from '../../log/log-cursor.js';
 import { gapFrame } from './gap-frame.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
@@ -9,26 +10,24 @@ import type { WatchedTask } from './watched-task.js';
 
 /** A stream of one task, by far the most common: it writes chunks that all watchers of the task share. */
 export class TaskConnection extends StreamConnection implements HubReader {
-  readonly #task: WatchedTask;
+  readonly #run: TaskRun;
   readonly #hub: StreamHub;
   readonly #cursor: LogCursor;
-  readonly #leave: () => void;
   #mayKnow: boolean;
 
   constructor(init: ConnectionInit, task: WatchedTask, hub: StreamHub, stream: Subscriber<MessageEvent>) {
     super(init, stream);
-    this.#task = task;
+    this.#run = task.run;
     this.#hub = hub;
     this.#mayKnow = task.mayKnow;
     this.#cursor = new LogCursor(task.run.log, task.position);
-    this.#leave = task.run.attach();
+    task.run.attach();
     hub.add(this);
-    this.live();
   }
 
   flush(seq: number): Socket | undefined {
     while (this.isOpen && !this.output.isBlocked) {
-      const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame, seq);
+      const chunk = this.#hub.chunks.read(this.#cursor, this, seq);
       if (chunk) {
         this.output.write(chunk);
         continue;
@@ -49,19 +48,19 @@ export class TaskConnection extends StreamConnection implements HubReader {
     this.#hub.schedule();
   }
 
-  protected resume(): void {
+  resume(): void {
     this.#hub.resume(this);
   }
 
   protected detach(): void {
-    this.#leave();
+    this.#run.detach();
     this.#hub.remove(this, this.output.socket);
   }
 
-  readonly #gapFrame = (gap: LogGap): Buffer => {
-    const frame = gapFrame(this.#task.run, gap, this.#mayKnow);
+  frameOf(gap: LogGap): Buffer {
+    const frame = gapFrame(this.#run, gap, this.#mayKnow);
     // Asked when the stream began: nobody knows what the answer is when it falls behind.
     this.#mayKnow = false;
     return frame;
-  };
+  }
 }

@@ -13,7 +13,6 @@ export class TaskFeed implements HubReader {
   readonly run: TaskRun;
   readonly #cursor: LogCursor;
   readonly #hub: StreamHub;
-  readonly #leave: () => void;
   readonly #onNews: (feed: TaskFeed) => void;
   #mayKnow: boolean;
 
@@ -26,7 +25,7 @@ export class TaskFeed implements HubReader {
     this.#mayKnow = task.mayKnow;
     this.#hub = hub;
     this.#onNews = onNews;
-    this.#leave = task.run.attach();
+    task.run.attach();
     hub.add(this);
   }
 
@@ -65,7 +64,7 @@ export class TaskFeed implements HubReader {
   }
 
   close(): void {
-    this.#leave();
+    this.run.detach();
     this.#hub.remove(this, undefined);
   }
 }
