@@ -31,7 +31,6 @@ export class StreamConnection {
   readonly #run: TaskRun;
   readonly #hub: StreamHub;
   readonly #cursor: LogCursor;
-  readonly #response: ServerResponse;
   readonly #output: StreamOutput;
   readonly #retry: number;
   #mayKnow: boolean;
@@ -50,7 +49,6 @@ export class StreamConnection {
     this.#run = run;
     this.#hub = hub;
     this.#cursor = new LogCursor(run.log, position);
-    this.#response = response;
     this.#output = new StreamOutput(response, this.#resume);
     this.#retry = retry;
     this.#mayKnow = mayKnow;
@@ -90,11 +88,8 @@ export class StreamConnection {
     }
   }
 
-  /**
-   * Gives the client up when it has taken nothing of what waits for it for `stallTimeout`, also after the end.
-   * Destroyed, not ended: an ended response would keep what the client does not read.
-   */
-  checkProgress(now: number, stallTimeout: number): void {
+  /** Whether the client has taken nothing of what waits for it for `stallTimeout`, also after the end. */
+  isStalled(now: number, stallTimeout: number): boolean {
     // Behind a pipelined request it waits for its turn, not for the client.
     const waiting = this.#output.hasTurn ? this.#output.waiting : 0;
     const taken = this.#written - waiting;
@@ -103,9 +98,9 @@ export class StreamConnection {
       this.#taken = taken;
       this.#queued = queued;
       this.#progressAt = now;
-    } else if (now - this.#progressAt >= stallTimeout) {
-      this.#response.destroy();
+      return false;
     }
+    return now - this.#progressAt >= stallTimeout;
   }
 
   #write(chunk: EventChunk): void {

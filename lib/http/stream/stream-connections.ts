@@ -10,7 +10,9 @@ import {
   type ResolvedOptions,
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
+import { cutOff, isHttp1 } from './cut-off.js';
 import { FlushQueue } from './flush-queue.js';
+import { destroySession, Http2Sessions } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 import { StreamConnection, type StreamInit } from './stream-connection.js';
 import { StreamHub } from './stream-hub.js';
@@ -37,7 +39,11 @@ export class StreamConnections implements ShutdownParticipant {
   #draining = false;
   #drained: (() => void) | undefined;
 
-  constructor(@Inject(STREAMING_OPTIONS) { http }: ResolvedOptions, shutdown: CoordinatorShutdown) {
+  constructor(
+    @Inject(STREAMING_OPTIONS) { http }: ResolvedOptions,
+    shutdown: CoordinatorShutdown,
+    private readonly sessions: Http2Sessions,
+  ) {
     this.#http = http;
     this.#places = new StreamPlaces(http.maxStreams, http.maxStreamsPerTask);
     shutdown.register(this);
@@ -90,9 +96,13 @@ export class StreamConnections implements ShutdownParticipant {
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
   async drain(ms: number): Promise<void> {
     this.#draining = true;
-    if (this.#responses.size === 0) return;
+    if (this.#responses.size > 0) await this.#drainWithin(Math.max(ms, leastDrain));
+    this.sessions.close();
+  }
+
+  async #drainWithin(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = new Timer(Math.max(ms, leastDrain), () => {
+      const timer = new Timer(ms, () => {
         for (const response of this.#responses.keys()) destroy(response);
       });
       this.#drained = () => {
@@ -128,17 +138,25 @@ export class StreamConnections implements ShutdownParticipant {
 
   #startClocks(): void {
     const { heartbeat, stallTimeout } = this.#http;
-    const each = (call: (connection: StreamConnection) => void) => () => {
-      for (const connection of this.#responses.values()) if (connection) call(connection);
+    const beat = (): void => {
+      for (const connection of this.#responses.values()) connection?.beat();
     };
-    const checkProgress = each((connection) => connection.checkProgress(clock().now(), stallTimeout));
+    const checkProgress = (): void => {
+      const now = clock().now();
+      for (const [response, connection] of this.#responses) {
+        if (connection?.isStalled(now, stallTimeout)) this.#giveUp(response);
+      }
+    };
     this.#clocks = [
-      new Ticker(
-        heartbeat,
-        each((connection) => connection.beat()),
-      ),
+      new Ticker(heartbeat, beat),
       new Ticker(Math.ceil(stallTimeout / stallChecks), checkProgress),
     ];
+  }
+
+  /** Cut off, not ended: an ended response would keep what the client does not read. */
+  #giveUp(response: ServerResponse): void {
+    this.sessions.stalled(response);
+    cutOff(response);
   }
 }
 
@@ -166,12 +184,8 @@ function isGone(response: ServerResponse): boolean {
   return response.req.socket.destroyed || response.writableEnded || response.destroyed;
 }
 
-function isHttp1(response: ServerResponse): boolean {
-  return response.req.httpVersionMajor === 1;
-}
-
-/** A response that waits behind a pipelined one has no socket of its own to destroy. */
+/** Its client may not hold up the server's close: neither may a session that it does not read. */
 function destroy(response: ServerResponse): void {
-  if (isHttp1(response)) response.req.socket.destroy();
-  else response.destroy();
+  if (isHttp1(response)) cutOff(response);
+  else destroySession(response);
 }
