@@ -36,7 +36,6 @@ export class StreamConnection {
   #mayKnow: boolean;
   readonly #stream: Subscriber<never>;
   #open = false;
-  #written = 0;
   #taken = 0;
   #queued: unknown;
   #progressAt = clock().now();
@@ -68,13 +67,15 @@ export class StreamConnection {
   /** The headers are out: from here on this connection writes for itself. */
   open(): void {
     this.#open = true;
-    this.#write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
+    this.#output.write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
     // With all that open in this turn: those at the same place share what is written.
     this.#hub.schedule();
   }
 
   beat(): void {
-    if (this.#open && !this.#stream.closed && !this.#output.isBlocked) this.#write(heartbeat);
+    if (!this.#open || this.#stream.closed || this.#output.isBlocked) return;
+    this.#output.write(heartbeat);
+    this.#output.flush();
   }
 
   /** Writes what the client has not got, as far as it takes it. */
@@ -82,29 +83,25 @@ export class StreamConnection {
     if (!this.#open) return;
     while (!this.#stream.closed && !this.#output.isBlocked) {
       const chunk = this.#hub.chunks.read(this.#cursor, this.#gapFrame);
-      if (chunk) this.#write(chunk);
+      if (chunk) this.#output.write(chunk);
       if (this.#cursor.done) this.#stream.complete();
-      if (!chunk) return;
+      if (!chunk) break;
     }
+    this.#output.flush();
   }
 
   /** Whether the client has taken nothing of what waits for it for `stallTimeout`, also after the end. */
   isStalled(now: number, stallTimeout: number): boolean {
     // Behind a pipelined request it waits for its turn, not for the client.
-    const waiting = this.#output.hasTurn ? this.#output.waiting : 0;
-    const taken = this.#written - waiting;
-    const queued = this.#output.queued;
-    if (waiting === 0 || taken > this.#taken || queued !== this.#queued) {
+    const isWaiting = this.#output.hasTurn && this.#output.waiting > 0;
+    const { taken, queued } = this.#output;
+    if (!isWaiting || taken > this.#taken || queued !== this.#queued) {
       this.#taken = taken;
       this.#queued = queued;
       this.#progressAt = now;
       return false;
     }
     return now - this.#progressAt >= stallTimeout;
-  }
-
-  #write(chunk: EventChunk): void {
-    this.#written += this.#output.write(chunk);
   }
 
   readonly #resume = (): void => {

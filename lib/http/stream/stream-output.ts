@@ -1,10 +1,11 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isHttp1 } from './cut-off.js';
 import type { EventChunk } from './event-chunk.js';
 
 /** What says when it has been taken what was written to it. */
 interface Drain {
-  once(event: 'drain', listener: () => void): unknown;
+  on(event: 'drain', listener: () => void): unknown;
   removeListener(event: 'drain', listener: () => void): unknown;
 }
 
@@ -16,7 +17,10 @@ export class StreamOutput {
   readonly #response: ServerResponse;
   readonly #onDrain: () => void;
   #socket: Socket | undefined;
-  #waitsFor: Drain | undefined;
+  #drain: Drain | undefined;
+  #isBlocked = false;
+  #written = 0;
+  #isHeld = false;
 
   /**
    * @param onDrain called when what made `write` return `false` was taken
@@ -24,7 +28,8 @@ export class StreamOutput {
   constructor(response: ServerResponse, onDrain: () => void) {
     this.#response = response;
     this.#onDrain = () => {
-      this.#waitsFor = undefined;
+      if (!this.#isBlocked) return;
+      this.#isBlocked = false;
       onDrain();
     };
   }
@@ -32,6 +37,14 @@ export class StreamOutput {
   /** Bytes that wait for the client, as far as this process holds them. */
   get waiting(): number {
     return this.#response.writableLength;
+  }
+
+  /** Bytes that the client has taken, and whatever else went over its connection: it says whether there is progress. */
+  get taken(): number {
+    const { socket } = this.#response;
+    // What is compressed is counted where it leaves. The socket of a session serves others as well.
+    const written = socket && isHttp1(this.#response) ? socket.bytesWritten : this.#written;
+    return written - this.waiting;
   }
 
   /** Bytes that the system has not taken of what was handed to it: they sink while one large write is under way. */
@@ -48,33 +61,46 @@ export class StreamOutput {
 
   /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
-    return this.#waitsFor !== undefined;
+    return this.#isBlocked;
   }
 
-  /**
-   * @returns how many bytes that was
-   */
-  write(chunk: EventChunk): number {
+  write(chunk: EventChunk): void {
     // Somebody else may have ended the response: what followed would belong to no response at all.
-    if (this.#response.writableEnded) return 0;
+    if (this.#response.writableEnded) return;
     const socket = (this.#socket ??= directWay(this.#response));
     if (socket) {
       if (!socket.write(chunk.framed)) this.#waitFor(socket);
-      return chunk.framed.length;
+      return;
     }
+    this.#written += chunk.bytes;
+    this.#isHeld = true;
     if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
-    return chunk.joined.length;
+  }
+
+  /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */
+  flush(): void {
+    // While it is blocked there is more to come.
+    if (!this.#isHeld || this.#isBlocked) return;
+    this.#isHeld = false;
+    const flush: unknown = Reflect.get(this.#response, 'flush');
+    // Node's own is another thing, and deprecated.
+    if (typeof flush === 'function' && flush !== plainFlush) Reflect.apply(flush, this.#response, []);
   }
 
   /** Nothing more is written. */
   close(): void {
-    this.#waitsFor?.removeListener('drain', this.#onDrain);
-    this.#waitsFor = undefined;
+    this.#drain?.removeListener('drain', this.#onDrain);
+    this.#drain = undefined;
+    this.#isBlocked = false;
   }
 
   #waitFor(target: Drain): void {
-    this.#waitsFor = target;
-    target.once('drain', this.#onDrain);
+    this.#isBlocked = true;
+    if (target === this.#drain) return;
+    // For good, not once: where it compresses, `compression` puts the listener on a stream from which nobody removes it.
+    this.#drain?.removeListener('drain', this.#onDrain);
+    this.#drain = target;
+    target.on('drain', this.#onDrain);
   }
 }
 
@@ -91,3 +117,4 @@ function directWay(response: ServerResponse): Socket | undefined {
 
 /** Compared, never called. */
 const plainWrite: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
+const plainFlush: unknown = Reflect.get(OutgoingMessage.prototype, 'flush');
