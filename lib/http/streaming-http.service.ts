@@ -17,6 +17,7 @@ import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound }
 import { queryFilter, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
+import { isHttp1 } from './stream/cut-off.js';
 import { TaskAccess } from './task-access.js';
 import { TaskStreams } from './task-streams.js';
 
@@ -185,8 +186,8 @@ export class StreamingHttpService {
       const answer = asHttpError(error);
       if (answer instanceof StreamingHttpException && answer.isTemporary) {
         response.header('Retry-After', String(RETRY_AFTER));
-        // Kept alive, the connection could hold up the server's close.
-        if (this.closing.begun) response.header('Connection', 'close');
+        // Kept alive, the connection could hold up the server's close. There is no such header in HTTP/2.
+        if (this.closing.begun && isHttp1(rawResponse(response))) response.header('Connection', 'close');
       }
       throw answer;
     }

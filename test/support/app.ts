@@ -40,7 +40,7 @@ export interface TaskAppOptions {
   /** Instead of `options`: a `StreamingModule.forRootAsync(…)`, say. */
   readonly streaming?: DynamicModule;
   /** Default `express`. */
-  readonly adapter?: 'express' | 'fastify';
+  readonly adapter?: 'express' | 'fastify' | 'fastify-http2';
   /** `false` only initialises the application, for tests without HTTP. Default `true`. */
   readonly listen?: boolean;
   /** Made once for many tests, in `beforeAll`: closed after the last one. Otherwise it is closed after its test. */
@@ -83,10 +83,10 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
     given.streaming ?? StreamingModule.forRoot({ ...options, tasks: { grace: 1_000, ...options.tasks } }),
   );
   const settings = { logger: logs, abortOnError: false };
-  const app =
-    given.adapter === 'fastify'
-      ? await NestFactory.create<INestApplication>(module, new FastifyAdapter(), settings)
-      : await NestFactory.create<INestApplication>(module, settings);
+  const fastify = fastifyAdapter(given);
+  const app = fastify
+    ? await NestFactory.create<INestApplication>(module, fastify, settings)
+    : await NestFactory.create<INestApplication>(module, settings);
   await given.configure?.(app);
   await (listen ? app.listen(0, '127.0.0.1') : app.init());
   const coordinator = app.get(CoordinatorService);
@@ -114,6 +114,12 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
   };
   (given.shared ? perFile : perTest).add(taskApp);
   return taskApp;
+}
+
+function fastifyAdapter({ adapter }: TaskAppOptions): FastifyAdapter | undefined {
+  if (adapter === 'fastify') return new FastifyAdapter();
+  // Without TLS: a client has to know that it is HTTP/2.
+  return adapter === 'fastify-http2' ? new FastifyAdapter({ http2: true }) : undefined;
 }
 
 function createModule(given: TaskAppOptions, streaming: DynamicModule): Type {

@@ -11,12 +11,12 @@ import {
   readFileSync,
   rmSync,
 } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { PoolConfig } from 'pg';
+import { freePort } from './free-port.js';
 
 /** Where Debian keeps the programs of each version, out of the `PATH`. */
 const DEBIAN = '/usr/lib/postgresql';
@@ -176,15 +176,6 @@ async function untilReady(server: ChildProcess): Promise<void> {
     return;
   }
   throw new Error(`PostgreSQL did not start:\n${lines.join('\n')}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** The newest first. */

@@ -1,5 +1,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { request, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { pipeline, type Duplex, type Readable } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { deferred, withTimeout } from './wait.js';
 
 export interface SseEvent<Data = unknown> {
@@ -46,11 +48,38 @@ export async function openStream(url: string | URL, options: OpenStreamOptions =
   clientRequest.end(body);
   try {
     const response = await withTimeout(answered.promise, timeout, `headers of ${method} ${String(url)}`);
-    return new SseStream(clientRequest, response, timeout);
+    const head = { status: response.statusCode ?? 0, headers: response.headers };
+    return new SseStream(head, clientRequest, decoded(response), timeout);
   } catch (error) {
     clientRequest.destroy();
     throw error;
   }
+}
+
+const decoders: Readonly<Record<string, () => Duplex>> = {
+  gzip: createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+};
+
+/** The body, decompressed as it comes. */
+function decoded(response: IncomingMessage): Readable {
+  const create = decoders[response.headers['content-encoding'] ?? ''];
+  // What goes wrong, the reader of the decoder is told as well.
+  return create ? pipeline(response, create(), () => undefined) : response;
+}
+
+/** What a stream is read from: a request of HTTP/1, or a stream of an HTTP/2 session. */
+export interface SseRequest {
+  readonly closed: boolean;
+  on(event: 'error', listener: () => void): unknown;
+  once(event: 'close', listener: () => void): unknown;
+  destroy(): unknown;
+}
+
+export interface SseHead {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /**
@@ -74,14 +103,15 @@ export class SseStream {
   private readonly over = deferred<SseEnd>();
   private readonly waiting = new Set<() => void>();
 
-  /** @internal use {@link openStream} */
+  /** @internal use {@link openStream}, or `open` of an HTTP/2 client */
   constructor(
-    private readonly clientRequest: ClientRequest,
-    private readonly response: IncomingMessage,
+    head: SseHead,
+    private readonly clientRequest: SseRequest,
+    private readonly response: Readable,
     private readonly timeout: number,
   ) {
-    this.status = response.statusCode ?? 0;
-    this.headers = response.headers;
+    this.status = head.status;
+    this.headers = head.headers;
     this.read();
   }
 

@@ -64,6 +64,7 @@ export abstract class FeedConnection extends StreamConnection {
         this.send(messages);
         continue;
       }
+      this.output.flush();
       if (feed.done && this.#feeds.every(({ done }) => done)) this.complete();
       return;
     }

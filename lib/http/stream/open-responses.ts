@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Timer } from '../../cancellation/timer.js';
+import { cutOff, isHttp1 } from './cut-off.js';
+import { destroySession } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
@@ -77,12 +79,8 @@ export function isGone(response: ServerResponse): boolean {
   return response.req.socket.destroyed || response.writableEnded || response.destroyed;
 }
 
-function isHttp1(response: ServerResponse): boolean {
-  return response.req.httpVersionMajor === 1;
-}
-
-/** A response that waits behind a pipelined one has no socket of its own to destroy. */
+/** Its client may not hold up the server's close: neither may a session that it does not read. */
 function destroy(response: ServerResponse): void {
-  if (isHttp1(response)) response.req.socket.destroy();
-  else response.destroy();
+  if (isHttp1(response)) cutOff(response);
+  else destroySession(response);
 }

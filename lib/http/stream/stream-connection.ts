@@ -23,7 +23,7 @@ export interface ConnectionInit {
 export abstract class StreamConnection implements Writer {
   protected readonly output: StreamOutput;
   protected isOpen = false;
-  readonly #response: ServerResponse;
+  readonly response: ServerResponse;
   readonly #retry: number;
   readonly #endsAt: number | undefined;
   readonly #stream: Subscriber<MessageEvent>;
@@ -36,7 +36,7 @@ export abstract class StreamConnection implements Writer {
    * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
    */
   constructor({ response, retry, endsAt }: ConnectionInit, stream: Subscriber<MessageEvent>) {
-    this.#response = response;
+    this.response = response;
     this.#retry = retry;
     this.#endsAt = endsAt;
     this.#stream = stream;
@@ -56,15 +56,18 @@ export abstract class StreamConnection implements Writer {
   }
 
   beat(): void {
-    if (this.isOpen && !this.output.isBlocked) this.output.write(heartbeat);
+    if (!this.isOpen || this.output.isBlocked) return;
+    this.output.write(heartbeat);
+    this.output.flush();
   }
 
-  /**
-   * Ends a connection that is old enough. Gives the client up when it has taken nothing of what waits for it for
-   * `stallTimeout`, also after the end: destroyed, not ended, as an ended response would keep what nobody reads.
-   */
-  check(now: number, stallTimeout: number): void {
+  /** Ends a connection that is old enough. */
+  endAt(now: number): void {
     if (this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt) this.complete();
+  }
+
+  /** Whether the client has taken nothing of what waits for it for `stallTimeout`, also after the end. */
+  isStalled(now: number, stallTimeout: number): boolean {
     // Behind a pipelined request it waits for its turn, not for the client.
     const waiting = this.output.hasTurn ? this.output.waiting : 0;
     const { taken, queued } = this.output;
@@ -74,7 +77,7 @@ export abstract class StreamConnection implements Writer {
     this.#taken = taken;
     this.#queued = queued;
     if (hasProgress) this.#progressAt = now;
-    else if (now - this.#progressAt >= stallTimeout) this.#response.destroy();
+    return now - this.#progressAt >= stallTimeout;
   }
 
   /** Gives an event to Nest, for interceptors to see. */

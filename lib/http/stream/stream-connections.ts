@@ -9,9 +9,11 @@ import {
   type ResolvedOptions,
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
+import { cutOff } from './cut-off.js';
 import { EmittedConnection } from './emitted-connection.js';
 import { FlushQueue } from './flush-queue.js';
 import { FramedConnection } from './framed-connection.js';
+import { Http2Sessions } from './http2-sessions.js';
 import { isGone, OpenResponses } from './open-responses.js';
 import type { ConnectionInit, StreamConnection } from './stream-connection.js';
 import { StreamHub } from './stream-hub.js';
@@ -51,7 +53,11 @@ export class StreamConnections implements ShutdownParticipant {
   readonly #queue = new FlushQueue();
   #sweeps: readonly Sweep<StreamConnection>[] = [];
 
-  constructor(@Inject(STREAMING_OPTIONS) { http }: ResolvedOptions, shutdown: CoordinatorShutdown) {
+  constructor(
+    @Inject(STREAMING_OPTIONS) { http }: ResolvedOptions,
+    shutdown: CoordinatorShutdown,
+    private readonly sessions: Http2Sessions,
+  ) {
     this.#http = http;
     this.#places = new StreamPlaces(http);
     shutdown.register(this);
@@ -107,8 +113,9 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
-  drain(ms: number): Promise<void> {
-    return this.#responses.drain(ms);
+  async drain(ms: number): Promise<void> {
+    await this.#responses.drain(ms);
+    this.sessions.close();
   }
 
   #connect(
@@ -149,8 +156,18 @@ export class StreamConnections implements ShutdownParticipant {
     const checkEvery = Math.ceil(Math.min(stallTimeout / stallChecks, (maxAge ?? Infinity) / ageChecks));
     this.#sweeps = [
       new Sweep(heartbeat, all, (connection) => connection.beat()),
-      new Sweep(checkEvery, all, (connection) => connection.check(clock().now(), stallTimeout)),
+      new Sweep(checkEvery, all, (connection) => {
+        const now = clock().now();
+        connection.endAt(now);
+        if (connection.isStalled(now, stallTimeout)) this.#giveUp(connection);
+      }),
     ];
+  }
+
+  /** Cut off, not ended: an ended response would keep what the client does not read. */
+  #giveUp({ response }: StreamConnection): void {
+    this.sessions.stalled(response);
+    cutOff(response);
   }
 }
 

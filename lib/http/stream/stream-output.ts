@@ -1,10 +1,11 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { isHttp1 } from './cut-off.js';
 import type { EventChunk } from './event-chunk.js';
 
 /** What says when it has been taken what was written to it. */
 interface Drain {
-  once(event: 'drain', listener: () => void): unknown;
+  on(event: 'drain', listener: () => void): unknown;
   removeListener(event: 'drain', listener: () => void): unknown;
 }
 
@@ -23,9 +24,12 @@ export class StreamOutput {
   readonly #writer: Writer;
   #socket: Socket | undefined;
   #written = 0;
-  #waitsFor: Drain | undefined;
-  /** Made when there is something to wait for: most watchers never have to. */
-  #drained: (() => void) | undefined;
+  /** What is listened to, once there was something to wait for: most watchers never have to. */
+  #drain: Drain | undefined;
+  #onDrain: (() => void) | undefined;
+  #isWaiting = false;
+  /** Whether something was written that a middleware may keep until it is flushed. */
+  #isHeld = false;
   #isSettling = false;
   #isClosed = false;
 
@@ -39,11 +43,12 @@ export class StreamOutput {
     return this.#socket;
   }
 
-  /** Bytes that the client has taken, as far as this process knows. */
+  /** Bytes that the client has taken, and whatever else went over its connection: it says whether there is progress. */
   get taken(): number {
-    return this.#socket
-      ? this.#socket.bytesWritten - this.#socket.writableLength
-      : this.#written - this.#response.writableLength;
+    const { socket } = this.#response;
+    // What is compressed is counted where it leaves. The socket of a session serves others as well.
+    const written = socket && isHttp1(this.#response) ? socket.bytesWritten : this.#written;
+    return written - this.waiting;
   }
 
   /** Bytes that wait for the client, as far as this process holds them. */
@@ -65,7 +70,7 @@ export class StreamOutput {
 
   /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
-    return this.#waitsFor !== undefined || this.#isSettling;
+    return this.#isWaiting || this.#isSettling;
   }
 
   write(chunk: EventChunk): void {
@@ -79,7 +84,18 @@ export class StreamOutput {
       return;
     }
     this.#written += chunk.bytes;
+    this.#isHeld = true;
     if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
+  }
+
+  /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */
+  flush(): void {
+    // While it is blocked there is more to come.
+    if (!this.#isHeld || this.isBlocked) return;
+    this.#isHeld = false;
+    const flush: unknown = Reflect.get(this.#response, 'flush');
+    // Node's own is another thing, and deprecated.
+    if (typeof flush === 'function' && flush !== plainFlush) Reflect.apply(flush, this.#response, []);
   }
 
   /** Somebody else has written to the socket: that may have asked to wait. */
@@ -93,26 +109,37 @@ export class StreamOutput {
     setImmediate(() => {
       this.#isSettling = false;
       if (this.#isClosed) return;
+      this.#isHeld = true;
       if (this.#response.writableNeedDrain) this.#waitFor(this.#response);
-      else this.#goOn();
+      else this.flush();
+      if (!this.isBlocked) this.#goOn();
     });
   }
 
   /** Nothing more is written. */
   close(): void {
     this.#isClosed = true;
-    if (this.#drained) this.#waitsFor?.removeListener('drain', this.#drained);
-    this.#waitsFor = undefined;
+    this.#isWaiting = false;
+    this.#unlisten();
   }
 
   #waitFor(target: Drain): void {
-    if (this.#waitsFor) return;
-    this.#waitsFor = target;
-    this.#drained ??= () => {
-      this.#waitsFor = undefined;
+    this.#isWaiting = true;
+    if (target === this.#drain) return;
+    this.#unlisten();
+    this.#onDrain ??= () => {
+      if (!this.#isWaiting) return;
+      this.#isWaiting = false;
       this.#goOn();
     };
-    target.once('drain', this.#drained);
+    // For good, not once: where it compresses, `compression` puts the listener on a stream from which nobody removes it.
+    target.on('drain', this.#onDrain);
+    this.#drain = target;
+  }
+
+  #unlisten(): void {
+    if (this.#onDrain) this.#drain?.removeListener('drain', this.#onDrain);
+    this.#drain = undefined;
   }
 
   #goOn(): void {
@@ -134,3 +161,4 @@ function directWay(response: ServerResponse): Socket | undefined {
 
 /** Compared, never called. */
 const plainWrite: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
+const plainFlush: unknown = Reflect.get(OutgoingMessage.prototype, 'flush');

@@ -32,6 +32,7 @@ export class TaskConnection extends StreamConnection implements HubReader {
         this.output.write(chunk);
         continue;
       }
+      this.output.flush();
       if (this.#cursor.done) this.complete();
       return this.isOpen && this.#cursor.position === seq ? this.output.socket : undefined;
     }

@@ -1,0 +1,22 @@
+import type { ServerResponse } from 'node:http';
+import { constants, type Http2ServerResponse } from 'node:http2';
+
+/** Whether a connection carries this response alone, and those before it: no stream of a session. */
+export function isHttp1(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor === 1;
+}
+
+/**
+ * Ends a response in the middle: its connection over HTTP/1, over HTTP/2 its stream alone, by a reset with a code,
+ * since a client would take one without for the end.
+ */
+export function cutOff(response: ServerResponse): void {
+  if (isHttp1(response)) {
+    // Of its request: a response that waits behind a pipelined one has none.
+    response.req.socket.destroy();
+    return;
+  }
+  const { stream } = response as unknown as Http2ServerResponse;
+  stream.close(constants.NGHTTP2_CANCEL);
+  stream.destroy();
+}

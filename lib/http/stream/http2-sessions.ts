@@ -1,0 +1,76 @@
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { Timer } from '../../cancellation/timer.js';
+
+/** How long a session that stalled before may take to end when the server closes, in milliseconds. */
+const stalledDrain = 1_000;
+
+/** A server of Node's, of which only one of HTTP/2 ever tells of a session. */
+interface SessionServer {
+  on(event: 'session', listener: (session: ServerHttp2Session) => void): unknown;
+}
+
+/**
+ * The HTTP/2 sessions of the application's server. Before version 24 Node does not close them with the server, which an
+ * idle one then holds open for as long as its timeout is.
+ */
+@Injectable()
+export class Http2Sessions implements OnApplicationBootstrap {
+  readonly #open = new Set<ServerHttp2Session>();
+  /** Those with a stream that was not read: it may be the whole connection that is not. */
+  readonly #stalled = new Set<ServerHttp2Session>();
+  #closing = false;
+
+  constructor(private readonly host: HttpAdapterHost) {}
+
+  onApplicationBootstrap(): void {
+    // An application context has no server.
+    const server = this.host.httpAdapter?.getHttpServer() as SessionServer | undefined;
+    server?.on('session', (session) => {
+      this.#open.add(session);
+      session.once('close', () => {
+        this.#open.delete(session);
+        this.#stalled.delete(session);
+      });
+      if (this.#closing) session.close();
+    });
+  }
+
+  /** To be called for a response that is given up. */
+  stalled(response: ServerResponse): void {
+    const session = sessionOf(response);
+    if (session && this.#open.has(session)) this.#stalled.add(session);
+  }
+
+  /** Takes no further request; what is under way in them comes to its end. */
+  close(): void {
+    this.#closing = true;
+    for (const session of this.#open) session.close();
+    if (this.#stalled.size === 0) return;
+    new Timer(stalledDrain, () => {
+      for (const session of this.#stalled) socketOf(session).destroy();
+    }).unref();
+  }
+}
+
+/** Ends the connection of a response over HTTP/2, and so its session with all that is in it. */
+export function destroySession(response: ServerResponse): void {
+  const session = sessionOf(response);
+  if (session) socketOf(session).destroy();
+}
+
+function sessionOf(response: ServerResponse): ServerHttp2Session | undefined {
+  return (response as unknown as Partial<Http2ServerResponse>).stream?.session as
+    ServerHttp2Session | undefined;
+}
+
+/**
+ * A session that is destroyed waits until what it wrote is taken. Its socket does not, but the session gives a stand-in
+ * for it only, which refuses; what this one's methods return is the socket itself.
+ */
+function socketOf(session: ServerHttp2Session): Socket {
+  return session.socket.once('close', () => {});
+}
