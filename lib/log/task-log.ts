@@ -11,7 +11,7 @@ export interface LogLimits {
 
 /** Told of how much is kept. */
 export interface LogSink {
-  /** The bytes that are kept have grown, or shrunk. */
+  /** The bytes that are kept are to grow, or shrink. When it throws, they do not: the event is not taken. */
   onBytes(delta: number): void;
 }
 
@@ -67,20 +67,31 @@ export class TaskLog {
     return this.#entries[this.#head + seq - this.firstSeq];
   }
 
-  /** Adds an event and wakes whoever watches. Does nothing once the log has ended. */
+  /**
+   * Adds an event and wakes whoever watches. Does nothing once the log has ended.
+   *
+   * @throws what the sink throws; then nothing has changed, and the next event gets the number
+   */
   append(type: string, json: string): void {
     if (this.#ended) return;
     this.#add(type, json);
     this.#wake?.next();
   }
 
-  /** Adds the last event, wakes whoever watches, and tells them that nothing follows. */
+  /**
+   * Adds the last event, wakes whoever watches, and tells them that nothing follows.
+   *
+   * @throws what the sink throws; then it has ended without that event, so that nobody waits for ever
+   */
   end(type: string, json: string): void {
     if (this.#ended) return;
-    this.#add(type, json);
-    this.#ended = true;
-    this.#wake?.next();
-    this.#wake?.complete();
+    try {
+      this.#add(type, json);
+    } finally {
+      this.#ended = true;
+      this.#wake?.next();
+      this.#wake?.complete();
+    }
   }
 
   /** Calls `wake` whenever there is more to read; never once the log has ended. */
@@ -89,23 +100,31 @@ export class TaskLog {
     return (this.#wake ??= new Subject<void>()).subscribe(wake);
   }
 
+  /** All of it happens or nothing does: first comes what can fail. */
   #add(type: string, json: string): void {
-    const entry = new LogEntry(this.epoch, ++this.#lastSeq, type, json);
+    const entry = new LogEntry(this.epoch, this.#lastSeq + 1, type, json);
+    const { head, bytes } = this.#trimmedFor(entry);
+    this.#sink?.onBytes(bytes - this.#bytes);
     this.#entries.push(entry);
-    const before = this.#bytes;
-    this.#bytes += entry.bytes;
-    this.#trim();
-    this.#sink?.onBytes(this.#bytes - before);
+    this.#lastSeq = entry.seq;
+    this.#bytes = bytes;
+    this.#dropTo(head);
   }
 
-  #trim(): void {
-    const { events, bytes } = this.#limits;
-    let kept = this.#entries.length - this.#head;
-    while (kept > 1 && (kept > events || this.#bytes > bytes)) {
-      this.#bytes -= this.#entries[this.#head]?.bytes ?? 0;
-      this.#entries[this.#head++] = undefined;
+  /** Where the log has to begin so that the entry has room, and the bytes it holds then. */
+  #trimmedFor(entry: LogEntry): { readonly head: number; readonly bytes: number } {
+    let head = this.#head;
+    let bytes = this.#bytes + entry.bytes;
+    let kept = this.#entries.length - head + 1;
+    while (kept > 1 && (kept > this.#limits.events || bytes > this.#limits.bytes)) {
+      bytes -= this.#entries[head++]?.bytes ?? 0;
       kept--;
     }
+    return { head, bytes };
+  }
+
+  #dropTo(head: number): void {
+    while (this.#head < head) this.#entries[this.#head++] = undefined;
     if (this.#head >= compactAt && this.#head * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;

@@ -129,4 +129,57 @@ describe('TaskLog', () => {
       ),
     );
   });
+
+  it('S7 what its sink refuses has no number, reaches nobody and changes nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 300 })), { maxLength: 60 }),
+        (events, steps) => {
+          let told = 0;
+          let refuses = false;
+          const sink = {
+            onBytes(delta: number) {
+              if (refuses) throw new Error('full');
+              told += delta;
+            },
+          };
+          const log = new TaskLog({ events, bytes: 2_000 }, sink);
+          const woken: number[] = [];
+          log.subscribe(() => woken.push(log.lastSeq));
+          let taken = 0;
+          for (const [isRefused, size] of steps) {
+            refuses = isRefused;
+            const before = [log.firstSeq, log.lastSeq, log.bytes, log.lastEventId, log.at(log.lastSeq)];
+            const append = (): void => log.append('text', JSON.stringify('x'.repeat(size)));
+            if (!isRefused) {
+              append();
+              expect(log.lastSeq).toBe(++taken);
+            } else {
+              expect(append).toThrow('full');
+              expect([log.firstSeq, log.lastSeq, log.bytes, log.lastEventId, log.at(log.lastSeq)]).toEqual(
+                before,
+              );
+            }
+            expect(told).toBe(log.bytes);
+          }
+          expect(woken).toEqual(Array.from({ length: taken }, (_, index) => index + 1));
+        },
+      ),
+    );
+  });
+
+  it('S7 S39 a log that cannot take its last event has ended all the same', () => {
+    let refuses = false;
+    const log = new TaskLog(unlimited, {
+      onBytes() {
+        if (refuses) throw new Error('full');
+      },
+    });
+    fill(log, 2);
+    const subscription = log.subscribe(() => undefined);
+    refuses = true;
+    expect(() => log.end('completed', '{}')).toThrow('full');
+    expect([log.ended, log.lastSeq, subscription.closed]).toEqual([true, 2, true]);
+  });
 });

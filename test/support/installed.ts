@@ -30,7 +30,7 @@ export class InstalledPackage implements Disposable {
   readonly path = mkdtempSync(join(tmpdir(), 'installed-'));
 
   /**
-   * @param rooms of lib/, those that the script needs
+   * @param rooms of lib/, those that the script needs; `.` for all of it
    * @param packages that are installed beside it
    */
   constructor(rooms: readonly string[], packages: readonly string[] = []) {
@@ -86,6 +86,8 @@ function transpile(source: string): string {
       target: ts.ScriptTarget.ES2023,
       module: ts.ModuleKind.ES2022,
       verbatimModuleSyntax: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
     },
   }).outputText;
 }

@@ -17,6 +17,15 @@ export class RunReporter {
     this.#log('error', `${what} of ${this.#key}`, stackOf(error));
   }
 
+  /** Does what must not fail the run. */
+  guard(what: string, body: () => void): void {
+    try {
+      body();
+    } catch (error) {
+      this.error(what, error);
+    }
+  }
+
   /** The message of an error that was written for watchers is enough; any other is shown whole. */
   failed(error: unknown): void {
     if (isExposed(error)) this.#log('warn', `Task ${this.#key} failed: ${fullError(error).message}`);

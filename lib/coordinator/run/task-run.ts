@@ -210,7 +210,7 @@ export class TaskRun {
     this.#limits.idle.clear();
     this.#limits.unwatched.clear();
     this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
-    if (this.type.options.announceCancelling) this.#emit('cancelling', toJson(wireReason(reason)));
+    if (this.type.options.announceCancelling) this.#tell('cancelling', toJson(wireReason(reason)));
     // A watcher in this process may have made the handler withdraw it on seeing that event.
     if (this.requests.any) this.#context?.interrupt(reason, this.#cause);
     this.#pause.end();
@@ -241,7 +241,7 @@ export class TaskRun {
     const context = new RunContext(this, attempt);
     this.attempt = attempt;
     this.#context = context;
-    this.#emit('started', `{"attempt":${attempt}}`);
+    this.#tell('started', `{"attempt":${attempt}}`);
     this.#awaitEvent();
     // A watcher may have cancelled it on seeing that event.
     if (this.requests.any) {
@@ -278,9 +278,7 @@ export class TaskRun {
   /** The one place where an outcome is decided. */
   #settle(context: RunContext | undefined, settlement: Settlement): void {
     if (this.#decided || context !== this.#context) {
-      if (this.#abandonedHandler) {
-        this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
-      }
+      if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
       return;
     }
     const { attempts, swallowedCancel, maxEventBytes } = this.type.options;
@@ -299,9 +297,7 @@ export class TaskRun {
     }
     this.#decided = true;
     this.#limitsMade?.clear();
-    if (decision.swallowed) {
-      this.report.swallowed(decision.status);
-    }
+    if (decision.swallowed) this.report.swallowed(decision.status);
     if (context?.hasDefers) void this.#cleanUp(context, decision).then((final) => this.#end(final));
     else this.#end(decision);
   }
@@ -321,7 +317,7 @@ export class TaskRun {
       );
       this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
-      this.#emit('retrying', toJson({ attempt: failed + 1, delay, message }));
+      this.#tell('retrying', toJson({ attempt: failed + 1, delay, message }));
       if (!this.requests.any) await this.#pause.wait(delay);
       if (this.#decided) return;
     }
@@ -339,9 +335,7 @@ export class TaskRun {
       cleanup.run(context, this.#outcomeOf(decision)),
     );
     this.#cleanup = undefined;
-    if (abandoned && !decision.abandoned) {
-      this.report.abandonedCleanup();
-    }
+    if (abandoned && !decision.abandoned) this.report.abandonedCleanup();
     return withCleanupErrors(this.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
   }
 
@@ -354,7 +348,7 @@ export class TaskRun {
     this.outcome = outcome;
     this.#context?.close();
     this.#unfollow?.();
-    this.log.end(outcome.status, data);
+    this.report.guard(`The event "${outcome.status}"`, () => this.log.end(outcome.status, data));
     this.#host.onOver(this);
     this.#announce?.(outcome);
     if (outcome.status === 'failed') this.report.failed(outcome.error);
@@ -389,6 +383,11 @@ export class TaskRun {
 
   #withinCutoff(ms: number): number {
     return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
+  }
+
+  /** An event of the run's own: where the log does not take it, the run goes on without it. */
+  #tell(type: string, json: string): void {
+    this.report.guard(`The event "${type}"`, () => this.#emit(type, json));
   }
 
   #emit(type: string, json: string): void {

@@ -1,6 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import * as fc from 'fast-check';
 import { setImmediate as turn } from 'node:timers/promises';
+import { TaskStore } from '../../../lib/coordinator/task-store.js';
+import { encodeFrame } from '../../../lib/log/event-frame.js';
 import {
   adapters,
   codeOf,
@@ -140,7 +142,90 @@ describe.each(adapters)('position and identity (%s)', (adapter) => {
     expect(stream.events.map(({ type }) => type)).toEqual(['started', 'n', 'n', 'completed']);
     expect(stream.events.map(seqOf)).toEqual(range(1, 4));
   });
+
+  it('S7 an event that the log fails to take throws at the call, reaches nobody and leaves no hole', async () => {
+    const task = new PuppetTask();
+    const app = await serve(task);
+    const puppet = await task.start(app);
+    const stream = await watch(puppet.url);
+    const { onBytes, fail } = failing(app);
+    puppet.count(1);
+    fail(true);
+    for (const send of [
+      () => puppet.context.sendEvent('lost', 1),
+      () => puppet.context.progress(50),
+      () => puppet.context.sendEvent('lost', 2),
+    ]) {
+      // At the call: nobody awaits, and a rejection would end the process.
+      expect(() => void send()).toThrow('the log is full');
+    }
+    fail(false);
+    puppet.count(1);
+    await puppet.end();
+    await stream.ended;
+    const late = await watch(puppet.url);
+    await late.ended;
+    for (const { events, raw } of [stream, late]) {
+      expect(events.map(({ type }) => type)).toEqual(['started', 'n', 'n', 'completed']);
+      expect(events.map(seqOf)).toEqual(range(1, 4));
+      expect(raw).not.toContain('lost');
+    }
+    expect(onBytes).toHaveBeenCalledTimes(6);
+    // What was not taken is not counted either.
+    expect(app.app.get(TaskStore).bytes).toBe(
+      late.events.reduce((sum, { id, type, raw }) => sum + encodeFrame(type, raw, id ?? '').length, 0),
+    );
+  });
+
+  it.each(['started', 'retrying', 'cancelling', 'completed'])(
+    'S7 a %j that the log fails to take neither ends the process nor leaves a watcher waiting',
+    async (type) => {
+      const task = new PuppetTask({ attempts: 2, backoff: 0, announceCancelling: true });
+      const app = await serve(task);
+      const { fail } = failing(app);
+      if (type === 'started') fail(true);
+      const puppet = await task.start(app);
+      const stream = await watch(puppet.url);
+      if (type === 'started') fail(false);
+      puppet.send('mine');
+      await stream.next('mine');
+      if (type === 'retrying' || type === 'completed') fail(true);
+      if (type === 'retrying') {
+        await puppet.fail(new Error('no'));
+      } else if (type === 'cancelling') {
+        fail(true);
+        expect(await puppet.handle.cancel()).toBe(true);
+        fail(false);
+      } else {
+        await puppet.end();
+      }
+      expect(await stream.ended).toBe('complete');
+      expect(stream.events.map(seqOf)).toEqual(range(1, stream.events.length));
+      expect(stream.events.map((event) => event.type)).not.toContain(type);
+      expect(app.logs.errors.join()).toContain(`The event "${type}" of ${puppet.handle.ref.app}`);
+    },
+  );
 });
+
+/** Makes the logs of an application fail. */
+function failing(app: TaskApp): {
+  onBytes: jest.SpiedFunction<TaskStore['onBytes']>;
+  fail(on: boolean): void;
+} {
+  let isOn = false;
+  const store = app.app.get(TaskStore);
+  const original = store.onBytes.bind(store);
+  const onBytes = jest.spyOn(store, 'onBytes').mockImplementation((delta) => {
+    if (isOn) throw new Error('the log is full');
+    original(delta);
+  });
+  return {
+    onBytes,
+    fail(on) {
+      isOn = on;
+    },
+  };
+}
 
 describe('position and identity, whatever happens when', () => {
   it('S6 any interleaving gives every watcher the same events in call order', async () => {
