@@ -85,12 +85,7 @@ export class RawSocket {
 
   /** The body so far, with the chunks of a chunked answer put together. */
   get body(): string {
-    const at = this.received.indexOf('\r\n\r\n');
-    if (at === -1) return '';
-    const body = this.received.slice(at + 4);
-    return /\r\ntransfer-encoding: chunked\r\n/i.test(this.received.slice(0, at + 2))
-      ? joinChunks(body)
-      : body;
+    return bodyOf(this.received);
   }
 
   /** The status of the first answer. */
@@ -122,6 +117,14 @@ export class RawSocket {
   private wake(): void {
     for (const look of this.waiting) look();
   }
+}
+
+/** The body of an answer, as far as it is there. One character is one byte. */
+export function bodyOf(received: string): string {
+  const at = received.indexOf('\r\n\r\n');
+  if (at === -1) return '';
+  const body = received.slice(at + 4);
+  return /\r\ntransfer-encoding: chunked\r\n/i.test(received.slice(0, at + 2)) ? joinChunks(body) : body;
 }
 
 function joinChunks(text: string): string {

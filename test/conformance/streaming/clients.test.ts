@@ -19,7 +19,6 @@ import {
   quiet,
   range,
   type TaskApp,
-  watch,
   watchRaw,
 } from '../../support/watching.js';
 
@@ -198,37 +197,6 @@ describe.each(adapters)('clients (%s)', (adapter) => {
     await puppet.end();
     await completed.promise;
     expect(seen).toEqual(range(1, 80));
-  });
-
-  it('S9 a connection that is cut inside an event loses nothing on resume, wherever it is cut', async () => {
-    const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
-    const puppet = await task.start(app);
-    puppet.count(3);
-    puppet.send('text', 'x'.repeat(30));
-    await puppet.end();
-    const whole = await watchRaw(puppet.url);
-    await whole.until((received) => received.endsWith('0\r\n\r\n'));
-    const bytes = Buffer.from(whole.body, 'latin1');
-    const all = await watch(puppet.url);
-    await all.ended;
-    const parser = { events: [] as string[], last: '' };
-    for (let at = 0; at < bytes.length; at += 7) {
-      parser.events = [];
-      parser.last = '';
-      const feeder = createParser({
-        onEvent: ({ id = '', data }) => {
-          parser.events.push(data);
-          parser.last = id;
-        },
-      });
-      feeder.feed(bytes.subarray(0, at).toString());
-      const rest = await watch(puppet.url, { headers: { 'last-event-id': parser.last } });
-      await rest.ended;
-      expect([...parser.events, ...rest.events.map(({ raw }) => raw)]).toEqual(
-        all.events.map(({ raw }) => raw),
-      );
-    }
   });
 
   it('curl -N shows each event when it is sent, and ends with the stream', async () => {

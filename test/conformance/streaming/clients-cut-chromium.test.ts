@@ -1,0 +1,62 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { SharedBrowser } from '../../support/browser-clients.js';
+import { describeWithChromium } from '../../support/chromium.js';
+import { alternating, type CutOptions, cutEverywhere, unlucky, whole } from '../../support/cut-everywhere.js';
+import { adapters } from '../../support/watching.js';
+
+const patience = 120_000;
+
+describeWithChromium('clients whose connection is cut behind each byte (Chromium)', (executablePath) => {
+  const browser = new SharedBrowser(executablePath);
+  afterAll(() => browser.close());
+
+  /** Over plain HTTP Chromium takes a head that ends in a FIN for a whole one, and so for no stream. */
+  const howOf =
+    (adapter: (typeof adapters)[number]): CutOptions['how'] =>
+    (at, part) =>
+      part === 'head' ? 'reset' : alternating(adapter, at);
+
+  describe.each(adapters)('%s', (adapter) => {
+    const how = howOf(adapter);
+
+    it.each(['EventSource', 'fetch-event-source'] as const)(
+      'S9 %s comes back and sees each event once',
+      async (kind) => {
+        const open = browser.clients(kind);
+        const fared = await cutEverywhere({ adapter, how, open, parallel: 48, gap: false });
+        expect(unlucky(fared, whole)).toEqual([]);
+        // Chromium may drop what it has read when the connection breaks, but takes nothing for more than it is.
+        const ahead = fared.filter(({ position = '', expected = '' }) => position > expected);
+        expect(ahead).toEqual([]);
+        expect(fared.filter(({ position, expected }) => position === expected).length).toBeGreaterThan(
+          fared.length * 0.9,
+        );
+      },
+      patience,
+    );
+  });
+
+  it(
+    'S9 fetch-event-source left to its own id misses an event when it is cut behind its id line, and nowhere else',
+    async () => {
+      const open = browser.clients('fetch-event-source', { ownId: false });
+      const how = howOf('express');
+      const fared = await cutEverywhere({
+        adapter: 'express',
+        how,
+        open,
+        parallel: 48,
+        gap: false,
+        head: false,
+      });
+      const missed = unlucky(fared, whole);
+      expect(missed.map(({ tail }) => /\nid: [a-z0-9]+-([0-9]+)\n$/.exec(tail)?.[1])).toEqual(
+        whole.map((_, index) => String(index + 1)),
+      );
+      missed.forEach(({ seen }, index) => {
+        expect(seen).toEqual(whole.filter((__, at) => at !== index));
+      });
+    },
+    patience,
+  );
+});

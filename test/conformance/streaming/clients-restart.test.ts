@@ -1,0 +1,172 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { ClientPageController, SharedBrowser } from '../../support/browser-clients.js';
+import { describeWithChromium } from '../../support/chromium.js';
+import { openCurls } from '../../support/curl-clients.js';
+import {
+  type ClientGroup,
+  openEventSources,
+  openParsers,
+  type OpenClients,
+  type Seen,
+} from '../../support/stream-clients.js';
+import { eventually } from '../../support/wait.js';
+import { adapters, createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../../support/watching.js';
+
+type Adapter = (typeof adapters)[number];
+
+const id = 'same';
+/** What clients are told to wait, in milliseconds: nobody comes back to an application that is still closing … */
+const afterClose = 500;
+/** … and all of them to a port where nobody listens yet. */
+const afterDeath = 10;
+
+/** Types, and the numbers of those that are counted. */
+function told(seen: readonly Seen[]): string[] {
+  return seen.map(({ type, data }) => (type === 'n' ? `n ${data}` : type));
+}
+
+/** An application whose port the next one takes, and the clients of its task. */
+class Restart {
+  private readonly task = new PuppetTask();
+  private readonly sockets = new Set<Socket>();
+  private first!: TaskApp;
+  private port = 0;
+  clients!: ClientGroup;
+
+  constructor(private readonly adapter: Adapter) {}
+
+  /** The first process sends three events, and three clients have them. */
+  async begin(open: OpenClients, retry: number): Promise<void> {
+    this.first = await createTaskApp({
+      adapter: this.adapter,
+      tasks: [this.task.type],
+      controllers: [ClientPageController],
+      options: { http: { retry } },
+    });
+    this.port = this.first.port;
+    (this.first.app.getHttpServer() as Server).on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+    const puppet = await this.task.start(this.first, { id });
+    puppet.count(3);
+    this.clients = await open([1, 2, 3].map((client) => `${puppet.url}?client=${client}`));
+    await this.until(['started', 'n 1', 'n 2', 'n 3']);
+  }
+
+  close(): Promise<void> {
+    return this.first.app.close();
+  }
+
+  /** What is seen of a process that is killed: its port is closed and its connections break, without a last word. */
+  async die(): Promise<void> {
+    const closed = new Promise((resolve) => {
+      (this.first.app.getHttpServer() as Server).close(resolve);
+    });
+    for (const socket of this.sockets) socket.resetAndDestroy();
+    await closed;
+  }
+
+  /** The next process, which knows the task or does not. */
+  async next(knowsTask: boolean): Promise<Puppet | undefined> {
+    const second = await createTaskApp({
+      adapter: this.adapter,
+      tasks: [this.task.type],
+      listen: false,
+      options: { http: { retry: 1 } },
+    });
+    const puppet = knowsTask ? await this.task.start(second, { id }) : undefined;
+    puppet?.count(2);
+    await second.app.listen(this.port, '127.0.0.1');
+    return puppet;
+  }
+
+  /** Each client has seen this, and nothing else. */
+  async until(expected: readonly string[]): Promise<void> {
+    await eventually(
+      async () => expect((await this.clients.seen()).map(told)).toEqual([expected, expected, expected]),
+      { timeout: 10_000 },
+    );
+  }
+}
+
+interface Kind {
+  readonly name: string;
+  open(): OpenClients;
+  /** It closes itself at the terminal event, as the README has it. */
+  readonly endsItself?: boolean;
+}
+
+function behaves(adapter: Adapter, { open, endsItself = false }: Kind): void {
+  const first = ['started', 'n 1', 'n 2', 'n 3'];
+  const second = ['gap', 'started', 'n 1', 'n 2'];
+
+  it('S56 sees the end of a task that a shutdown cancels, and then the task that runs anew', async () => {
+    const restart = new Restart(adapter);
+    await restart.begin(open(), afterClose);
+    await restart.close();
+    await restart.until([...first, 'cancelled']);
+    for (const [, , , , cancelled] of await restart.clients.seen()) {
+      expect(JSON.parse(cancelled?.data ?? '')).toEqual({
+        message: 'Task was cancelled',
+        reason: 'shutdown',
+      });
+    }
+    const puppet = await restart.next(true);
+    if (!endsItself) await restart.until([...first, 'cancelled', ...second]);
+    await puppet?.end();
+    await restart.clients.stopped();
+    await restart.until([...first, 'cancelled', ...(endsItself ? [] : [...second, 'completed'])]);
+  }, 30_000);
+
+  it('S56 sees a gap and the task that runs anew after a process that died', async () => {
+    const restart = new Restart(adapter);
+    await restart.begin(open(), afterDeath);
+    await restart.die();
+    const puppet = await restart.next(true);
+    await restart.until([...first, ...second]);
+    for (const seen of await restart.clients.seen()) {
+      expect(JSON.parse(seen[4]?.data ?? '')).toMatchObject({ cause: 'restarted', missed: null });
+    }
+    await puppet?.end();
+    await restart.clients.stopped();
+    await restart.until([...first, ...second, 'completed']);
+  }, 30_000);
+
+  it('S40 S56 stops where the task is unknown after a process that died', async () => {
+    const restart = new Restart(adapter);
+    await restart.begin(open(), afterDeath);
+    await restart.die();
+    await restart.next(false);
+    await restart.clients.stopped();
+    await restart.until(first);
+  }, 30_000);
+}
+
+describe.each(adapters)('clients of a server that is restarted (%s)', (adapter) => {
+  const kinds: readonly Kind[] = [
+    { name: 'eventsource', open: () => openEventSources },
+    { name: 'eventsource-parser', open: () => openParsers },
+    { name: 'curl', open: () => openCurls },
+  ];
+  describe.each(kinds)('$name', (kind) => behaves(adapter, kind));
+});
+
+describeWithChromium('clients of a server that is restarted (Chromium)', (executablePath) => {
+  const browser = new SharedBrowser(executablePath);
+  afterAll(() => browser.close());
+
+  describe.each(adapters)('%s', (adapter) => {
+    const kinds: readonly Kind[] = [
+      { name: 'EventSource', open: () => browser.clients('EventSource') },
+      {
+        name: 'fetch-event-source',
+        open: () => browser.clients('fetch-event-source'),
+        endsItself: true,
+      },
+    ];
+    describe.each(kinds)('$name', (kind) => behaves(adapter, kind));
+  });
+});

@@ -1,0 +1,79 @@
+import { afterAll, describe, expect, it } from '@jest/globals';
+import { SharedBrowser } from '../../support/browser-clients.js';
+import { describeWithChromium } from '../../support/chromium.js';
+import { openCurls } from '../../support/curl-clients.js';
+import { brief, Stage, withGap } from '../../support/cut-everywhere.js';
+import type { Delivery } from '../../support/cutting-proxy.js';
+import { openEventSources, openParsers, type OpenClients } from '../../support/stream-clients.js';
+import { adapters } from '../../support/watching.js';
+
+type Adapter = (typeof adapters)[number];
+
+const byteByByte = (bytes: Buffer): Buffer[] => Array.from(bytes, (byte) => Buffer.of(byte));
+
+/** On both sides of every CR and every LF. */
+function atLineEnds(bytes: Buffer): Buffer[] {
+  const pieces: Buffer[] = [];
+  let from = 0;
+  bytes.forEach((byte, index) => {
+    if (byte !== 10 && byte !== 13) return;
+    pieces.push(bytes.subarray(from, index), bytes.subarray(index, index + 1));
+    from = index + 1;
+  });
+  pieces.push(bytes.subarray(from));
+  return pieces.filter(({ length }) => length > 0);
+}
+
+const ways: Readonly<Record<string, Delivery>> = {
+  whole: {},
+  bytes: { split: byteByByte },
+  lines: { split: atLineEnds },
+};
+
+/** Three clients of one task, each of which gets the same bytes in another way. */
+async function splitFor(adapter: Adapter, open: OpenClients): Promise<void> {
+  const deliveryOf = (path: string): Delivery => ways[/&split=([a-z]+)$/.exec(path)?.[1] ?? ''] ?? {};
+  await Stage.open(adapter, deliveryOf, async (stage) => {
+    const names = Object.keys(ways);
+    const { clients, paths } = await stage.play(
+      open,
+      names.map((name) => `lastEventId=zzzzzzzz-9&split=${name}`),
+    );
+    const [whole = [], ...split] = await clients.seen();
+    expect(whole.map(brief)).toEqual(withGap);
+    // The gap has the task as it stood for each of them.
+    for (const seen of split) expect(seen.slice(1)).toEqual(whole.slice(1));
+    for (const seen of split) expect({ ...seen[0], data: '' }).toEqual({ ...whole[0], data: '' });
+    expect(split.map((seen) => seen.map(brief))).toEqual([withGap, withGap]);
+    for (const path of paths) expect(stage.proxy.of(path)[0]).toMatchObject({ heartbeats: 2 });
+  });
+}
+
+describe.each(adapters)('the same bytes, split on their way (%s)', (adapter) => {
+  it.each([
+    { name: 'eventsource', open: openEventSources },
+    { name: 'eventsource-parser', open: openParsers },
+    { name: 'curl', open: openCurls },
+  ])(
+    'S62 whole, byte by byte and split at every CR and LF give the same events in $name',
+    async ({ open }) => {
+      await splitFor(adapter, open);
+    },
+    60_000,
+  );
+});
+
+describeWithChromium('the same bytes, split on their way (Chromium)', (executablePath) => {
+  const browser = new SharedBrowser(executablePath);
+  afterAll(() => browser.close());
+
+  describe.each(adapters)('%s', (adapter) => {
+    it.each(['EventSource', 'fetch-event-source'] as const)(
+      'S62 whole, byte by byte and split at every CR and LF give the same events in %s',
+      async (kind) => {
+        await splitFor(adapter, browser.clients(kind));
+      },
+      60_000,
+    );
+  });
+});
