@@ -5,7 +5,7 @@ export const usage = `npm run bench -- [options]
   --quick         small and short: shows that everything works, measures nothing worth keeping
   --rounds <n>    how often each is measured (default 3; 1 with --quick)
   --only <names>  only these scenarios and contenders, with commas between them
-  --write         writes the tables of a whole run to bench/RESULTS.md
+  --write         writes the tables of a whole run to bench/RESULTS.md, and the chart beside it
   --json          prints JSON instead of tables
   --help          prints this
 `;
