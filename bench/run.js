@@ -46,6 +46,10 @@ async function main(args) {
     console.log(JSON.stringify(shown, null, 2));
     return;
   }
+  if (options.svg) {
+    process.stdout.write(renderChart(sections));
+    return;
+  }
   const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
   const report = renderReport(sections, { command, machine: describeMachine(), rounds: options.rounds });
   console.log(report);

@@ -1,16 +1,16 @@
 import { figureOf } from './figures.js';
-import { own } from './scenario.js';
+import { own, ownServers } from './scenario.js';
 import { formatCount } from './table.js';
 
 /** @typedef {import('./figures.js').Section} Section */
 
 const unit = 'events per CPU second';
 
-const width = 860;
+const width = 880;
 const margin = 24;
 /** Where bars begin, right of the names, and how long the longest is; right of it stands its figure. */
-const barsFrom = 230;
-const barsWidth = 530;
+const barsFrom = 256;
+const barsWidth = 520;
 const barHeight = 16;
 const rowHeight = 24;
 const headHeight = 46;
@@ -27,12 +27,14 @@ const style = `
     .limit rect { fill: #59636e; }
     .other rect { fill: #afb8c1; }
     .own rect { fill: #cf2049; }
+    .fallback rect { fill: #eba0b3; }
     @media (prefers-color-scheme: dark) {
       .page { fill: #0d1117; }
       text { fill: #f0f6fc; }
       .limit rect { fill: #9198a1; }
       .other rect { fill: #4d5661; }
       .own rect { fill: #f0476d; }
+      .fallback rect { fill: #8a3a4d; }
     }
   `;
 
@@ -90,7 +92,8 @@ function renderPanel(section, top) {
  * @param {string | undefined} limit
  */
 function kindOf(name, limit) {
-  if (name.startsWith(own)) return 'own';
+  if (ownServers.includes(name)) return 'own';
+  if (name.startsWith(own)) return 'fallback';
   return name === limit ? 'limit' : 'other';
 }
 
