@@ -3,16 +3,32 @@
  * fails.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-if (!existsSync(new URL('node_modules/better-sse/package.json', import.meta.url))) {
+const { packages } = JSON.parse(read('package-lock.json') ?? '{}');
+const { dependencies } = JSON.parse(read('package.json') ?? '{}');
+// Also where one was added, or another version locked, since the last run.
+if (
+  !Object.keys(dependencies).every((name) => installed(name) === packages[`node_modules/${name}`].version)
+) {
   npm(here, 'ci', '--no-audit', '--no-fund', '--prefer-offline');
 }
 npm(root, 'run', 'build', '--silent');
+
+/** @param {string} name */
+function installed(name) {
+  return JSON.parse(read(`node_modules/${name}/package.json`) ?? '{}').version;
+}
+
+/** @param {string} path */
+function read(path) {
+  const url = new URL(path, import.meta.url);
+  return existsSync(url) ? readFileSync(url, 'utf8') : undefined;
+}
 
 /**
  * @param {string} cwd

@@ -18,9 +18,11 @@ export const TYPE = 'update';
 
 /**
  * @param {number} seq
+ * @param {string} [stamp] follows the marker
  * @returns {BenchEvent}
  */
-export function makeEvent(seq) {
-  const fixed = JSON.stringify({ seq, text: MARKER }).length;
-  return { id: `${idPrefix}${seq}`, data: { seq, text: MARKER + 'x'.repeat(dataLength - fixed) } };
+export function makeEvent(seq, stamp = '') {
+  const start = MARKER + stamp;
+  const rest = dataLength - JSON.stringify({ seq, text: start }).length;
+  return { id: `${idPrefix}${seq}`, data: { seq, text: start + 'x'.repeat(rest) } };
 }

@@ -16,12 +16,18 @@ export function describeMachine() {
     '@nestjs/platform-express',
     '@nestjs/platform-fastify',
     'rxjs',
-    'better-sse',
+    'express',
+    'fastify',
+    ...Object.keys(
+      JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).dependencies,
+    ),
   ];
   return [
     `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${availableParallelism()} cores, ${gib.toFixed(0)} GiB of memory`,
     `${platform()} ${release()} on ${arch()}, Node ${process.versions.node}`,
-    [`nestjs-streaming ${own}`, ...others.map((name) => `${name} ${versionOf(name)}`)].join(', '),
+    [`nestjs-streaming ${own}`, ...[...new Set(others)].map((name) => `${name} ${versionOf(name)}`)].join(
+      ', ',
+    ),
   ];
 }
 

@@ -5,8 +5,9 @@ export const usage = `npm run bench -- [options]
   --quick         small and short: shows that everything works, measures nothing worth keeping
   --rounds <n>    how often each is measured (default 3; 1 with --quick)
   --only <names>  only these scenarios and contenders, with commas between them
-  --write         writes the tables of a whole run to bench/RESULTS.md
+  --write         writes the tables of a whole run to bench/RESULTS.md, and the chart beside it
   --json          prints JSON instead of tables
+  --svg           prints the chart instead of tables
   --help          prints this
 `;
 
@@ -23,10 +24,11 @@ export function readOptions(args, names) {
       only: { type: 'string' },
       write: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      svg: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const { quick, write, json, help, rounds: givenRounds = quick ? '1' : '3' } = values;
+  const { quick, write, json, svg, help, rounds: givenRounds = quick ? '1' : '3' } = values;
   const rounds = Number(givenRounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
     throw new Error(`Wrong --rounds "${givenRounds}": expected a whole number from 1 to 100`);
@@ -45,6 +47,7 @@ export function readOptions(args, names) {
     rounds,
     write,
     json,
+    svg,
     help,
     scenarios: chosen(names.scenarios, only),
     contenders: chosen(names.contenders, only),

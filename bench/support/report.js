@@ -1,139 +1,81 @@
-import { summarize } from './statistics.js';
+import { figureOf, ratioOf } from './figures.js';
+import { goalLines, goalTable } from './goals.js';
+import { own } from './scenario.js';
 import { formatCount, formatRatio, markdownTable } from './table.js';
 
-/** Who all others are compared with. */
-const own = 'nestjs-streaming';
+/** @typedef {import('./figures.js').Section} Section */
 
-const introduction = `More is better, and less where a time is told. Figures are medians, of or per second of the processor time of the server
-(or of the process that runs the tasks): all its threads, user and kernel. The spread is that between the lowest and
-the highest round, and the last column the time, or the rate, by the clock, which says more about the machine.
-“Ours is” tells how many times as much nestjs-streaming does, and “ours takes” how many times as long it takes.`;
+const introduction = `More is better, and less where it says so or a time is told. Figures are medians over all rounds. What is told per CPU
+second is per second of the processor time of the server (or of the process that runs the tasks): all its threads, user
+and kernel. The spread is that between the lowest and the highest round. The rate, or the time, by the clock says more
+about the machine. “Ours is” tells how many times as much nestjs-streaming does on Express, and “ours takes” how many
+times as long it takes.
 
-/**
- * @template Round
- * @typedef {readonly { name: string, rounds: readonly Round[] }[]} Results
- */
-
-/**
- * What was done in a time that was given.
- *
- * @typedef {object} Rates
- * @property {string} name
- * @property {string} title
- * @property {string} unit
- * @property {string} limit the contender that nothing can be much faster than
- * @property {Results<{ perCpuSecond: number, perSecond: number }>} results
- */
+In these tables \`node:http\` is the limit: all events of a tick are one chunk, framed once, written to each socket itself. \`node:http-write\`
+calls \`response.write\` with one shared Buffer for each event. \`nest-sse\` is a route with Nest's \`@Sse()\` that returns a shared Subject. Where
+nothing is said, servers stand on Express or on \`node:http\`. Behind compression, over HTTP/2 and where interceptors see the events, the package
+cannot write to the socket itself: these rows show what that costs. A client that asks for compression gets a stream without, since it is sent with
+\`no-transform\`. Each watcher over HTTP/2 has a connection of its own.`;
 
 /**
- * How long it took to do what was given, in milliseconds.
- *
- * @typedef {object} Times
- * @property {string} name
- * @property {string} title
- * @property {string} limit the contender that nothing can be much faster than
- * @property {Results<{ cpuTime: number, wallTime: number }>} results
- */
-
-/**
- * @typedef {ReturnType<typeof tableOf>} Table
- */
-
-/**
- * @param {readonly (Rates | Times)[]} sections
+ * @param {readonly Section[]} sections
  * @param {{ command: string, machine: readonly string[], rounds: number }} run
  */
 export function renderReport(sections, { command, machine, rounds }) {
   const date = new Date().toISOString().slice(0, 10);
   const run = [...machine, `${date}, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}, \`${command}\``];
-  const tables = sections.filter(({ results }) => results.length > 0).map(tableOf);
+  const measured = sections.filter(({ results }) => results.length > 0);
   const parts = [
     '# Benchmarks',
-    ...list(goalsOf(tables)),
+    ...goalTable(measured),
+    ...list(goalLines(measured)),
+    '![Events per CPU second of every server](RESULTS.svg)',
     introduction,
-    ...tables.map(renderTable),
+    ...measured.map(renderSection),
     '## Measured on',
     ...list(run),
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
-/** @param {Rates | Times} section */
-function tableOf(section) {
-  const { name, title, limit } = section;
-  if ('unit' in section) {
-    const heads = {
-      cpu: `${section.unit} per CPU second`,
-      ours: 'ours is',
-      wall: `${section.unit} per second`,
-    };
-    const rows = section.results.map(({ name: contender, rounds }) => ({
-      name: contender,
-      cpu: summarize(rounds.map(({ perCpuSecond }) => perCpuSecond)),
-      wall: summarize(rounds.map(({ perSecond }) => perSecond)),
-    }));
-    return { name, title, limit, heads, rows };
-  }
-  const heads = { cpu: 'ms of CPU, less is better', ours: 'ours takes', wall: 'ms by the clock' };
-  const rows = section.results.map(({ name: contender, rounds }) => ({
-    name: contender,
-    cpu: summarize(rounds.map(({ cpuTime }) => cpuTime)),
-    wall: summarize(rounds.map(({ wallTime }) => wallTime)),
-  }));
-  return { name, title, limit, heads, rows };
+/** @param {Section} section */
+function renderSection(section) {
+  const { title, note, results, table } = section;
+  const { main, reference, ours, beside } = table;
+  const heads = [
+    '',
+    main.head,
+    'spread',
+    ...(reference ? [reference.head] : []),
+    ...(ours ? [ours] : []),
+    ...beside.map(({ head }) => head),
+  ];
+  const rows = results.map(({ name }) => [
+    name,
+    ...spreadOf(section, name),
+    ...(reference ? [compared(ratioOf(section, name, reference.of(name)))] : []),
+    ...(ours ? [compared(ratioOf(section, own, name), ' ×')] : []),
+    ...beside.map((column) => formatCount(figureOf(section, name, column)?.median ?? Number.NaN)),
+  ]);
+  return [`## ${title}`, ...(note === undefined ? [] : [note]), markdownTable(heads, rows)].join('\n\n');
 }
 
 /**
- * What is held to a goal, as far as it was measured.
- *
- * @param {readonly Table[]} tables
+ * @param {Section} section
+ * @param {string} row
  */
-function goalsOf(tables) {
-  const tasks = compare(tables, 'tasks', 'bare-loop-eager');
-  const cancel = compare(tables, 'cancel-100k', 'bare-loop');
-  return [
-    tasks &&
-      `Tasks per CPU second, ours ÷ bare loop (eager signal): **${formatRatio(tasks.cpu)}** (goal: at least 0.7)`,
-    cancel &&
-      `${cancel.title}, ours ÷ bare loop: **${formatRatio(cancel.cpu)}** of CPU, ${formatRatio(cancel.wall)} by the clock (goal: at most 1.5)`,
-  ].filter((line) => line !== undefined);
+function spreadOf(section, row) {
+  const figure = figureOf(section, row);
+  if (!figure) return ['', ''];
+  return [formatCount(figure.median), `${formatCount(figure.min)} – ${formatCount(figure.max)}`];
 }
 
 /**
- * @param {readonly Table[]} tables
- * @param {string} table
- * @param {string} rival
+ * @param {number | undefined} ratio
+ * @param {string} [unit]
  */
-function compare(tables, table, rival) {
-  const found = tables.find(({ name }) => name === table);
-  const ours = found?.rows.find(({ name }) => name === own);
-  const theirs = found?.rows.find(({ name }) => name === rival);
-  if (!found || !ours || !theirs) return undefined;
-  return {
-    title: found.title,
-    cpu: ours.cpu.median / theirs.cpu.median,
-    wall: ours.wall.median / theirs.wall.median,
-  };
-}
-
-/** @param {Table} table */
-function renderTable({ title, limit, heads, rows }) {
-  /** @param {string} wanted */
-  const medianOf = (wanted) => rows.find(({ name }) => name === wanted)?.cpu.median;
-  const best = medianOf(limit);
-  const ours = medianOf(own);
-  const table = markdownTable(
-    ['', heads.cpu, 'spread', `of ${limit}`, heads.ours, heads.wall],
-    rows.map(({ name, cpu, wall }) => [
-      name,
-      formatCount(cpu.median),
-      `${formatCount(cpu.min)} – ${formatCount(cpu.max)}`,
-      best === undefined ? '' : formatRatio(cpu.median / best),
-      ours === undefined ? '' : `${formatRatio(ours / cpu.median)} ×`,
-      formatCount(wall.median),
-    ]),
-  );
-  return `## ${title}\n\n${table}`;
+function compared(ratio, unit = '') {
+  return ratio === undefined ? '' : `${formatRatio(ratio)}${unit}`;
 }
 
 /**

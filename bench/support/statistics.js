@@ -10,3 +10,12 @@ export function summarize(values) {
     max: sorted[sorted.length - 1],
   };
 }
+
+/**
+ * @param {Float64Array} values
+ */
+export function quantiles(values) {
+  const sorted = values.toSorted();
+  const at = (/** @type {number} */ share) => sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
+  return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+}

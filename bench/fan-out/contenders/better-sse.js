@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { createChannel, createSession } from 'better-sse';
 import { TYPE } from '../event.js';
 
-/** @type {import('../server.js').Start} */
+/** @type {import('../contender.js').Start} */
 export async function start(topics) {
   const channels = new Map(topics.map((topic) => [`/${topic}`, createChannel()]));
   const server = createServer((request, response) => {

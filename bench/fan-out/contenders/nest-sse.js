@@ -1,5 +1,5 @@
 import { Controller, Param, Sse } from '@nestjs/common';
-import { defer, Subject } from 'rxjs';
+import { Subject } from 'rxjs';
 import { decorate, decorateMethod, makeModule } from '../../support/decorate.js';
 import { listen } from '../../support/platform.js';
 import { TYPE } from '../event.js';
@@ -7,22 +7,18 @@ import { TYPE } from '../event.js';
 /**
  * Nest's own `@Sse()`, as its documentation shows it: a route that returns the Subject all watchers share.
  *
- * @param {'express' | 'fastify'} platform
- * @returns {import('../server.js').Start}
+ * @param {import('../../support/platform.js').Platform} platform
+ * @returns {import('../contender.js').Start}
  */
 export function nestSse(platform) {
   return async (topics) => {
     /** @type {Map<string, Subject<import('@nestjs/common').MessageEvent>>} */
     const subjects = new Map(topics.map((topic) => [topic, new Subject()]));
-    let watching = 0;
 
     class UpdatesController {
       /** @param {string} topic */
       updates(topic) {
-        return defer(() => {
-          watching++;
-          return subjects.get(topic) ?? [];
-        });
+        return subjects.get(topic);
       }
     }
     decorateMethod(UpdatesController, 'updates', [Param('topic')], Sse(':topic'));
@@ -32,10 +28,19 @@ export function nestSse(platform) {
     return {
       server: app.getHttpServer(),
       paths: topics.map((topic) => `/updates/${topic}`),
-      watching: () => watching,
+      watching: () => [...subjects.values()].reduce((sum, subject) => sum + observersOf(subject), 0),
       publish(topic, events) {
         for (const { id, data } of events) subjects.get(topic)?.next({ id, type: TYPE, data });
       },
     };
   };
+}
+
+/**
+ * Not public, but whatever counted the watchers from outside would cost each of them time and memory.
+ *
+ * @param {object} subject
+ */
+function observersOf(subject) {
+  return /** @type {readonly unknown[]} */ (Reflect.get(subject, 'observers')).length;
 }

@@ -6,10 +6,11 @@ import { TYPE } from '../event.js';
 /**
  * This package: each topic is a task that sends events.
  *
- * @param {'express' | 'fastify'} platform
- * @returns {import('../server.js').Start}
+ * @param {import('../../support/platform.js').Platform} platform
+ * @param {{ http?: import('nestjs-streaming').HttpOptions, ask?: import('../../support/watchers.js').Ask }} [options]
+ * @returns {import('../contender.js').Start}
  */
-export function nestjsStreaming(platform) {
+export function nestjsStreaming(platform, { http = {}, ask } = {}) {
   return async (topics) => {
     /** @type {Map<string, import('nestjs-streaming').TaskContext>} */
     const running = new Map();
@@ -29,7 +30,7 @@ export function nestjsStreaming(platform) {
     }
     decorate(UpdatesTask, StreamTask({ app: 'bench', name: 'updates' }));
 
-    const module = makeModule({ imports: [StreamingModule.forRoot()], providers: [UpdatesTask] });
+    const module = makeModule({ imports: [StreamingModule.forRoot({ http })], providers: [UpdatesTask] });
     const app = await listen(platform, module);
     const coordinator = app.get(CoordinatorService);
     const tasks = await Promise.all(topics.map((topic) => coordinator.start(UpdatesTask, {}, { id: topic })));
@@ -37,6 +38,7 @@ export function nestjsStreaming(platform) {
     return {
       server: app.getHttpServer(),
       paths: topics.map((topic) => `/stream/bench/updates/${topic}`),
+      ask,
       async watching() {
         const snapshots = await Promise.all(tasks.map((task) => task.snapshot()));
         return snapshots.reduce((sum, { watchers }) => sum + watchers, 0);
@@ -45,6 +47,7 @@ export function nestjsStreaming(platform) {
         const task = running.get(topic);
         for (const { data } of events) void task?.sendEvent(TYPE, data);
       },
+      close: () => app.close(),
     };
   };
 }

@@ -1,0 +1,35 @@
+import { column, rowsOf } from '../support/scenario.js';
+import { formatCount } from '../support/table.js';
+import { contenders } from './contenders/index.js';
+import { measureFanOut } from './fan-out.js';
+
+/**
+ * @param {{ quick: boolean, budget: import('./fan-out.js').Budget }} size
+ * @returns {readonly import('../support/scenario.js').Scenario[]}
+ */
+export function fanOutScenarios({ quick, budget }) {
+  /** @type {Record<string, import('./fan-out.js').Load>} */
+  const loads = {
+    single: { tasks: 1, watchers: quick ? 50 : 1_000, burst: 1 },
+    bursts: { tasks: 1, watchers: quick ? 50 : 1_000, burst: 10 },
+    'many-tasks': { tasks: quick ? 10 : 200, watchers: 5, burst: 1 },
+  };
+  return Object.entries(loads).map(([name, load]) => ({
+    name,
+    title: titleOf(load),
+    connections: load.tasks * load.watchers,
+    rows: rowsOf(Object.keys(contenders), (contender) => measureFanOut(contender, load, budget)),
+    table: {
+      main: column('events per CPU second', 'perCpuSecond'),
+      reference: { head: 'of node:http', of: () => 'node:http' },
+      ours: 'ours is',
+      beside: [column('events per second', 'perSecond')],
+    },
+  }));
+}
+
+/** @param {import('./fan-out.js').Load} load */
+function titleOf({ tasks, watchers, burst }) {
+  const sent = burst === 1 ? 'one event per tick' : 'bursts of ten per tick';
+  return `${tasks} ${tasks === 1 ? 'task' : 'tasks'} × ${formatCount(watchers)} watchers, ${sent}`;
+}

@@ -1,0 +1,143 @@
+import { stalledRow } from '../paced/scenarios.js';
+import { figureOf, ratioOf } from './figures.js';
+import { own, ownServers } from './scenario.js';
+import { formatRatio, markdownTable } from './table.js';
+
+/**
+ * @typedef {import('./figures.js').Section} Section
+ *
+ * @typedef {object} Goal
+ * @property {string} scenario
+ * @property {string} text what is held to it, behind the title of the scenario
+ * @property {Bound} bound
+ * @property {(section: Section, server: string) => number | undefined} of the measured value
+ *
+ * @typedef {{ atLeast: number } | { atMost: number } | { under: number, unit: string }} Bound
+ */
+
+/** @type {readonly Goal[]} */
+const goals = [
+  against('node:http', 'single', { atLeast: 0.85 }),
+  against('nest-sse', 'single', { atLeast: 3.5 }),
+  against('better-sse', 'single', { atLeast: 1.8 }),
+  against('node:http', 'bursts', { atLeast: 0.8 }),
+  against('nest-sse', 'bursts', { atLeast: 25 }),
+  against('better-sse', 'bursts', { atLeast: 5 }),
+  against('node:http', 'many-tasks', { atLeast: 0.8 }),
+  against('nest-sse', 'many-tasks', { atLeast: 2.5 }),
+  { ...against('node:http-write', 'latency', { atMost: 1.25 }), text: 'p99, ours ÷ node:http-write' },
+  {
+    scenario: 'stalled',
+    text: 'p99, ÷ without them',
+    bound: { atMost: 1.5 },
+    of: (section, server) => ratioOf(section, stalledRow(server), server),
+  },
+  {
+    scenario: 'loop-delay',
+    text: 'p99',
+    bound: { under: 20, unit: 'ms' },
+    of: absolute,
+  },
+  {
+    scenario: 'idle',
+    text: 'held, ours ÷ nest-sse on the same adapter',
+    bound: { atMost: 1 },
+    of: (section, server) => ratioOf(section, server, section.table.reference?.of(server) ?? ''),
+  },
+  { scenario: 'replay', text: 'held for the reader', bound: { under: 2, unit: 'MB' }, of: absolute },
+  { scenario: 'close', text: 'by the clock', bound: { under: 1_500, unit: 'ms' }, of: absolute },
+];
+
+/**
+ * What is held to a goal, on each platform, as far as it was measured.
+ *
+ * @param {readonly Section[]} sections
+ * @returns {string[]} a table as one part, or none
+ */
+export function goalTable(sections) {
+  const rows = goals.flatMap(({ scenario, text, bound, of }) => {
+    const section = sections.find(({ name }) => name === scenario);
+    if (!section) return [];
+    const values = ownServers.map((server) => of(section, server));
+    if (values.every((value) => value === undefined)) return [];
+    return [[`${section.title}: ${text}`, wanted(bound), ...values.map((value) => verdict(value, bound))]];
+  });
+  if (rows.length === 0) return [];
+  return [markdownTable(['goal', 'wanted', 'on Express', 'on Fastify'], rows)];
+}
+
+/**
+ * The same for what knows no platform.
+ *
+ * @param {readonly Section[]} sections
+ * @returns {string[]}
+ */
+export function goalLines(sections) {
+  const tasks = sections.find(({ name }) => name === 'tasks');
+  const cancel = sections.find(({ name }) => name === 'cancel-100k');
+  const taskRatio = tasks && ratioOf(tasks, own, 'bare-loop-eager');
+  const cancelRatio = cancel && ratioOf(cancel, own, 'bare-loop');
+  const byClock = cancel && ratioOf(cancel, own, 'bare-loop', cancel.table.beside[0]);
+  return [
+    taskRatio &&
+      `Tasks per CPU second, ours ÷ bare loop (eager signal): ${line(taskRatio, { atLeast: 0.7 })}`,
+    cancelRatio &&
+      byClock &&
+      `${cancel.title}, ours ÷ bare loop: ${line(cancelRatio, { atMost: 1.5 })} of CPU, ${formatRatio(byClock)} by the clock`,
+  ].filter((text) => typeof text === 'string');
+}
+
+/**
+ * @param {string} rival
+ * @param {string} scenario
+ * @param {Bound} bound
+ * @returns {Goal}
+ */
+function against(rival, scenario, bound) {
+  return {
+    scenario,
+    text: `ours ÷ ${rival}`,
+    bound,
+    of: (section, server) => ratioOf(section, server, rival),
+  };
+}
+
+/**
+ * @param {Section} section
+ * @param {string} server
+ */
+function absolute(section, server) {
+  return figureOf(section, server)?.median;
+}
+
+/** @param {Bound} bound */
+function wanted(bound) {
+  if ('under' in bound) return `under ${bound.under} ${bound.unit}`;
+  return 'atLeast' in bound ? `at least ${bound.atLeast}` : `at most ${bound.atMost}`;
+}
+
+/**
+ * @param {number} value
+ * @param {Bound} bound
+ */
+function isMet(value, bound) {
+  if ('under' in bound) return value < bound.under;
+  return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
+}
+
+/**
+ * @param {number | undefined} value
+ * @param {Bound} bound
+ */
+function verdict(value, bound) {
+  if (value === undefined) return 'not measured';
+  return isMet(value, bound) ? `${formatRatio(value)}, met` : `**${formatRatio(value)}, missed**`;
+}
+
+/**
+ * @param {number} value
+ * @param {Bound} bound
+ */
+function line(value, bound) {
+  return `**${formatRatio(value)}** (goal: ${wanted(bound)}, ${isMet(value, bound) ? 'met' : 'missed'})`;
+}

@@ -1,0 +1,56 @@
+/**
+ * Something to be measured, and how it is shown.
+ *
+ * @typedef {object} Scenario
+ * @property {string} name
+ * @property {string} title
+ * @property {string} [note] what a reader of the table has to know
+ * @property {number} [connections] that a process has open at once
+ * @property {Readonly<Record<string, Row>>} rows who is measured, by the name it has in the table
+ * @property {TableShape} table
+ *
+ * @typedef {object} Row
+ * @property {string} contender
+ * @property {() => Promise<Round>} measure in processes of its own, once
+ *
+ * @typedef {Record<string, number>} Round
+ *
+ * @typedef {object} Column
+ * @property {string} head
+ * @property {(round: Round) => number} of
+ *
+ * @typedef {object} TableShape
+ * @property {Column} main the figure that is compared; its spread stands behind it
+ * @property {{ head: string, of: (row: string) => string }} [reference] with which row each is compared
+ * @property {string} [ours] head of the column that compares each with this package on Express
+ * @property {readonly Column[]} beside what else is worth knowing
+ */
+
+/** This package on Express, with whom all others are compared. */
+export const own = 'nestjs-streaming';
+
+/** This package, on each platform. */
+export const ownServers = [own, `${own}-fastify`];
+
+/**
+ * One row for each contender, named after it.
+ *
+ * @param {readonly string[]} contenders
+ * @param {(contender: string) => Promise<Round>} measure
+ * @returns {Record<string, Row>}
+ */
+export function rowsOf(contenders, measure) {
+  return Object.fromEntries(
+    contenders.map((contender) => [contender, { contender, measure: () => measure(contender) }]),
+  );
+}
+
+/**
+ * @param {string} head
+ * @param {string} key of a round
+ * @param {number} [factor]
+ * @returns {Column}
+ */
+export function column(head, key, factor = 1) {
+  return { head, of: (round) => (round[key] ?? Number.NaN) * factor };
+}
