@@ -6,7 +6,7 @@ import { ShutdownHooks } from './coordinator/shutdown.hooks.js';
 import { TaskStore } from './coordinator/task-store.js';
 import { TaskTypeExplorer } from './coordinator/types/task-type.explorer.js';
 import { TaskTypeRegistry } from './coordinator/types/task-type.registry.js';
-import { Http2Sessions } from './http/stream/http2-sessions.js';
+import { Http2Sessions } from './http/stream/output/http2-sessions.js';
 import { StreamConnections } from './http/stream/stream-connections.js';
 import { StreamingHttpService } from './http/streaming-http.service.js';
 import { TaskAccess } from './http/task-access.js';

@@ -17,7 +17,7 @@ import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound }
 import { queryFilter, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
-import { isHttp1 } from './stream/cut-off.js';
+import { isHttp1 } from './stream/output/cut-off.js';
 import { TaskAccess } from './task-access.js';
 import { TaskStreams } from './task-streams.js';
 

@@ -16,7 +16,7 @@ import { acceptsEventStream, lastEventIdOf, type PlatformRequest } from './http-
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { queryLatest, queryTasks } from './http-query.js';
 import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
-import type { Unavailable } from './stream/tasks-envelope.js';
+import type { Unavailable } from './stream/connection/tasks-envelope.js';
 import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
 

@@ -8,6 +8,7 @@ import {
   type NestInterceptor,
   UseInterceptors,
 } from '@nestjs/common';
+import type { Server, Socket } from 'node:net';
 import { StreamingController, type StreamingModuleOptions } from 'nestjs-streaming';
 import { map, type Observable, tap } from 'rxjs';
 import type { SseEvent } from '../support/sse.js';
@@ -186,8 +187,8 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
       {},
       new PuppetTask({ replay: { bytes: 60_000_000 } }),
     );
-    const sockets: { writableLength: number }[] = [];
-    app.app.getHttpServer().on('connection', (socket: { writableLength: number }) => sockets.push(socket));
+    const sockets: Socket[] = [];
+    (app.app.getHttpServer() as Server).on('connection', (socket: Socket) => sockets.push(socket));
     for (let n = 0; n < 100; n++) puppet.send('big', big);
     const stream = await watch(puppet.url);
     stream.pause();

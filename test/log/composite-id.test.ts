@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
 import {
   formatCompositeId,
   haveSeenEnd,
@@ -95,17 +95,14 @@ describe('composite ids', () => {
   });
 
   it('S9 S14 whatever it is given, each log goes on behind its own position, from the start, or with a gap', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.record({ events: fc.nat(6), kept: fc.integer({ min: 1, max: 4 }) }), {
+    assert(
+      property(
+        array(record({ events: nat(6), kept: integer({ min: 1, max: 4 }) }), {
           minLength: 1,
           maxLength: 5,
         }),
-        fc.array(
-          fc.oneof(
-            fc.tuple(fc.nat(4), fc.nat(8)),
-            fc.constantFrom(noPosition, lostPosition, 'zzzzzzzz-1', 'nonsense'),
-          ),
+        array(
+          oneof(tuple(nat(4), nat(8)), constantFrom(noPosition, lostPosition, 'zzzzzzzz-1', 'nonsense')),
           { minLength: 1, maxLength: 6 },
         ),
         (shapes, parts) => {

@@ -9,18 +9,18 @@ import {
   type ResolvedOptions,
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
-import { cutOff } from './cut-off.js';
-import { EmittedConnection } from './emitted-connection.js';
-import { FlushQueue } from './flush-queue.js';
-import { FramedConnection } from './framed-connection.js';
-import { Http2Sessions } from './http2-sessions.js';
-import { isGone, OpenResponses } from './open-responses.js';
-import type { ConnectionInit, StreamConnection } from './stream-connection.js';
-import { StreamHub } from './stream-hub.js';
+import { cutOff } from './output/cut-off.js';
+import { EmittedConnection } from './connection/emitted-connection.js';
+import { FlushQueue } from './hub/flush-queue.js';
+import { FramedConnection } from './connection/framed-connection.js';
+import { Http2Sessions } from './output/http2-sessions.js';
+import { isGone, OpenResponses } from './output/open-responses.js';
+import type { ConnectionInit, StreamConnection } from './connection/stream-connection.js';
+import { StreamHub } from './hub/stream-hub.js';
 import { StreamPlaces } from './stream-places.js';
 import { Sweep } from './sweep.js';
-import { TaskConnection } from './task-connection.js';
-import { type ListedTask, TasksEnvelope } from './tasks-envelope.js';
+import { TaskConnection } from './connection/task-connection.js';
+import { type ListedTask, TasksEnvelope } from './connection/tasks-envelope.js';
 import type { WatchedTask } from './watched-task.js';
 
 /** How many times in a `stallTimeout` a client's progress is looked at. */

@@ -1,5 +1,5 @@
 import type { StreamHub } from './stream-hub.js';
-import { beginSlice } from './turn-slice.js';
+import { beginSlice } from '../turn-slice.js';
 
 /** Writes for all hubs that have news: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {

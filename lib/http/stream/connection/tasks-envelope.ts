@@ -1,6 +1,6 @@
-import { formatCompositeId, noPosition } from '../../log/composite-id.js';
-import { toJson } from '../../task/json.js';
-import type { TaskRef } from '../../task/task-ref.js';
+import { formatCompositeId, noPosition } from '../../../log/composite-id.js';
+import { toJson } from '../../../task/json.js';
+import type { TaskRef } from '../../../task/task-ref.js';
 import type { Envelope } from './feed-connection.js';
 import type { StreamMessage } from './stream-message.js';
 import type { TaskFeed } from './task-feed.js';

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { Timer } from '../../cancellation/timer.js';
+import { Timer } from '../../../cancellation/timer.js';
 import { cutOff, isHttp1 } from './cut-off.js';
 import { destroySession } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';

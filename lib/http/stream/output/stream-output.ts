@@ -1,7 +1,7 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { isHttp1 } from './cut-off.js';
-import type { EventChunk } from './event-chunk.js';
+import type { EventChunk } from '../hub/event-chunk.js';
 
 /** What says when it has been taken what was written to it. */
 interface Drain {

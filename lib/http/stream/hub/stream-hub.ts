@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
-import type { TaskRun } from '../../coordinator/run/task-run.js';
-import { LogCursor, type LogGap } from '../../log/log-cursor.js';
+import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import { LogCursor, type LogGap } from '../../../log/log-cursor.js';
 import { ChunkReader, type GapWriter } from './chunk-reader.js';
 import type { EventChunk } from './event-chunk.js';
 import type { FlushQueue } from './flush-queue.js';

@@ -1,4 +1,4 @@
-import { encodeFrame } from '../../log/event-frame.js';
+import { encodeFrame } from '../../../log/event-frame.js';
 
 /** An event on its way to one client. */
 export interface StreamMessage {

@@ -1,11 +1,11 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import { chunkBytes } from './chunk-reader.js';
+import { chunkBytes } from '../hub/chunk-reader.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
-import type { StreamHub } from './stream-hub.js';
+import type { StreamHub } from '../hub/stream-hub.js';
 import type { StreamMessage } from './stream-message.js';
 import { TaskFeed } from './task-feed.js';
-import type { WatchedTask } from './watched-task.js';
+import type { WatchedTask } from '../watched-task.js';
 
 /** How the events of several tasks are told apart on one stream; not used for one of one task. */
 export interface Envelope {

@@ -1,5 +1,5 @@
-import type { LogCursor, LogGap } from '../../log/log-cursor.js';
-import { LogEntry } from '../../log/log-entry.js';
+import type { LogCursor, LogGap } from '../../../log/log-cursor.js';
+import { LogEntry } from '../../../log/log-entry.js';
 import { EventChunk } from './event-chunk.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */

@@ -1,12 +1,12 @@
 import type { Socket } from 'node:net';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import type { TaskRun } from '../../coordinator/run/task-run.js';
-import { LogCursor, type LogGap } from '../../log/log-cursor.js';
-import { gapFrame } from './gap-frame.js';
+import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import { LogCursor, type LogGap } from '../../../log/log-cursor.js';
+import { gapFrame } from '../hub/gap-frame.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
-import type { HubReader, StreamHub } from './stream-hub.js';
-import type { WatchedTask } from './watched-task.js';
+import type { HubReader, StreamHub } from '../hub/stream-hub.js';
+import type { WatchedTask } from '../watched-task.js';
 
 /** A stream of one task, by far the most common: it writes chunks that all watchers of the task share. */
 export class TaskConnection extends StreamConnection implements HubReader {

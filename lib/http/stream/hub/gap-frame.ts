@@ -1,8 +1,8 @@
-import type { TaskRun } from '../../coordinator/run/task-run.js';
-import { encodeFrame } from '../../log/event-frame.js';
-import type { LogGap } from '../../log/log-cursor.js';
-import { toJson } from '../../task/json.js';
-import { publicSnapshot } from '../public-snapshot.js';
+import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import { encodeFrame } from '../../../log/event-frame.js';
+import type { LogGap } from '../../../log/log-cursor.js';
+import { toJson } from '../../../task/json.js';
+import { publicSnapshot } from '../../public-snapshot.js';
 
 /**
  * The data of a gap as one watcher sees it.

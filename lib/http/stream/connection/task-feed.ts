@@ -1,12 +1,12 @@
-import type { TaskRun } from '../../coordinator/run/task-run.js';
-import { lostPosition } from '../../log/composite-id.js';
-import { LogCursor } from '../../log/log-cursor.js';
-import { LogEntry } from '../../log/log-entry.js';
-import { formatEventId } from '../../log/event-id.js';
+import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import { lostPosition } from '../../../log/composite-id.js';
+import { LogCursor } from '../../../log/log-cursor.js';
+import { LogEntry } from '../../../log/log-entry.js';
+import { formatEventId } from '../../../log/event-id.js';
 import type { StreamMessage } from './stream-message.js';
-import { gapJson } from './gap-frame.js';
-import type { HubReader, StreamHub } from './stream-hub.js';
-import type { WatchedTask } from './watched-task.js';
+import { gapJson } from '../hub/gap-frame.js';
+import type { HubReader, StreamHub } from '../hub/stream-hub.js';
+import type { WatchedTask } from '../watched-task.js';
 
 /** One task as a connection reads it that writes no shared chunks: event by event. */
 export class TaskFeed implements HubReader {

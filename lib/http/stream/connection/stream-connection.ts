@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import { clock } from '../../cancellation/clock.js';
-import { EventChunk } from './event-chunk.js';
-import { StreamOutput, type Writer } from './stream-output.js';
+import { clock } from '../../../cancellation/clock.js';
+import { EventChunk } from '../hub/event-chunk.js';
+import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 const heartbeat = EventChunk.of(':\n');
 
