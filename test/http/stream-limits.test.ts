@@ -11,6 +11,7 @@ import {
   range,
   resumeAfter,
   watch,
+  watchRaw,
 } from '../support/watching.js';
 
 interface KeyedRequest {
@@ -82,6 +83,13 @@ describe.each(adapters)('places and age of streams (%s)', (adapter) => {
     expect(events.at(-1)!.type).toBe('n');
     expectNoHole(events);
     expect(await puppet.handle.snapshot()).toMatchObject({ status: 'running', watchers: 0 });
+  });
+
+  it('maxAge ends the connection, too: its client may come back to another process', async () => {
+    const [puppet] = (await serve({ maxAge: 50 })) as [Puppet];
+    const client = await watchRaw(puppet.url);
+    await client.closed;
+    expect(client.received).toMatch(/: connected\n[^]*\r\n0\r\n\r\n$/);
   });
 
   it('streams that began together end at maxAge at the latest, and not all at once', async () => {

@@ -158,10 +158,16 @@ export class StreamConnections implements ShutdownParticipant {
       new Sweep(heartbeat, all, (connection) => connection.beat()),
       new Sweep(checkEvery, all, (connection) => {
         const now = clock().now();
-        connection.endAt(now);
-        if (connection.isStalled(now, stallTimeout)) this.#giveUp(connection);
+        if (connection.isOld(now)) this.#end(connection);
+        else if (connection.isStalled(now, stallTimeout)) this.#giveUp(connection);
       }),
     ];
+  }
+
+  /** With its socket: on one that is kept alive its client would come back to this same process. */
+  #end(connection: StreamConnection): void {
+    this.#responses.endsConnection(connection.response);
+    connection.complete();
   }
 
   /** Cut off, not ended: an ended response would keep what the client does not read. */

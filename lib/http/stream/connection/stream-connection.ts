@@ -61,9 +61,9 @@ export abstract class StreamConnection implements Writer {
     this.output.flush();
   }
 
-  /** Ends a connection that is old enough. */
-  endAt(now: number): void {
-    if (this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt) this.complete();
+  /** Whether it is to end now, whatever is still to come. */
+  isOld(now: number): boolean {
+    return this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt;
   }
 
   /** Whether the client has taken nothing of what waits for it for `stallTimeout`, also after the end. */
