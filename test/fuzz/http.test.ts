@@ -51,7 +51,8 @@ function isAsExpected(answer: FuzzAnswer, method: string, expected: Expected): b
     case 'error':
       return status === expected.status && isJson && (method === 'HEAD' || codeOf(body) === expected.code);
     case 'json':
-      return expected.statuses.includes(status) && isJson;
+      // Express knows what a client has already, where it says so.
+      return (expected.statuses.includes(status) && isJson) || status === 304;
     case 'empty':
       return status === expected.status && body === '';
     case 'stream':
@@ -103,7 +104,8 @@ describe.each(adapters)('requests of every kind (%s)', (adapter) => {
       }
       if (filled.method === 'PUT' && answer.status === 201) started.add(keyOf(filled));
       if (!answer.whole || closesAfter(answer)) await peer.close();
-      if (filled.method !== 'GET' && filled.method !== 'HEAD') await target.restore();
+      const { method } = filled;
+      if (answer.status < 300 && method !== 'GET' && method !== 'HEAD') await target.restore();
     }
 
     async function run(count: number): Promise<void> {

@@ -309,7 +309,7 @@ const anyBody = fc.oneof(
       '{"a":"\\ud800"}',
     ),
   },
-  { weight: 1, arbitrary: deep },
+  { weight: 2, arbitrary: deep },
   { weight: 1, arbitrary: headerValue },
 );
 

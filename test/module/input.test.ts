@@ -154,6 +154,15 @@ describe('input by a Standard Schema', () => {
     expect(await issuesOf(app, {})).toEqual([{ message: 'no', path: ['a', 0, 'Symbol(s)'] }]);
   });
 
+  test('what is nested deeper than a schema can follow is refused', async () => {
+    const tree: z.ZodType = z.object({ child: z.lazy(() => tree).optional() });
+    const { app, spy } = await appWith(tree);
+    let deep: unknown = {};
+    for (let n = 0; n < 20_000; n++) deep = { child: deep };
+    expect(await issuesOf(app, deep)).toEqual([{ message: 'nested too deeply', path: [] }]);
+    expect(spy).not.toHaveBeenCalled();
+  });
+
   test('without one any input is taken, the very object', async () => {
     const given = { any: new Map([['thing', 1]]) };
     let got: unknown;
@@ -213,6 +222,14 @@ describe('input by a class with class-validator', () => {
     ).result;
     expect(given).toEqual(right);
     expect(given).not.toBeInstanceOf(Order);
+  });
+
+  test('what is nested deeper than it can be looked at is refused, and is no fault of the server', async () => {
+    const { app, spy } = await appWith(Order);
+    let deep: unknown = 1;
+    for (let n = 0; n < 20_000; n++) deep = { address: deep };
+    expect(await issuesOf(app, deep)).toEqual([{ message: 'nested too deeply', path: [] }]);
+    expect(spy).not.toHaveBeenCalled();
   });
 
   test('two starts of one id start once, though the check is asynchronous', async () => {

@@ -20,7 +20,26 @@ export async function createInputValidator(
   schema: InputSchema | undefined,
 ): Promise<InputValidator> {
   if (schema === undefined) return (input) => input;
-  return isStandardSchema(schema) ? standardValidator(where, schema) : dtoValidator(where, schema);
+  const validate = isStandardSchema(schema)
+    ? standardValidator(where, schema)
+    : await dtoValidator(where, schema);
+  return (input) => {
+    const refuse = (error: unknown): never => {
+      throw isTooDeep(error) ? invalid(where, [{ message: 'nested too deeply', path: [] }]) : error;
+    };
+    try {
+      const valid = validate(input);
+      return valid instanceof Promise ? valid.catch(refuse) : valid;
+    } catch (error) {
+      return refuse(error);
+    }
+  };
+}
+
+/** Validators go down into their input by recursion, and whoever sends it says how deep that is. */
+function isTooDeep(error: unknown): boolean {
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  return name === 'RangeError' && message === 'Maximum call stack size exceeded';
 }
 
 function isStandardSchema(schema: InputSchema): schema is StandardSchemaV1 {

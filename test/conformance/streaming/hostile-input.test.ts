@@ -18,10 +18,10 @@ import {
 const lineEnds = ['\n', '\r', '\r\n'];
 const lifecycle = ['started', 'retrying', 'cancelling', 'gap', 'completed', 'failed', 'cancelled', 'timeout'];
 
-describe('hostile events', () => {
+describe.each(adapters)('hostile events (%s)', (adapter) => {
   it('A1 A5 A11 types with line ends, NUL or foreign characters, and reserved ones, throw at the call', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ tasks: [task.type] });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
     const stream = await watch(puppet.url);
     const types: unknown[] = [
@@ -74,7 +74,7 @@ describe('hostile events', () => {
 
   it('A3 A8 line ends and framing in data come back unchanged, and the data is one line', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ tasks: [task.type] });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
     const texts = [
       ...lineEnds,
@@ -107,7 +107,7 @@ describe('hostile events', () => {
 
   it('A7 lone surrogates leave the stream well-formed UTF-8 and its JSON readable', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ tasks: [task.type] });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
     const values = ['\uD800', 'a\uDC00b', { '\uDBFF': '\uD83D' }, ['\uDE00\uD83D'], '😀'];
     for (const value of values) puppet.send('text', value);
@@ -122,7 +122,7 @@ describe('hostile events', () => {
 
   it('A7 A3 the texts of a cancel are treated like any other data', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ tasks: [task.type] });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
     const stream = await watch(puppet.url);
     const detail = `x\n\nevent: admin\ndata: 1\n\n\uD800${'💥'.repeat(300)}`;
@@ -138,7 +138,7 @@ describe('hostile events', () => {
 
   it('A10 maxEventBytes counts bytes and not characters, and the task goes on', async () => {
     const task = new PuppetTask({ maxEventBytes: 100 });
-    const app = await createTaskApp({ tasks: [task.type] });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
     const tooBig = async (data: unknown): Promise<unknown> => codeOf(() => puppet.send('data', data));
     // Two quotes and what is between them.
@@ -156,7 +156,7 @@ describe('hostile events', () => {
 
   it('A10 a result over maxEventBytes is failed, not a stream without an end', async () => {
     const task = new PuppetTask({ maxEventBytes: 100 });
-    const app = await createTaskApp({ tasks: [task.type] });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
     const stream = await watch(puppet.url);
     await puppet.end('ä'.repeat(50));
@@ -329,7 +329,7 @@ describe.each(adapters)('hostile ids (%s)', (adapter) => {
   });
 });
 
-describe('hostile options', () => {
+describe.each(adapters)('hostile options (%s)', (adapter) => {
   it.each([
     ['http.retry', { http: { retry: '2000\nid: evil' } }],
     ['http.retry', { http: { retry: '2000' } }],
@@ -339,7 +339,7 @@ describe('hostile options', () => {
     ['http.heartbeat', { http: { heartbeat: 0 } }],
     ['http.heartbeat', { http: { heartbeat: -1 } }],
   ])('A4 a wrong %s stops the start, and the error names it', async (option, options) => {
-    const starting = createTaskApp({ options: options as StreamingModuleOptions });
+    const starting = createTaskApp({ adapter, options: options as StreamingModuleOptions });
     await expect(starting).rejects.toMatchObject({
       code: 'INVALID_OPTIONS',
       message: expect.stringContaining(`"${option}"`) as unknown,

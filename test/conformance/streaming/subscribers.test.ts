@@ -200,12 +200,50 @@ describe.each(adapters)('hostile connections beside others (%s)', (adapter) => {
     expect(seqOf(good.events.at(-1)!)).toBe(52);
     expect(await puppet.handle.outcome).toMatchObject({ status: 'completed' });
   });
+
+  it('A41 A40 a callback in the process that sends, throws and cancels leaves the streams beside it in order', async () => {
+    const reported: unknown[] = [];
+    config.onUnhandledError = (error) => {
+      reported.push(error);
+    };
+    try {
+      const task = new PuppetTask();
+      const app = await createTaskApp({ adapter, tasks: [task.type] });
+      const puppet = await task.start(app);
+      const [before, replayed] = [await watch(puppet.url), await watch(puppet.url)];
+      await Promise.all([before.next('started'), replayed.next('started')]);
+      puppet.handle.events().subscribe((event) => {
+        if (event.type !== 'n') return;
+        const n = event.data as number;
+        if (n < 20) puppet.count(2);
+        if (n === 20) void puppet.handle.cancel({ detail: 'from inside' });
+        if (n % 5 === 0) throw new Error('mine');
+      });
+      const gone = puppet.handle.events().subscribe(({ type }) => {
+        if (type === 'n') gone.unsubscribe();
+      });
+      puppet.count(1);
+      expect(await puppet.handle.outcome).toMatchObject({ status: 'cancelled' });
+      const late = await watch(puppet.url);
+      for (const stream of [before, replayed, late]) {
+        expect(await stream.ended).toBe('complete');
+        expectNoHole(stream.events);
+        const numbers = stream.events.filter(({ type }) => type === 'n').map(({ data }) => data);
+        expect(numbers).toEqual(numbers.map((_, index) => index + 1));
+        expect(numbers.length).toBeGreaterThanOrEqual(20);
+        expect(stream.events.at(-1)).toMatchObject({ type: 'cancelled', data: { detail: 'from inside' } });
+      }
+      await eventually(() => expect(reported.length).toBeGreaterThan(0));
+    } finally {
+      config.onUnhandledError = null;
+    }
+  });
 });
 
-describe('what is kept', () => {
+describe.each(adapters)('what is kept (%s)', (adapter) => {
   it('A43 an ended task is freed after its retention', async () => {
     const type = handlerTask(() => 1);
-    const app = await createTaskApp({ tasks: [type], options: { replay: { retention: 50 } } });
+    const app = await createTaskApp({ adapter, tasks: [type], options: { replay: { retention: 50 } } });
     const { ref, outcome } = await app.coordinator.start(type, {});
     await outcome;
     expect(await app.coordinator.get(ref)).toMatchObject({ status: 'completed' });
@@ -215,7 +253,7 @@ describe('what is kept', () => {
 
   it('A43 over replay.tasks the oldest ended go first, and a running task never goes', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ tasks: [task.type], options: { replay: { tasks: 2 } } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { replay: { tasks: 2 } } });
     const running = await task.start(app, { id: 'running' });
     for (const id of ['a', 'b', 'c', 'd']) await (await task.start(app, { id })).end();
     const ids = (await app.coordinator.list()).items.map(({ id }) => id);
@@ -226,7 +264,11 @@ describe('what is kept', () => {
 
   it('A43 over replay.totalBytes the oldest ended go first, and a running task never goes', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ tasks: [task.type], options: { replay: { totalBytes: 350_000 } } });
+    const app = await createTaskApp({
+      adapter,
+      tasks: [task.type],
+      options: { replay: { totalBytes: 350_000 } },
+    });
     const running = await task.start(app, { id: 'running' });
     running.send('big', 'x'.repeat(100_000));
     for (const id of ['a', 'b', 'c', 'd']) {
@@ -247,7 +289,7 @@ describe('what is kept', () => {
 
   it('A43 a log that is still read outlives its retention, for that reader', async () => {
     const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
-    const app = await createTaskApp({ tasks: [task.type], options: { replay: { retention: 0 } } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { replay: { retention: 0 } } });
     const puppet = await task.start(app);
     for (let n = 0; n < 100; n++) puppet.send('big', 'x'.repeat(200_000));
     const reader = await watch(puppet.url);
@@ -261,7 +303,9 @@ describe('what is kept', () => {
     expectNoHole(reader.events);
     expect(reader.events.at(-1)?.type).toBe('completed');
   });
+});
 
+describe('what is kept, in bytes', () => {
   it('A43 ten thousand short tasks leave the heap where it was', async () => {
     const type = handlerTask(async (task) => {
       await task.progress(50);
