@@ -32,8 +32,6 @@ export type WatchInPage = readonly [
 /** Runs in the page, where nothing but its own text gets to: opens a client for each URL. */
 export async function watchInPage([kind, urls, types, options]: WatchInPage): Promise<BrowserClient[]> {
   const { ownId = true, openWhenHidden = true } = options;
-  const module = '/clients/fetch';
-  const { fetchEventSource } = (await import(module)) as typeof import('@microsoft/fetch-event-source');
   const { EventSource } = globalThis as unknown as { EventSource: typeof AnyEventSource };
 
   /** Left alone: it comes back by itself and stops at a status that is not 200. */
@@ -49,11 +47,17 @@ export async function watchInPage([kind, urls, types, options]: WatchInPage): Pr
     });
   }
 
+  const library = '/clients/fetch';
+  const { fetchEventSource } =
+    kind === 'EventSource'
+      ? {}
+      : ((await import(library)) as Partial<typeof import('@microsoft/fetch-event-source')>);
+
   /** As the README says. */
   async function openFetchEventSource(url: string, client: BrowserClient): Promise<void> {
     const over = new AbortController();
     let lastEventId = '';
-    await fetchEventSource(url, {
+    await fetchEventSource?.(url, {
       signal: over.signal,
       openWhenHidden,
       ...(ownId && {

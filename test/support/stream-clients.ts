@@ -23,7 +23,17 @@ export interface ClientGroup {
 export type OpenClients = (urls: readonly string[]) => Promise<ClientGroup>;
 
 /** What tests send. `message` is in it since nothing may come as one. */
-export const eventTypes = ['started', 'n', 'text', 'gap', 'completed', 'cancelled', 'message'];
+export const eventTypes = [
+  'started',
+  'progress',
+  'n',
+  'text',
+  'gap',
+  'cancelling',
+  'completed',
+  'cancelled',
+  'message',
+];
 
 interface StreamClient {
   readonly seen: readonly Seen[];
