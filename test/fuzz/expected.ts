@@ -1,6 +1,6 @@
 /** What the wire format says of a request: written from its documentation, and from nothing of lib/. */
 import { parse } from 'node:querystring';
-import { encodeRequest, type FuzzRequest, tasks, typeNames } from './requests.js';
+import { encodeRequest, type FuzzRequest, manyTasks, tasks, typeNames } from './requests.js';
 
 /** One thing a request may be answered with. */
 export type Expected =
@@ -48,19 +48,23 @@ export function expectedOf(
   if (values.includes(undefined)) return [framework];
   const [app = '', name = '', id, , signal = ''] = values as string[];
   const mayBeThere = started.has(keyOf(request));
-  const ours = answersOf(request, route, { app, name, id }, { signal, positions, mayBeThere });
+  const ours =
+    route === 'watchAll'
+      ? watchAllAnswers(request, positions, started)
+      : answersOf(request, route, { app, name, id }, { signal, positions, mayBeThere });
   const isTooLong = segments.some(({ length }) => length > 100);
   const isOdd = segments.length > 3 && segments[3] !== values[3];
   const isPlain = body === undefined ? headerOf(request, 'content-type') === undefined : isSound(request);
   return isTooLong || isOdd || !isPlain || isTooLarge(request) ? [framework, ...ours] : ours;
 }
 
-type Route = 'watch' | 'status' | 'cancel' | 'put' | 'post' | 'signal' | 'list';
+type Route = 'watch' | 'watchAll' | 'status' | 'cancel' | 'put' | 'post' | 'signal' | 'list';
 
 function routeOf(method: string, segments: readonly string[]): Route | undefined {
   const reads = method === 'GET' || method === 'HEAD';
   const fourth = decode(segments[3] ?? '');
   if (segments.length === 0) return reads ? 'list' : undefined;
+  if (segments.length === 1) return reads && segments[0] === manyTasks ? 'watchAll' : undefined;
   if (segments.length === 2) return method === 'POST' ? 'post' : undefined;
   if (segments.length === 4) return reads && fourth === 'status' ? 'status' : undefined;
   if (segments.length === 5) return method === 'POST' && fourth === 'signals' ? 'signal' : undefined;
@@ -82,7 +86,12 @@ interface Ref {
   readonly id: string | undefined;
 }
 
-function answersOf(request: FuzzRequest, route: Route, ref: Ref, context: Context): Expected[] {
+function answersOf(
+  request: FuzzRequest,
+  route: Exclude<Route, 'watchAll'>,
+  ref: Ref,
+  context: Context,
+): Expected[] {
   const query = parse(request.query);
   if (route === 'list') return isListQuery(query) ? [{ kind: 'json', statuses: [200] }] : [invalidQuery];
   if (!isName(ref.app, 64) || !isName(ref.name, 64)) return [invalidId];
@@ -135,6 +144,52 @@ function watchAnswers(request: FuzzRequest, isLive: boolean, positions: Position
   if (isLive) return [{ kind: 'stream' }];
   if (position === positions.done) return [{ kind: 'empty', status: 204 }];
   return [{ kind: 'stream', outline: outlineOf(position, positions.done, from === 'latest') }];
+}
+
+function watchAllAnswers(
+  request: FuzzRequest,
+  positions: Positions,
+  started: ReadonlySet<string>,
+): Expected[] {
+  const paths = listOf(request);
+  const refs = paths.map((path) => path.split('/'));
+  if (refs.length === 0 || refs.length > 100 || new Set(paths).size < paths.length) return [invalidQuery];
+  if (refs.some(({ length }) => length !== 3)) return [invalidQuery];
+  const isSoundRef = ([app = '', name = '', id = '']: string[]): boolean =>
+    isName(app, 64) && isName(name, 64) && isName(id, 100);
+  if (!refs.every(isSoundRef)) return [invalidId];
+  const known = refs.filter(isKnownRef);
+  const mayBeMore = refs.some((ref) => started.has(ref.join(':')));
+  if (known.length === 0 && !mayBeMore) return [notFound];
+  const query = parse(request.query);
+  const isBad = query['from'] !== undefined && query['from'] !== 'latest';
+  const header = headerOf(request, 'last-event-id');
+  const position = header === undefined || header === '' ? query['lastEventId'] : header;
+  const [[, name] = [], ...others] = known;
+  const seenEnd =
+    position === positions.done && known.every(([, , id]) => id === tasks.done) && others.length === 0;
+  const answer: Expected = isBad
+    ? invalidQuery
+    : seenEnd && name === typeNames[0] && !mayBeMore
+      ? { kind: 'empty', status: 204 }
+      : { kind: 'stream' };
+  return mayBeMore ? [answer, notFound, invalidQuery, { kind: 'empty', status: 204 }] : [answer];
+}
+
+function listOf({ query }: FuzzRequest): string[] {
+  return new URLSearchParams(query).getAll('task');
+}
+
+function isKnownRef([app, name, id]: readonly string[]): boolean {
+  return (
+    app === tasks.app && typeNames.some((known) => known === name) && (id === tasks.live || id === tasks.done)
+  );
+}
+
+/** Whether a stream that is asked for does not end by itself. */
+export function goesOn(request: FuzzRequest): boolean {
+  if (request.segments[0] !== manyTasks) return request.segments[2] === tasks.live;
+  return listOf(request).some((path) => isKnownRef(path.split('/')) && path.endsWith(`/${tasks.live}`));
 }
 
 function outlineOf(position: unknown, newest: string, latest: boolean): (number | 'gap')[] {

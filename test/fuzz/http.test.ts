@@ -3,9 +3,9 @@ import * as fc from 'fast-check';
 import { heapUsed, MiB } from '../cancellation/gc.js';
 import { adapters, closeLater, epochOf } from '../support/watching.js';
 import type { FuzzAnswer } from './answers.js';
-import { type Expected, expectedOf, keyOf, type Positions } from './expected.js';
+import { type Expected, expectedOf, goesOn, keyOf, type Positions } from './expected.js';
 import { FuzzPeer } from './peer.js';
-import { encodeRequest, type FuzzRequest, request, tasks } from './requests.js';
+import { encodeRequest, type FuzzRequest, request, tasks, typeNames } from './requests.js';
 import { codeOf, Target } from './target.js';
 
 /** How many requests each adapter gets. */
@@ -85,14 +85,14 @@ describe.each(adapters)('requests of every kind (%s)', (adapter) => {
     const seen = new Set<unknown>();
 
     async function ask(given: FuzzRequest): Promise<void> {
-      const positions = target.positionsOf(given.segments[1]);
+      const positions = target.positionsOf(given.segments[1] ?? typeNames[0]);
       const filled = fillIn(given, positions);
       const expected = expectedOf(filled, positions, started);
-      const goesOn = expected.some(({ kind }) => kind === 'stream') && filled.segments[2] === tasks.live;
+      const isOpen = expected.some(({ kind }) => kind === 'stream') && goesOn(filled);
       if (!peer?.isOpen) peer = await FuzzPeer.connect(target.app.port);
       peer.send(encodeRequest(filled));
       asked++;
-      const answer = await peer.answer({ method: filled.method, goesOn });
+      const answer = await peer.answer({ method: filled.method, goesOn: isOpen });
       // Only what is no request at all may be left without an answer.
       if (!answer) throw new Error(`Closed without an answer, but with ${JSON.stringify(peer.text)}`);
       target.check(answer);

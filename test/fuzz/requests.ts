@@ -14,6 +14,8 @@ export interface FuzzRequest {
 
 /** The tasks there are. `live` runs, `done` has ended, and both have a log that was trimmed. */
 export const tasks = { app: 'fuzz', live: 'live', done: 'done' } as const;
+/** The path of the stream of many tasks. */
+export const manyTasks = 'events';
 /** The task types there are: without a check of its input, with a schema, with a class. */
 export const typeNames = ['plain', 'schema', 'dto'] as const;
 
@@ -81,8 +83,12 @@ const pathOf = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(app, name, id) },
   { weight: 2, arbitrary: fc.tuple(app, name) },
   { weight: 2, arbitrary: fc.tuple(app, name, id, fc.constant('status')) },
-  { weight: 3, arbitrary: fc.tuple(app, name, id, fc.constant('signals'), segment('go', 'a.b', 'started')) },
+  {
+    weight: 3,
+    arbitrary: fc.tuple(app, name, id, fc.constant('signals'), segment('go', 'a.b', 'started', 'no%20name')),
+  },
   { weight: 1, arbitrary: fc.constant<string[]>([]) },
+  { weight: 3, arbitrary: fc.constant([manyTasks]) },
   { weight: 1, arbitrary: fc.array(segment('x', tasks.app), { maxLength: 8 }) },
 );
 
@@ -175,11 +181,29 @@ const parameterName = fc.oneof(
   },
   { weight: 1, arbitrary: rawSegment.map((text) => text.replace(/[&=]/g, '')) },
 );
-const query = fc
+const parameters = fc
   .array(fc.tuple(parameterName, escaped, fc.boolean()), { maxLength: 4 })
-  .map((parameters) =>
-    parameters.map(([key, value, twice]) => `${key}=${value}${twice ? `&${key}=${value}` : ''}`).join('&'),
+  .map((all) =>
+    all.map(([key, value, twice]) => `${key}=${value}${twice ? `&${key}=${value}` : ''}`).join('&'),
   );
+
+const listed = fc.oneof(
+  { weight: 12, arbitrary: fc.tuple(app, name, id).map((parts) => parts.join('/')) },
+  { weight: 3, arbitrary: fc.tuple(app, name, id).map((parts) => parts.join('%2F')) },
+  { weight: 1, arbitrary: fc.tuple(app, name).map((parts) => parts.join('/')) },
+  { weight: 1, arbitrary: escaped },
+);
+const list = fc
+  .array(listed, { maxLength: 5 })
+  .map((paths) => paths.map((path) => `task=${path.replace(/[&#]/g, '')}`).join('&'));
+
+const query = fc.oneof(
+  { weight: 3, arbitrary: parameters },
+  {
+    weight: 1,
+    arbitrary: fc.tuple(list, parameters).map((both) => both.filter((part) => part !== '').join('&')),
+  },
+);
 
 const contentType = fc.oneof(
   { weight: 8, arbitrary: fc.constant('application/json') },

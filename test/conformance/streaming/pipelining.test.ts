@@ -49,6 +49,23 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     expect(peer.received.split('event: n\n')).toHaveLength(16);
   });
 
+  it('A20 streams behind an answer that is no stream are told that their client is gone', async () => {
+    const task = new PuppetTask();
+    const stubborn = new PuppetTask({ stubborn: true });
+    const app = await createTaskApp({ adapter, tasks: [task.type, stubborn.type] });
+    const [puppet, slow] = [await task.start(app), await stubborn.start(app)];
+    const peer = await connectRaw(app.port);
+    // It is answered when that task ends, or after its time.
+    peer.request('DELETE', `${new URL(slow.url).pathname}?wait=30000`);
+    for (let n = 0; n < 2; n++) peer.request('GET', new URL(puppet.url).pathname);
+    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(2));
+    await peer.close('reset');
+    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await slow.end();
+    // Neither holds a response that nobody will ever hear of up the close.
+    await app.close();
+  });
+
   it('S53 no heartbeat is written to a response that has ended and is not sent yet', async () => {
     const task = new PuppetTask();
     const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: { heartbeat: 5 } } });

@@ -9,7 +9,7 @@ type OnGone = () => void;
  * that the client is gone whose turn it is.
  */
 export class ResponsesBySocket {
-  /** Nearly all connections have one response, for which nothing is made. */
+  /** Nearly all connections have one response, whose turn it is: nothing is made for it. */
   readonly #sockets = new Map<Socket, ServerResponse | Pipeline>();
 
   /**
@@ -18,7 +18,8 @@ export class ResponsesBySocket {
   add(response: ServerResponse, onGone: OnGone): void {
     const { socket } = response.req;
     const known = this.#sockets.get(socket);
-    if (!known) {
+    // It may wait behind a response that is no stream, and so is not known here.
+    if (!known && response.socket) {
       this.#sockets.set(socket, response);
       return;
     }
@@ -47,9 +48,12 @@ class Pipeline {
     for (const onGone of this.#responses.values()) onGone?.();
   };
 
-  constructor(socket: Socket, first: ServerResponse) {
+  /**
+   * @param first the one whose turn it is, if that is a stream
+   */
+  constructor(socket: Socket, first: ServerResponse | undefined) {
     this.#socket = socket;
-    this.#responses.set(first, undefined);
+    if (first) this.#responses.set(first, undefined);
     // One listener, however many requests the client has sent.
     socket.on('close', this.#onClose);
   }
