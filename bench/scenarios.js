@@ -6,7 +6,7 @@ import { pacedScenarios } from './paced/scenarios.js';
 import { replayScenarios } from './replay/scenarios.js';
 import { taskScenarios } from './tasks/scenarios.js';
 
-const fullBudget = { warmUp: 500, measured: 1_500 };
+const fullBudget = { warmUp: 400, measured: 1_300 };
 const quickBudget = { warmUp: 20, measured: 60 };
 
 /**

@@ -7,9 +7,9 @@ const before = 200;
  * One server in a fresh process, once: the memory that watchers cost it to whom nothing is sent.
  *
  * @param {string} name
- * @param {{ watchers: number, snapshots?: string }} scenario `snapshots`: begins the paths of two heap snapshots
+ * @param {{ watchers: number }} scenario
  */
-export async function measureIdle(name, { watchers, snapshots }) {
+export async function measureIdle(name, { watchers }) {
   const server = new Child(new URL('server.js', import.meta.url), name);
   const client = new Child(new URL('../fan-out/client.js', import.meta.url), `the client of ${name}`);
   try {
@@ -19,12 +19,10 @@ export async function measureIdle(name, { watchers, snapshots }) {
     await client.call('disconnect');
     await server.call('watched', { watchers: 0 });
     const empty = await server.call('memory');
-    if (snapshots) await server.call('snapshot', { file: `${snapshots}-empty.heapsnapshot` });
 
     await client.call('connect', { ...address, watchers });
     await server.call('watched', { watchers });
     const full = await server.call('memory');
-    if (snapshots) await server.call('snapshot', { file: `${snapshots}-full.heapsnapshot` });
     await server.call('watched', { watchers });
     return {
       connections: watchers,

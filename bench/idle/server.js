@@ -1,8 +1,5 @@
 /** The process of one server: tells what memory it has. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { getHeapSnapshot } from 'node:v8';
-import { createWriteStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { startContender } from '../fan-out/contender.js';
 import { collectGarbage } from '../support/garbage.js';
 import { serve } from '../support/serve.js';
@@ -34,10 +31,5 @@ serve({
     }
     const { rss, heapUsed, external } = process.memoryUsage();
     return { resident: rss, held: heapUsed + external };
-  },
-
-  /** @param {{ file: string }} params */
-  async snapshot({ file }) {
-    await pipeline(getHeapSnapshot(), createWriteStream(file));
   },
 });

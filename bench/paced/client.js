@@ -1,13 +1,10 @@
 /** The process of all watchers: reads from each event when it was sent, and notes how long ago that is. */
-import { MARKER } from '../fan-out/event.js';
 import { Tally } from '../fan-out/tally.js';
 import { monotonic } from '../support/monotonic.js';
 import { serve } from '../support/serve.js';
 import { quantiles } from '../support/statistics.js';
 import { inWaves, openWatcher } from '../support/watchers.js';
-import { readStamp, stampLength } from './stamp.js';
-
-const marker = MARKER.charCodeAt(0);
+import { StampReader } from './stamp.js';
 
 let tally = new Tally(0);
 let latencies = new Float64Array();
@@ -19,29 +16,13 @@ serve({
     const counting = new Tally(watchers);
     tally = counting;
     await inWaves(watchers, (index) => {
-      /** Of an event that came in two pieces, what came first, from the marker on. */
-      let begun = Buffer.alloc(0);
-      return openWatcher(
-        { port, path },
-        {
-          onBytes(bytes, length) {
-            const now = monotonic();
-            const piece = bytes.subarray(0, length);
-            const read = begun.length > 0 ? Buffer.concat([begun, piece]) : piece;
-            begun = Buffer.alloc(0);
-            let events = 0;
-            for (let at = read.indexOf(marker); at >= 0; at = read.indexOf(marker, at + 1)) {
-              if (at + 1 + stampLength > read.length) begun = Buffer.from(read.subarray(at));
-              else {
-                note(now - readStamp(read, at + 1));
-                events++;
-              }
-            }
-            if (events > 0) counting.add(index, events);
-          },
-          onClose: () => counting.lose(index),
-        },
-      );
+      const stamps = new StampReader();
+      const onBytes = (/** @type {Buffer} */ bytes, /** @type {number} */ length) => {
+        const now = monotonic();
+        const events = stamps.read(bytes.subarray(0, length), (stamp) => note(now - stamp));
+        if (events > 0) counting.add(index, events);
+      };
+      return openWatcher({ port, path }, { onBytes, onClose: () => counting.lose(index) });
     });
   },
 

@@ -10,7 +10,7 @@ export const stalledRow = (/** @type {string} */ server) => `${server}, some sta
  * @returns {readonly import('../support/scenario.js').Scenario[]}
  */
 export function pacedScenarios({ quick }) {
-  const pace = quick ? { warmUp: 2, events: 5 } : { warmUp: 50, events: 200 };
+  const pace = quick ? { warmUp: 2, events: 5 } : { warmUp: 50, events: 150 };
   return [
     latencyScenario({ watchers: quick ? 50 : 1_000, ...pace }),
     stalledScenario(quick, pace),

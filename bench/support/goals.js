@@ -1,7 +1,7 @@
 import { stalledRow } from '../paced/scenarios.js';
 import { figureOf, ratioOf } from './figures.js';
 import { own, ownServers } from './scenario.js';
-import { formatRatio, markdownTable } from './table.js';
+import { formatCount, formatRatio, markdownTable } from './table.js';
 
 /**
  * @typedef {import('./figures.js').Section} Section
@@ -112,7 +112,7 @@ function absolute(section, server) {
 
 /** @param {Bound} bound */
 function wanted(bound) {
-  if ('under' in bound) return `under ${bound.under} ${bound.unit}`;
+  if ('under' in bound) return `under ${formatCount(bound.under)} ${bound.unit}`;
   return 'atLeast' in bound ? `at least ${bound.atLeast}` : `at most ${bound.atMost}`;
 }
 
@@ -131,7 +131,8 @@ function isMet(value, bound) {
  */
 function verdict(value, bound) {
   if (value === undefined) return 'not measured';
-  return isMet(value, bound) ? `${formatRatio(value)}, met` : `**${formatRatio(value)}, missed**`;
+  const text = 'under' in bound ? `${formatCount(value)} ${bound.unit}` : formatRatio(value);
+  return isMet(value, bound) ? `${text}, met` : `**${text}, missed**`;
 }
 
 /**

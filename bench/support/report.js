@@ -13,9 +13,9 @@ times as long it takes.
 
 In these tables \`node:http\` is the limit: all events of a tick are one chunk, framed once, written to each socket itself. \`node:http-write\`
 calls \`response.write\` with one shared Buffer for each event. \`nest-sse\` is a route with Nest's \`@Sse()\` that returns a shared Subject. Where
-nothing is said, servers stand on Express or on \`node:http\`. Behind compression, over HTTP/2 and where interceptors see the events, the package
-cannot write to the socket itself: these rows show what that costs. A client that asks for compression gets a stream without, since it is sent with
-\`no-transform\`. Each watcher over HTTP/2 has a connection of its own.`;
+nothing is said, servers stand on Express or on \`node:http\`. Rows with a further word behind the package's name show what it costs when something
+stands between it and the socket: over HTTP/2 each watcher has a connection of its own, and behind compression each asks for gzip and is sent
+plain text all the same, as the stream is \`no-transform\`.`;
 
 /**
  * @param {readonly Section[]} sections
