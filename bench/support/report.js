@@ -15,7 +15,7 @@ In these tables \`node:http\` is the limit: all events of a tick are one chunk, 
 calls \`response.write\` with one shared Buffer for each event. \`nest-sse\` is a route with Nest's \`@Sse()\` that returns a shared Subject. Where
 nothing is said, servers stand on Express or on \`node:http\`. Rows with a further word behind the package's name show what it costs when something
 stands between it and the socket: over HTTP/2 each watcher has a connection of its own, and behind compression each asks for gzip and is sent
-plain text all the same, as the stream is \`no-transform\`.`;
+plain text all the same, as the stream is \`no-transform\`. Where interceptors see the events, Nest writes them.`;
 
 /**
  * @param {readonly Section[]} sections

@@ -20,7 +20,10 @@ const peerOf = (contender: string) => Object.entries(needs).find(([part]) => con
 const installed = (...names: string[]) => names.filter((name) => isInstalled(peerOf(name) ?? ''));
 
 const own = ['nestjs-streaming', 'nestjs-streaming-fastify'];
-const fallbacks = installed('nestjs-streaming-compression', 'nestjs-streaming-h2');
+const fallbacks = [
+  'nestjs-streaming-intercepted',
+  ...installed('nestjs-streaming-compression', 'nestjs-streaming-h2'),
+];
 const peers = installed('better-sse', '@fastify/sse');
 const nest = ['nest-sse', 'nest-sse-fastify'];
 const servers = ['node:http', 'node:http-write', ...nest, ...peers, ...own, ...fallbacks];

@@ -15,6 +15,7 @@ export const contenders = {
   // Where something stands between the package and the socket.
   'nestjs-streaming-compression': () =>
     own({ adapter: 'express', compression: true }, { ask: { headers: ['Accept-Encoding: gzip'] } }),
+  'nestjs-streaming-intercepted': () => own({ adapter: 'express' }, { http: { interceptEvents: true } }),
   'nestjs-streaming-h2': () => own({ adapter: 'fastify', http2: true }, { ask: { http2: true } }),
 };
 
