@@ -100,18 +100,17 @@ export class StreamHub implements GapWriter {
   /** One chunk to those in step, then what is missing to the others. It pauses wherever it may be cut short. */
   *#writeAll(): Generator<void> {
     const from = this.#cursor.after;
-    const chunk = this.#nextChunk();
-    if (chunk) {
-      const { framed } = chunk;
-      const to = this.#cursor.after;
-      const { done } = this.#cursor;
+    const framed = this.#nextChunk()?.framed;
+    const to = this.#cursor.after;
+    const { done } = this.#cursor;
+    if (framed || done) {
       let written = 0;
       this.#isWriting = true;
       // By its keys alone: pairs would be made for each write, and the readers need not be touched.
       for (const socket of this.#inStep.keys()) {
         // What waits on it may be the end of the response, by somebody else's hands: its reader has to look.
         if (socket.writableLength > 0) this.#setApart(socket, from);
-        else if (!socket.write(framed) || done) this.#setApart(socket, to);
+        else if ((framed && !socket.write(framed)) || done) this.#setApart(socket, to);
         if (++written % writesPerLook === 0) yield;
       }
       this.#isWriting = false;
