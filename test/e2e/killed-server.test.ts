@@ -1,10 +1,15 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { QuickStart } from '../sample/quick-start.js';
-import { PageClients, SharedBrowser } from '../support/browser-clients.js';
+import { PageClients, SharedBrowser } from '../support/real-clients/browser-clients.js';
 import { describeWithChromium } from '../support/chromium.js';
 import { closeLater } from '../support/clients.js';
-import { openCurls } from '../support/curl-clients.js';
-import { type ClientGroup, openEventSources, openParsers, type Seen } from '../support/stream-clients.js';
+import { openCurls } from '../support/real-clients/curl-clients.js';
+import {
+  type ClientGroup,
+  openEventSources,
+  openParsers,
+  type Seen,
+} from '../support/real-clients/stream-clients.js';
 import { eventually } from '../support/wait.js';
 
 /** The countdown that each process starts by itself. */

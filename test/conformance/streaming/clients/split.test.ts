@@ -1,11 +1,15 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { SharedBrowser } from '../../support/browser-clients.js';
-import { describeWithChromium } from '../../support/chromium.js';
-import { openCurls } from '../../support/curl-clients.js';
-import { brief, Stage, withGap } from '../../support/cut-everywhere.js';
-import type { Delivery } from '../../support/cutting-proxy.js';
-import { openEventSources, openParsers, type OpenClients } from '../../support/stream-clients.js';
-import { adapters } from '../../support/watching.js';
+import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
+import { describeWithChromium } from '../../../support/chromium.js';
+import { openCurls } from '../../../support/real-clients/curl-clients.js';
+import { brief, Stage, withGap } from '../../../support/real-clients/cut-everywhere.js';
+import type { Delivery } from '../../../support/real-clients/cutting-proxy.js';
+import {
+  openEventSources,
+  openParsers,
+  type OpenClients,
+} from '../../../support/real-clients/stream-clients.js';
+import { adapters } from '../../../support/watching.js';
 
 type Adapter = (typeof adapters)[number];
 

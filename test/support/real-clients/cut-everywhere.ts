@@ -1,13 +1,13 @@
 /** One stream with all there can be in it, cut for one client after the other behind each of its bytes. */
 import { expect } from '@jest/globals';
 import { createParser } from 'eventsource-parser';
-import { useClock } from '../../lib/cancellation/clock.js';
-import { TestClock } from '../../lib/testing/test-clock.js';
+import { useClock } from '../../../lib/cancellation/clock.js';
+import { TestClock } from '../../../lib/testing/test-clock.js';
 import { ClientPageController } from './browser-clients.js';
 import { CuttingProxy, type Delivery, type Exchange } from './cutting-proxy.js';
 import type { ClientGroup, OpenClients, Seen } from './stream-clients.js';
-import { eventually } from './wait.js';
-import { adapters, closeLater, createTaskApp, PuppetTask, type TaskApp } from './watching.js';
+import { eventually } from '../wait.js';
+import { adapters, closeLater, createTaskApp, PuppetTask, type TaskApp } from '../watching.js';
 
 const heartbeat = 15_000;
 

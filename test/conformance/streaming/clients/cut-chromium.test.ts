@@ -1,8 +1,14 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { SharedBrowser } from '../../support/browser-clients.js';
-import { describeWithChromium } from '../../support/chromium.js';
-import { alternating, type CutOptions, cutEverywhere, unlucky, whole } from '../../support/cut-everywhere.js';
-import { adapters } from '../../support/watching.js';
+import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
+import { describeWithChromium } from '../../../support/chromium.js';
+import {
+  alternating,
+  type CutOptions,
+  cutEverywhere,
+  unlucky,
+  whole,
+} from '../../../support/real-clients/cut-everywhere.js';
+import { adapters } from '../../../support/watching.js';
 
 const patience = 120_000;
 

@@ -6,10 +6,17 @@ import {
   openClientPage,
   PageClients,
   SharedBrowser,
-} from '../../support/browser-clients.js';
-import { describeWithChromium } from '../../support/chromium.js';
-import { eventually } from '../../support/wait.js';
-import { adapters, createTaskApp, epochOf, type Puppet, PuppetTask, range } from '../../support/watching.js';
+} from '../../../support/real-clients/browser-clients.js';
+import { describeWithChromium } from '../../../support/chromium.js';
+import { eventually } from '../../../support/wait.js';
+import {
+  adapters,
+  createTaskApp,
+  epochOf,
+  type Puppet,
+  PuppetTask,
+  range,
+} from '../../../support/watching.js';
 
 interface PageDocument {
   dispatchEvent(event: Event): unknown;

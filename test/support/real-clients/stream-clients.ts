@@ -2,8 +2,8 @@
 import { EventSource } from 'eventsource';
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { setTimeout as delay } from 'node:timers/promises';
-import { closeLater } from './clients.js';
-import { deferred, withTimeout } from './wait.js';
+import { closeLater } from '../clients.js';
+import { deferred, withTimeout } from '../wait.js';
 
 export interface Seen {
   readonly id: string;

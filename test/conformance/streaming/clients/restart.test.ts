@@ -1,18 +1,18 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { ClientPageController, SharedBrowser } from '../../support/browser-clients.js';
-import { describeWithChromium } from '../../support/chromium.js';
-import { openCurls } from '../../support/curl-clients.js';
+import { ClientPageController, SharedBrowser } from '../../../support/real-clients/browser-clients.js';
+import { describeWithChromium } from '../../../support/chromium.js';
+import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import {
   type ClientGroup,
   openEventSources,
   openParsers,
   type OpenClients,
   type Seen,
-} from '../../support/stream-clients.js';
-import { eventually } from '../../support/wait.js';
-import { adapters, createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../../support/watching.js';
+} from '../../../support/real-clients/stream-clients.js';
+import { eventually } from '../../../support/wait.js';
+import { adapters, createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../../../support/watching.js';
 
 type Adapter = (typeof adapters)[number];
 

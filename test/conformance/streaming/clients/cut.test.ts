@@ -1,8 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { alternating, cutEverywhere, unlucky, withGap } from '../../support/cut-everywhere.js';
-import { openManyCurls } from '../../support/curl-clients.js';
-import { openEventSources, openParsers } from '../../support/stream-clients.js';
-import { adapters } from '../../support/watching.js';
+import {
+  alternating,
+  cutEverywhere,
+  unlucky,
+  withGap,
+} from '../../../support/real-clients/cut-everywhere.js';
+import { openManyCurls } from '../../../support/real-clients/curl-clients.js';
+import { openEventSources, openParsers } from '../../../support/real-clients/stream-clients.js';
+import { adapters } from '../../../support/watching.js';
 
 describe.each(adapters)('clients whose connection is cut behind each byte (%s)', (adapter) => {
   it.each([

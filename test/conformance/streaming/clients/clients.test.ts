@@ -7,8 +7,8 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { describeWithChromium, launchChromium } from '../../support/chromium.js';
-import { deferred, eventually, withTimeout } from '../../support/wait.js';
+import { describeWithChromium, launchChromium } from '../../../support/chromium.js';
+import { deferred, eventually, withTimeout } from '../../../support/wait.js';
 import {
   adapters,
   closeLater,
@@ -20,7 +20,7 @@ import {
   range,
   type TaskApp,
   watchRaw,
-} from '../../support/watching.js';
+} from '../../../support/watching.js';
 
 interface Seen {
   readonly id: string;

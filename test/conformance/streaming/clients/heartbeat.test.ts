@@ -1,18 +1,22 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { useClock } from '../../../lib/cancellation/clock.js';
-import { TestClock } from '../../../lib/testing/test-clock.js';
+import { useClock } from '../../../../lib/cancellation/clock.js';
+import { TestClock } from '../../../../lib/testing/test-clock.js';
 import {
   ClientPageController,
   openClientPage,
   PageClients,
   SharedBrowser,
-} from '../../support/browser-clients.js';
-import { describeWithChromium } from '../../support/chromium.js';
-import { openCurls } from '../../support/curl-clients.js';
-import { CuttingProxy } from '../../support/cutting-proxy.js';
-import { type ClientGroup, openEventSources, openParsers } from '../../support/stream-clients.js';
-import { eventually } from '../../support/wait.js';
-import { adapters, closeLater, createTaskApp, PuppetTask } from '../../support/watching.js';
+} from '../../../support/real-clients/browser-clients.js';
+import { describeWithChromium } from '../../../support/chromium.js';
+import { openCurls } from '../../../support/real-clients/curl-clients.js';
+import { CuttingProxy } from '../../../support/real-clients/cutting-proxy.js';
+import {
+  type ClientGroup,
+  openEventSources,
+  openParsers,
+} from '../../../support/real-clients/stream-clients.js';
+import { eventually } from '../../../support/wait.js';
+import { adapters, closeLater, createTaskApp, PuppetTask } from '../../../support/watching.js';
 
 const minute = 60_000;
 
