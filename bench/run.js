@@ -9,10 +9,10 @@
  */
 import { writeFileSync } from 'node:fs';
 import { allScenarios } from './scenarios.js';
-import { renderChart } from './support/chart.js';
+import { renderChart } from './report/chart.js';
 import { assertEnoughFiles, describeMachine } from './support/machine.js';
 import { readOptions, usage } from './support/options.js';
-import { renderReport } from './support/report.js';
+import { renderReport } from './report/report.js';
 
 try {
   await main(process.argv.slice(2));

@@ -1,5 +1,5 @@
 import { column, rowsOf } from '../support/scenario.js';
-import { formatCount } from '../support/table.js';
+import { formatCount } from '../report/table.js';
 import { contenders } from './contenders/index.js';
 import { measureFanOut } from './fan-out.js';
 

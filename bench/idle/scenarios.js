@@ -1,5 +1,5 @@
 import { column, ownServers, rowsOf } from '../support/scenario.js';
-import { formatCount } from '../support/table.js';
+import { formatCount } from '../report/table.js';
 import { measureIdle } from './idle.js';
 
 /**

@@ -2,7 +2,7 @@
 import { Tally } from '../fan-out/tally.js';
 import { monotonic } from '../support/monotonic.js';
 import { serve } from '../support/serve.js';
-import { quantiles } from '../support/statistics.js';
+import { quantiles } from '../report/statistics.js';
 import { inWaves, openWatcher } from '../support/watchers.js';
 import { StampReader } from './stamp.js';
 

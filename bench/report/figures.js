@@ -1,15 +1,15 @@
 import { summarize } from './statistics.js';
 
 /**
- * @typedef {import('./scenario.js').Scenario & {
- *   results: readonly { name: string, rounds: readonly import('./scenario.js').Round[] }[]
+ * @typedef {import('../support/scenario.js').Scenario & {
+ *   results: readonly { name: string, rounds: readonly import('../support/scenario.js').Round[] }[]
  * }} Section a scenario that was measured
  */
 
 /**
  * @param {Section} section
  * @param {string} row
- * @param {import('./scenario.js').Column} [column] the one that is compared, if no other
+ * @param {import('../support/scenario.js').Column} [column] the one that is compared, if no other
  * @returns {ReturnType<typeof summarize> | undefined} over all rounds; nothing when the row was not measured
  */
 export function figureOf({ results, table }, row, column = table.main) {
@@ -21,7 +21,7 @@ export function figureOf({ results, table }, row, column = table.main) {
  * @param {Section} section
  * @param {string} row
  * @param {string} rival
- * @param {import('./scenario.js').Column} [column]
+ * @param {import('../support/scenario.js').Column} [column]
  */
 export function ratioOf(section, row, rival, column) {
   const ours = figureOf(section, row, column);

@@ -1,5 +1,5 @@
 import { figureOf } from './figures.js';
-import { own, ownServers } from './scenario.js';
+import { own, ownServers } from '../support/scenario.js';
 import { formatCount } from './table.js';
 
 /** @typedef {import('./figures.js').Section} Section */

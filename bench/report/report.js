@@ -1,6 +1,6 @@
 import { figureOf, ratioOf } from './figures.js';
 import { goalLines, goalTable } from './goals.js';
-import { own } from './scenario.js';
+import { own } from '../support/scenario.js';
 import { formatCount, formatRatio, markdownTable } from './table.js';
 
 /** @typedef {import('./figures.js').Section} Section */

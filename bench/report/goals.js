@@ -1,6 +1,6 @@
 import { stalledRow } from '../paced/scenarios.js';
 import { figureOf, ratioOf } from './figures.js';
-import { own, ownServers } from './scenario.js';
+import { own, ownServers } from '../support/scenario.js';
 import { formatCount, formatRatio, markdownTable } from './table.js';
 
 /**
