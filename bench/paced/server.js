@@ -10,6 +10,8 @@ import { makeStamp } from './stamp.js';
 
 /** Of what fills the buffers of who does not read: large, so that few events do it. */
 const fillLength = 16 * 1024;
+/** A socket that has taken nothing for this long is full, in milliseconds. */
+const fullTime = 250;
 
 /** @type {import('../fan-out/contender.js').Contender} */
 let contender;
@@ -34,16 +36,18 @@ serve({
   },
 
   /**
-   * Sends until nothing more goes into the buffers of so many who do not read: no less would show what they cost.
+   * Sends until nothing more goes into the buffers of so many who do not read, for long enough that it is no mere delay of
+   * the system's: no less would show what they cost.
    *
    * @param {{ stalled: number }} params
    */
   async fill({ stalled }) {
-    for (let sent = 1; sinks.blocked < stalled; sent++) {
+    let fullSince = performance.now();
+    for (let sent = 1; performance.now() - fullSince < fullTime; sent++) {
       contender.publish(topic, [{ id: `fill-${sent}`, data: { seq: 0, text: 'x'.repeat(fillLength) } }]);
       await delay(1);
+      if (sinks.blocked < stalled) fullSince = performance.now();
     }
-    return sinks.blocked;
   },
 
   /**

@@ -10,7 +10,7 @@ const eventBytes = 200_000;
  */
 export function replayScenarios({ quick }) {
   const events = quick ? 50 : 5_000;
-  const rate = quick ? 50e6 : 150e6;
+  const rate = quick ? 20e6 : 150e6;
   const size = events * eventBytes;
   return [
     {
