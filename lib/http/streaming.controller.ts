@@ -14,6 +14,7 @@ import {
 import type { Observable } from 'rxjs';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import { QuietStream } from './stream/quiet-stream.js';
 import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
 
@@ -34,23 +35,28 @@ export abstract class StreamingController {
 
   /** `text/event-stream` of a task's events; `Last-Event-ID` goes on where a client left. */
   @Sse(':app/:name/:id')
-  watch(
+  async watch(
     @Param('app') app: string,
     @Param('name') name: string,
     @Param('id') id: string,
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<Observable<MessageEvent>> {
-    return this.streamingHttp.watch({ app, name, id }, request, response, hasInterceptors(this, 'watch'));
+    const isIntercepted = hasInterceptors(this, 'watch');
+    const stream = await this.streamingHttp.watch({ app, name, id }, request, response, isIntercepted);
+    // In a subclass that has a method of its own, the stream may go through other hands first.
+    return this.watch === StreamingController.prototype.watch ? forNest(stream) : stream;
   }
 
   /** `text/event-stream` of many tasks, as `?task=app/name/id&task=…` names them, on one connection. */
   @Sse('events')
-  watchAll(
+  async watchAll(
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<Observable<MessageEvent>> {
-    return this.streamingHttp.watchAll(request, response, hasInterceptors(this, 'watchAll'));
+    const isIntercepted = hasInterceptors(this, 'watchAll');
+    const stream = await this.streamingHttp.watchAll(request, response, isIntercepted);
+    return this.watchAll === StreamingController.prototype.watchAll ? forNest(stream) : stream;
   }
 
   /** `200` with a snapshot. */
@@ -90,4 +96,8 @@ export abstract class StreamingController {
   ): Promise<void> {
     return this.streamingHttp.signal({ app, name, id }, signal, request, response);
   }
+}
+
+function forNest(stream: Observable<MessageEvent>): Observable<MessageEvent> {
+  return stream instanceof QuietStream ? stream.forNest() : stream;
 }

@@ -6,11 +6,20 @@ import {
   Injectable,
   type MessageEvent,
   type NestInterceptor,
+  Param,
+  Req,
+  Res,
+  Sse,
   UseInterceptors,
 } from '@nestjs/common';
 import type { Server, Socket } from 'node:net';
-import { StreamingController, type StreamingModuleOptions } from 'nestjs-streaming';
-import { map, type Observable, tap } from 'rxjs';
+import {
+  type PlatformRequest,
+  type PlatformResponse,
+  StreamingController,
+  type StreamingModuleOptions,
+} from 'nestjs-streaming';
+import { finalize, map, type Observable, tap } from 'rxjs';
 import type { SseEvent } from '../support/sse.js';
 import { eventually } from '../support/wait.js';
 import {
@@ -125,6 +134,33 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
       expect(watching.seen.map(({ type }) => type)).toEqual(interceptEvents ? ['started', 'completed'] : []);
       expect(watching.ends).toBe(1);
     }
+  });
+
+  it('what a route of your own pipes a stream through is applied', async () => {
+    let ends = 0;
+    const finalized = finalize<MessageEvent>(() => {
+      ends += 1;
+    });
+    @Controller('own')
+    class OwnController extends StreamingController {
+      @Sse(':app/:name/:id')
+      override async watch(
+        @Param('app') app: string,
+        @Param('name') name: string,
+        @Param('id') id: string,
+        @Req() request: PlatformRequest,
+        @Res({ passthrough: true }) response: PlatformResponse,
+      ): Promise<Observable<MessageEvent>> {
+        return (await super.watch(app, name, id, request, response)).pipe(finalized);
+      }
+    }
+    const { app, puppet, task } = await serve({ controller: false }, { controllers: [OwnController] });
+    const stream = await watch(`${app.origin}/own/test/${task.name}/${puppet.id}`);
+    await stream.next('started');
+    await puppet.end();
+    await stream.ended;
+    expect(typesOf(stream.events)).toEqual(['started', 'completed']);
+    expect(ends).toBe(1);
   });
 
   it('interceptEvents: false keeps the shared frames, though the routes have interceptors', async () => {

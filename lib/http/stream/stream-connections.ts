@@ -16,6 +16,7 @@ import { FramedConnection } from './connection/framed-connection.js';
 import { Http2Sessions } from './output/http2-sessions.js';
 import { isGone, OpenResponses } from './output/open-responses.js';
 import type { ConnectionInit, StreamConnection } from './connection/stream-connection.js';
+import { QuietStream } from './quiet-stream.js';
 import { StreamHub } from './hub/stream-hub.js';
 import { StreamPlaces } from './stream-places.js';
 import { Sweep } from './sweep.js';
@@ -78,7 +79,8 @@ export class StreamConnections implements ShutdownParticipant {
     const runs = tasks.map(({ run }) => run);
     this.#track(response, this.#places.take(runs, principal));
     let waiting: StreamRequest | undefined = request;
-    return new Observable((stream) => {
+    const Stream = request.isIntercepted ? Observable<MessageEvent> : QuietStream;
+    return new Stream((stream: Subscriber<MessageEvent>) => {
       if (!waiting) return;
       const connection = this.#connect(waiting, stream);
       // Nest keeps the Observable as long as the stream is open: it shall hold nothing else.
