@@ -115,6 +115,9 @@ export class StreamHub implements GapWriter {
         if (++written % writesPerLook === 0) yield;
       }
       this.#isWriting = false;
+    } else if (this.#cursor.done) {
+      // It has ended without the last event, which its log did not take: they have to see for themselves.
+      for (const socket of this.#inStep.keys()) this.#setApart(socket, from);
     }
     for (const reader of this.#apart) {
       this.#catchUp(reader);
