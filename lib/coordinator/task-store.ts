@@ -17,6 +17,8 @@ export class TaskStore implements LogSink {
   /** Oldest first, with the monotonic time until which each is kept. */
   readonly #ended = new Map<TaskRun, number>();
   readonly #live = new Set<TaskRun>();
+  /** Of all logs that are kept: a client may ask for many that are not. */
+  readonly #epochs = new Set<string>();
   #bytes = 0;
   #timer: Timer | undefined;
 
@@ -56,8 +58,7 @@ export class TaskStore implements LogSink {
 
   /** Whether this is the epoch of any log that is kept. */
   hasEpoch(epoch: string): boolean {
-    for (const { log } of this.#runs.values()) if (log.epoch === epoch) return true;
-    return false;
+    return this.#epochs.has(epoch);
   }
 
   createLog(limits: Required<ReplayLimits>): TaskLog {
@@ -74,6 +75,7 @@ export class TaskStore implements LogSink {
     const before = this.#runs.get(run.key);
     if (before) this.#forget(before);
     this.#runs.set(run.key, run);
+    this.#epochs.add(run.log.epoch);
     this.#live.add(run);
   }
 
@@ -115,6 +117,7 @@ export class TaskStore implements LogSink {
 
   #forget(run: TaskRun): void {
     this.#ended.delete(run);
+    this.#epochs.delete(run.log.epoch);
     this.#bytes -= run.log.bytes;
     if (this.#runs.get(run.key) === run) this.#runs.delete(run.key);
   }

@@ -1,3 +1,4 @@
+import { mostPositions } from '../log/composite-id.js';
 import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskFilter } from '../coordinator/coordinator.options.js';
@@ -6,7 +7,6 @@ import type { PlatformRequest } from './http-exchange.js';
 
 const longestWait = 30_000;
 const largestPage = 1_000;
-const mostTasks = 100;
 
 /**
  * One parameter of the query, given at most once.
@@ -55,9 +55,9 @@ export function queryLatest(request: PlatformRequest): boolean {
 export function queryTasks({ url = '', originalUrl = url }: PlatformRequest): TaskRef[] {
   const [, search = ''] = /\?([^#]*)/.exec(originalUrl) ?? [];
   const given = new URLSearchParams(search).getAll('task');
-  if (given.length === 0 || given.length > mostTasks) {
+  if (given.length === 0 || given.length > mostPositions) {
     throw new InvalidQueryError(
-      `Invalid query parameter "task": expected it 1 to ${mostTasks} times, as app/name/id, got it ${given.length} times`,
+      `Invalid query parameter "task": expected it 1 to ${mostPositions} times, as app/name/id, got it ${given.length} times`,
     );
   }
   const doubled = given.find((path, index) => given.indexOf(path) !== index);

@@ -3,6 +3,8 @@ import type { LogPosition } from './log-cursor.js';
 import { resume, type ResumeRequest } from './resume.js';
 import type { TaskLog } from './task-log.js';
 
+/** In how many logs there are positions at most: what claims more is none of these ids, and would only cost time. */
+export const mostPositions = 100;
 /** Between the positions of a composite id. In no epoch and no number. */
 const separator = '.';
 /** Stands for a task that has no log here. */
@@ -23,7 +25,8 @@ interface CompositeId {
 
 /** @returns `undefined` for anything that is no composite id */
 function parseCompositeId(id: string): CompositeId | undefined {
-  const parts = id.split(separator);
+  const parts = id.split(separator, mostPositions + 1);
+  if (parts.length > mostPositions) return undefined;
   const byEpoch = new Map<string, EventId>();
   for (const part of parts) {
     if (part === noPosition || part === lostPosition) continue;
@@ -48,26 +51,32 @@ export function resumeAll(
   isForeign: (log: TaskLog, epoch: string) => boolean,
 ): (LogPosition | undefined)[] {
   const composite = lastEventId === undefined ? undefined : parseCompositeId(lastEventId);
+  const others = composite ? epochsBut(composite, logs) : new Set<string>();
   return logs.map((log, index) => {
     if (!log) return undefined;
-    const id = composite ? idFor(log, index) : lastEventId;
+    const id = composite ? idFor(composite, log, index) : lastEventId;
     return resume(log, { lastEventId: id, latest }, (epoch) => isForeign(log, epoch));
   });
 
-  function idFor(log: TaskLog, index: number): string | undefined {
-    const { parts, byEpoch } = composite as CompositeId;
+  function idFor({ parts, byEpoch }: CompositeId, log: TaskLog, index: number): string | undefined {
     const position = byEpoch.get(log.epoch);
     if (position) return formatEventId(position.epoch, position.seq);
-    const others = [...byEpoch.keys()].filter((epoch) => logs.every((other) => other?.epoch !== epoch));
     if (parts.length === logs.length) {
       const part = parts[index] as string;
-      const isTaken = part !== lostPosition && !others.includes(parseEventId(part)?.epoch ?? '');
+      const isTaken = part !== lostPosition && !others.has(parseEventId(part)?.epoch ?? '');
       return part === noPosition || isTaken ? undefined : part;
     }
     // Added to the list, it has no position yet; but what may go on a former run never begins anew without a word.
-    const isNew = !parts.includes(lostPosition) && others.every((epoch) => isForeign(log, epoch));
+    const isNew = !parts.includes(lostPosition) && [...others].every((epoch) => isForeign(log, epoch));
     return isNew ? undefined : lostPosition;
   }
+}
+
+/** The epochs in an id that are of none of these logs. */
+function epochsBut({ byEpoch }: CompositeId, logs: readonly (TaskLog | undefined)[]): Set<string> {
+  const others = new Set(byEpoch.keys());
+  for (const log of logs) if (log) others.delete(log.epoch);
+  return others;
 }
 
 /** Whether a watcher that brings this id has seen the end of all these logs. */

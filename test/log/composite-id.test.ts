@@ -4,6 +4,7 @@ import {
   formatCompositeId,
   haveSeenEnd,
   lostPosition,
+  mostPositions,
   noPosition,
   resumeAll,
 } from '../../lib/log/composite-id.js';
@@ -80,6 +81,20 @@ describe('composite ids', () => {
         expect([lastEventId, position]).toEqual([lastEventId, { after: 0, gap: 'unknown-id' }]);
       }
     }
+  });
+
+  it('an id as long as a header may be costs no more than one of ours', () => {
+    const logs = Array.from({ length: mostPositions }, () => logOf(1));
+    const ids = (count: number): string =>
+      idOf(...Array.from({ length: count }, (): readonly [TaskLog, number] => [logOf(1), 1]));
+    let asked = 0;
+    const isForeign = (): boolean => ++asked > 0;
+    const gap: LogPosition = { after: 0, gap: 'unknown-id' };
+    expect(resumeAll(logs, { lastEventId: ids(mostPositions + 1) }, isForeign)).toEqual(logs.map(() => gap));
+    expect(asked).toBe(0);
+    expect(resumeAll(logs, { lastEventId: ids(mostPositions - 1) }, isForeign)).toEqual(
+      logs.map(() => ({ after: 0 })),
+    );
   });
 
   it('S36 the end is seen when that of all of them is', () => {

@@ -1,6 +1,6 @@
 import type { MessageEvent } from '@nestjs/common';
 import { FeedConnection } from './feed-connection.js';
-import type { StreamMessage } from './stream-message.js';
+import { lengthOf, type StreamMessage } from './stream-message.js';
 
 /**
  * A stream whose events go through the application's interceptors, and are written by Nest. Several times as dear as one
@@ -9,8 +9,8 @@ import type { StreamMessage } from './stream-message.js';
 export class EmittedConnection extends FeedConnection {
   protected send(messages: readonly StreamMessage[]): void {
     for (const message of messages) this.emit(messageEvent(message));
-    // Nest queues what it is given without limit: it gets more when that is out.
-    this.output.settle();
+    // Nest queues what it is given: it gets more when that is out.
+    this.output.settle(messages.reduce((sum, message) => sum + lengthOf(message), 0));
   }
 }
 

@@ -3,7 +3,7 @@ import type { Subscriber } from 'rxjs';
 import { chunkBytes } from '../hub/chunk-reader.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import type { StreamHub } from '../hub/stream-hub.js';
-import type { StreamMessage } from './stream-message.js';
+import { lengthOf, type StreamMessage } from './stream-message.js';
 import { TaskFeed } from './task-feed.js';
 import type { WatchedTask } from '../watched-task.js';
 
@@ -73,10 +73,11 @@ export abstract class FeedConnection extends StreamConnection {
   #take(feed: TaskFeed): StreamMessage[] {
     const messages: StreamMessage[] = [];
     for (let length = 0; length < chunkBytes;) {
-      const message = feed.next();
-      if (!message) break;
-      messages.push(this.#envelope?.wrap(message, feed, this.#feeds) ?? message);
-      length += message.json.length;
+      const next = feed.next();
+      if (!next) break;
+      const message = this.#envelope?.wrap(next, feed, this.#feeds) ?? next;
+      messages.push(message);
+      length += lengthOf(message);
     }
     return messages;
   }

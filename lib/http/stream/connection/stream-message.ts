@@ -12,3 +12,8 @@ export interface StreamMessage {
 export function frameOf({ type, json, id }: StreamMessage): Buffer {
   return encodeFrame(type, json, id);
 }
+
+/** About what it takes on the wire: the id of one among many tasks may be longer than its data. */
+export function lengthOf({ type, json, id }: StreamMessage): number {
+  return type.length + json.length + id.length;
+}

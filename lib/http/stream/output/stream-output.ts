@@ -1,4 +1,5 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { isHttp1 } from './cut-off.js';
 import type { EventChunk } from '../hub/event-chunk.js';
@@ -31,6 +32,8 @@ export class StreamOutput {
   /** Whether something was written that a middleware may keep until it is flushed. */
   #isHeld = false;
   #isSettling = false;
+  /** Whether events are written by somebody else. */
+  #isRelayed = false;
   #isClosed = false;
 
   constructor(response: ServerResponse, writer: Writer) {
@@ -103,14 +106,20 @@ export class StreamOutput {
     if (this.#socket?.writableNeedDrain) this.#waitFor(this.#socket);
   }
 
-  /** Somebody else writes to the response, in this turn: blocks until the client has taken that. */
-  settle(): void {
+  /**
+   * Somebody else writes to the response, in this turn: blocks until the client has taken that.
+   *
+   * @param bytes about how many
+   */
+  settle(bytes: number): void {
+    this.#written += bytes;
+    this.#isRelayed = true;
     this.#isSettling = true;
     setImmediate(() => {
       this.#isSettling = false;
       if (this.#isClosed) return;
       this.#isHeld = true;
-      if (this.#response.writableNeedDrain) this.#waitFor(this.#response);
+      if (needsDrain(this.#response)) this.#waitFor(this.#response);
       else this.flush();
       if (!this.isBlocked) this.#goOn();
     });
@@ -130,7 +139,9 @@ export class StreamOutput {
     this.#onDrain ??= () => {
       if (!this.#isWaiting) return;
       this.#isWaiting = false;
-      this.#goOn();
+      // Somebody else has waited for it, too, and may have more to write than the client takes at once.
+      if (this.#isRelayed) this.settle(0);
+      else this.#goOn();
     };
     // For good, not once: where it compresses, `compression` puts the listener on a stream from which nobody removes it.
     target.on('drain', this.#onDrain);
@@ -157,6 +168,12 @@ function directWay(response: ServerResponse): Socket | undefined {
   const { socket } = response;
   if (!socket?.writable || response.writableLength !== socket.writableLength) return undefined;
   return response.chunkedEncoding && Reflect.get(response, 'write') === plainWrite ? socket : undefined;
+}
+
+/** Whether it asked to wait, whoever wrote to it. Over HTTP/2 only the stream behind it says so. */
+function needsDrain(response: ServerResponse): boolean {
+  const target = isHttp1(response) ? response : (response as unknown as Http2ServerResponse).stream;
+  return target.writableNeedDrain;
 }
 
 /** Compared, never called. */

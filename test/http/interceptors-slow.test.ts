@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { type Observable, tap } from 'rxjs';
+import { Http2Client, type Http2SseStream } from '../support/http2-client.js';
+import { createTaskApp, expectNoHole, type Puppet, PuppetTask } from '../support/watching.js';
+
+/** Counts what passes. */
+class Counting implements NestInterceptor {
+  count = 0;
+
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(tap(() => (this.count += 1)));
+  }
+}
+
+// Over HTTP/2 a window bounds what is under way, where the buffers of a socket could hide what is queued.
+describe('interceptors and clients that are slow (fastify, HTTP/2)', () => {
+  async function serve(http: object): Promise<[Puppet, Counting, Http2Client]> {
+    const task = new PuppetTask({ replay: { bytes: 50_000_000, events: 100_000 } });
+    const counting = new Counting();
+    const app = await createTaskApp({
+      adapter: 'fastify-http2',
+      tasks: [task.type],
+      options: { http: { ...http, interceptors: [counting] } },
+    });
+    return [await task.start(app), counting, await Http2Client.connect(app.origin)];
+  }
+
+  /** Reads a part of it at a time, with pauses, until there are so many events. */
+  async function readSlowly(slow: Http2SseStream, events: number, look?: () => void): Promise<void> {
+    const { stream } = slow;
+    let wanted = 0;
+    stream.on('data', () => {
+      look?.();
+      if (slow.raw.length < wanted) return;
+      wanted = slow.raw.length + 40_000;
+      stream.pause();
+      setTimeout(() => stream.resume(), 20);
+    });
+    await slow.nextEvents(events);
+  }
+
+  it('S23 however small its events, no more is queued for one than it takes at once', async () => {
+    const [puppet, counting, client] = await serve({});
+    puppet.count(20_000);
+    const stream = await client.open(puppet.url);
+    let most = 0;
+    await readSlowly(stream, 15_000, () => {
+      most = Math.max(most, counting.count - stream.events.length);
+    });
+    // What the window holds, and a chunk or two, of 50 bytes each.
+    expect(most).toBeLessThan(5_000);
+    expectNoHole(stream.events);
+  });
+
+  it('S51 one that is slow, but reads, is not given up', async () => {
+    const [puppet, , client] = await serve({ stallTimeout: 200 });
+    for (let n = 0; n < 60; n++) puppet.send('big', 'x'.repeat(60_000));
+    const stream = await client.open(puppet.url);
+    await readSlowly(stream, 61);
+    expectNoHole(stream.events);
+  });
+});
