@@ -67,7 +67,10 @@ export interface HttpOptions extends HttpRouteOptions {
   maxStreamsPerTask?: number;
   /** Open streams of one principal, as `principal` names it. @defaultValue Infinity */
   maxStreamsPerPrincipal?: number;
-  /** On whose account a stream goes: a user, a tenant, an address. Nobody's is not counted. @defaultValue nobody's */
+  /**
+   * On whose account a stream goes: a user, a tenant, an address. Nobody's is not counted. Asked after the guards, with
+   * the request of your framework: give the parameter its type. @defaultValue nobody's
+   */
   principal?: (request: never) => string | null | undefined;
   /**
    * Ends each stream when it is this old, in milliseconds, or up to a fifth sooner; its client comes back and goes on
