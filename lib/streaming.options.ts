@@ -317,12 +317,24 @@ function resolveHttp(
     );
   }
   const http = merge(httpDefaults, { ...given, ...routes });
+  const dropped = http.controller
+    ? undefined
+    : Object.keys(routes ?? {}).find((name) => isOfController(name));
+  if (dropped !== undefined) {
+    throw new InvalidOptionsError(
+      `Wrong option "http.${dropped}" in ${forRoot}: with "controller: false" there is no controller it could be for; put it on yours`,
+    );
+  }
   if (http.maxStreamsPerPrincipal !== Infinity && !http.principal) {
     throw new InvalidOptionsError(
       `Wrong option "http.maxStreamsPerPrincipal" in ${forRoot}: without "http.principal" nobody's streams are counted`,
     );
   }
   return http;
+}
+
+function isOfController(name: string): boolean {
+  return name !== 'controller' && Object.hasOwn(routeChecks, name);
 }
 
 function checkEventFits(where: string, task: { maxEventBytes: number }, replay: { bytes: number }): void {

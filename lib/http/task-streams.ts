@@ -10,6 +10,7 @@ import type { LogPosition } from '../log/log-cursor.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import type { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 import { acceptsEventStream, lastEventIdOf, type PlatformRequest } from './http-exchange.js';
@@ -108,21 +109,32 @@ export class TaskStreams {
     request: PlatformRequest,
     stream: Omit<StreamRequest, 'tasks' | 'principal'>,
   ): Observable<MessageEvent> {
-    const { interceptEvents, principal: principalOf } = this.options.http;
-    const principal = (principalOf as ((request: unknown) => string | null | undefined) | undefined)?.(
-      request,
-    );
-    const refusal = this.#refusal(tasks, principal ?? undefined);
+    const { interceptEvents } = this.options.http;
+    const principal = this.#principalOf(request);
+    const refusal = this.#refusal(tasks, principal);
     if (!refusal) {
       return this.connections.watch({
         ...stream,
         tasks,
         isIntercepted: interceptEvents ?? stream.isIntercepted,
-        principal: principal ?? undefined,
+        principal,
       });
     }
     if (acceptsEventStream(request)) return this.connections.refuse(stream.response);
     throw refusal;
+  }
+
+  /**
+   * @throws InvalidOptionsError for what is no text: a promise is another one each time, and would count nothing
+   */
+  #principalOf(request: PlatformRequest): string | undefined {
+    const { principal } = this.options.http;
+    const given = (principal as ((request: unknown) => unknown) | undefined)?.(request) ?? undefined;
+    if (given === undefined || typeof given === 'string') return given;
+    if (given instanceof Promise) given.catch(() => {});
+    throw new InvalidOptionsError(
+      `Wrong option "http.principal" in StreamingModule.forRoot(): expected it to give a string or undefined at once, it gave ${given instanceof Promise ? 'a promise' : typeof given}`,
+    );
   }
 
   #refusal(
