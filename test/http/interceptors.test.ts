@@ -10,7 +10,7 @@ import {
 } from '@nestjs/common';
 import type { Server, Socket } from 'node:net';
 import { StreamingController, type StreamingModuleOptions } from 'nestjs-streaming';
-import { map, type Observable, tap } from 'rxjs';
+import { map, type Observable, retry, tap } from 'rxjs';
 import type { SseEvent } from '../support/sse.js';
 import { eventually } from '../support/wait.js';
 import {
@@ -179,6 +179,27 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
     await eventually(() => silent.comments > 3);
     expect(silent.events).toEqual([]);
     expect(silent.raw).toMatch(/^\n?retry: 2000\n: connected\n(:\n){3,}$/);
+  });
+
+  it('one that subscribes again, as retry() does, takes no second place', async () => {
+    const interceptor: NestInterceptor = {
+      intercept: (_context, next) => {
+        let failures = 1;
+        const passing = tap(() => {
+          if (failures-- > 0) throw new Error('once');
+        });
+        return next.handle().pipe(passing, retry(1));
+      },
+    };
+    const { puppet } = await serve({ interceptors: [interceptor], maxStreams: 2 });
+    for (let n = 0; n < 3; n++) {
+      await eventually(async () => {
+        const stream = await watch(puppet.url);
+        expect(await stream.next('started')).toMatchObject({ data: { attempt: 1 } });
+        await stream.close();
+      });
+      await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    }
   });
 
   it('S23 S49 a client that does not read is waited for, in bounded memory, and then gets all', async () => {

@@ -76,7 +76,8 @@ export class StreamConnections implements ShutdownParticipant {
     const { response, tasks, principal } = request;
     if (isGone(response)) return EMPTY;
     const runs = tasks.map(({ run }) => run);
-    this.#track(response, this.#places.take(runs, principal));
+    // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
+    if (!this.#responses.has(response)) this.#track(response, this.#places.take(runs, principal));
     let waiting: StreamRequest | undefined = request;
     return new Observable((stream) => {
       if (!waiting) return;

@@ -24,6 +24,10 @@ export class OpenResponses<User extends ResponseUser> {
     return this.#users.size;
   }
 
+  has(response: ServerResponse): boolean {
+    return this.#users.has(response);
+  }
+
   *users(): Generator<User> {
     for (const user of this.#users.values()) if (user) yield user;
   }
