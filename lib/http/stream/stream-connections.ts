@@ -165,9 +165,10 @@ export class StreamConnections implements ShutdownParticipant {
     ];
   }
 
-  /** With its socket: on one that is kept alive its client would come back to this same process. */
+  /** With its socket or session: on one that is kept alive its client would come back to this same process. */
   #end(connection: StreamConnection): void {
     this.#responses.endsConnection(connection.response);
+    this.sessions.leave(connection.response);
     connection.complete();
   }
 

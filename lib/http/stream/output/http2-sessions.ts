@@ -45,6 +45,11 @@ export class Http2Sessions implements OnApplicationBootstrap {
     if (session && this.#open.has(session)) this.#stalled.add(session);
   }
 
+  /** Lets no further request follow in the session of a response: its client opens another one. */
+  leave(response: ServerResponse): void {
+    sessionOf(response)?.close();
+  }
+
   /** Takes no further request; what is under way in them comes to its end. */
   close(): void {
     this.#closing = true;
