@@ -172,10 +172,8 @@ export class StreamingHttpService {
   }
 
   #ownerOf(request: PlatformRequest): string | undefined {
-    const { http } = this.options;
-    return http
-      ? (http.owner as ((request: unknown) => string | undefined) | undefined)?.(request)
-      : undefined;
+    const { owner } = this.options.http;
+    return (owner as ((request: unknown) => string | null | undefined) | undefined)?.(request) ?? undefined;
   }
 
   /** Turns this package's errors into HTTP answers. */

@@ -191,6 +191,16 @@ describe.each(adapters)('who may do what (%s)', (adapter) => {
     });
   });
 
+  it('a task that http.owner gives to nobody is started for nobody', async () => {
+    const task = new PuppetTask();
+    for (const nobody of [null, undefined]) {
+      const options = { http: { start: true, owner: () => nobody } };
+      const app = await createTaskApp({ adapter, tasks: [task.type], options });
+      expect((await call('POST', `${app.url}/test/${task.name}`, { json: {} })).status).toBe(201);
+      expect((await app.coordinator.list()).items[0]).not.toHaveProperty('owner');
+    }
+  });
+
   it('without an authorizer snapshots carry neither owner nor metadata nor who cancelled', async () => {
     const task = new PuppetTask({ replay: { events: 1 } });
     const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: full } });

@@ -19,7 +19,7 @@ import {
   StreamingController,
   type StreamingModuleOptions,
 } from 'nestjs-streaming';
-import { finalize, map, type Observable, tap } from 'rxjs';
+import { finalize, map, merge, type Observable, retry, tap } from 'rxjs';
 import type { SseEvent } from '../support/sse.js';
 import { eventually } from '../support/wait.js';
 import {
@@ -163,6 +163,23 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
     expect(ends).toBe(1);
   });
 
+  it('an interceptor that subscribes twice at once doubles no event', async () => {
+    class Twice implements NestInterceptor {
+      intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+        return merge(next.handle(), next.handle());
+      }
+    }
+    for (const interceptEvents of [true, false]) {
+      const { puppet } = await serve({ interceptors: [new Twice()], interceptEvents });
+      const stream = await watch(puppet.url);
+      await stream.next('started');
+      puppet.count(3);
+      await puppet.end();
+      expect(await stream.ended).toBe('complete');
+      expectNoHole(stream.events);
+    }
+  });
+
   it('interceptEvents: false keeps the shared frames, though the routes have interceptors', async () => {
     const watching = new Watching();
     const { puppet } = await serve({ interceptors: [watching], interceptEvents: false });
@@ -215,6 +232,27 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
     await eventually(() => silent.comments > 3);
     expect(silent.events).toEqual([]);
     expect(silent.raw).toMatch(/^\n?retry: 2000\n: connected\n(:\n){3,}$/);
+  });
+
+  it('one that subscribes again, as retry() does, takes no second place', async () => {
+    const interceptor: NestInterceptor = {
+      intercept: (_context, next) => {
+        let failures = 1;
+        const passing = tap(() => {
+          if (failures-- > 0) throw new Error('once');
+        });
+        return next.handle().pipe(passing, retry(1));
+      },
+    };
+    const { puppet } = await serve({ interceptors: [interceptor], maxStreams: 2 });
+    for (let n = 0; n < 3; n++) {
+      await eventually(async () => {
+        const stream = await watch(puppet.url);
+        expect(await stream.next('started')).toMatchObject({ data: { attempt: 1 } });
+        await stream.close();
+      });
+      await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    }
   });
 
   it('S23 S49 a client that does not read is waited for, in bounded memory, and then gets all', async () => {

@@ -65,6 +65,14 @@ describe.each(adapters)('places and age of streams (%s)', (adapter) => {
     );
   });
 
+  it('a principal that is no text serves no stream, and ends no process', async () => {
+    for (const wrong of [async () => Promise.reject(new Error('no')), () => 7, () => ({})]) {
+      const [puppet] = (await serve({ principal: wrong, maxStreamsPerPrincipal: 1 })) as [Puppet];
+      expect((await call('GET', puppet.url)).status).toBe(500);
+      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 0 });
+    }
+  });
+
   it('maxAge ends a stream so that its client comes back, and nothing is lost or doubled', async () => {
     const [puppet] = (await serve({ maxAge: 200 })) as [Puppet];
     const events = [];

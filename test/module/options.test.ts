@@ -293,6 +293,16 @@ describe('forRootAsync', () => {
     );
   });
 
+  test.each(['path', 'start', 'list', 'guards', 'interceptors', 'decorators'])(
+    'controller: false with %s, which would be for nobody, stops the start',
+    (name) => {
+      const value = { path: 'x', start: true, list: true }[name] ?? [];
+      expect(() => resolveOptions({}, { controller: false, [name]: value })).toThrow(
+        `Wrong option "http.${name}" in StreamingModule.forRoot(): with "controller: false"`,
+      );
+    },
+  );
+
   test.each([false as const, { controller: false }])(
     'http: %j: streams of ones own controller have the defaults',
     (http) => {

@@ -77,7 +77,8 @@ export class StreamConnections implements ShutdownParticipant {
     const { response, tasks, principal } = request;
     if (isGone(response)) return EMPTY;
     const runs = tasks.map(({ run }) => run);
-    this.#track(response, this.#places.take(runs, principal));
+    // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
+    if (!this.#responses.has(response)) this.#track(response, this.#places.take(runs, principal));
     let waiting: StreamRequest | undefined = request;
     const Stream = request.isIntercepted ? Observable<MessageEvent> : QuietStream;
     return new Stream((stream: Subscriber<MessageEvent>) => {
@@ -115,9 +116,8 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
-  async drain(ms: number): Promise<void> {
-    await this.#responses.drain(ms);
-    this.sessions.close();
+  drain(ms: number): Promise<void> {
+    return this.#responses.drain(ms);
   }
 
   #connect(
@@ -166,9 +166,10 @@ export class StreamConnections implements ShutdownParticipant {
     ];
   }
 
-  /** With its socket: on one that is kept alive its client would come back to this same process. */
+  /** With its socket or session: on one that is kept alive its client would come back to this same process. */
   #end(connection: StreamConnection): void {
     this.#responses.endsConnection(connection.response);
+    this.sessions.leave(connection.response);
     connection.complete();
   }
 

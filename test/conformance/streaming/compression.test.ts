@@ -97,6 +97,21 @@ describe.each(adapters)('behind compression (%s)', (adapter) => {
     },
   );
 
+  it('S23 a long replay through interceptors is paced by what it is compressed in', async () => {
+    const [task, app] = await serve({
+      adapter,
+      options: { http: { ...options.http, interceptEvents: true } },
+      configure: forced,
+    });
+    const puppet = await task.start(app);
+    for (let n = 0; n < 60; n++) puppet.send('random', random);
+    const stream = await watchEncoded(puppet, 'gzip');
+    // Nest cuts off a client for which more than 4 Mi characters are queued.
+    await stream.nextEvents(61);
+    expect(stream.headers['content-encoding']).toBe('gzip');
+    expectNoHole(stream.events);
+  });
+
   it.each(encodings)(
     'A30 where it does compress the stream, with %s, no event is late either',
     async (encoding) => {

@@ -125,6 +125,18 @@ describe('HTTP/2 (fastify)', () => {
     expectNoHole(slow.events);
   });
 
+  it('A46 a stream that ends for its age leaves its session, which ends with what else is open in it', async () => {
+    const [task, app] = await serve({ maxAge: 100 });
+    const puppet = await task.start(app);
+    const client = await Http2Client.connect(app.origin);
+    const gone = new Promise<void>((resolve) => client.session.once('close', () => resolve()));
+    const streams = await Promise.all([client.open(puppet.url), client.open(puppet.url)]);
+    for (const stream of streams) expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);
+    await gone;
+    const back = await Http2Client.connect(app.origin);
+    await (await back.open(puppet.url)).next('started');
+  });
+
   it('A46 a whole session that stops reading costs a bounded amount, is given up, and holds up no close', async () => {
     const [task, app, responses] = await serve({ stallTimeout: 400 });
     const puppet = await task.start(app);
@@ -255,6 +267,19 @@ describe('HTTP/2 (fastify)', () => {
     await report;
     realProcess.off('warning', listen);
     expect(warnings).toEqual([]);
+  });
+
+  it('A46 a shutdown of the tasks alone leaves the server to others', async () => {
+    const [task, app] = await serve();
+    const puppet = await task.start(app);
+    const before = await Http2Client.connect(app.origin);
+    const stream = await before.open(puppet.url);
+    await stream.next('started');
+    await app.coordinator.shutdown();
+    await stream.next('cancelled');
+    for (const client of [before, await Http2Client.connect(app.origin)]) {
+      expect((await client.call('GET', `${puppet.url}/status`)).status).toBe(200);
+    }
   });
 
   it('A46 S56 a shutdown tells every stream, and no session holds it up', async () => {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Timer } from '../../../cancellation/timer.js';
 
@@ -18,7 +18,7 @@ interface SessionServer {
  * idle one then holds open for as long as its timeout is.
  */
 @Injectable()
-export class Http2Sessions implements OnApplicationBootstrap {
+export class Http2Sessions implements OnApplicationBootstrap, BeforeApplicationShutdown {
   readonly #open = new Set<ServerHttp2Session>();
   /** Those with a stream that was not read: it may be the whole connection that is not. */
   readonly #stalled = new Set<ServerHttp2Session>();
@@ -45,8 +45,13 @@ export class Http2Sessions implements OnApplicationBootstrap {
     if (session && this.#open.has(session)) this.#stalled.add(session);
   }
 
-  /** Takes no further request; what is under way in them comes to its end. */
-  close(): void {
+  /** Lets no further request follow in the session of a response: its client opens another one. */
+  leave(response: ServerResponse): void {
+    sessionOf(response)?.close();
+  }
+
+  /** They take no further request; what is under way in them comes to its end. */
+  beforeApplicationShutdown(): void {
     this.#closing = true;
     for (const session of this.#open) session.close();
     if (this.#stalled.size === 0) return;

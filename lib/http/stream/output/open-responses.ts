@@ -24,6 +24,10 @@ export class OpenResponses<User extends ResponseUser> {
     return this.#users.size;
   }
 
+  has(response: ServerResponse): boolean {
+    return this.#users.has(response);
+  }
+
   *users(): Generator<User> {
     for (const user of this.#users.values()) if (user) yield user;
   }
@@ -48,9 +52,12 @@ export class OpenResponses<User extends ResponseUser> {
     if (isHttp1(response)) this.#sockets.add(response, remove);
   }
 
-  /** Does nothing for a response that is closed by now. */
+  /** Does nothing for a response that is closed by now. It has one user: whoever comes later takes it over. */
   use(response: ServerResponse, user: User): void {
-    if (this.#users.has(response)) this.#users.set(response, user);
+    if (!this.#users.has(response)) return;
+    const before = this.#users.get(response);
+    this.#users.set(response, user);
+    before?.complete();
   }
 
   /** No other request shall follow on its connection. */

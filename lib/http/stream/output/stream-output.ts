@@ -170,10 +170,13 @@ function directWay(response: ServerResponse): Socket | undefined {
   return response.chunkedEncoding && Reflect.get(response, 'write') === plainWrite ? socket : undefined;
 }
 
-/** Whether it asked to wait, whoever wrote to it. Over HTTP/2 only the stream behind it says so. */
+/** Whether it asks to wait, whoever wrote to it. */
 function needsDrain(response: ServerResponse): boolean {
-  const target = isHttp1(response) ? response : (response as unknown as Http2ServerResponse).stream;
-  return target.writableNeedDrain;
+  // Over HTTP/2 only the stream behind it says so.
+  if (!isHttp1(response)) return (response as unknown as Http2ServerResponse).stream.writableNeedDrain;
+  if (Reflect.get(response, 'write') === plainWrite) return response.writableNeedDrain;
+  // What compresses says so when it is written to, and alone knows what waits in it.
+  return !response.writableEnded && !response.write('');
 }
 
 /** Compared, never called. */
