@@ -2,8 +2,8 @@
  * Measures nestjs-streaming beside what else could be used in its place, each in processes of its own.
  *
  * What counts, where work is measured, is the processor time of the server, not the time on the wall: on a busy machine
- * the latter says more about the machine. Rounds go through all contenders one after the other, so that a change of the
- * machine's mood meets all.
+ * the latter says more about the machine. Rounds go through all contenders one after the other, in slices where that can
+ * be, so that a change of the machine's mood meets all.
  *
  * Run as `node --cpu-prof bench/run.js`, each process leaves a profile in the working directory.
  */
@@ -59,24 +59,34 @@ async function main(args) {
 }
 
 /**
- * A-B-C-A-B-C: every row once in each round.
+ * A-B-C-A-B-C: in each round every row, slice by slice.
  *
  * @param {import('./support/scenario.js').Scenario} scenario
  * @param {{ contenders: readonly string[], rounds: number }} options
  */
-async function interleave({ name: scenario, rows }, options) {
-  const results = Object.entries(rows)
-    .filter(([, { contender }]) => options.contenders.includes(contender))
-    .map(([name, { measure }]) => ({
-      name,
-      measure,
-      /** @type {import('./support/scenario.js').Round[]} */ rounds: [],
-    }));
+async function interleave({ name: scenario, rows, slices = 1 }, options) {
+  const chosen = Object.entries(rows).filter(([, { contender }]) => options.contenders.includes(contender));
+  const results = chosen.map(([name]) => ({
+    name,
+    /** @type {import('./support/scenario.js').Round[]} */ rounds: [],
+  }));
   for (let round = 1; round <= options.rounds; round++) {
-    for (const { name, measure, rounds } of results) {
-      if (process.stderr.isTTY) console.error(`${scenario}, round ${round} of ${options.rounds}: ${name}`);
-      rounds.push(await measure());
+    /** @type {import('./support/scenario.js').Measurement[]} */
+    const open = [];
+    try {
+      for (const [, row] of chosen) open.push(await row.open());
+      for (let slice = 1; slice <= slices; slice++) {
+        for (const [index, measurement] of open.entries()) {
+          if (process.stderr.isTTY)
+            console.error(`${scenario}, round ${round} of ${options.rounds}: ${results[index]?.name}`);
+          await measurement.slice();
+        }
+      }
+      for (const [index, { rounds }] of results.entries())
+        rounds.push(/** @type {import('./support/scenario.js').Measurement} */ (open[index]).result());
+    } finally {
+      await Promise.all(open.map((measurement) => measurement.close()));
     }
   }
-  return results.map(({ name, rounds }) => ({ name, rounds }));
+  return results;
 }

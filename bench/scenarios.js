@@ -6,17 +6,13 @@ import { pacedScenarios } from './paced/scenarios.js';
 import { replayScenarios } from './replay/scenarios.js';
 import { taskScenarios } from './tasks/scenarios.js';
 
-const fullBudget = { warmUp: 400, measured: 1_300 };
-const quickBudget = { warmUp: 20, measured: 60 };
-
 /**
  * All that is measured, in the order of the report.
  *
  * @param {{ quick: boolean }} size
  * @returns {readonly import('./support/scenario.js').Scenario[]}
  */
-export function allScenarios({ quick }) {
-  const size = { quick, budget: quick ? quickBudget : fullBudget };
+export function allScenarios(size) {
   return [
     ...fanOutScenarios(size),
     ...pacedScenarios(size),

@@ -1,4 +1,4 @@
-import { column, rowsOf } from '../support/scenario.js';
+import { column, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureCancel } from './cancel.js';
 import { contenders } from './contenders/index.js';
@@ -24,7 +24,10 @@ function cancelScenario(name, tasks, warmUp) {
   return {
     name,
     title: `Time to cancel ${formatCount(tasks)} running tasks and await their \`finally\``,
-    rows: rowsOf(Object.keys(contenders), (contender) => measureCancel(contender, { tasks, warmUp })),
+    rows: rowsOf(
+      Object.keys(contenders),
+      whole((contender) => measureCancel(contender, { tasks, warmUp })),
+    ),
     table: {
       main: column('ms of CPU, less is better', 'cpuTime'),
       reference: { head: 'of bare-loop', of: () => 'bare-loop' },

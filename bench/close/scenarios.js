@@ -1,4 +1,4 @@
-import { column, ownServers, rowsOf } from '../support/scenario.js';
+import { column, ownServers, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureClose } from './close.js';
 
@@ -17,7 +17,10 @@ export function closeScenarios({ quick }) {
         `\`app.close()\` while ${load.tasks} running tasks are watched, until it has returned and every client has got the ` +
         'terminal event and the end. Less is better.',
       connections: streams,
-      rows: rowsOf(ownServers, (contender) => measureClose(contender, load)),
+      rows: rowsOf(
+        ownServers,
+        whole((contender) => measureClose(contender, load)),
+      ),
       table: {
         main: column('ms by the clock', 'wallTime'),
         beside: [

@@ -3,6 +3,7 @@ import { openHttp2Watcher } from '../support/http2-watcher.js';
 import { serve } from '../support/serve.js';
 import { inWaves, openWatcher } from '../support/watchers.js';
 import { MARKER } from './event.js';
+import { openReceipts } from './receipts.js';
 import { Tally } from './tally.js';
 
 const marker = MARKER.charCodeAt(0);
@@ -13,11 +14,14 @@ let open = [];
 
 serve({
   /**
-   * @param {{ port: number, paths: readonly string[], watchers: number, ask?: import('../support/watchers.js').Ask }} params
-   *   so many watchers for each path
+   * @param {{
+   *   port: number, paths: readonly string[], watchers: number, ask?: import('../support/watchers.js').Ask,
+   *   receipts?: number, burst?: number
+   * }} params so many watchers for each path; where receipts go to, if anywhere, for each so many events of each
    */
-  async connect({ port, paths, watchers, ask: { http2 = false, headers = [] } = {} }) {
+  async connect({ port, paths, watchers, ask: { http2 = false, headers = [] } = {}, receipts, burst = 1 }) {
     const counting = new Tally(paths.length * watchers);
+    if (receipts !== undefined) counting.tellEach(burst, await openReceipts(receipts));
     tally = counting;
     open = [];
     await inWaves(paths.length * watchers, async (index) => {

@@ -12,45 +12,68 @@ import { Child } from '../support/child.js';
  * or slow ones too long.
  *
  * @typedef {object} Budget
- * @property {number} warmUp
- * @property {number} measured
+ * @property {number} warmUp before the first slice
+ * @property {number} slice
  */
 
 /**
- * One server in a fresh process, once: all watchers connect, it sends until its budget is spent, and the watchers count
- * what they get.
+ * Before each slice, unmeasured. Linux answers each of the first 16 packets that come over a quiet connection with one of
+ * its own, at the sender's expense, as the connection may be starting again; then one of several. Other servers had their
+ * turn meanwhile, so all connections were quiet.
+ */
+const wakeUp = { ticks: 20, cpu: 600 };
+
+/**
+ * One server in a fresh process: all watchers connect, and it sends slice by slice until the budget of each is spent, while
+ * the watchers count what they get.
  *
  * @param {string} name
  * @param {Load} load
  * @param {Budget} budget
+ * @returns {Promise<import('../support/scenario.js').Measurement>}
  */
-export async function measureFanOut(name, { tasks, watchers, burst }, { warmUp, measured }) {
+export async function openFanOut(name, { tasks, watchers, burst }, budget) {
   const server = new Child(new URL('server.js', import.meta.url), name);
   const client = new Child(new URL('client.js', import.meta.url), `the client of ${name}`);
+  const close = async () => {
+    await Promise.all([server.stop(), client.stop()]);
+  };
+
+  /** @param {{ cpu: number, ticks?: number }} most */
+  const send = async ({ cpu, ticks }) => {
+    // On a busy machine processor time is long in coming.
+    const { each, ...used } = await server.call('send', { burst, cpu, wall: 10 * cpu, ticks });
+    const received = await client.call('received', { each });
+    return { each, received, used };
+  };
+
+  const sum = { events: 0, cpu: 0, wall: 0 };
+  let last = { each: 0, received: 0 };
   try {
     const address = await server.call('start', { name, tasks });
-    await client.call('connect', { ...address, watchers });
+    await client.call('connect', { ...address, watchers, burst });
     await server.call('watched', { watchers: tasks * watchers });
-
-    /** @param {number} cpu */
-    const run = async (cpu) => {
-      // On a busy machine processor time is long in coming.
-      const each = await server.call('send', { cpu, wall: 10 * cpu, burst });
-      const total = await client.call('received', { each });
-      const used = await server.call('used');
-      return { each, total, used };
-    };
-    const before = await run(warmUp);
-    const after = await run(measured);
-    const events = after.total - before.total;
-    return {
-      connections: tasks * watchers,
-      eventsPerConnection: after.each,
-      received: after.total,
-      perCpuSecond: (events / after.used.cpu) * 1_000,
-      perSecond: (events / after.used.wall) * 1_000,
-    };
-  } finally {
-    await Promise.all([server.stop(), client.stop()]);
+    last = await send({ cpu: budget.warmUp });
+  } catch (error) {
+    await close();
+    throw error;
   }
+  return {
+    async slice() {
+      const before = await send(wakeUp);
+      const { used, ...after } = await send({ cpu: budget.slice });
+      sum.events += after.received - before.received;
+      sum.cpu += used.cpu;
+      sum.wall += used.wall;
+      last = after;
+    },
+    result: () => ({
+      connections: tasks * watchers,
+      eventsPerConnection: last.each,
+      received: last.received,
+      perCpuSecond: (sum.events / sum.cpu) * 1_000,
+      perSecond: (sum.events / sum.wall) * 1_000,
+    }),
+    close,
+  };
 }

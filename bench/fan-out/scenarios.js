@@ -1,13 +1,14 @@
 import { column, rowsOf } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { contenders } from './contenders/index.js';
-import { measureFanOut } from './fan-out.js';
+import { openFanOut } from './fan-out.js';
 
 /**
- * @param {{ quick: boolean, budget: import('./fan-out.js').Budget }} size
+ * @param {{ quick: boolean }} size
  * @returns {readonly import('../support/scenario.js').Scenario[]}
  */
-export function fanOutScenarios({ quick, budget }) {
+export function fanOutScenarios({ quick }) {
+  const budget = quick ? { warmUp: 20, slice: 30 } : { warmUp: 400, slice: 350 };
   /** @type {Record<string, import('./fan-out.js').Load>} */
   const loads = {
     single: { tasks: 1, watchers: quick ? 50 : 1_000, burst: 1 },
@@ -18,7 +19,8 @@ export function fanOutScenarios({ quick, budget }) {
     name,
     title: titleOf(load),
     connections: load.tasks * load.watchers,
-    rows: rowsOf(Object.keys(contenders), (contender) => measureFanOut(contender, load, budget)),
+    rows: rowsOf(Object.keys(contenders), (contender) => openFanOut(contender, load, budget)),
+    slices: quick ? 2 : 4,
     table: {
       main: column('events per CPU second', 'perCpuSecond'),
       reference: { head: 'of node:http', of: () => 'node:http' },

@@ -1,52 +1,48 @@
-/** The process of one server: starts a contender, and has it send as fast as its clients take it. */
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
+/** The process of one server: starts a contender, and has it send as fast as its clients get it. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { CpuMeter } from '../support/cpu-meter.js';
 import { serve } from '../support/serve.js';
 import { startContender } from './contender.js';
 import { makeEvent } from './event.js';
-import { Sinks } from './sinks.js';
+import { Receipts } from './receipts.js';
 
 /** @type {import('./contender.js').Contender} */
 let contender;
 /** @type {readonly string[]} */
 let topics = [];
-/** @type {Sinks} */
-let sinks;
+const receipts = new Receipts();
+let ticks = 0;
 let seq = 0;
-let meter = new CpuMeter();
 
 serve({
   /** @param {{ name: string, tasks: number }} params */
   async start({ name, tasks }) {
     const started = await startContender(name, tasks);
     ({ contender, topics } = started);
-    sinks = new Sinks(contender.server);
-    return started.address;
+    return { ...started.address, receipts: await receipts.listen() };
   },
 
   /** @param {{ watchers: number }} params */
   async watched({ watchers }) {
     while ((await contender.watching()) < watchers) await delay(5);
-    sinks.markAll();
   },
 
   /**
-   * Sends for `cpu` milliseconds of processor time, or for `wall` at most.
+   * Sends in ticks, each when every watcher has the one before, so that no server can make one write of the events of two
+   * ticks. It ends after `cpu` milliseconds of processor time, or `wall` of the clock, or so many `ticks`.
    *
-   * @param {{ cpu: number, wall: number, burst: number }} params
-   * @returns {Promise<number>} how many events each topic has had by now
+   * @param {{ burst: number, cpu: number, wall: number, ticks?: number }} params
+   * @returns {Promise<{ each: number, cpu: number, wall: number }>} how many events each topic has had by now, and the
+   *   time it took from the first of these to the last one's receipt
    */
-  async send({ cpu, wall, burst }) {
-    meter = new CpuMeter();
+  async send({ burst, cpu, wall, ticks: most = Infinity }) {
+    const meter = new CpuMeter();
+    const last = ticks + most;
     do {
       const events = Array.from({ length: burst }, () => makeEvent(++seq));
       for (const topic of topics) contender.publish(topic, events);
-      await nextTurn();
-      await sinks.taken();
-    } while (!meter.hasSpent({ cpu, wall }));
-    return seq;
+      await receipts.reach(++ticks);
+    } while (ticks < last && !meter.hasSpent({ cpu, wall }));
+    return { each: seq, cpu: meter.cpu, wall: meter.wall };
   },
-
-  /** Since the last `send` began. */
-  used: () => ({ cpu: meter.cpu, wall: meter.wall }),
 });

@@ -7,6 +7,9 @@ export class Tally {
   #counts;
   #total = 0;
   #expected = Infinity;
+  #tick = Infinity;
+  #tickAt = Infinity;
+  #onTick = () => {};
   /** @type {{ resolve: () => void, reject: (error: Error) => void } | undefined} */
   #waiting;
   /** @type {Error | undefined} */
@@ -18,12 +21,28 @@ export class Tally {
   }
 
   /**
+   * Calls back whenever all have got so many events more. Nobody may get one of the next before.
+   *
+   * @param {number} events
+   * @param {() => void} onTick
+   */
+  tellEach(events, onTick) {
+    this.#tick = events * this.#counts.length;
+    this.#tickAt = this.#total + this.#tick;
+    this.#onTick = onTick;
+  }
+
+  /**
    * @param {number} watcher
    * @param {number} events
    */
   add(watcher, events) {
     this.#counts[watcher] += events;
     this.#total += events;
+    if (this.#total >= this.#tickAt) {
+      this.#tickAt += this.#tick;
+      this.#onTick();
+    }
     if (this.#total >= this.#expected) this.#waiting?.resolve();
   }
 

@@ -1,4 +1,4 @@
-import { column, ownServers, rowsOf } from '../support/scenario.js';
+import { column, ownServers, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureIdle } from './idle.js';
 
@@ -17,7 +17,10 @@ export function idleScenarios({ quick }) {
         'What the process holds when garbage is collected: the heap of JavaScript with Buffers and all else outside ' +
         'of it; and what it has of the system. Both without what it had before. Less is better.',
       connections: watchers,
-      rows: rowsOf(contenders, (contender) => measureIdle(contender, { watchers })),
+      rows: rowsOf(
+        contenders,
+        whole((contender) => measureIdle(contender, { watchers })),
+      ),
       table: {
         main: column('kB held', 'heldPerWatcher', 1e-3),
         reference: {

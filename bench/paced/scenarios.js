@@ -1,4 +1,4 @@
-import { column, ownServers, rowsOf } from '../support/scenario.js';
+import { column, ownServers, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureLatency, measureLoopDelay } from './paced.js';
 
@@ -36,7 +36,10 @@ function latencyScenario(load) {
     title: `Latency at 50 events per second to ${formatCount(load.watchers)} watchers`,
     note: 'From the sending of an event to its receipt in the process of the watchers, which all read. Less is better.',
     connections: load.watchers,
-    rows: rowsOf(contenders, (contender) => measureLatency(contender, { ...load, stalled: 0 })),
+    rows: rowsOf(
+      contenders,
+      whole((contender) => measureLatency(contender, { ...load, stalled: 0 })),
+    ),
     table: {
       main: column('p99, ms', 'p99'),
       reference: { head: 'of node:http-write', of: () => 'node:http-write' },
@@ -55,7 +58,7 @@ function stalledScenario(quick, pace) {
   const [watchers, stalled] = quick ? [50, 5] : [1_000, 50];
   const row = (/** @type {string} */ contender, /** @type {number} */ all, /** @type {number} */ stuck) => ({
     contender,
-    measure: () => measureLatency(contender, { watchers: all, stalled: stuck, ...pace }),
+    open: whole(() => measureLatency(contender, { watchers: all, stalled: stuck, ...pace })),
   });
   return {
     name: 'stalled',
@@ -89,7 +92,10 @@ function loopScenario(quick) {
     title: `Delay of the event loop while ${formatCount(load.watchers)} watchers get 50 events per second`,
     note: 'Of the server, looked at each millisecond, which is part of the figure. Less is better.',
     connections: load.watchers,
-    rows: rowsOf(['node:http', ...ownServers], (contender) => measureLoopDelay(contender, load)),
+    rows: rowsOf(
+      ['node:http', ...ownServers],
+      whole((contender) => measureLoopDelay(contender, load)),
+    ),
     table: {
       main: column('p99, ms', 'loopDelay'),
       beside: [column('CPU of a core, %', 'cpuShare', 100)],

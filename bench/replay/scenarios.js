@@ -1,4 +1,4 @@
-import { column, rowsOf } from '../support/scenario.js';
+import { column, rowsOf, whole } from '../support/scenario.js';
 import { contenders, measureReplay } from './replay.js';
 
 /** Of one event, in bytes. */
@@ -20,8 +20,9 @@ export function replayScenarios({ quick }) {
         `Who takes ${rate / 1e6} MB per second, less than the server could send, and looks at every byte. The log keeps all ` +
         'of it, encoded before; what is held for the reader is what the process holds beyond that while it reads, garbage ' +
         'left out: the most of all samples.',
-      rows: rowsOf(Object.keys(contenders), (contender) =>
-        measureReplay(contender, { events, eventBytes, rate }),
+      rows: rowsOf(
+        Object.keys(contenders),
+        whole((contender) => measureReplay(contender, { events, eventBytes, rate })),
       ),
       table: {
         main: column('MB held', 'held', 1e-6),

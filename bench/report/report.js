@@ -5,11 +5,14 @@ import { formatCount, formatRatio, markdownTable } from './table.js';
 
 /** @typedef {import('./figures.js').Section} Section */
 
-const introduction = `More is better, and less where it says so or a time is told. Figures are medians over all rounds. What is told per CPU
-second is per second of the processor time of the server (or of the process that runs the tasks): all its threads, user
-and kernel. The spread is that between the lowest and the highest round. The rate, or the time, by the clock says more
-about the machine. “Ours is” tells how many times as much nestjs-streaming does on Express, and “ours takes” how many
-times as long it takes.
+const introduction = `More is better, and less where it says so or a time is told. Figures are medians over all rounds, and so are ratios, each
+of two figures of the same round. What is told per CPU second is per second of the processor time of the server (or of the
+process that runs the tasks): all its threads, user and kernel. The spread is that between the lowest and the highest
+round. The rate, or the time, by the clock says more about the machine. “Ours is” tells how many times as much
+nestjs-streaming does on Express, and “ours takes” how many times as long it takes.
+
+Where events are counted, all servers of a table run at once and take turns, a fraction of a second each, so that a change of the
+machine's mood meets all. A tick's events are sent when every watcher has those of the tick before.
 
 In these tables \`node:http\` is the limit: all events of a tick are one chunk, framed once, written to each socket itself. \`node:http-write\`
 calls \`response.write\` with one shared Buffer for each event. \`nest-sse\` is a route with Nest's \`@Sse()\` that returns a shared Subject. Where

@@ -7,11 +7,17 @@
  * @property {string} [note] what a reader of the table has to know
  * @property {number} [connections] that a process has open at once
  * @property {Readonly<Record<string, Row>>} rows who is measured, by the name it has in the table
+ * @property {number} [slices] so many parts a measurement has, which alternate with those of the other rows; 1 by default
  * @property {TableShape} table
  *
  * @typedef {object} Row
  * @property {string} contender
- * @property {() => Promise<Round>} measure in processes of its own, once
+ * @property {() => Promise<Measurement>} open makes ready what is measured, in processes of its own
+ *
+ * @typedef {object} Measurement
+ * @property {() => Promise<void>} slice measures one part of it
+ * @property {() => Round} result of all parts
+ * @property {() => Promise<void>} close ends its processes
  *
  * @typedef {Record<string, number>} Round
  *
@@ -36,13 +42,34 @@ export const ownServers = [own, `${own}-fastify`];
  * One row for each contender, named after it.
  *
  * @param {readonly string[]} contenders
- * @param {(contender: string) => Promise<Round>} measure
+ * @param {(contender: string) => Promise<Measurement>} open
  * @returns {Record<string, Row>}
  */
-export function rowsOf(contenders, measure) {
+export function rowsOf(contenders, open) {
   return Object.fromEntries(
-    contenders.map((contender) => [contender, { contender, measure: () => measure(contender) }]),
+    contenders.map((contender) => [contender, { contender, open: () => open(contender) }]),
   );
+}
+
+/**
+ * What is measured in one go.
+ *
+ * @template {unknown[]} Args
+ * @param {(...args: Args) => Promise<Round>} measure
+ * @returns {(...args: Args) => Promise<Measurement>}
+ */
+export function whole(measure) {
+  return async (...args) => {
+    /** @type {Round} */
+    let round = {};
+    return {
+      async slice() {
+        round = await measure(...args);
+      },
+      result: () => round,
+      close: async () => {},
+    };
+  };
 }
 
 /**

@@ -1,17 +1,21 @@
-import { column, rowsOf } from '../support/scenario.js';
+import { column, rowsOf, whole } from '../support/scenario.js';
 import { contenders } from './contenders/index.js';
 import { measureTasks } from './tasks.js';
 
 /**
- * @param {{ budget: import('../fan-out/fan-out.js').Budget }} size
+ * @param {{ quick: boolean }} size
  * @returns {readonly import('../support/scenario.js').Scenario[]}
  */
-export function taskScenarios({ budget }) {
+export function taskScenarios({ quick }) {
+  const budget = quick ? { warmUp: 20, measured: 60 } : { warmUp: 400, measured: 1_300 };
   return [
     {
       name: 'tasks',
       title: 'Tasks started and finished, one event each, 100 at once',
-      rows: rowsOf(Object.keys(contenders), (contender) => measureTasks(contender, budget)),
+      rows: rowsOf(
+        Object.keys(contenders),
+        whole((contender) => measureTasks(contender, budget)),
+      ),
       table: {
         main: column('tasks per CPU second', 'perCpuSecond'),
         reference: { head: 'of bare-loop-lazy', of: () => 'bare-loop-lazy' },

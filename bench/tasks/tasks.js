@@ -1,11 +1,20 @@
 import { Child } from '../support/child.js';
 
 /**
+ * Processor time to spend, in milliseconds. The same for every contender, as fast ones would else be measured too short
+ * or slow ones too long.
+ *
+ * @typedef {object} Budget
+ * @property {number} warmUp
+ * @property {number} measured
+ */
+
+/**
  * One contender in a fresh process, once: tasks that send one event are started and run to their end, as many as its
  * budget gives.
  *
  * @param {string} name
- * @param {import('../fan-out/fan-out.js').Budget} budget
+ * @param {Budget} budget
  */
 export async function measureTasks(name, { warmUp, measured }) {
   const worker = new Child(new URL('worker.js', import.meta.url), name);

@@ -1,0 +1,53 @@
+/** How the process of the watchers tells that of the server, past it, that all of them have got a tick's events. */
+import { connect, createServer } from 'node:net';
+
+/** At the server. */
+export class Receipts {
+  /** @readonly */
+  #server = createServer((socket) => {
+    socket.on('data', (bytes) => {
+      this.#ticks += bytes.length;
+      this.#wake();
+    });
+  });
+  #ticks = 0;
+  #wake = () => {};
+
+  /** @returns {Promise<number>} the port where receipts are taken */
+  async listen() {
+    await new Promise((resolve) => {
+      this.#server.listen(0, '127.0.0.1', () => resolve(undefined));
+    });
+    return /** @type {import('node:net').AddressInfo} */ (this.#server.address()).port;
+  }
+
+  /**
+   * Waits until every watcher has got so many ticks.
+   *
+   * @param {number} ticks
+   */
+  async reach(ticks) {
+    while (this.#ticks < ticks) {
+      await new Promise((resolve) => {
+        this.#wake = () => resolve(undefined);
+      });
+    }
+  }
+}
+
+/**
+ * At the watchers.
+ *
+ * @param {number} port
+ * @returns {Promise<() => void>} tells of one tick more
+ */
+export async function openReceipts(port) {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  await new Promise((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', reject);
+  });
+  return () => {
+    socket.write('.');
+  };
+}
