@@ -333,3 +333,23 @@ test('a module that is imported twice stops the start: there would be two coordi
   const starting = NestFactory.createApplicationContext(TwiceModule, { logger: false, abortOnError: false });
   await expect(starting).rejects.toThrow('StreamingModule is imported twice');
 });
+
+describe('a module that is imported without forRoot() stops the start, with what to write', () => {
+  const message = 'StreamingModule is imported without options; import StreamingModule.forRoot() or';
+
+  test('alone', async () => {
+    @Module({ imports: [StreamingModule] })
+    class BareModule {}
+
+    const starting = NestFactory.createApplicationContext(BareModule, { logger: false, abortOnError: false });
+    await expect(starting).rejects.toThrow(InvalidOptionsError);
+    await expect(starting).rejects.toThrow(message);
+  });
+
+  test('beside one that is imported with it', async () => {
+    @Module({ imports: [StreamingModule] })
+    class FeatureModule {}
+
+    await expect(createTaskApp({ imports: [FeatureModule], listen: false })).rejects.toThrow(message);
+  });
+});
