@@ -17,6 +17,8 @@ import {
   MODULE_OPTIONS_TOKEN,
 } from './streaming.module-definition.js';
 import {
+  checkAsyncOptions,
+  forRootAsync,
   type HttpOptions,
   resolveOptions,
   STREAMING_OPTIONS,
@@ -84,19 +86,26 @@ export class StreamingModule extends ConfigurableModuleClass {
    *
    * @param options `useFactory` with `inject`, `useClass` or `useExisting` (with a method `createStreamingOptions`),
    *   `imports`, `extraProviders`, `http`
+   * @throws InvalidOptionsError for one of these that is unknown or missing; for what the factory makes, and for `http`,
+   *   when the application starts
    */
   static override forRootAsync(options: StreamingModuleAsyncOptions): DynamicModule {
-    return withOptions(super.forRootAsync(options), options.http);
+    checkAsyncOptions(options);
+    return withOptions(super.forRootAsync(options), options.http, forRootAsync);
   }
 }
 
 /**
  * @param routes the `http` that the method itself was given
  */
-function withOptions(definition: DynamicModule, routes: false | HttpOptions | undefined): DynamicModule {
+function withOptions(
+  definition: DynamicModule,
+  routes: false | HttpOptions | undefined,
+  where?: string,
+): DynamicModule {
   const options = {
     provide: STREAMING_OPTIONS,
-    useFactory: (given: StreamingModuleOptions) => resolveOptions(given, routes),
+    useFactory: (given: StreamingModuleOptions) => resolveOptions(given, routes, where),
     inject: [MODULE_OPTIONS_TOKEN],
   };
   return { ...definition, providers: [...(definition.providers ?? []), options] };

@@ -133,7 +133,7 @@ export class TaskStreams {
     if (given === undefined || typeof given === 'string') return given;
     if (given instanceof Promise) given.catch(() => {});
     throw new InvalidOptionsError(
-      `Wrong option "http.principal" in StreamingModule.forRoot(): expected it to give a string or undefined at once, it gave ${given instanceof Promise ? 'a promise' : typeof given}`,
+      `Wrong option "http.principal" in ${this.options.where}: expected it to give a string or undefined at once, it gave ${given instanceof Promise ? 'a promise' : typeof given}`,
     );
   }
 
