@@ -78,6 +78,13 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
       expect(task.calls).toBe(0);
     });
 
+    it('a 404 names the task as its path does', async () => {
+      const [, app] = await serve();
+      expect((await call('GET', `${app.url}/test/none/x`)).body).toMatchObject({
+        message: 'There is no task test/none/x: it was never started, or is no longer kept',
+      });
+    });
+
     it('a stream cut off by nobody counts as a watcher until it is closed', async () => {
       const [task, app] = await serve();
       const puppet = await task.start(app);
@@ -147,7 +154,9 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
       const puppet = await task.start(app);
       await puppet.end('done');
       const before = await call('GET', `${puppet.url}/status`);
-      expectError(await call('DELETE', puppet.url), 409, 'TASK_ENDED');
+      const answer = await call('DELETE', puppet.url);
+      expectError(answer, 409, 'TASK_ENDED');
+      expect(answer.body).toMatchObject({ message: `The task test/${task.name}/${puppet.id} is over` });
       expect((await call('GET', `${puppet.url}/status`)).body).toEqual(before.body);
     });
 
