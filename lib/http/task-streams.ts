@@ -12,12 +12,13 @@ import type { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
-import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
+import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
 import { acceptsEventStream, lastEventIdOf, type PlatformRequest } from './http-exchange.js';
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { queryLatest, queryTasks } from './http-query.js';
 import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
 import type { Unavailable } from './stream/connection/tasks-envelope.js';
+import type { ReachedLimit } from './stream/stream-places.js';
 import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
 
@@ -143,11 +144,8 @@ export class TaskStreams {
   ): StreamingError | StreamingHttpException | undefined {
     if (this.closing.begun) return new ShuttingDownError();
     const runs = tasks.map(({ run }) => run);
-    if (!this.connections.isFull(runs, principal)) return undefined;
-    return new StreamingHttpException(
-      'TOO_MANY_STREAMS',
-      'As many streams are open as may be; try again later',
-    );
+    const reached = this.connections.reachedLimit(runs, principal);
+    return reached && tooManyStreams(reached);
   }
 }
 
@@ -158,6 +156,15 @@ function logsOf(runs: readonly TaskRun[]): TaskLog[] {
 /** So that an EventSource does not come back. */
 function seenEnd(): HttpException {
   return new HttpException('', HttpStatus.NO_CONTENT);
+}
+
+function tooManyStreams({ option, run }: ReachedLimit): StreamingHttpException {
+  const onAccount = option === 'maxStreamsPerPrincipal' ? ' on your account' : '';
+  const whose = run ? ` of the task ${taskPath(run.ref)}` : onAccount;
+  return new StreamingHttpException(
+    'TOO_MANY_STREAMS',
+    `As many streams${whose} are open as "${option}" allows; try again later`,
+  );
 }
 
 function unavailable({ code, message }: StreamingHttpException): Unavailable {
