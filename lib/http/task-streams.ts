@@ -13,7 +13,12 @@ import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
-import { acceptsEventStream, lastEventIdOf, type PlatformRequest } from './http-exchange.js';
+import {
+  acceptsEventStream,
+  lastEventIdOf,
+  leaveNoContentUntagged,
+  type PlatformRequest,
+} from './http-exchange.js';
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { queryLatest, queryTasks } from './http-query.js';
 import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
@@ -52,7 +57,7 @@ export class TaskStreams {
     const run = await this.access.find('watch', ref, request);
     const lastEventId = lastEventIdOf(request);
     const latest = queryLatest(request);
-    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd();
+    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(response);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
     const task = await this.#watched(run, position, request);
@@ -73,7 +78,7 @@ export class TaskStreams {
     if (runs.length === 0 && first?.error) throw first.error;
     const lastEventId = lastEventIdOf(request);
     const latest = queryLatest(request);
-    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd();
+    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(response);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
     const positions = resumeAll(
       listed.map(({ run }) => run?.log),
@@ -154,7 +159,8 @@ function logsOf(runs: readonly TaskRun[]): TaskLog[] {
 }
 
 /** So that an EventSource does not come back. */
-function seenEnd(): HttpException {
+function seenEnd(response: ServerResponse): HttpException {
+  leaveNoContentUntagged(response);
   return new HttpException('', HttpStatus.NO_CONTENT);
 }
 
