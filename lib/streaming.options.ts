@@ -66,7 +66,7 @@ export interface HttpOptions extends HttpRouteOptions {
   maxStreams?: number;
   /** Open streams of one task. @defaultValue 5 000 */
   maxStreamsPerTask?: number;
-  /** Open streams of one principal, as `principal` names it. @defaultValue Infinity */
+  /** Open streams of one principal, as `principal` names it: one needs the other. @defaultValue Infinity */
   maxStreamsPerPrincipal?: number;
   /**
    * On whose account a stream goes: a user, a tenant, an address. Nobody's is not counted. Asked after the guards, with
@@ -349,7 +349,8 @@ function resolveHttp(
       `Wrong option "http.${late}" in ${where}: routes are made before a factory runs; give it to forRootAsync({ http })`,
     );
   }
-  const http = merge(httpDefaults, { ...given, ...routes });
+  const both = { ...given, ...routes };
+  const http = merge(httpDefaults, both);
   const dropped = http.controller
     ? undefined
     : Object.keys(routes ?? {}).find((name) => isOfController(name));
@@ -361,6 +362,11 @@ function resolveHttp(
   if (http.maxStreamsPerPrincipal !== Infinity && !http.principal) {
     throw new InvalidOptionsError(
       `Wrong option "http.maxStreamsPerPrincipal" in ${where}: without "http.principal" nobody's streams are counted`,
+    );
+  }
+  if (http.principal && both.maxStreamsPerPrincipal === undefined) {
+    throw new InvalidOptionsError(
+      `Wrong option "http.principal" in ${where}: without "http.maxStreamsPerPrincipal" what it counts has no limit; give one`,
     );
   }
   return http;

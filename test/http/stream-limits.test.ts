@@ -86,10 +86,12 @@ describe.each(adapters)('places and age of streams (%s)', (adapter) => {
     }
   });
 
-  it('maxStreamsPerPrincipal without a principal stops the start', async () => {
-    expect(await codeOf(() => createTaskApp({ options: { http: { maxStreamsPerPrincipal: 3 } } }))).toBe(
-      'INVALID_OPTIONS',
-    );
+  it('maxStreamsPerPrincipal without a principal stops the start, and so does the one without the other', async () => {
+    for (const http of [{ maxStreamsPerPrincipal: 3 }, { principal }]) {
+      expect(await codeOf(() => createTaskApp({ options: { http } }))).toBe('INVALID_OPTIONS');
+    }
+    // No limit that is meant is one.
+    await serve({ principal, maxStreamsPerPrincipal: Infinity });
   });
 
   it('a principal that is no text serves no stream, and ends no process', async () => {

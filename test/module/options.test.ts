@@ -322,6 +322,7 @@ describe('forRootAsync', () => {
     ['a wrong option of http', { http: { retry: -1 } }, 'Wrong option "http.retry" in'],
     ['an unknown option', { shutdwon: {} } as object, 'Unknown option "shutdwon" in'],
     ['an event that does not fit', { replay: { bytes: 1 } }, 'Wrong option "maxEventBytes" in'],
+    ['a principal without a limit', { http: { principal: () => 'x' } }, 'Wrong option "http.principal" in'],
     [
       'a limit without a principal',
       { http: { maxStreamsPerPrincipal: 1 } },
