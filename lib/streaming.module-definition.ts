@@ -10,8 +10,6 @@ export interface StreamingModuleExtras {
   extraProviders?: Provider[];
 }
 
-export const HTTP_ROUTES = Symbol.for('nestjs-streaming:http-routes');
-
 const extras: StreamingModuleExtras = { http: undefined, extraProviders: [] };
 
 function withExtras(
@@ -23,7 +21,7 @@ function withExtras(
     global: true,
     controllers:
       http === false || http?.controller === false ? [] : [createStreamingController(routesOf(http))],
-    providers: [...(definition.providers ?? []), ...extraProviders, { provide: HTTP_ROUTES, useValue: http }],
+    providers: [...(definition.providers ?? []), ...extraProviders],
   };
 }
 

@@ -14,15 +14,17 @@ import { TaskStreams } from './http/task-streams.js';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
-  HTTP_ROUTES,
   MODULE_OPTIONS_TOKEN,
 } from './streaming.module-definition.js';
 import {
+  checkAsyncOptions,
+  forRootAsync,
   type HttpOptions,
   resolveOptions,
   STREAMING_OPTIONS,
   type StreamingModuleOptions,
 } from './streaming.options.js';
+import { InvalidOptionsError } from './task/errors/invalid-options.error.js';
 
 /**
  * What `forRootAsync` takes.
@@ -51,12 +53,8 @@ export interface StreamingOptionsFactory {
 @Module({
   imports: [DiscoveryModule],
   providers: [
-    {
-      provide: STREAMING_OPTIONS,
-      useFactory: (options: StreamingModuleOptions, routes: false | HttpOptions | undefined) =>
-        resolveOptions(options, routes),
-      inject: [MODULE_OPTIONS_TOKEN, HTTP_ROUTES],
-    },
+    // Both methods put their own in its place.
+    { provide: STREAMING_OPTIONS, useFactory: missingOptions },
     TaskTypeRegistry,
     TaskTypeExplorer,
     TaskStore,
@@ -79,7 +77,7 @@ export class StreamingModule extends ConfigurableModuleClass {
   static override forRoot(options: StreamingModuleOptions = {}): DynamicModule {
     // Read before any provider is made, so checked here already as far as it must be read.
     if (typeof options !== 'object' || options === null) resolveOptions(options);
-    return super.forRoot(options);
+    return withOptions(super.forRoot(options), options.http);
   }
 
   /**
@@ -88,8 +86,33 @@ export class StreamingModule extends ConfigurableModuleClass {
    *
    * @param options `useFactory` with `inject`, `useClass` or `useExisting` (with a method `createStreamingOptions`),
    *   `imports`, `extraProviders`, `http`
+   * @throws InvalidOptionsError for one of these that is unknown or missing; for what the factory makes, and for `http`,
+   *   when the application starts
    */
   static override forRootAsync(options: StreamingModuleAsyncOptions): DynamicModule {
-    return super.forRootAsync(options);
+    checkAsyncOptions(options);
+    return withOptions(super.forRootAsync(options), options.http, forRootAsync);
   }
+}
+
+/**
+ * @param routes the `http` that the method itself was given
+ */
+function withOptions(
+  definition: DynamicModule,
+  routes: false | HttpOptions | undefined,
+  where?: string,
+): DynamicModule {
+  const options = {
+    provide: STREAMING_OPTIONS,
+    useFactory: (given: StreamingModuleOptions) => resolveOptions(given, routes, where),
+    inject: [MODULE_OPTIONS_TOKEN],
+  };
+  return { ...definition, providers: [...(definition.providers ?? []), options] };
+}
+
+function missingOptions(): never {
+  throw new InvalidOptionsError(
+    'StreamingModule is imported without options; import StreamingModule.forRoot() or forRootAsync() in its place, once, in the root module: it is global',
+  );
 }

@@ -1,6 +1,7 @@
 import type { CanActivate, NestInterceptor, Type } from '@nestjs/common';
 import type { TaskAuthorizer } from './http/task-authorizer.js';
 import {
+  anything,
   boolean,
   checkOptions,
   classesOrObjects,
@@ -65,7 +66,7 @@ export interface HttpOptions extends HttpRouteOptions {
   maxStreams?: number;
   /** Open streams of one task. @defaultValue 5 000 */
   maxStreamsPerTask?: number;
-  /** Open streams of one principal, as `principal` names it. @defaultValue Infinity */
+  /** Open streams of one principal, as `principal` names it: one needs the other. @defaultValue Infinity */
   maxStreamsPerPrincipal?: number;
   /**
    * On whose account a stream goes: a user, a tenant, an address. Nobody's is not counted. Asked after the guards, with
@@ -119,6 +120,8 @@ export interface ResolvedOptions {
   readonly http: ResolvedHttpOptions;
   readonly shutdown: Required<ShutdownOptions>;
   readonly authorize: Type<TaskAuthorizer> | undefined;
+  /** How the user gave them, for messages: `StreamingModule.forRoot()`. */
+  readonly where: string;
 }
 
 export type ResolvedHttpOptions = Required<Omit<HttpOptions, keyof HttpRouteOptions | Undecided>> &
@@ -224,15 +227,26 @@ const httpChecks = {
 
 const shutdownChecks = { drain: duration, timeout: duration };
 
-const moduleChecks = {
+const moduleChecks = (where: string) => ({
   tasks: taskChecks,
   replay: { ...replayChecks, retention: duration, tasks: integer(0), totalBytes: integer(0) },
   http: (value: unknown) => {
-    if (value !== false) checkOptions(forRoot, value, httpChecks, 'http');
+    if (value !== false) checkOptions(where, value, httpChecks, 'http');
     return undefined;
   },
   shutdown: shutdownChecks,
   authorize: classRef,
+});
+
+const asyncChecks = {
+  useFactory: func,
+  useClass: classRef,
+  useExisting: anything,
+  inject: anything,
+  imports: anything,
+  provideInjectionTokensFrom: anything,
+  extraProviders: anything,
+  http: anything,
 };
 
 const taskName = (value: unknown) =>
@@ -250,30 +264,48 @@ const streamTaskChecks = {
 };
 
 const forRoot = 'StreamingModule.forRoot()';
+export const forRootAsync = 'StreamingModule.forRootAsync()';
 
 /**
  * Merges the module's options with their defaults: the one place where that happens.
  *
  * @param given what `forRoot` got but for `http`, or what the factory of `forRootAsync` made
  * @param routes the `http` that `forRoot` or `forRootAsync` got: routes were made of it before any provider was
+ * @param where which of the two it was
  * @throws InvalidOptionsError naming the first option that is unknown or wrong
  */
 export function resolveOptions(
   given: StreamingModuleOptions = {},
   routes?: false | HttpOptions,
+  where: string = forRoot,
 ): ResolvedOptions {
-  checkOptions(forRoot, given, moduleChecks);
-  if (routes !== undefined && routes !== false) checkOptions(forRoot, routes, httpChecks, 'http');
+  checkOptions(where, given, moduleChecks(where));
+  if (routes !== undefined && routes !== false) checkOptions(where, routes, httpChecks, 'http');
   const tasks = merge(taskDefaults, given.tasks);
   const replay = merge(replayDefaults, given.replay);
-  checkEventFits(forRoot, tasks, replay);
+  checkEventFits(where, tasks, replay);
   return {
     tasks,
     replay,
-    http: resolveHttp(given.http, routes),
+    http: resolveHttp(where, given.http, routes),
     shutdown: merge(shutdownDefaults, given.shutdown),
     authorize: given.authorize,
+    where,
   };
+}
+
+/**
+ * @param given what `forRootAsync` got
+ * @throws InvalidOptionsError for an option that is unknown or wrong, and where there is nothing that makes the options
+ */
+export function checkAsyncOptions(given: object): void {
+  checkOptions(forRootAsync, given, asyncChecks);
+  const { useFactory, useClass, useExisting }: { [name in keyof typeof asyncChecks]?: unknown } = given;
+  if ([useFactory, useClass, useExisting].every((maker) => maker === undefined)) {
+    throw new InvalidOptionsError(
+      `Wrong options in ${forRootAsync}: nothing makes them; give it "useFactory", "useClass" or "useExisting"`,
+    );
+  }
 }
 
 /** Merges what one `@StreamTask()` says with the module's options. */
@@ -301,33 +333,40 @@ export function resolveShutdownOptions(
 }
 
 function resolveHttp(
+  where: string,
   given: false | HttpOptions | undefined,
   routes: false | HttpOptions | undefined,
 ): ResolvedHttpOptions {
   if (routes === false) return { ...httpDefaults, controller: false };
   if (given === false) {
     throw new InvalidOptionsError(
-      `Wrong option "http" in ${forRoot}: the routes exist already; give "http: false" to forRootAsync() itself`,
+      `Wrong option "http" in ${where}: the routes exist already; give "http: false" to forRootAsync() itself`,
     );
   }
   const late = Object.keys(given ?? {}).find((name) => Object.hasOwn(routeChecks, name));
   if (late !== undefined) {
     throw new InvalidOptionsError(
-      `Wrong option "http.${late}" in ${forRoot}: routes are made before a factory runs; give it to forRootAsync({ http })`,
+      `Wrong option "http.${late}" in ${where}: routes are made before a factory runs; give it to forRootAsync({ http })`,
     );
   }
-  const http = merge(httpDefaults, { ...given, ...routes });
+  const both = { ...given, ...routes };
+  const http = merge(httpDefaults, both);
   const dropped = http.controller
     ? undefined
     : Object.keys(routes ?? {}).find((name) => isOfController(name));
   if (dropped !== undefined) {
     throw new InvalidOptionsError(
-      `Wrong option "http.${dropped}" in ${forRoot}: with "controller: false" there is no controller it could be for; put it on yours`,
+      `Wrong option "http.${dropped}" in ${where}: with "controller: false" there is no controller it could be for; put it on yours`,
     );
   }
   if (http.maxStreamsPerPrincipal !== Infinity && !http.principal) {
     throw new InvalidOptionsError(
-      `Wrong option "http.maxStreamsPerPrincipal" in ${forRoot}: without "http.principal" nobody's streams are counted`,
+      `Wrong option "http.maxStreamsPerPrincipal" in ${where}: without "http.principal" nobody's streams are counted`,
+    );
+  }
+  if (http.principal && both.maxStreamsPerPrincipal === undefined) {
+    throw new InvalidOptionsError(
+      `Wrong option "http.principal" in ${where}: without "http.maxStreamsPerPrincipal" what it counts has no limit; give one`,
     );
   }
   return http;

@@ -3,7 +3,7 @@ import { HttpException } from '@nestjs/common';
 import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { StreamingError } from '../cancellation/streaming.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
-import type { TaskRef, TaskTypeRef } from '../task/task-ref.js';
+import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
 
 /** Seconds after which a client may try again. */
 export const RETRY_AFTER = 5;
@@ -53,8 +53,8 @@ export function forbidden(): StreamingHttpException {
   return new StreamingHttpException('FORBIDDEN', 'This is not allowed');
 }
 
-export function ended({ app, name, id }: TaskRef): StreamingHttpException {
-  return new StreamingHttpException('TASK_ENDED', `The task ${app}:${name}:${id} is over`);
+export function ended(ref: TaskRef): StreamingHttpException {
+  return new StreamingHttpException('TASK_ENDED', `The task ${taskPath(ref)} is over`);
 }
 
 /** The errors of this package as HTTP answers; any other is none of its business. */

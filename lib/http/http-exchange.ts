@@ -23,6 +23,15 @@ export function rawResponse(response: PlatformResponse): ServerResponse {
   return response.raw ?? (response as unknown as ServerResponse);
 }
 
+/** Takes the ETag from a `204`: Express makes one of the body that Nest hands it, and then drops that body. */
+export function leaveNoContentUntagged(response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response) as (...head: unknown[]) => ServerResponse;
+  response.writeHead = (...head: unknown[]) => {
+    if (response.statusCode === 204) response.removeHeader('ETag');
+    return writeHead(...head);
+  };
+}
+
 /** Whether the client names `text/event-stream`: an EventSource does, which never comes back after an error status. */
 export function acceptsEventStream({ headers }: PlatformRequest): boolean {
   return /(?:^|,)\s*text\/event-stream\s*(?:;|,|$)/i.test(headers.accept ?? '');

@@ -20,11 +20,11 @@ export class TaskAccess implements OnModuleInit {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    const { authorize, http } = this.options;
+    const { authorize, http, where } = this.options;
     if (authorize) this.#authorizer = await this.#provide(authorize);
     else if (http.controller && process.env.NODE_ENV === 'production') {
       new Logger('Streaming').warn(
-        'Anybody who reaches the HTTP routes may watch and cancel every task: set "authorize" in StreamingModule.forRoot()',
+        `Anybody who reaches the HTTP routes may watch and cancel every task: set "authorize" in ${where}`,
       );
     }
   }

@@ -12,12 +12,18 @@ import type { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
-import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
-import { acceptsEventStream, lastEventIdOf, type PlatformRequest } from './http-exchange.js';
+import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
+import {
+  acceptsEventStream,
+  lastEventIdOf,
+  leaveNoContentUntagged,
+  type PlatformRequest,
+} from './http-exchange.js';
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { queryLatest, queryTasks } from './http-query.js';
 import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
 import type { Unavailable } from './stream/connection/tasks-envelope.js';
+import type { ReachedLimit } from './stream/stream-places.js';
 import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
 
@@ -51,7 +57,7 @@ export class TaskStreams {
     const run = await this.access.find('watch', ref, request);
     const lastEventId = lastEventIdOf(request);
     const latest = queryLatest(request);
-    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd();
+    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(response);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
     const task = await this.#watched(run, position, request);
@@ -72,7 +78,7 @@ export class TaskStreams {
     if (runs.length === 0 && first?.error) throw first.error;
     const lastEventId = lastEventIdOf(request);
     const latest = queryLatest(request);
-    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd();
+    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(response);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
     const positions = resumeAll(
       listed.map(({ run }) => run?.log),
@@ -133,7 +139,7 @@ export class TaskStreams {
     if (given === undefined || typeof given === 'string') return given;
     if (given instanceof Promise) given.catch(() => {});
     throw new InvalidOptionsError(
-      `Wrong option "http.principal" in StreamingModule.forRoot(): expected it to give a string or undefined at once, it gave ${given instanceof Promise ? 'a promise' : typeof given}`,
+      `Wrong option "http.principal" in ${this.options.where}: expected it to give a string or undefined at once, it gave ${given instanceof Promise ? 'a promise' : typeof given}`,
     );
   }
 
@@ -143,11 +149,8 @@ export class TaskStreams {
   ): StreamingError | StreamingHttpException | undefined {
     if (this.closing.begun) return new ShuttingDownError();
     const runs = tasks.map(({ run }) => run);
-    if (!this.connections.isFull(runs, principal)) return undefined;
-    return new StreamingHttpException(
-      'TOO_MANY_STREAMS',
-      'As many streams are open as may be; try again later',
-    );
+    const reached = this.connections.reachedLimit(runs, principal);
+    return reached && tooManyStreams(reached);
   }
 }
 
@@ -156,8 +159,18 @@ function logsOf(runs: readonly TaskRun[]): TaskLog[] {
 }
 
 /** So that an EventSource does not come back. */
-function seenEnd(): HttpException {
+function seenEnd(response: ServerResponse): HttpException {
+  leaveNoContentUntagged(response);
   return new HttpException('', HttpStatus.NO_CONTENT);
+}
+
+function tooManyStreams({ option, run }: ReachedLimit): StreamingHttpException {
+  const onAccount = option === 'maxStreamsPerPrincipal' ? ' on your account' : '';
+  const whose = run ? ` of the task ${taskPath(run.ref)}` : onAccount;
+  return new StreamingHttpException(
+    'TOO_MANY_STREAMS',
+    `As many streams${whose} are open as "${option}" allows; try again later`,
+  );
 }
 
 function unavailable({ code, message }: StreamingHttpException): Unavailable {

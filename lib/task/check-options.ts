@@ -91,6 +91,9 @@ export const oneOf =
   (value) =>
     values.includes(value as string) ? undefined : values.map((v) => `"${v}"`).join(' or ');
 
+/** Somebody else's to check. */
+export const anything: Check = () => undefined;
+
 export const func: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
 
 export const classRef: Check = (value) => (typeof value === 'function' ? undefined : 'a class');

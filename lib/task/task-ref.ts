@@ -49,6 +49,11 @@ export function taskKey({ app, name, id }: TaskRef): string {
   return `${app}:${name}:${id}`;
 }
 
+/** `app/name/id`, as in the path of its stream and in `?task=`. No part needs an escape, in JSON neither. */
+export function taskPath({ app, name, id }: TaskRef): string {
+  return `${app}/${name}/${id}`;
+}
+
 function isPart(value: unknown, longest: number): value is string {
   return (
     typeof value === 'string' &&

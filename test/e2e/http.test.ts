@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BadRequestException } from '@nestjs/common';
+import { BadRequestException, Controller, Get } from '@nestjs/common';
 import { z } from 'zod';
 import { handlerTask } from '../support/app.js';
 import { type Answer, call } from '../support/http-client.js';
@@ -78,6 +78,13 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
       expect(task.calls).toBe(0);
     });
 
+    it('a 404 names the task as its path does', async () => {
+      const [, app] = await serve();
+      expect((await call('GET', `${app.url}/test/none/x`)).body).toMatchObject({
+        message: 'There is no task test/none/x: it was never started, or is no longer kept',
+      });
+    });
+
     it('a stream cut off by nobody counts as a watcher until it is closed', async () => {
       const [task, app] = await serve();
       const puppet = await task.start(app);
@@ -121,6 +128,36 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
     });
   });
 
+  it('a 204 has no ETag; other routes keep theirs', async () => {
+    @Controller('own')
+    class OwnController {
+      @Get()
+      get(): object {
+        return { own: true };
+      }
+    }
+    const [task, app] = await serve({ controllers: [OwnController] });
+    const puppet = await task.start(app);
+    await puppet.end();
+    const { lastEventId } = await puppet.handle.snapshot();
+    const url = new URL(puppet.url);
+    const many = `${app.url}/events?task=${url.pathname.replace('/stream/', '')}`;
+    const seen = (await (await watch(many)).nextEvents(2)).at(-1)!.id!;
+    for (const [method, asked, id] of [
+      ['GET', puppet.url, lastEventId],
+      ['HEAD', puppet.url, lastEventId],
+      ['GET', many, seen],
+    ] as const) {
+      const { status, headers } = await call(method, asked, { headers: { 'last-event-id': id ?? '' } });
+      expect(status).toBe(204);
+      expect(headers).not.toHaveProperty('etag');
+    }
+    for (const other of [`${app.origin}/own`, `${puppet.url}/status`]) {
+      const { headers } = await call('GET', other);
+      expect(headers.etag !== undefined).toBe(adapter === 'express');
+    }
+  });
+
   describe('DELETE /stream/:app/:name/:id', () => {
     it('is 202 "cancelling" for a running task', async () => {
       const [task, app] = await serve({}, new PuppetTask({ stubborn: true }));
@@ -147,7 +184,9 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
       const puppet = await task.start(app);
       await puppet.end('done');
       const before = await call('GET', `${puppet.url}/status`);
-      expectError(await call('DELETE', puppet.url), 409, 'TASK_ENDED');
+      const answer = await call('DELETE', puppet.url);
+      expectError(answer, 409, 'TASK_ENDED');
+      expect(answer.body).toMatchObject({ message: `The task test/${task.name}/${puppet.id} is over` });
       expect((await call('GET', `${puppet.url}/status`)).body).toEqual(before.body);
     });
 

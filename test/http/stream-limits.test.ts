@@ -59,10 +59,39 @@ describe.each(adapters)('places and age of streams (%s)', (adapter) => {
     await eventually(() => expect(streams.filter(({ isOpen }) => isOpen)).toHaveLength(3));
   });
 
-  it('maxStreamsPerPrincipal without a principal stops the start', async () => {
-    expect(await codeOf(() => createTaskApp({ options: { http: { maxStreamsPerPrincipal: 3 } } }))).toBe(
-      'INVALID_OPTIONS',
-    );
+  it.each([
+    ['maxStreams', { maxStreams: 1 }, () => ''],
+    ['maxStreamsPerTask', { maxStreamsPerTask: 1 }, (path: string) => ` of the task ${path}`],
+    [
+      'maxStreamsPerPrincipal',
+      { principal, maxStreams: 1, maxStreamsPerTask: 1, maxStreamsPerPrincipal: 1 },
+      () => ' on your account',
+    ],
+  ])('over %s the 503 says so, and nothing of others', async (name, http, whose) => {
+    const [one, two] = (await serve(http, 2)) as [Puppet, Puppet];
+    await (await watch(two.url, by('ada'))).next('started');
+    const { origin, pathname } = new URL(two.url);
+    const path = pathname.replace('/stream/', '');
+    const many = `${origin}/stream/events?task=${new URL(one.url).pathname.replace('/stream/', '')}&task=${path}`;
+    for (const url of [two.url, many]) {
+      expect((await call('GET', url, by('ada'))).body).toEqual({
+        statusCode: 503,
+        code: 'TOO_MANY_STREAMS',
+        message: `As many streams${whose(path)} are open as "${name}" allows; try again later`,
+        error: 'Service Unavailable',
+      });
+      const told = await watch(url, by('ada'));
+      expect([told.status, await told.ended]).toEqual([200, 'complete']);
+      expect(told.raw).toMatch(/^\n?retry: [0-9]+\n$/);
+    }
+  });
+
+  it('maxStreamsPerPrincipal without a principal stops the start, and so does the one without the other', async () => {
+    for (const http of [{ maxStreamsPerPrincipal: 3 }, { principal }]) {
+      expect(await codeOf(() => createTaskApp({ options: { http } }))).toBe('INVALID_OPTIONS');
+    }
+    // No limit that is meant is one.
+    await serve({ principal, maxStreamsPerPrincipal: Infinity });
   });
 
   it('a principal that is no text serves no stream, and ends no process', async () => {

@@ -11,7 +11,7 @@ import {
   TaskTypeConflictError,
   TaskTypeNotFoundError,
 } from 'nestjs-streaming';
-import { createTaskApp, type TaskApp } from '../support/app.js';
+import { createTaskApp, handlerTask, type TaskApp } from '../support/app.js';
 
 /** An application of which the given providers are in a module called `name`. */
 function appWith(providers: Provider[], name = 'VideoToolsModule'): Promise<TaskApp> {
@@ -37,6 +37,31 @@ const video = { app: 'video-tools', name: 'EchoTask' };
 async function echo({ coordinator }: TaskApp, type: { app: string; name: string } = video): Promise<unknown> {
   return (await coordinator.start(type, { text: 'hi' })).result;
 }
+
+describe('the log says at start', () => {
+  const said = ({ logs }: TaskApp): string[] =>
+    logs.lines.flatMap(({ level, context, text }) =>
+      level === 'log' && context === 'Streaming' ? [text] : [],
+    );
+
+  test('which task types were found', async () => {
+    const [Late, Early] = [
+      handlerTask(() => null, { name: 'late' }),
+      handlerTask(() => null, { name: 'early' }),
+    ];
+    const app = await createTaskApp({
+      tasks: [Late, Early],
+      imports: [moduleOf([EchoTask], 'AudioModule')],
+      listen: false,
+    });
+    expect(said(app)).toEqual(['Task types: audio/EchoTask, test/early, test/late']);
+  });
+
+  test('that there is none', async () => {
+    const app = await createTaskApp({ listen: false });
+    expect(said(app)).toEqual(['No task type was found: decorate a provider with @StreamTask()']);
+  });
+});
 
 describe('a task type is found', () => {
   test.each<[string, Provider]>([

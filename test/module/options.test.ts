@@ -289,7 +289,7 @@ describe('forRootAsync', () => {
   ])('what a factory gives too late is refused: %j', async (http, name) => {
     const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ http }) });
     await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow(
-      `Wrong option "${name}" in StreamingModule.forRoot(): routes are made before a factory runs; give it to forRootAsync({ http })`,
+      `Wrong option "${name}" in StreamingModule.forRootAsync(): routes are made before a factory runs; give it to forRootAsync({ http })`,
     );
   });
 
@@ -317,9 +317,48 @@ describe('forRootAsync', () => {
     );
   });
 
-  test('wrong options of a factory are named', async () => {
-    const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ tasks: { grace: -1 } }) });
-    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow('Wrong option "tasks.grace"');
+  test.each<[string, StreamingModuleOptions, string]>([
+    ['a wrong option', { tasks: { grace: -1 } }, 'Wrong option "tasks.grace" in'],
+    ['a wrong option of http', { http: { retry: -1 } }, 'Wrong option "http.retry" in'],
+    ['an unknown option', { shutdwon: {} } as object, 'Unknown option "shutdwon" in'],
+    ['an event that does not fit', { replay: { bytes: 1 } }, 'Wrong option "maxEventBytes" in'],
+    ['a principal without a limit', { http: { principal: () => 'x' } }, 'Wrong option "http.principal" in'],
+    [
+      'a limit without a principal',
+      { http: { maxStreamsPerPrincipal: 1 } },
+      'Wrong option "http.maxStreamsPerPrincipal" in',
+    ],
+  ])('%s of a factory is named, and who got it', async (_, options, message) => {
+    const streaming = StreamingModule.forRootAsync({ useFactory: () => options });
+    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow(
+      `${message} StreamingModule.forRootAsync()`,
+    );
+  });
+
+  test('so is one of its own http', async () => {
+    const http = { pth: 'x' } as HttpOptions;
+    const streaming = StreamingModule.forRootAsync({ http, useFactory: () => ({}) });
+    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow(
+      'Unknown option "http.pth" in StreamingModule.forRootAsync(); did you mean "path"?',
+    );
+  });
+
+  test.each([
+    [
+      { useFactry: () => ({}) },
+      'Unknown option "useFactry" in StreamingModule.forRootAsync(); did you mean "useFactory"?',
+    ],
+    [
+      { useFactory: {} },
+      'Wrong option "useFactory" in StreamingModule.forRootAsync(): expected a function, got an object',
+    ],
+    [undefined, 'Wrong options in StreamingModule.forRootAsync(): expected an object, got undefined'],
+    [
+      { inject: [Settings] },
+      'Wrong options in StreamingModule.forRootAsync(): nothing makes them; give it "useFactory", "useClass" or "useExisting"',
+    ],
+  ])('forRootAsync(%j) is told at once', (given, message) => {
+    expect(complaint((options) => StreamingModule.forRootAsync(options), given)).toBe(message);
   });
 });
 
@@ -332,4 +371,24 @@ test('a module that is imported twice stops the start: there would be two coordi
 
   const starting = NestFactory.createApplicationContext(TwiceModule, { logger: false, abortOnError: false });
   await expect(starting).rejects.toThrow('StreamingModule is imported twice');
+});
+
+describe('a module that is imported without forRoot() stops the start, with what to write', () => {
+  const message = 'StreamingModule is imported without options; import StreamingModule.forRoot() or';
+
+  test('alone', async () => {
+    @Module({ imports: [StreamingModule] })
+    class BareModule {}
+
+    const starting = NestFactory.createApplicationContext(BareModule, { logger: false, abortOnError: false });
+    await expect(starting).rejects.toThrow(InvalidOptionsError);
+    await expect(starting).rejects.toThrow(message);
+  });
+
+  test('beside one that is imported with it', async () => {
+    @Module({ imports: [StreamingModule] })
+    class FeatureModule {}
+
+    await expect(createTaskApp({ imports: [FeatureModule], listen: false })).rejects.toThrow(message);
+  });
 });

@@ -1,4 +1,11 @@
-import { Inject, Injectable, type OnModuleInit, type Type } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+  type Type,
+} from '@nestjs/common';
 import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
 import { InvalidOptionsError } from '../../task/errors/invalid-options.error.js';
@@ -14,7 +21,7 @@ type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
 /** Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type. */
 @Injectable()
-export class TaskTypeExplorer implements OnModuleInit {
+export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** What lives as long as the handlers do: their instances, or the modules of those that are made for each run. */
   readonly hosts = new Set<object>();
 
@@ -36,6 +43,15 @@ export class TaskTypeExplorer implements OnModuleInit {
       const classRef = decoratedClassOf(wrapper);
       if (classRef) await this.#register(wrapper, classRef);
     }
+  }
+
+  /** Says what it found, as Nest does of routes. */
+  onApplicationBootstrap(): void {
+    const { names } = this.registry;
+    const found = `Task types: ${names.join(', ')}`;
+    new Logger('Streaming').log(
+      names.length > 0 ? found : 'No task type was found: decorate a provider with @StreamTask()',
+    );
   }
 
   async #register(wrapper: InstanceWrapper, classRef: Type): Promise<void> {

@@ -27,6 +27,11 @@ export class TaskTypeRegistry {
     else this.#byClass.set(classRef, [type]);
   }
 
+  /** Each as `app/name`, sorted. */
+  get names(): string[] {
+    return [...this.#byName.keys()].toSorted();
+  }
+
   find(ref: TaskTypeRef): TaskType | undefined {
     return this.#byName.get(keyOf(ref));
   }

@@ -18,7 +18,7 @@ import { isGone, OpenResponses } from './output/open-responses.js';
 import type { ConnectionInit, StreamConnection } from './connection/stream-connection.js';
 import { QuietStream } from './quiet-stream.js';
 import { StreamHub } from './hub/stream-hub.js';
-import { StreamPlaces } from './stream-places.js';
+import { type ReachedLimit, StreamPlaces } from './stream-places.js';
 import { Sweep } from './sweep.js';
 import { TaskConnection } from './connection/task-connection.js';
 import { type ListedTask, TasksEnvelope } from './connection/tasks-envelope.js';
@@ -64,9 +64,9 @@ export class StreamConnections implements ShutdownParticipant {
     shutdown.register(this);
   }
 
-  /** Whether no further stream is served of these tasks, or for this principal. */
-  isFull(runs: readonly TaskRun[], principal: string | undefined): boolean {
-    return this.#places.isFull(runs, principal);
+  /** Why no further stream is served of these tasks, or for this principal. */
+  reachedLimit(runs: readonly TaskRun[], principal: string | undefined): ReachedLimit | undefined {
+    return this.#places.reachedLimit(runs, principal);
   }
 
   /**

@@ -1,6 +1,15 @@
 import type { TaskRun } from '../../coordinator/run/task-run.js';
 import type { ResolvedHttpOptions } from '../../streaming.options.js';
 
+type Limits = Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'maxStreamsPerPrincipal'>;
+
+/** A limit that is reached. */
+export interface ReachedLimit {
+  readonly option: keyof Limits;
+  /** Set where it is that of a task. */
+  readonly run?: TaskRun;
+}
+
 /** How many streams there may be: in all, of one task, and of one principal. */
 export class StreamPlaces {
   readonly #most: number;
@@ -8,25 +17,24 @@ export class StreamPlaces {
   readonly #perPrincipal: Tally<string>;
   #taken = 0;
 
-  constructor({
-    maxStreams,
-    maxStreamsPerTask,
-    maxStreamsPerPrincipal,
-  }: Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'maxStreamsPerPrincipal'>) {
+  constructor({ maxStreams, maxStreamsPerTask, maxStreamsPerPrincipal }: Limits) {
     this.#most = maxStreams;
     this.#perTask = new Tally(maxStreamsPerTask);
     this.#perPrincipal = new Tally(maxStreamsPerPrincipal);
   }
 
   /**
+   * The limit that leaves no place: of several the one that is nearest to who asks, as it tells least about others.
+   *
    * @param principal `undefined` for one that is not counted
    */
-  isFull(runs: readonly TaskRun[], principal: string | undefined): boolean {
-    return (
-      this.#taken >= this.#most ||
-      runs.some((run) => this.#perTask.isFull(run)) ||
-      (principal !== undefined && this.#perPrincipal.isFull(principal))
-    );
+  reachedLimit(runs: readonly TaskRun[], principal: string | undefined): ReachedLimit | undefined {
+    if (principal !== undefined && this.#perPrincipal.isFull(principal)) {
+      return { option: 'maxStreamsPerPrincipal' };
+    }
+    const run = runs.find((each) => this.#perTask.isFull(each));
+    if (run) return { option: 'maxStreamsPerTask', run };
+    return this.#taken >= this.#most ? { option: 'maxStreams' } : undefined;
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type TaskRef, taskKey } from '../task-ref.js';
+import { type TaskRef, taskPath } from '../task-ref.js';
 import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
@@ -11,6 +11,6 @@ export class TaskNotFoundError extends StreamingError {
   readonly code = 'TASK_NOT_FOUND';
 
   constructor(ref: TaskRef) {
-    super(`There is no task ${taskKey(ref)}: it was never started, or is no longer kept`);
+    super(`There is no task ${taskPath(ref)}: it was never started, or is no longer kept`);
   }
 }

@@ -1,6 +1,6 @@
 import { formatCompositeId, noPosition } from '../../../log/composite-id.js';
 import { toJson } from '../../../task/json.js';
-import type { TaskRef } from '../../../task/task-ref.js';
+import { type TaskRef, taskPath } from '../../../task/task-ref.js';
 import type { Envelope } from './feed-connection.js';
 import type { StreamMessage } from './stream-message.js';
 import type { TaskFeed } from './task-feed.js';
@@ -33,12 +33,12 @@ export class TasksEnvelope implements Envelope {
   notices(feeds: readonly TaskFeed[]): StreamMessage[] {
     const id = this.#idOf(feeds);
     return this.#tasks.flatMap(({ ref, unavailable }) =>
-      unavailable ? [{ type: 'unavailable', json: toJson({ task: nameOf(ref), ...unavailable }), id }] : [],
+      unavailable ? [{ type: 'unavailable', json: toJson({ task: taskPath(ref), ...unavailable }), id }] : [],
     );
   }
 
   wrap({ type, json, id }: StreamMessage, feed: TaskFeed, feeds: readonly TaskFeed[]): StreamMessage {
-    const task = nameOf(feed.run.ref);
+    const task = taskPath(feed.run.ref);
     return { type, json: `{"task":"${task}","id":"${id}","data":${json}}`, id: this.#idOf(feeds) };
   }
 
@@ -48,9 +48,4 @@ export class TasksEnvelope implements Envelope {
       this.#tasks.map(({ unavailable }) => (unavailable ? noPosition : (feeds[next++]?.id ?? noPosition))),
     );
   }
-}
-
-/** As in the path of its own stream. No part needs an escape, in JSON neither. */
-function nameOf({ app, name, id }: TaskRef): string {
-  return `${app}/${name}/${id}`;
 }
