@@ -1,5 +1,5 @@
 import { isObservable, type Observable, Subscription } from 'rxjs';
-import type { TaskHandler } from '../../task/task-handler.interface.js';
+import type { TaskHandler } from '../../../task/task-handler.interface.js';
 import type { RunContext } from './run-context.js';
 
 /** Runs a handler of any form to its end, and gives what it returned or rejects with what it threw. */

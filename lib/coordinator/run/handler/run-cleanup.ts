@@ -1,7 +1,7 @@
-import { clock } from '../../cancellation/clock.js';
-import { Timer } from '../../cancellation/timer.js';
-import type { TaskCleanup } from '../../task/task-context.js';
-import type { TaskOutcome } from '../../task/task-outcome.js';
+import { clock } from '../../../cancellation/clock.js';
+import { Timer } from '../../../cancellation/timer.js';
+import type { TaskCleanup } from '../../../task/task-context.js';
+import type { TaskOutcome } from '../../../task/task-outcome.js';
 
 /** Where cleanup is taken from, the last registered first. Cleanup may register more. */
 export interface CleanupStack {

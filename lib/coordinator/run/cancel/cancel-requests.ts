@@ -3,8 +3,8 @@ import {
   type CancelReason,
   cutDetail,
   isWithdrawable,
-} from '../../cancellation/cancel-reason.js';
-import { textOf } from '../../cancellation/read-error.js';
+} from '../../../cancellation/cancel-reason.js';
+import { textOf } from '../../../cancellation/read-error.js';
 
 /** What is said of a request besides its kind. */
 export type ReasonDetails = Omit<CancelReason, 'kind'>;

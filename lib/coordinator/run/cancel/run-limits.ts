@@ -1,6 +1,6 @@
-import { clock } from '../../cancellation/clock.js';
-import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
-import { Timer } from '../../cancellation/timer.js';
+import { clock } from '../../../cancellation/clock.js';
+import type { TimeoutOf } from '../../../cancellation/cancel-reason.js';
+import { Timer } from '../../../cancellation/timer.js';
 
 /** A timer that can be set again, and set to nothing. */
 class Alarm {

@@ -1,12 +1,12 @@
-import type { CancelReason } from '../../cancellation/cancel-reason.js';
-import type { CancelScope } from '../../cancellation/cancel-scope.js';
-import { CancelledError } from '../../cancellation/cancelled.error.js';
-import { TaskEndedError } from '../../task/errors/task-ended.error.js';
-import { assertEventType, assertSignalName } from '../../task/task-event.js';
-import type { Json, JsonInput } from '../../task/json.js';
-import { type TaskCleanup, TaskContext } from '../../task/task-context.js';
-import type { Progress } from '../../task/task-snapshot.js';
-import type { TaskRun } from './task-run.js';
+import type { CancelReason } from '../../../cancellation/cancel-reason.js';
+import type { CancelScope } from '../../../cancellation/cancel-scope.js';
+import { CancelledError } from '../../../cancellation/cancelled.error.js';
+import { TaskEndedError } from '../../../task/errors/task-ended.error.js';
+import { assertEventType, assertSignalName } from '../../../task/task-event.js';
+import type { Json, JsonInput } from '../../../task/json.js';
+import { type TaskCleanup, TaskContext } from '../../../task/task-context.js';
+import type { Progress } from '../../../task/task-snapshot.js';
+import type { TaskRun } from '../task-run.js';
 
 const done = Promise.resolve();
 

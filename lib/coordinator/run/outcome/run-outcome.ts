@@ -1,5 +1,5 @@
-import type { CancelReason } from '../../cancellation/cancel-reason.js';
-import type { TaskOutcome } from '../../task/task-outcome.js';
+import type { CancelReason } from '../../../cancellation/cancel-reason.js';
+import type { TaskOutcome } from '../../../task/task-outcome.js';
 import type { Decision } from './decide-outcome.js';
 
 /** What an outcome holds besides the decision. */

@@ -1,7 +1,7 @@
-import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
-import { toJson } from '../../task/json.js';
+import type { CancelKind, CancelReason } from '../../../cancellation/cancel-reason.js';
+import { toJson } from '../../../task/json.js';
 import type { Decision } from './decide-outcome.js';
-import { publicError } from './public-error.js';
+import { publicError } from '../public-error.js';
 
 /** What a reason is called on the wire. */
 const wireReasons: Partial<Record<CancelKind, string>> = {

@@ -1,10 +1,10 @@
-import { isWithdrawable, type CancelReason } from '../../cancellation/cancel-reason.js';
-import { CancelledError } from '../../cancellation/cancelled.error.js';
-import { InvalidResultError } from '../../task/errors/invalid-result.error.js';
-import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
-import { toJson } from '../../task/json.js';
-import type { TerminalStatus } from '../../task/task-status.js';
-import { asError } from './public-error.js';
+import { isWithdrawable, type CancelReason } from '../../../cancellation/cancel-reason.js';
+import { CancelledError } from '../../../cancellation/cancelled.error.js';
+import { InvalidResultError } from '../../../task/errors/invalid-result.error.js';
+import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';
+import { toJson } from '../../../task/json.js';
+import type { TerminalStatus } from '../../../task/task-status.js';
+import { asError } from '../public-error.js';
 
 /** What became of a try. */
 export type Settlement =
@@ -102,7 +102,7 @@ function cancellationError(reason: CancelReason, { interruption, cause }: Decisi
 }
 
 /** What a decision becomes when cleanup fails: the errors win over everything else. */
-export function withCleanupErrors(key: string, decision: Decision, thrown: readonly unknown[]): Decision {
+export function addCleanupErrors(key: string, decision: Decision, thrown: readonly unknown[]): Decision {
   if (thrown.length === 0) return decision;
   const errors = thrown.map((each) => asError(each, key));
   const { status, json, error, reason, cancellation, ...rest } = decision;
