@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CancelScope, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
-import { InstalledPackage } from '../support/installed.js';
+import { InstalledPackage } from '../support/programs/installed.js';
 import { eventually } from '../support/wait.js';
 
 const throwing = (): never => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { type Answer, call } from '../support/http-client.js';
+import { type Answer, call } from '../support/clients/http-client.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,

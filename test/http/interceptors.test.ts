@@ -20,7 +20,7 @@ import {
   type StreamingModuleOptions,
 } from 'nestjs-streaming';
 import { finalize, map, merge, type Observable, retry, tap } from 'rxjs';
-import type { SseEvent } from '../support/sse.js';
+import type { SseEvent } from '../support/clients/sse.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,

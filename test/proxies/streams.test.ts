@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { EventSource } from 'eventsource';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { call } from '../support/http-client.js';
-import { describeBehindProxies } from '../support/proxies.js';
+import { call } from '../support/clients/http-client.js';
+import { describeBehindProxies } from '../support/programs/proxies.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStream, type SseStream } from '../support/sse.js';
+import { openStream, type SseStream } from '../support/clients/sse.js';
 import { deferred, withTimeout } from '../support/wait.js';
 
 export interface ExitStatus {

@@ -1,10 +1,10 @@
 /** Tasks whose handler is in the test's hands. After each test no watcher may be left on any of them. */
-import { closeLater, connectRaw, resumeAfter, watch, watchRaw } from './clients.js';
+import { closeLater, connectRaw, resumeAfter, watch, watchRaw } from './clients/open-clients.js';
 import { afterEach, expect } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import type { StartOptions, StreamTaskOptions, TaskContext, TaskHandle } from 'nestjs-streaming';
 import { createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from './app.js';
-import type { SseEvent } from './sse.js';
+import type { SseEvent } from './clients/sse.js';
 import { deferred, eventually, withTimeout } from './wait.js';
 
 export { closeLater, connectRaw, createTaskApp, resumeAfter, watch, watchRaw };

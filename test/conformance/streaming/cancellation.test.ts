@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { call } from '../../support/http-client.js';
+import { call } from '../../support/clients/http-client.js';
 import { eventually } from '../../support/wait.js';
 import {
   adapters,

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../../support/http-client.js';
+import { call } from '../../support/clients/http-client.js';
 import {
   adapters,
   codeOf,

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Browser, JSHandle, Page } from 'playwright-core';
-import { launchChromium } from '../chromium.js';
-import { closeLater } from '../clients.js';
+import { closeLater } from '../clients/open-clients.js';
+import { launchChromium } from '../programs/chromium.js';
 import {
   type BrowserClient,
   type BrowserClientKind,

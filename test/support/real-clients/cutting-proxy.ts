@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bodyOf } from '../raw-socket.js';
+import { bodyOf } from '../clients/raw-socket.js';
 
 /** What becomes of the answer to a request. */
 export interface Delivery {

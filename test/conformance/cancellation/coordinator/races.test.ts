@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TaskContext, type TaskHandle, TaskNotFoundError } from 'nestjs-streaming';
 import { type Collected, collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
-import { openStream } from '../../../support/sse.js';
+import { openStream } from '../../../support/clients/sse.js';
 import { deferred, eventually } from '../../../support/wait.js';
 import { expectEnd, rejection, terminalEvents } from '../expect-end.js';
 

@@ -7,8 +7,8 @@ import {
   type TaskHandler,
 } from 'nestjs-streaming';
 import { collect, createTaskApp, startTask } from '../../../support/app.js';
-import { RawSocket } from '../../../support/raw-socket.js';
-import { openStream } from '../../../support/sse.js';
+import { RawSocket } from '../../../support/clients/raw-socket.js';
+import { openStream } from '../../../support/clients/sse.js';
 import { eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';

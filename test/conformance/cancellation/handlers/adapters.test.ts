@@ -3,7 +3,7 @@ import { runProcess } from 'nestjs-streaming/process';
 import { runInWorker } from 'nestjs-streaming/worker';
 import { Piscina } from 'piscina';
 import { startTask } from '../../../support/app.js';
-import { isRunning } from '../../../support/processes.js';
+import { isRunning } from '../../../support/programs/processes.js';
 import { eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';

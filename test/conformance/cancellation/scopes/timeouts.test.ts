@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type CancelScope, ScopeTimeoutError, TaskTimeoutError } from 'nestjs-streaming';
 import { startTask } from '../../../support/app.js';
-import { InstalledPackage } from '../../../support/installed.js';
+import { InstalledPackage } from '../../../support/programs/installed.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
 import { expectAbout, stopwatch } from '../timing.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
-import { openStream } from '../../../support/sse.js';
+import { openStream } from '../../../support/clients/sse.js';
 import { deferred, eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { expectAbout, stopwatch } from '../timing.js';

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import {
   alternating,
   type CutOptions,

@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { useClock } from '../../../../lib/cancellation/clock.js';
 import { TestClock } from '../../../../lib/testing/test-clock.js';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import {
   ClientPageController,
   openClientPage,
   PageClients,
   SharedBrowser,
 } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import { CuttingProxy } from '../../../support/real-clients/cutting-proxy.js';
 import {

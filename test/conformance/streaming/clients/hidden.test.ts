@@ -1,13 +1,13 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { Page } from 'playwright-core';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import {
   ClientPageController,
   openClientPage,
   PageClients,
   SharedBrowser,
 } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import { ClientPageController, SharedBrowser } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import {
   type ClientGroup,

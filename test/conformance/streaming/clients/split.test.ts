@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import { brief, Stage, withGap } from '../../../support/real-clients/cut-everywhere.js';
 import type { Delivery } from '../../../support/real-clients/cutting-proxy.js';

@@ -6,8 +6,8 @@ import type { FastifyInstance } from 'fastify';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
-import { call } from '../../../support/http-client.js';
-import type { SseStream } from '../../../support/sse.js';
+import { call } from '../../../support/clients/http-client.js';
+import type { SseStream } from '../../../support/clients/sse.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
-import { call } from '../../../support/http-client.js';
+import { call } from '../../../support/clients/http-client.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { constants, type Http2Server, type Http2ServerResponse } from 'node:http2';
 import { runInThisContext } from 'node:vm';
-import { Http2Client } from '../../../support/http2-client.js';
+import { Http2Client } from '../../../support/clients/http2-client.js';
 import { Relay } from '../../../support/relay.js';
 import { eventually } from '../../../support/wait.js';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Server, ServerResponse } from 'node:http';
-import { call } from '../../../support/http-client.js';
-import type { RawSocket } from '../../../support/raw-socket.js';
+import { call } from '../../../support/clients/http-client.js';
+import type { RawSocket } from '../../../support/clients/raw-socket.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,

@@ -1,8 +1,8 @@
 import { afterAll, expect, it } from '@jest/globals';
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { InstalledPackage } from '../../../support/installed.js';
-import { describeWithNetwork, type Network } from '../../../support/network.js';
+import { InstalledPackage } from '../../../support/programs/installed.js';
+import { describeWithNetwork, type Network } from '../../../support/programs/network.js';
 import { deferred, eventually, withTimeout } from '../../../support/wait.js';
 import { adapters } from '../../../support/watching.js';
 

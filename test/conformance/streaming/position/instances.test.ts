@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { StreamingModule } from 'nestjs-streaming';
 import { TaskStore } from '../../../../lib/coordinator/task-store.js';
-import type { SseStream } from '../../../support/sse.js';
+import type { SseStream } from '../../../support/clients/sse.js';
 import {
   createTaskApp,
   epochOf,

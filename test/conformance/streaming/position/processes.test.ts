@@ -2,8 +2,8 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { call } from '../../../support/http-client.js';
-import { InstalledPackage } from '../../../support/installed.js';
+import { call } from '../../../support/clients/http-client.js';
+import { InstalledPackage } from '../../../support/programs/installed.js';
 import { withTimeout } from '../../../support/wait.js';
 import { adapters, epochOf, range, resumeAfter, seqOf, watch } from '../../../support/watching.js';
 

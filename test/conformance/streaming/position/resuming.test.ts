@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { SseStream } from '../../../support/clients/sse.js';
 import {
   adapters,
   createTaskApp,
@@ -11,7 +12,6 @@ import {
   type TaskApp,
   watch,
 } from '../../../support/watching.js';
-import type { SseStream } from '../../../support/sse.js';
 
 /** Nothing but the events' seqs; a gap is written as its cause. */
 function outline(stream: SseStream): (number | string)[] {

@@ -2,7 +2,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { deferred, withTimeout } from './wait.js';
+import { deferred, withTimeout } from '../wait.js';
 
 export interface SseEvent<Data = unknown> {
   /** As the frame had it; `undefined` when the frame had none. */

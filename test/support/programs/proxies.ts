@@ -5,9 +5,9 @@ import { accessSync, chownSync, constants, mkdtempSync, readFileSync, rmSync, wr
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { closeLater } from './clients.js';
+import { closeLater } from '../clients/open-clients.js';
+import { eventually } from '../wait.js';
 import { freePort } from './free-port.js';
-import { eventually } from './wait.js';
 
 /** Who it runs as when the tests run as root: nobody. */
 const unprivileged = { uid: 65_534, gid: 65_534 };

@@ -1,5 +1,5 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
-import { deferred, withTimeout } from './wait.js';
+import { deferred, withTimeout } from '../wait.js';
 
 export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;

@@ -4,9 +4,9 @@ import {
   connect,
   type IncomingHttpHeaders,
 } from 'node:http2';
-import { closeLater } from './clients.js';
+import { deferred, withTimeout } from '../wait.js';
+import { closeLater } from './open-clients.js';
 import { SseStream } from './sse.js';
-import { deferred, withTimeout } from './wait.js';
 
 export interface Http2Answer {
   readonly status: number;

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { deferred } from '../wait.js';
 import { openStream, type OpenStreamOptions, type SseStream } from './sse.js';
-import { deferred } from './wait.js';
 
 type Listener = (request: IncomingMessage, response: ServerResponse) => void;
 

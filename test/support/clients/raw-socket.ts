@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { deferred, withTimeout } from './wait.js';
+import { deferred, withTimeout } from '../wait.js';
 
 /** A client that speaks bytes: for what must be cut, paused or malformed at one exact place. */
 export class RawSocket {
