@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStream, type SseStream } from '../support/clients/sse.js';
+import { openStream, type SseEvent, type SseStream } from '../support/clients/sse.js';
 import { deferred, withTimeout } from '../support/wait.js';
 
 export interface ExitStatus {
@@ -123,6 +123,15 @@ export class SampleApp implements AsyncDisposable {
     if (status !== 201 || location === null)
       throw new Error(`${name} did not start: ${JSON.stringify(body)}`);
     return location;
+  }
+
+  /** Runs a task to its end and gives its last event. */
+  async runTask(name: string, input: object): Promise<Pick<SseEvent, 'type' | 'data'>> {
+    await using stream = await this.watch(await this.task(name, input));
+    const ended = await stream.ended;
+    const last = stream.events.at(-1);
+    if (ended !== 'complete' || !last) throw new Error(`The stream of ${name} ended as ${ended}`);
+    return { type: last.type, data: last.data };
   }
 
   watch(path: string, timeout?: number): Promise<SseStream> {

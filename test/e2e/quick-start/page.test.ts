@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
-import { QuickStart } from '../sample/quick-start.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
-import { eventually } from '../support/wait.js';
+import { QuickStart } from '../../sample/quick-start.js';
+import { describeWithChromium, launchChromium } from '../../support/programs/chromium.js';
+import { eventually } from '../../support/wait.js';
 
 interface Snapshot {
   readonly name: string;
