@@ -1,3 +1,4 @@
+import { afterAll } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -24,7 +25,15 @@ export interface SampleOptions {
   readonly dataDirectory?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly args?: readonly string[];
+  /** Started once for many tests, in `beforeAll`: ended after the last one. */
+  readonly shared?: boolean;
 }
+
+const shared: SampleApp[] = [];
+
+afterAll(async () => {
+  await Promise.all(shared.splice(0).map((app) => app[Symbol.asyncDispose]()));
+});
 
 /** A built sample as a process of its own, with a data directory of its own. */
 export class SampleApp implements AsyncDisposable {
@@ -81,6 +90,7 @@ export class SampleApp implements AsyncDisposable {
       });
     }
     ended.catch(() => undefined);
+    if (options.shared) shared.push(app);
     return app;
   }
 

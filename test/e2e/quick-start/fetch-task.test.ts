@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,10 +11,8 @@ describe('the quick start', () => {
   let app: QuickStart;
 
   beforeAll(async () => {
-    app = await QuickStart.start();
+    app = await QuickStart.share();
   }, 30_000);
-
-  afterAll(() => app[Symbol.asyncDispose]());
 
   describe('FetchTask', () => {
     test('downloads to disk with progress and gives the SHA-256', async () => {

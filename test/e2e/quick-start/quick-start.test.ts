@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { QuickStart } from '../../sample/quick-start.js';
 import { deferred, withTimeout } from '../../support/wait.js';
@@ -7,10 +7,8 @@ describe('the quick start', () => {
   let app: QuickStart;
 
   beforeAll(async () => {
-    app = await QuickStart.start();
+    app = await QuickStart.share();
   }, 30_000);
-
-  afterAll(() => app[Symbol.asyncDispose]());
 
   test('serves its page, which loads nothing from elsewhere', async () => {
     const page = await fetch(app.url);

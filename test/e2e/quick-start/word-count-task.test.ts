@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -9,10 +9,8 @@ describe('the quick start', () => {
   let app: QuickStart;
 
   beforeAll(async () => {
-    app = await QuickStart.start();
+    app = await QuickStart.share();
   }, 30_000);
-
-  afterAll(() => app[Symbol.asyncDispose]());
 
   describe('WordCountTask', () => {
     test('counts a file, packed or not', async () => {

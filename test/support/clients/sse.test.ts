@@ -1,25 +1,19 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener, ServerResponse } from 'node:http';
+import { HangingServer } from '../hanging-server.js';
 import { deferred } from '../wait.js';
 import { openStream, type OpenStreamOptions, type SseStream } from './sse.js';
 
-type Listener = (request: IncomingMessage, response: ServerResponse) => void;
-
 describe('openStream', () => {
-  const servers: Server[] = [];
+  const servers: HangingServer[] = [];
 
-  async function open(listener: Listener, options?: OpenStreamOptions): Promise<SseStream> {
-    const server = createServer(listener);
+  async function open(listener: RequestListener, options?: OpenStreamOptions): Promise<SseStream> {
+    const server = await new HangingServer(listener).listen();
     servers.push(server);
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = server.address() as AddressInfo;
-    return openStream(`http://127.0.0.1:${port}/`, options);
+    return openStream(server.url, options);
   }
 
-  function sse(body: (response: ServerResponse) => void): Listener {
+  function sse(body: (response: ServerResponse) => void): RequestListener {
     return (_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       body(response);
@@ -27,15 +21,7 @@ describe('openStream', () => {
   }
 
   afterEach(async () => {
-    await Promise.all(
-      servers.splice(0).map(
-        (server) =>
-          new Promise((resolve) => {
-            server.close(resolve);
-            server.closeAllConnections();
-          }),
-      ),
-    );
+    await Promise.all(servers.splice(0).map((server) => server[Symbol.asyncDispose]()));
   });
 
   test('reads events, retry and comments, and tells that the server ended the response', async () => {

@@ -46,6 +46,15 @@ export class InstalledPackage implements Disposable {
     }
   }
 
+  /** All of it, with what an application on Express or Fastify needs. */
+  static withNest(): InstalledPackage {
+    const nest = ['common', 'core', 'platform-express', 'platform-fastify'].map((name) => `@nestjs/${name}`);
+    return new InstalledPackage(
+      ['.'],
+      [...nest, 'reflect-metadata', 'rxjs', 'leven', '@standard-schema/spec'],
+    );
+  }
+
   /** Writes a script; returns its path. */
   write(name: string, text: string): string {
     const path = join(this.path, name);

@@ -1,13 +1,15 @@
-import { describe, test } from '@jest/globals';
+import { describe } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, chownSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { closeLater } from '../clients/open-clients.js';
 import { eventually } from '../wait.js';
+import { findExecutable } from './executable.js';
 import { freePort } from './free-port.js';
+import { describeMissing } from './missing.js';
 
 /** Who it runs as when the tests run as root: nobody. */
 const unprivileged = { uid: 65_534, gid: 65_534 };
@@ -62,10 +64,7 @@ const proxies: Readonly<Record<string, ProxyKind>> = {
   },
 };
 
-/**
- * `describe` for what needs these proxies, called for each. Without one its suite is skipped with a line that says how to
- * get it; with `CI=true` it fails, since a run that checks less must not look like one that passed.
- */
+/** `describe` for what needs these proxies, called for each. */
 export function describeBehindProxies(
   name: string,
   fn: (start: (upstream: number, timeout?: number) => Promise<Proxy>) => void,
@@ -79,11 +78,7 @@ export function describeBehindProxies(
       continue;
     }
     const hint = `"${name} (${title})" needs ${kind.program}: apt-get install ${kind.program}, or set ${kind.variable}`;
-    if (process.env['CI'] === 'true') throw new Error(hint);
-    process.stderr.write(`Skipped: ${hint}\n`);
-    describe(name, () => {
-      test.skip(hint, () => undefined);
-    });
+    describeMissing(name, hint);
   }
 }
 
@@ -200,21 +195,6 @@ backend application
 }
 
 function findProgram({ program, variable }: ProxyKind): string | undefined {
-  const named = process.env[variable];
-  if (named !== undefined && named !== '') {
-    if (!isExecutable(named)) throw new Error(`${variable} is "${named}", which cannot be run`);
-    return named;
-  }
   // Debian keeps servers where a user's PATH does not lead.
-  const folders = ['/usr/sbin', '/usr/local/sbin', ...(process.env['PATH'] ?? '').split(delimiter)];
-  return folders.map((folder) => join(folder, program)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findExecutable(variable, [program], ['/usr/sbin', '/usr/local/sbin']);
 }

@@ -1,45 +1,22 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { startTask } from '../../../support/app.js';
+import { HangingServer } from '../../../support/hanging-server.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';
 
 describe('AD. I/O with the signal of a task', () => {
-  const servers: Server[] = [];
-  afterEach(async () => {
-    await Promise.all(
-      servers.splice(0).map(
-        (server) =>
-          new Promise((resolve) => {
-            server.close(resolve);
-            server.closeAllConnections();
-          }),
-      ),
-    );
-  });
-
   it('AD.225 a fetch to a server that never answers is aborted, and the server sees the connection close', async () => {
-    const asked = deferred<IncomingMessage>();
-    const server = createServer((request) => {
-      asked.resolve(request);
-    });
-    servers.push(server);
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    const started = await startTask(async (task) => (await fetch(url, { signal: task.signal })).status);
-    const { socket } = await asked.promise;
-    const closed = new Promise((resolve) => {
-      socket.once('close', resolve);
-    });
+    await using server = await new HangingServer().listen();
+    const started = await startTask(
+      async (task) => (await fetch(server.url, { signal: task.signal })).status,
+    );
+    await server.request('GET');
     const watch = stopwatch();
     expect(await started.handle.cancel()).toBe(true);
-    await closed;
+    await server.connectionClosed;
     expect(watch.elapsed).toBeLessThan(500);
     const outcome = await expectEnd(started, 'cancelled');
     expect(outcome).toMatchObject({ abandoned: false, swallowed: false });

@@ -4,14 +4,45 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   CancelledError,
   type CancelReason,
+  type CoordinatorService,
   StreamTask,
   TaskContext,
+  type TaskHandle,
   type TaskHandler,
+  type TaskRef,
 } from 'nestjs-streaming';
-import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { type Collected, collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
 import { AT_ONCE, stopwatch } from '../timing.js';
+
+interface TwoTasks {
+  readonly coordinator: CoordinatorService;
+  readonly inner: TaskRef;
+  readonly outer: { readonly handle: TaskHandle; readonly events: Collected; readonly signal: AbortSignal };
+}
+
+/** A task that awaits the result of another one, when both run. */
+async function startTaskThatAwaits(): Promise<TwoTasks> {
+  const Inner = handlerTask((task) => task.sleep(60_000), { name: 'inner' });
+  let signal: AbortSignal | undefined;
+  const Outer = handlerTask(
+    async (task) => {
+      signal = task.signal;
+      await (
+        await coordinator.start(Inner, {}, { id: 'inner' })
+      ).result;
+    },
+    { name: 'outer' },
+  );
+  const { coordinator } = await createTaskApp({ tasks: [Inner, Outer], listen: false });
+  const handle = await coordinator.start(Outer, {});
+  const events = collect(handle.events());
+  await events.until('started');
+  const inner = { app: 'test', name: 'inner', id: 'inner' };
+  await collect(coordinator.events(inner)).until('started');
+  return { coordinator, inner, outer: { handle, events, signal: signal! } };
+}
 
 describe('PR. Propagation and checkpoints', () => {
   it('PR.024 a sleep rejects at once with the very object in signal.reason', async () => {
@@ -285,52 +316,22 @@ describe('PR. Propagation and checkpoints', () => {
   });
 
   it('PR.042 a task that awaits the result of another one that is cancelled ends failed', async () => {
-    const Inner = handlerTask((task) => task.sleep(60_000), { name: 'inner' });
-    let signal: AbortSignal | undefined;
-    const Outer = handlerTask(
-      async (task) => {
-        signal = task.signal;
-        await (
-          await coordinator.start(Inner, {}, { id: 'inner' })
-        ).result;
-      },
-      { name: 'outer' },
-    );
-    const { coordinator } = await createTaskApp({ tasks: [Inner, Outer], listen: false });
-    const handle = await coordinator.start(Outer, {});
-    const events = collect(handle.events());
-    await events.until('started');
-    const inner = { app: 'test', name: 'inner', id: 'inner' };
-    await collect(coordinator.events(inner)).until('started');
+    const { coordinator, inner, outer } = await startTaskThatAwaits();
     expect(await coordinator.cancelTask(inner)).toBe(true);
-    const outcome = await expectEnd({ handle, events }, 'failed');
+    const outcome = await expectEnd(outer, 'failed');
     expect(outcome.error).toBeInstanceOf(CancelledError);
     expect(outcome.cancellation).toBeUndefined();
     expect(outcome.requests).toEqual([]);
-    expect(signal?.aborted).toBe(false);
+    expect(outer.signal.aborted).toBe(false);
   });
 
   it('PR.042 also when it is cancelled itself meanwhile: the other’s cancellation is no sign of its own', async () => {
-    const Inner = handlerTask((task) => task.sleep(60_000), { name: 'inner' });
-    const Outer = handlerTask(
-      async () => {
-        await (
-          await coordinator.start(Inner, {}, { id: 'inner' })
-        ).result;
-      },
-      { name: 'outer' },
-    );
-    const { coordinator } = await createTaskApp({ tasks: [Inner, Outer], listen: false });
-    const handle = await coordinator.start(Outer, {});
-    const events = collect(handle.events());
-    await events.until('started');
-    const inner = { app: 'test', name: 'inner', id: 'inner' };
-    await collect(coordinator.events(inner)).until('started');
+    const { coordinator, inner, outer } = await startTaskThatAwaits();
     await Promise.all([
       coordinator.cancelTask(inner, { detail: 'inner' }),
-      handle.cancel({ detail: 'outer' }),
+      outer.handle.cancel({ detail: 'outer' }),
     ]);
-    const outcome = await expectEnd({ handle, events }, 'failed');
+    const outcome = await expectEnd(outer, 'failed');
     expect((outcome.error as CancelledError).reason.detail).toBe('inner');
     expect(outcome.cancellation?.reason.detail).toBe('outer');
   });

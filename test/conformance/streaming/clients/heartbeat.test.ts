@@ -3,7 +3,7 @@ import { useClock } from '../../../../lib/cancellation/clock.js';
 import { TestClock } from '../../../../lib/testing/test-clock.js';
 import { describeWithChromium } from '../../../support/programs/chromium.js';
 import {
-  ClientPageController,
+  createClientApp,
   openClientPage,
   PageClients,
   SharedBrowser,
@@ -16,29 +16,22 @@ import {
   openParsers,
 } from '../../../support/real-clients/stream-clients.js';
 import { eventually } from '../../../support/wait.js';
-import { adapters, closeLater, createTaskApp, PuppetTask } from '../../../support/watching.js';
+import { type Adapter, adapters } from '../../../support/watching.js';
 
 const minute = 60_000;
 
 /** Half an hour in which the task sends nothing but an event before and one after. */
 async function halfAnHour(
-  adapter: (typeof adapters)[number],
+  adapter: Adapter,
   open: (urls: readonly string[], origin: string) => Promise<readonly ClientGroup[]>,
   count: number,
 ): Promise<void> {
   const clock = new TestClock();
   const restore = useClock(clock);
   try {
-    const task = new PuppetTask();
     // The heartbeat and the time after which a client that takes nothing is given up are as users get them.
-    const app = await createTaskApp({
-      adapter,
-      tasks: [task.type],
-      controllers: [ClientPageController],
-      options: { http: { retry: 1 } },
-    });
+    const [task, app] = await createClientApp(adapter);
     const proxy = await CuttingProxy.open(app.port, () => ({}));
-    closeLater(() => proxy.close());
     const puppet = await task.start(app);
     puppet.count(1);
     const paths = Array.from({ length: count }, (_, n) => `${new URL(puppet.url).pathname}?client=${n}`);

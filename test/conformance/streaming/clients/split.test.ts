@@ -9,9 +9,7 @@ import {
   openParsers,
   type OpenClients,
 } from '../../../support/real-clients/stream-clients.js';
-import { adapters } from '../../../support/watching.js';
-
-type Adapter = (typeof adapters)[number];
+import { type Adapter, adapters } from '../../../support/watching.js';
 
 const byteByByte = (bytes: Buffer): Buffer[] => Array.from(bytes, (byte) => Buffer.of(byte));
 

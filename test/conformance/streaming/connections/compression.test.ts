@@ -3,15 +3,17 @@ import { describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import compression from 'compression';
 import type { FastifyInstance } from 'fastify';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { call } from '../../../support/clients/http-client.js';
 import type { SseStream } from '../../../support/clients/sse.js';
+import { Peak, responsesOf } from '../../../support/server-side.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,
   createTaskApp,
+  expectLive,
   expectNoHole,
   type Puppet,
   PuppetTask,
@@ -45,9 +47,7 @@ const allowTransform: Middleware = (_request, response, next) => {
 async function serve(given: TaskAppOptions): Promise<[PuppetTask, TaskApp, ServerResponse[]]> {
   const task = new PuppetTask({ replay: { bytes: 50_000_000 } });
   const app = await createTaskApp({ tasks: [task.type], ...given });
-  const responses: ServerResponse[] = [];
-  (app.app.getHttpServer() as Server).on('request', (_request, response) => responses.push(response));
-  return [task, app, responses];
+  return [task, app, responsesOf(app)];
 }
 
 function watchEncoded(puppet: Puppet, encoding: string, lastEventId?: string): Promise<SseStream> {
@@ -57,13 +57,7 @@ function watchEncoded(puppet: Puppet, encoding: string, lastEventId?: string): P
 
 /** Each event is sent when the one before has come; then a heartbeat, a resume and the end. */
 async function expectOneByOne(puppet: Puppet, stream: SseStream): Promise<void> {
-  await stream.next('started', 1_000);
-  for (let n = 1; n <= 5; n++) {
-    puppet.count(1);
-    expect(await stream.next('n', 1_000)).toMatchObject({ data: n });
-  }
-  const { comments } = stream;
-  await eventually(() => expect(stream.comments).toBeGreaterThan(comments + 2));
+  await expectLive(puppet, stream);
   const position = stream.events[2]?.id ?? '';
   const resumed = await watchEncoded(puppet, stream.headers['content-encoding'] ?? 'gzip', position);
   expect(resumed.headers['content-encoding']).toBe(stream.headers['content-encoding']);
@@ -74,6 +68,16 @@ async function expectOneByOne(puppet: Puppet, stream: SseStream): Promise<void> 
   }
   expectNoHole(stream.events);
   expect(resumed.events.map(seqOf)).toEqual([4, 5, 6, 7]);
+}
+
+/** What may be compressed is, and the stream is not. */
+async function expectLeftAlone(puppet: Puppet, encoding: string): Promise<SseStream> {
+  const stream = await watchEncoded(puppet, encoding);
+  expect(stream.headers['content-encoding']).toBeUndefined();
+  const status = await call('GET', `${puppet.url}/status`, { headers: { 'accept-encoding': encoding } });
+  expect(status.headers['content-encoding']).toBe(encoding);
+  await expectOneByOne(puppet, stream);
+  return stream;
 }
 
 describe.each(adapters)('behind compression (%s)', (adapter) => {
@@ -88,12 +92,7 @@ describe.each(adapters)('behind compression (%s)', (adapter) => {
     async (encoding) => {
       const [task, app] = await serve({ adapter, options, configure: (nest) => nest.use(compressing) });
       const puppet = await task.start(app);
-      const stream = await watchEncoded(puppet, encoding);
-      expect(stream.headers['content-encoding']).toBeUndefined();
-      // It is in front: it compresses what it may.
-      const status = await call('GET', `${puppet.url}/status`, { headers: { 'accept-encoding': encoding } });
-      expect(status.headers['content-encoding']).toBe(encoding);
-      await expectOneByOne(puppet, stream);
+      await expectLeftAlone(puppet, encoding);
     },
   );
 
@@ -141,14 +140,12 @@ describe.each(adapters)('behind compression (%s)', (adapter) => {
     const stream = await watchEncoded(puppet, 'gzip');
     stream.pause();
     await eventually(() => expect(responses[0]!.writableLength).toBeGreaterThan(0));
-    let most = 0;
-    const sampler = setInterval(() => (most = Math.max(most, responses[0]!.writableLength)), 1);
+    using peak = new Peak(() => responses[0]!.writableLength);
     stream.resume();
     await stream.next('completed', 15_000);
-    clearInterval(sampler);
     expectNoHole(stream.events);
     expect(stream.events).toHaveLength(62);
-    expect(most).toBeLessThan(1_000_000);
+    expect(peak.most).toBeLessThan(1_000_000);
   }, 20_000);
 
   it('A30 S49 a client that reads nothing of a compressed stream costs a bounded amount', async () => {
@@ -207,11 +204,7 @@ describe('behind @fastify/compress', () => {
         },
       });
       const puppet = await task.start(app);
-      const stream = await watchEncoded(puppet, encoding);
-      expect(stream.headers['content-encoding']).toBeUndefined();
-      const status = await call('GET', `${puppet.url}/status`, { headers: { 'accept-encoding': encoding } });
-      expect(status.headers['content-encoding']).toBe(encoding);
-      await expectOneByOne(puppet, stream);
+      const stream = await expectLeftAlone(puppet, encoding);
       const over = await resumeAfter(puppet.url, stream.lastEventId ?? '');
       expect(over.status).toBe(204);
     },

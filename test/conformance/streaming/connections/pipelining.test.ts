@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { call } from '../../../support/clients/http-client.js';
 import type { RawSocket } from '../../../support/clients/raw-socket.js';
+import { responsesOf } from '../../../support/server-side.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,
@@ -24,11 +25,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
       tasks: [task.type],
       options: { http: { heartbeat: 30, ...http } },
     });
-    const responses: ServerResponse[] = [];
-    (app.app.getHttpServer() as Server).on('request', (_request, response: ServerResponse) => {
-      responses.push(response);
-    });
-    return { app, puppet: await task.start(app), responses };
+    return { app, puppet: await task.start(app), responses: responsesOf(app) };
   }
 
   async function pipeline(app: TaskApp, puppet: Puppet, count: number): Promise<RawSocket> {

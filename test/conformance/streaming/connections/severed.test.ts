@@ -79,15 +79,7 @@ class Lines {
 }
 
 describeWithNetwork('a network that drops everything', (network: Network) => {
-  const installed = new InstalledPackage(
-    ['.'],
-    ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', '@nestjs/platform-fastify'].concat([
-      'reflect-metadata',
-      'rxjs',
-      'leven',
-      '@standard-schema/spec',
-    ]),
-  );
+  const installed = InstalledPackage.withNest();
   afterAll(() => installed[Symbol.dispose]());
 
   it.each(adapters)(

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import type { RawSocket } from '../../../support/clients/raw-socket.js';
+import { Peak, responsesOf } from '../../../support/server-side.js';
 import { eventually } from '../../../support/wait.js';
 import {
   adapters,
@@ -9,19 +11,9 @@ import {
   type Puppet,
   PuppetTask,
   quiet,
-  type TaskApp,
   watch,
   watchRaw,
 } from '../../../support/watching.js';
-
-/** The server's side of every request, in the order they come. */
-function responsesOf(app: TaskApp): ServerResponse[] {
-  const responses: ServerResponse[] = [];
-  (app.app.getHttpServer() as Server).on('request', (_request, response: ServerResponse) => {
-    responses.push(response);
-  });
-  return responses;
-}
 
 /** What waits in the server's memory for one client. */
 function waitingBytes(response: ServerResponse): number {
@@ -38,6 +30,21 @@ const stalling = { stallTimeout: 300, heartbeat: 20 };
 const bound = 1_000_000;
 
 describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
+  /** A watcher that has stopped reading, of a task whose log keeps so many bytes. */
+  async function stall(
+    bytes: number,
+    http = {},
+  ): Promise<{ puppet: Puppet; stuck: RawSocket; response: ServerResponse }> {
+    const task = new PuppetTask({ replay: { bytes } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http } });
+    const responses = responsesOf(app);
+    const puppet = await task.start(app);
+    const stuck = await watchRaw(puppet.url);
+    await stuck.until('started');
+    stuck.pause();
+    return { puppet, stuck, response: responses[0]! };
+  }
+
   it('S23 a replay far larger than the socket is paced by the socket', async () => {
     const task = new PuppetTask({ replay: { bytes: 60_000_000 } });
     const app = await createTaskApp({ adapter, tasks: [task.type] });
@@ -47,29 +54,19 @@ describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
     const stream = await watch(puppet.url);
     stream.pause();
     const [response] = responses;
-    let most = 0;
-    const sampler = setInterval(() => {
-      most = Math.max(most, waitingBytes(response!));
-    }, 1);
+    using peak = new Peak(() => waitingBytes(response!));
     await eventually(() => waitingBytes(response!) > 0);
     stream.resume();
     await stream.nextEvents(201);
-    clearInterval(sampler);
     await puppet.end();
     await stream.ended;
     expectNoHole(stream.events);
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThan(bound);
+    expect(peak.most).toBeGreaterThan(0);
+    expect(peak.most).toBeLessThan(bound);
   });
 
   it('S49 A21 a watcher that stops reading costs a bounded amount, and nobody is later for it', async () => {
-    const task = new PuppetTask({ replay: { bytes: 2_000_000 } });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
-    const responses = responsesOf(app);
-    const puppet = await task.start(app);
-    const stuck = await watchRaw(puppet.url);
-    await stuck.until('started');
-    stuck.pause();
+    const { puppet, stuck, response } = await stall(2_000_000);
     const other = await watch(puppet.url);
     await other.next('started');
     let written = 0;
@@ -77,7 +74,7 @@ describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
       puppet.send('big', big);
       written += big.length;
       await other.next('big');
-      expect(waitingBytes(responses[0]!)).toBeLessThan(bound);
+      expect(waitingBytes(response)).toBeLessThan(bound);
     }
     expect(written).toBeGreaterThan(10 * bound);
     // Nothing waits for its turn behind the stuck one: the next event is with the other watcher within a few turns.
@@ -95,24 +92,13 @@ describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
   });
 
   it('S51 A21 a watcher that is given up is destroyed, and its memory is free within a second', async () => {
-    const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
-    const app = await createTaskApp({
-      adapter,
-      tasks: [task.type],
-      options: { http: stalling },
-    });
-    const responses = responsesOf(app);
-    const puppet = await task.start(app);
-    const stuck = await watchRaw(puppet.url);
-    await stuck.until('started');
-    stuck.pause();
+    const { puppet, stuck, response } = await stall(30_000_000, stalling);
     const other = await watch(puppet.url);
     for (let n = 0; n < 100; n++) puppet.send('big', big);
-    await eventually(() => waitingBytes(responses[0]!) > 0);
+    await eventually(() => waitingBytes(response) > 0);
     await eventually(async () => expect(await watchersOf(puppet)).toBe(1));
-    const givenUp = responses[0]!;
-    expect(givenUp.destroyed).toBe(true);
-    await eventually(() => expect(waitingBytes(givenUp)).toBe(0), { timeout: 1_000 });
+    expect(response.destroyed).toBe(true);
+    await eventually(() => expect(waitingBytes(response)).toBe(0), { timeout: 1_000 });
     stuck.resume();
     await stuck.closed;
     expect(stuck.received.endsWith('0\r\n\r\n')).toBe(false);
@@ -121,37 +107,24 @@ describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
   });
 
   it('S51 A21 one that is stalled when the task ends is destroyed as well', async () => {
-    const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: stalling } });
-    const responses = responsesOf(app);
-    const puppet = await task.start(app);
-    const stuck = await watchRaw(puppet.url);
-    await stuck.until('started');
-    stuck.pause();
+    const { puppet, response } = await stall(30_000_000, stalling);
     for (let n = 0; n < 100; n++) puppet.send('big', big);
-    await eventually(() => waitingBytes(responses[0]!) > 0);
+    await eventually(() => waitingBytes(response) > 0);
     await puppet.end();
-    await eventually(() => responses[0]!.destroyed);
-    await eventually(() => expect(waitingBytes(responses[0]!)).toBe(0), { timeout: 1_000 });
+    await eventually(() => response.destroyed);
+    await eventually(() => expect(waitingBytes(response)).toBe(0), { timeout: 1_000 });
   });
 
   it('S51 A21 one that is stalled with the end of its response still to take is destroyed as well', async () => {
-    const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: stalling } });
-    const responses = responsesOf(app);
-    const puppet = await task.start(app);
-    const stuck = await watchRaw(puppet.url);
-    await stuck.until('started');
-    stuck.pause();
+    const { puppet, response } = await stall(30_000_000, stalling);
     // As much as the kernel takes, and then no more than what the response may hold: it is ended, and not finished.
-    const [response] = responses;
-    while (waitingBytes(response!) === 0) {
+    while (waitingBytes(response) === 0) {
       puppet.send('some', 'x'.repeat(8_000));
       await turn();
     }
     await puppet.end();
-    await eventually(() => response!.destroyed);
-    await eventually(() => expect(waitingBytes(response!)).toBe(0), { timeout: 1_000 });
+    await eventually(() => response.destroyed);
+    await eventually(() => expect(waitingBytes(response)).toBe(0), { timeout: 1_000 });
   });
 
   it('S49 a watcher that reads slowly, but reads, is not given up', async () => {

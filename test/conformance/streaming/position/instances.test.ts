@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import { StreamingModule } from 'nestjs-streaming';
 import { TaskStore } from '../../../../lib/coordinator/task-store.js';
-import type { SseStream } from '../../../support/clients/sse.js';
 import {
   createTaskApp,
   epochOf,
+  outline,
   PuppetTask,
   range,
   resumeAfter,
@@ -12,13 +12,6 @@ import {
   type TaskApp,
   watch,
 } from '../../../support/watching.js';
-
-/** A gap is written as its cause. */
-function outline(stream: SseStream): (number | string)[] {
-  return stream.events.map((event) =>
-    event.type === 'gap' ? (event.data as { cause: string }).cause : seqOf(event),
-  );
-}
 
 /**
  * There is no engine yet that shares its log between processes. What can be shared today is the store of tasks and

@@ -30,15 +30,7 @@ await app.listen(Number(process.argv[2]), '127.0.0.1');
 console.log(app.getHttpServer().address().port);
 `;
 
-const installed = new InstalledPackage(
-  ['.'],
-  ['@nestjs/common', '@nestjs/core', '@nestjs/platform-express', '@nestjs/platform-fastify'].concat([
-    'reflect-metadata',
-    'rxjs',
-    'leven',
-    '@standard-schema/spec',
-  ]),
-);
+const installed = InstalledPackage.withNest();
 afterAll(() => installed[Symbol.dispose]());
 
 /** Processes that really end and begin: nothing is told, closed or cleaned up. */

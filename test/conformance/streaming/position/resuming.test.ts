@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SseStream } from '../../../support/clients/sse.js';
 import {
   adapters,
   createTaskApp,
   epochOf,
   expectNoHole,
+  outline,
   PuppetTask,
   range,
   resumeAfter,
@@ -12,13 +12,6 @@ import {
   type TaskApp,
   watch,
 } from '../../../support/watching.js';
-
-/** Nothing but the events' seqs; a gap is written as its cause. */
-function outline(stream: SseStream): (number | string)[] {
-  return stream.events.map((event) =>
-    event.type === 'gap' ? (event.data as { cause: string }).cause : seqOf(event),
-  );
-}
 
 describe.each(adapters)('resuming (%s)', (adapter) => {
   async function serve(task = new PuppetTask(), options = {}): Promise<[PuppetTask, TaskApp]> {
