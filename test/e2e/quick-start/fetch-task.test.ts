@@ -17,11 +17,11 @@ describe('the quick start', () => {
   describe('FetchTask', () => {
     test('downloads to disk with progress and gives the SHA-256', async () => {
       const bytes = Buffer.alloc(2_000_000, 'some text, ');
+      const rest = deferred();
       await using source = await new HangingServer((_request, response) => {
         response.writeHead(200, { 'content-length': bytes.length, 'content-type': 'text/plain' });
         response.write(bytes.subarray(0, 500_000));
-        // Later than two progress events may follow each other.
-        setTimeout(() => response.end(bytes.subarray(500_000)), 150);
+        void rest.promise.then(() => response.end(bytes.subarray(500_000)));
       }).listen();
       await using stream = await app.watch(
         await app.task('FetchTask', { url: `${source.url}/a/report.txt?v=1` }),
@@ -33,6 +33,7 @@ describe('the quick start', () => {
       });
       const { data: progress } = await stream.next<{ percent: number; bytes: number }>('progress');
       expect(progress.percent).toBeCloseTo((progress.bytes / bytes.length) * 100, 0);
+      rest.resolve();
       const { data } = await stream.next<{ finalValue: { file: string } }>('completed');
       expect(data.finalValue).toEqual({
         file: expect.stringMatching(/^report-[0-9a-f]{8}\.txt$/),

@@ -1,11 +1,10 @@
 /** One stream with all there can be in it, cut for one client after the other behind each of its bytes. */
 import { expect } from '@jest/globals';
 import { createParser } from 'eventsource-parser';
-import { useClock } from '../../../lib/cancellation/clock.js';
-import { TestClock } from '../../../lib/testing/test-clock.js';
 import { createClientApp } from './browser-clients.js';
 import { CuttingProxy, type Delivery, type Exchange } from './cutting-proxy.js';
 import type { ClientGroup, OpenClients, Seen } from './stream-clients.js';
+import { StoppedClock } from '../stopped-clock.js';
 import { eventually } from '../wait.js';
 import type { Adapter, PuppetTask, TaskApp } from '../watching.js';
 
@@ -33,7 +32,7 @@ export class Stage {
   private constructor(
     private readonly task: PuppetTask,
     private readonly app: TaskApp,
-    private readonly clock: TestClock,
+    private readonly clock: StoppedClock,
     readonly proxy: CuttingProxy,
   ) {}
 
@@ -45,17 +44,12 @@ export class Stage {
     deliveryOf: (path: string) => Delivery,
     body: (stage: Stage) => Promise<void>,
   ): Promise<void> {
-    const clock = new TestClock();
-    const restore = useClock(clock);
-    try {
-      const [task, app] = await createClientApp(adapter, { heartbeat });
-      const proxy = await CuttingProxy.open(app.port, (path, earlier) =>
-        earlier.length === 0 ? deliveryOf(path) : {},
-      );
-      await body(new Stage(task, app, clock, proxy));
-    } finally {
-      restore();
-    }
+    using clock = new StoppedClock();
+    const [task, app] = await createClientApp(adapter, { heartbeat });
+    const proxy = await CuttingProxy.open(app.port, (path, earlier) =>
+      earlier.length === 0 ? deliveryOf(path) : {},
+    );
+    await body(new Stage(task, app, clock, proxy));
   }
 
   /**

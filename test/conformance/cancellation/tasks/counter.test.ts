@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
 import { startTask } from '../../../support/app.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
 
@@ -125,6 +126,7 @@ describe('NS. The cancellation counter', () => {
   });
 
   it('NS.105 uncancel to zero stops the grace', async () => {
+    using clock = new StoppedClock();
     const started = await startTask(
       async (task) => {
         await rejection(task.sleep(60_000));
@@ -136,6 +138,7 @@ describe('NS. The cancellation counter', () => {
     );
     await started.running;
     await started.handle.cancel();
+    await clock.advance(120);
     const outcome = await expectEnd(started, 'completed');
     expect(outcome).toMatchObject({ value: 'in peace', abandoned: false });
     expect(started.logs.warnings).toEqual([]);

@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import type { FastifyInstance } from 'fastify';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createGzip } from 'node:zlib';
 import { call } from '../../../support/clients/http-client.js';
 import { eventually } from '../../../support/wait.js';
@@ -67,7 +66,7 @@ describe.each(adapters)('connections (%s)', (adapter) => {
     const listener: RequestListener =
       adapter === 'express' ? instance : (req, res) => instance.routing(req, res);
     const server = createServer(
-      { headersTimeout: 50, requestTimeout: 60, connectionsCheckingInterval: 20 },
+      { headersTimeout: 50, requestTimeout: 50, connectionsCheckingInterval: 20 },
       listener,
     );
     closeLater(() => server.close());
@@ -77,7 +76,11 @@ describe.each(adapters)('connections (%s)', (adapter) => {
     const { port } = server.address() as AddressInfo;
     const puppet = await task.start(app);
     const stream = await watch(puppet.url.replace(String(app.port), String(port)));
-    await delay(200);
+    // A younger connection, with a request that stays half, is cut by them.
+    const half = await connectRaw(port);
+    half.socket.write('GET / HTTP/1.1\r\n');
+    await half.closed;
+    expect(half.status).toBe(408);
     puppet.count(1);
     expect(await stream.next('n')).toMatchObject({ data: 1 });
     await puppet.end();
