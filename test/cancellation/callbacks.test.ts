@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { CancelScope, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
-import { InstalledPackage } from '../support/installed.js';
-import { eventually } from '../support/wait.js';
+import { InstalledPackage } from '../support/programs/installed.js';
+import { eventually, withTimeout } from '../support/wait.js';
 
 const throwing = (): never => {
   throw new Error('Callback failed');
@@ -159,8 +159,7 @@ describe('Checkpoints', () => {
       const inner = shield.scope((scope) => scope.sleep(60_000));
       left.push(inner.catch((error: unknown) => error));
     });
-    const race = Promise.race([left[0], new Promise((resolve) => setTimeout(resolve, 200, 'still asleep'))]);
-    expect(await race).toBe(root.signal.reason);
+    expect(await withTimeout(left[0]!, 200, 'the end of the sleep')).toBe(root.signal.reason);
   });
 
   it('a handler that never yields holds the loop; the cancel is accepted once it lets go', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as main from 'nestjs-streaming';
 import * as cancellation from 'nestjs-streaming/cancellation';
-import { InstalledPackage } from '../support/installed.js';
+import { InstalledPackage } from '../support/programs/installed.js';
 
 describe('nestjs-streaming/cancellation', () => {
   let installed: InstalledPackage;

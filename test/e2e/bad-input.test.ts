@@ -1,14 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { type Answer, call } from '../support/http-client.js';
+import { type Answer, call } from '../support/clients/http-client.js';
 import { eventually } from '../support/wait.js';
 import {
+  type Adapter,
   adapters,
   codeOf,
   connectRaw,
   createTaskApp,
   PuppetTask,
   type TaskApp,
+  taskRoutes,
 } from '../support/watching.js';
 
 /** A task type that takes any input, and one with a schema. Each has one place, which nothing refused may take. */
@@ -21,7 +23,7 @@ interface Bench {
   expectUntouched(): Promise<void>;
 }
 
-async function createBench(adapter: (typeof adapters)[number]): Promise<Bench> {
+async function createBench(adapter: Adapter): Promise<Bench> {
   const any = new PuppetTask({ concurrency: 1 });
   const strict = new PuppetTask({
     concurrency: 1,
@@ -112,13 +114,7 @@ describe.each(adapters)('bad input over HTTP (%s)', (adapter) => {
     ];
     const client = await connectRaw(bench.app.port);
     for (const id of bad) {
-      for (const [method, rest] of [
-        ['GET', ''],
-        ['GET', '/status'],
-        ['DELETE', ''],
-        ['PUT', ''],
-        ['POST', '/signals/go'],
-      ] as const) {
+      for (const [method, rest] of taskRoutes) {
         client.received = '';
         client.request(method, `/stream/test/${bench.any.name}/${id}${rest}`, { 'Content-Length': '0' });
         await client.until((received) => received.includes('}'));
@@ -148,13 +144,7 @@ describe.each(adapters)('bad input over HTTP (%s)', (adapter) => {
     expect((await call('PUT', url(100), { json: { n: 1 } })).status).toBe(201);
     expect((await call('DELETE', `${url(100)}?wait=1000`)).status).toBe(200);
     for (const length of [101, 129]) {
-      for (const [method, rest] of [
-        ['GET', ''],
-        ['GET', '/status'],
-        ['DELETE', ''],
-        ['PUT', ''],
-        ['POST', '/signals/go'],
-      ] as const) {
+      for (const [method, rest] of taskRoutes) {
         const { status, headers, body } = await call(method, url(length) + rest);
         expect(headers['content-type']).toMatch(/^application\/json/);
         // Fastify takes no longer parameter, and says so itself.

@@ -11,7 +11,7 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { IncomingMessage } from 'node:http';
 import { type AuthorizeRequest, StreamingController, type TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../support/http-client.js';
+import { call } from '../support/clients/http-client.js';
 import {
   adapters,
   createTaskApp,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { TaskAuthorizer, TaskSnapshot } from 'nestjs-streaming';
-import { call } from '../support/http-client.js';
-import type { SseStream } from '../support/sse.js';
+import { call } from '../support/clients/http-client.js';
+import type { SseStream } from '../support/clients/sse.js';
 import { deferred, eventually } from '../support/wait.js';
 import {
   adapters,

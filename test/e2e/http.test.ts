@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { BadRequestException, Controller, Get } from '@nestjs/common';
 import { z } from 'zod';
 import { handlerTask } from '../support/app.js';
-import { type Answer, call } from '../support/http-client.js';
+import { type Answer, call } from '../support/clients/http-client.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,

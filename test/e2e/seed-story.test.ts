@@ -5,7 +5,7 @@ import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { StreamTask, type TaskContext, type TaskHandle, type TaskHandler } from 'nestjs-streaming';
-import { call } from '../support/http-client.js';
+import { call } from '../support/clients/http-client.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 import {
   adapters,

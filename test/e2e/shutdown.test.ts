@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { collect, createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from '../support/app.js';
-import { RawSocket } from '../support/raw-socket.js';
-import { openStream, type SseStream } from '../support/sse.js';
+import { RawSocket } from '../support/clients/raw-socket.js';
+import { openStream, type SseStream } from '../support/clients/sse.js';
 import { eventually } from '../support/wait.js';
 
 /**

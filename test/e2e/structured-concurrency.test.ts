@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { once } from 'node:events';
@@ -50,10 +50,8 @@ describe('structured concurrency', () => {
   let app: SampleApp;
 
   beforeAll(async () => {
-    app = await SampleApp.start(SAMPLE, { env: quick });
+    app = await SampleApp.start(SAMPLE, { env: quick, shared: true });
   }, 30_000);
-
-  afterAll(() => app[Symbol.asyncDispose]());
 
   async function siteStatus(of = app): Promise<SiteStatus> {
     return (await of.request<SiteStatus>('GET', '/site')).body;

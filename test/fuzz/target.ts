@@ -6,7 +6,7 @@ import type { TaskContext } from 'nestjs-streaming';
 import { z } from 'zod';
 import { handlerTask } from '../support/app.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
-import { type adapters, createTaskApp, quiet, type TaskApp, watch } from '../support/watching.js';
+import { type Adapter, createTaskApp, quiet, type TaskApp, watch } from '../support/watching.js';
 import type { FuzzAnswer } from './answers.js';
 import type { Positions } from './expected.js';
 import { tasks, typeNames } from './requests.js';
@@ -29,7 +29,7 @@ export class Target {
     private readonly handlers: Map<string, () => void>,
   ) {}
 
-  static async create(adapter: (typeof adapters)[number]): Promise<Target> {
+  static async create(adapter: Adapter): Promise<Target> {
     const handlers = new Map<string, () => void>();
     const process = async (task: TaskContext): Promise<unknown> => {
       for (let n = 0; n < 6; n++) void task.sendEvent('n', n);

@@ -1,20 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ServerResponse } from 'node:http';
-import { adapters, connectRaw, createTaskApp, PuppetTask, type TaskApp, watch } from '../support/watching.js';
-import { call } from '../support/http-client.js';
+import { call } from '../support/clients/http-client.js';
+import { responsesOf } from '../support/server-side.js';
 import { eventually } from '../support/wait.js';
+import { adapters, connectRaw, createTaskApp, PuppetTask, watch } from '../support/watching.js';
 
 /** Responses that are ended by somebody else: a middleware with a timeout, a filter, the server's own code. */
 describe.each(adapters)('responses that others end (%s)', (adapter) => {
-  function responsesOf(app: TaskApp): ServerResponse[] {
-    const responses: ServerResponse[] = [];
-    const server = app.app.getHttpServer() as {
-      on(event: 'request', listener: (request: unknown, response: ServerResponse) => void): void;
-    };
-    server.on('request', (_request, response) => responses.push(response));
-    return responses;
-  }
-
   it('nothing is written behind the end of the response, and its watcher is gone', async () => {
     const task = new PuppetTask({ replay: { bytes: 20_000_000 } });
     const app = await createTaskApp({ adapter, tasks: [task.type] });

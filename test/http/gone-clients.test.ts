@@ -3,7 +3,7 @@ import { type CanActivate, Injectable, type NestInterceptor } from '@nestjs/comm
 import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../support/http-client.js';
+import { call } from '../support/clients/http-client.js';
 import { deferred, eventually } from '../support/wait.js';
 import {
   adapters,

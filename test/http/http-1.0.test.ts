@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { RawSocket } from '../support/clients/raw-socket.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,
@@ -9,7 +10,6 @@ import {
   resumeAfter,
   type TaskApp,
 } from '../support/watching.js';
-import type { RawSocket } from '../support/raw-socket.js';
 
 /** What nginx speaks to an application unless it is told otherwise. There are no chunks in it: the close is the end. */
 describe.each(adapters)('HTTP/1.0 (%s)', (adapter) => {

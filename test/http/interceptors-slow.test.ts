@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
-import { Http2Client, type Http2SseStream } from '../support/http2-client.js';
+import { Http2Client, type Http2SseStream } from '../support/clients/http2-client.js';
 import { createTaskApp, expectNoHole, type Puppet, PuppetTask } from '../support/watching.js';
 
 /** Counts what passes. */

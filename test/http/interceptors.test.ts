@@ -20,7 +20,8 @@ import {
   type StreamingModuleOptions,
 } from 'nestjs-streaming';
 import { finalize, map, merge, type Observable, retry, tap } from 'rxjs';
-import type { SseEvent } from '../support/sse.js';
+import type { SseEvent } from '../support/clients/sse.js';
+import { Peak } from '../support/server-side.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,
@@ -266,20 +267,16 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
     for (let n = 0; n < 100; n++) puppet.send('big', big);
     const stream = await watch(puppet.url);
     stream.pause();
-    let most = 0;
-    const sampler = setInterval(() => {
-      most = Math.max(most, ...sockets.map(({ writableLength }) => writableLength));
-    }, 1);
+    using peak = new Peak(() => Math.max(...sockets.map(({ writableLength }) => writableLength)));
     for (let n = 0; n < 100; n++) puppet.send('big', big);
-    await eventually(() => most > 0);
+    await eventually(() => peak.most > 0);
     stream.resume();
     await stream.nextEvents(201);
-    clearInterval(sampler);
     await puppet.end();
     await stream.ended;
     expectNoHole(stream.events);
-    expect(most).toBeGreaterThan(0);
-    expect(most).toBeLessThan(1_000_000);
+    expect(peak.most).toBeGreaterThan(0);
+    expect(peak.most).toBeLessThan(1_000_000);
   });
 
   it('S51 one that does not read at all is destroyed after stallTimeout', async () => {

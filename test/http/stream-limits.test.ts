@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { call } from '../support/http-client.js';
+import { call } from '../support/clients/http-client.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,

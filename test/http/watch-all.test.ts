@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { AuthorizeRequest, StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../support/http-client.js';
-import type { SseEvent, SseStream } from '../support/sse.js';
+import { call } from '../support/clients/http-client.js';
+import type { SseEvent, SseStream } from '../support/clients/sse.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,

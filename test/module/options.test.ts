@@ -16,7 +16,7 @@ import {
   STREAMING_OPTIONS,
 } from '../../lib/streaming.options.js';
 import { createTaskApp, handlerTask } from '../support/app.js';
-import { openStream } from '../support/sse.js';
+import { openStream } from '../support/clients/sse.js';
 
 const TIME = 'a number of milliseconds, 0 or more';
 const LIMIT = `${TIME}, or null for no limit`;

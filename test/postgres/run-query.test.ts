@@ -5,7 +5,7 @@ import { CancelledError, type CancelScope, runScope } from 'nestjs-streaming';
 import { runQuery, type RunQueryOptions } from 'nestjs-streaming/postgres';
 import { Client, type ClientConfig, Pool, type PoolConfig } from 'pg';
 import { startTask } from '../support/app.js';
-import { describeWithPostgres } from '../support/postgres.js';
+import { describeWithPostgres } from '../support/programs/postgres.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 
 describeWithPostgres('runQuery', (server) => {

@@ -12,8 +12,8 @@ import {
   runProcess,
 } from 'nestjs-streaming/process';
 import { startTask } from '../support/app.js';
-import { InstalledPackage } from '../support/installed.js';
-import { isRunning } from '../support/processes.js';
+import { InstalledPackage } from '../support/programs/installed.js';
+import { isRunning } from '../support/programs/processes.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 
 /** Runs a shell's script outside of any task. */

@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { EventSource } from 'eventsource';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { call } from '../support/http-client.js';
-import { describeBehindProxies } from '../support/proxies.js';
+import { call } from '../support/clients/http-client.js';
+import { describeBehindProxies } from '../support/programs/proxies.js';
 import { eventually } from '../support/wait.js';
 import {
   adapters,
   closeLater,
   createTaskApp,
+  expectLive,
   expectNoHole,
   type Puppet,
   PuppetTask,
@@ -39,13 +40,7 @@ describeBehindProxies('streams behind a proxy', (start) => {
       const stream = await watch(proxy.url(puppet.url));
       expect(versions).toEqual([proxy.speaks]);
       expect(stream).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream' } });
-      await stream.next('started', 1_000);
-      for (let n = 1; n <= 5; n++) {
-        puppet.count(1);
-        expect(await stream.next('n', 1_000)).toMatchObject({ data: n });
-      }
-      const { comments } = stream;
-      await eventually(() => expect(stream.comments).toBeGreaterThan(comments + 2));
+      await expectLive(puppet, stream);
       await puppet.end();
       await stream.next('completed', 1_000);
       expect(await stream.ended).toBe('complete');

@@ -7,11 +7,11 @@ import type { Type } from '@nestjs/common';
 import { ScopeTimeoutError, type TaskHandler } from 'nestjs-streaming';
 import { Pool } from 'pg';
 import { collect, createTaskApp } from '../support/app.js';
-import { describeWithPostgres, findPostgres } from '../support/postgres.js';
+import { HangingServer } from '../support/hanging-server.js';
+import { describeWithPostgres, findPostgres } from '../support/programs/postgres.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 import { cancellationGuide, ROOT } from './documents.js';
 import { Examples, expectCancelled, startTask } from './examples.js';
-import { HangingServer } from '../support/hanging-server.js';
 
 type TaskType = Type<TaskHandler>;
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import { EventSource } from 'eventsource';
-import { openStream } from '../support/sse.js';
+import { openStream } from '../support/clients/sse.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 import { commandsOf, hasCurl, parseCurl, runCurl } from './curl.js';
 import { readme } from './documents.js';

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { collect, createTaskApp } from '../support/app.js';
-import { isRunning } from '../support/processes.js';
+import { HangingServer } from '../support/hanging-server.js';
+import { isRunning } from '../support/programs/processes.js';
 import { eventually, withTimeout } from '../support/wait.js';
 import { readme } from './documents.js';
 import { Examples, expectCancelled, type Started } from './examples.js';
-import { HangingServer } from '../support/hanging-server.js';
 
 describe('the handlers of the README', () => {
   const examples = new Examples(readme, 'method');

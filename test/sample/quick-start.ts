@@ -14,4 +14,9 @@ export const QuickStart = {
       ...(dataDirectory !== undefined && { dataDirectory }),
     });
   },
+
+  /** For all tests of a file: to be called in `beforeAll`. */
+  share(): Promise<QuickStart> {
+    return SampleApp.start('01-quick-start', { shared: true });
+  },
 };

@@ -1,9 +1,10 @@
+import { afterAll } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openStream, type SseStream } from '../support/sse.js';
+import { openStream, type SseEvent, type SseStream } from '../support/clients/sse.js';
 import { deferred, withTimeout } from '../support/wait.js';
 
 export interface ExitStatus {
@@ -24,7 +25,15 @@ export interface SampleOptions {
   readonly dataDirectory?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly args?: readonly string[];
+  /** Started once for many tests, in `beforeAll`: ended after the last one. */
+  readonly shared?: boolean;
 }
+
+const shared: SampleApp[] = [];
+
+afterAll(async () => {
+  await Promise.all(shared.splice(0).map((app) => app[Symbol.asyncDispose]()));
+});
 
 /** A built sample as a process of its own, with a data directory of its own. */
 export class SampleApp implements AsyncDisposable {
@@ -81,6 +90,7 @@ export class SampleApp implements AsyncDisposable {
       });
     }
     ended.catch(() => undefined);
+    if (options.shared) shared.push(app);
     return app;
   }
 
@@ -123,6 +133,15 @@ export class SampleApp implements AsyncDisposable {
     if (status !== 201 || location === null)
       throw new Error(`${name} did not start: ${JSON.stringify(body)}`);
     return location;
+  }
+
+  /** Runs a task to its end and gives its last event. */
+  async runTask(name: string, input: object): Promise<Pick<SseEvent, 'type' | 'data'>> {
+    await using stream = await this.watch(await this.task(name, input));
+    const ended = await stream.ended;
+    const last = stream.events.at(-1);
+    if (ended !== 'complete' || !last) throw new Error(`The stream of ${name} ended as ${ended}`);
+    return { type: last.type, data: last.data };
   }
 
   watch(path: string, timeout?: number): Promise<SseStream> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { closeLater } from './clients.js';
+import { closeLater } from './clients/open-clients.js';
 
 /** Passes bytes on between clients and a server, until it is told to stop: a network that stalls or breaks. */
 export class Relay {

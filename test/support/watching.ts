@@ -1,16 +1,26 @@
 /** Tasks whose handler is in the test's hands. After each test no watcher may be left on any of them. */
-import { closeLater, connectRaw, resumeAfter, watch, watchRaw } from './clients.js';
+import { closeLater, connectRaw, resumeAfter, watch, watchRaw } from './clients/open-clients.js';
 import { afterEach, expect } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import type { StartOptions, StreamTaskOptions, TaskContext, TaskHandle } from 'nestjs-streaming';
 import { createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from './app.js';
-import type { SseEvent } from './sse.js';
+import type { SseEvent, SseStream } from './clients/sse.js';
 import { deferred, eventually, withTimeout } from './wait.js';
 
 export { closeLater, connectRaw, createTaskApp, resumeAfter, watch, watchRaw };
 export type { TaskApp, TaskAppOptions };
 
 export const adapters = ['express', 'fastify'] as const;
+export type Adapter = (typeof adapters)[number];
+
+/** The routes of a task: the method, and what follows the URL of the task. */
+export const taskRoutes = [
+  ['GET', ''],
+  ['GET', '/status'],
+  ['DELETE', ''],
+  ['PUT', ''],
+  ['POST', '/signals/go'],
+] as const;
 
 const handles = new Set<TaskHandle>();
 
@@ -148,6 +158,24 @@ export function epochOf({ id }: Pick<SseEvent, 'id'>): string {
 /** The seqs from one to another. */
 export function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+}
+
+/** Nothing but the events' seqs; a gap is written as its cause. */
+export function outline({ events }: { readonly events: readonly SseEvent[] }): (number | string)[] {
+  return events.map((event) =>
+    event.type === 'gap' ? (event.data as { cause: string }).cause : seqOf(event),
+  );
+}
+
+/** Asserts that nothing is held up: each of five events is sent when the one before has come, then heartbeats come. */
+export async function expectLive(puppet: Puppet, stream: SseStream): Promise<void> {
+  await stream.next('started', 1_000);
+  for (let n = 1; n <= 5; n++) {
+    puppet.count(1);
+    expect(await stream.next('n', 1_000)).toMatchObject({ data: n });
+  }
+  const { comments } = stream;
+  await eventually(() => expect(stream.comments).toBeGreaterThan(comments + 2));
 }
 
 /** Asserts that each event's seq follows the one before; a gap says how many are missing. */

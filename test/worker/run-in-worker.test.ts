@@ -4,7 +4,7 @@ import { CancelledError, type CancelScope, runScope, TaskContext } from 'nestjs-
 import { runInWorker, type WorkerOptions } from 'nestjs-streaming/worker';
 import { Piscina } from 'piscina';
 import { startTask } from '../support/app.js';
-import { InstalledPackage } from '../support/installed.js';
+import { InstalledPackage } from '../support/programs/installed.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 
 const jobs = new URL('../fixtures/workers/jobs.mjs', import.meta.url);

@@ -9,23 +9,23 @@ import { type TaskRef, taskKey } from '../../task/task-ref.js';
 import type { TaskSnapshot } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import type { TaskType } from '../types/task-type.js';
-import { CancelRequests, type ReasonDetails } from './cancel-requests.js';
-import { type Decision, decideOutcome, type Settlement, withCleanupErrors } from './decide-outcome.js';
+import { CancelRequests, type ReasonDetails } from './cancel/cancel-requests.js';
+import { followSignal } from './cancel/external-signals.js';
+import { RunLimits } from './cancel/run-limits.js';
 import { encodeEvent, encodeProgress } from './encode-event.js';
-import { followSignal } from './external-signals.js';
-import { invokeHandler } from './invoke-handler.js';
-import { publicError } from './public-error.js';
+import { invokeHandler } from './handler/invoke-handler.js';
+import { RunCleanup } from './handler/run-cleanup.js';
+import { RunContext } from './handler/run-context.js';
+import { SignalInbox } from './handler/signal-inbox.js';
+import { type Decision, decideOutcome, type Settlement, addCleanupErrors } from './outcome/decide-outcome.js';
+import { outcomeOf } from './outcome/run-outcome.js';
+import { terminalEventData, wireReason } from './outcome/terminal-event.js';
 import { Pause } from './pause.js';
+import { publicError } from './public-error.js';
 import { retryDelay } from './retry-delay.js';
-import { RunCleanup } from './run-cleanup.js';
-import { RunContext } from './run-context.js';
-import { RunLimits } from './run-limits.js';
-import { outcomeOf } from './run-outcome.js';
 import { RunReporter } from './run-reporter.js';
 import { snapshotOf } from './run-snapshot.js';
 import type { RunHost, RunStart } from './run-start.js';
-import { SignalInbox } from './signal-inbox.js';
-import { terminalEventData, wireReason } from './terminal-event.js';
 
 let runs = 0;
 
@@ -336,7 +336,7 @@ export class TaskRun {
     );
     this.#cleanup = undefined;
     if (abandoned && !decision.abandoned) this.report.abandonedCleanup();
-    return withCleanupErrors(this.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
+    return addCleanupErrors(this.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
   }
 
   #end(decision: Decision): void {

@@ -5,7 +5,7 @@ import { concatMap, map } from 'rxjs/operators';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskContext } from 'nestjs-streaming';
 import { handlerTask } from '../../support/app.js';
-import { call } from '../../support/http-client.js';
+import { call } from '../../support/clients/http-client.js';
 import { deferred } from '../../support/wait.js';
 import {
   adapters,

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../../support/http-client.js';
+import { call } from '../../support/clients/http-client.js';
 import {
   adapters,
   codeOf,
@@ -12,6 +12,7 @@ import {
   range,
   resumeAfter,
   seqOf,
+  taskRoutes,
   watch,
 } from '../../support/watching.js';
 
@@ -214,14 +215,7 @@ describe.each(adapters)('hostile ids (%s)', (adapter) => {
       'a%3ab',
     ]) {
       const client = await connectRaw(app.port);
-      const requests: [method: string, path: string][] = [
-        ['GET', ''],
-        ['GET', '/status'],
-        ['DELETE', ''],
-        ['PUT', ''],
-        ['POST', '/signals/go'],
-      ];
-      for (const [method, rest] of requests) {
+      for (const [method, rest] of taskRoutes) {
         client.received = '';
         // By hand: a URL parser would resolve the dots.
         client.request(method, `/stream/test/${task.name}/${id}${rest}`, { 'Content-Length': '0' });

@@ -3,7 +3,7 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../../support/http-client.js';
+import { call } from '../../support/clients/http-client.js';
 import { deferred, eventually } from '../../support/wait.js';
 import {
   adapters,

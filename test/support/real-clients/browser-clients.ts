@@ -3,9 +3,10 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { HttpOptions } from 'nestjs-streaming';
 import type { Browser, JSHandle, Page } from 'playwright-core';
-import { launchChromium } from '../chromium.js';
-import { closeLater } from '../clients.js';
+import { closeLater } from '../clients/open-clients.js';
+import { launchChromium } from '../programs/chromium.js';
 import {
   type BrowserClient,
   type BrowserClientKind,
@@ -13,13 +14,14 @@ import {
   watchInPage,
 } from './page-clients.js';
 import { type ClientGroup, eventTypes, type OpenClients, type Seen } from './stream-clients.js';
+import { type Adapter, createTaskApp, PuppetTask, type TaskApp } from '../watching.js';
 
 const library = createRequire(import.meta.url).resolve('@microsoft/fetch-event-source');
 const script = (name: string): string => readFileSync(join(dirname(library), '..', 'esm', name), 'utf8');
 
 /** Serves the page that the clients run in, and fetch-event-source, whose files name each other without an ending. */
 @Controller('clients')
-export class ClientPageController {
+class ClientPageController {
   @Get('page')
   @Header('Content-Type', 'text/html')
   page(): string {
@@ -72,7 +74,22 @@ export class PageClients implements ClientGroup {
   }
 }
 
-/** A page of the origin that serves `ClientPageController`, with connections of its own; closed after the test. */
+/** An application with a task type in the test's hands and a page for clients, who come back at once. */
+export async function createClientApp(
+  adapter: Adapter,
+  http: HttpOptions = {},
+  task = new PuppetTask(),
+): Promise<[PuppetTask, TaskApp]> {
+  const app = await createTaskApp({
+    adapter,
+    tasks: [task.type],
+    controllers: [ClientPageController],
+    options: { http: { retry: 1, ...http } },
+  });
+  return [task, app];
+}
+
+/** A page of such an application, with connections of its own; closed after the test. */
 export async function openClientPage(browser: Browser, origin: string): Promise<Page> {
   const page = await browser.newPage();
   closeLater(() => page.close());

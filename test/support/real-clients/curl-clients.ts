@@ -4,9 +4,9 @@ import { createParser } from 'eventsource-parser';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { closeLater } from '../clients.js';
-import { comingBack, type OpenClients, type Seen } from './stream-clients.js';
+import { closeLater } from '../clients/open-clients.js';
 import { deferred, withTimeout } from '../wait.js';
+import { comingBack, type OpenClients, type Seen } from './stream-clients.js';
 
 /** `curl -N` for each client and connection, read as it writes. */
 export const openCurls: OpenClients = comingBack(async (url, headers, feed, signal) => {

@@ -1,13 +1,12 @@
 /** One stream with all there can be in it, cut for one client after the other behind each of its bytes. */
 import { expect } from '@jest/globals';
 import { createParser } from 'eventsource-parser';
-import { useClock } from '../../../lib/cancellation/clock.js';
-import { TestClock } from '../../../lib/testing/test-clock.js';
-import { ClientPageController } from './browser-clients.js';
+import { createClientApp } from './browser-clients.js';
 import { CuttingProxy, type Delivery, type Exchange } from './cutting-proxy.js';
 import type { ClientGroup, OpenClients, Seen } from './stream-clients.js';
+import { StoppedClock } from '../stopped-clock.js';
 import { eventually } from '../wait.js';
-import { adapters, closeLater, createTaskApp, PuppetTask, type TaskApp } from '../watching.js';
+import type { Adapter, PuppetTask, TaskApp } from '../watching.js';
 
 const heartbeat = 15_000;
 
@@ -33,7 +32,7 @@ export class Stage {
   private constructor(
     private readonly task: PuppetTask,
     private readonly app: TaskApp,
-    private readonly clock: TestClock,
+    private readonly clock: StoppedClock,
     readonly proxy: CuttingProxy,
   ) {}
 
@@ -41,28 +40,16 @@ export class Stage {
    * @param deliveryOf what becomes of the first answer to each path; later ones are handed on whole
    */
   static async open(
-    adapter: (typeof adapters)[number],
+    adapter: Adapter,
     deliveryOf: (path: string) => Delivery,
     body: (stage: Stage) => Promise<void>,
   ): Promise<void> {
-    const clock = new TestClock();
-    const restore = useClock(clock);
-    try {
-      const task = new PuppetTask();
-      const app = await createTaskApp({
-        adapter,
-        tasks: [task.type],
-        controllers: [ClientPageController],
-        options: { http: { retry: 1, heartbeat } },
-      });
-      const proxy = await CuttingProxy.open(app.port, (path, earlier) =>
-        earlier.length === 0 ? deliveryOf(path) : {},
-      );
-      closeLater(() => proxy.close());
-      await body(new Stage(task, app, clock, proxy));
-    } finally {
-      restore();
-    }
+    using clock = new StoppedClock();
+    const [task, app] = await createClientApp(adapter, { heartbeat });
+    const proxy = await CuttingProxy.open(app.port, (path, earlier) =>
+      earlier.length === 0 ? deliveryOf(path) : {},
+    );
+    await body(new Stage(task, app, clock, proxy));
   }
 
   /**
@@ -120,7 +107,7 @@ function positionIn(body: string): string | undefined {
 }
 
 export interface CutOptions {
-  readonly adapter: (typeof adapters)[number];
+  readonly adapter: Adapter;
   readonly open: OpenClients;
   /** How the connection is cut behind a byte, of the head or of the body. */
   readonly how: (at: number, part: 'head' | 'body') => 'reset' | 'fin';
@@ -208,6 +195,6 @@ export function unlucky(fared: readonly Fared[], expected: readonly string[]): r
 }
 
 /** Behind every other byte with a reset, behind the others with a FIN; on the other adapter it is the other way round. */
-export function alternating(adapter: (typeof adapters)[number], at: number): 'reset' | 'fin' {
+export function alternating(adapter: Adapter, at: number): 'reset' | 'fin' {
   return (at % 2 === 0) === (adapter === 'express') ? 'reset' : 'fin';
 }

@@ -1,6 +1,7 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { bodyOf } from '../raw-socket.js';
+import { closeLater } from '../clients/open-clients.js';
+import { bodyOf } from '../clients/raw-socket.js';
 
 /** What becomes of the answer to a request. */
 export interface Delivery {
@@ -63,11 +64,13 @@ export class CuttingProxy {
     this.#server = createServer({ noDelay: true }, (client) => this.#serve(client));
   }
 
+  /** Closed after the test. */
   static async open(target: number, deliver: Deliver): Promise<CuttingProxy> {
     const proxy = new CuttingProxy(target, deliver);
     await new Promise<void>((resolve) => {
       proxy.#server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 }, resolve);
     });
+    closeLater(() => proxy.#close());
     return proxy;
   }
 
@@ -80,7 +83,7 @@ export class CuttingProxy {
     return this.#byPath.get(path) ?? [];
   }
 
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     const closed = new Promise((resolve) => {
       this.#server.close(resolve);
     });

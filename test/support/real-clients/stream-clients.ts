@@ -2,7 +2,7 @@
 import { EventSource } from 'eventsource';
 import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { setTimeout as delay } from 'node:timers/promises';
-import { closeLater } from '../clients.js';
+import { closeLater } from '../clients/open-clients.js';
 import { deferred, withTimeout } from '../wait.js';
 
 export interface Seen {

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import {
   alternating,
   type CutOptions,
@@ -8,7 +8,7 @@ import {
   unlucky,
   whole,
 } from '../../../support/real-clients/cut-everywhere.js';
-import { adapters } from '../../../support/watching.js';
+import { type Adapter, adapters } from '../../../support/watching.js';
 
 const patience = 120_000;
 
@@ -18,7 +18,7 @@ describeWithChromium('clients whose connection is cut behind each byte (Chromium
 
   /** Over plain HTTP Chromium takes a head that ends in a FIN for a whole one, and so for no stream. */
   const howOf =
-    (adapter: (typeof adapters)[number]): CutOptions['how'] =>
+    (adapter: Adapter): CutOptions['how'] =>
     (at, part) =>
       part === 'head' ? 'reset' : alternating(adapter, at);
 

@@ -1,13 +1,11 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { useClock } from '../../../../lib/cancellation/clock.js';
-import { TestClock } from '../../../../lib/testing/test-clock.js';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import {
-  ClientPageController,
+  createClientApp,
   openClientPage,
   PageClients,
   SharedBrowser,
 } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import { CuttingProxy } from '../../../support/real-clients/cutting-proxy.js';
 import {
@@ -15,57 +13,46 @@ import {
   openEventSources,
   openParsers,
 } from '../../../support/real-clients/stream-clients.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { eventually } from '../../../support/wait.js';
-import { adapters, closeLater, createTaskApp, PuppetTask } from '../../../support/watching.js';
+import { type Adapter, adapters } from '../../../support/watching.js';
 
 const minute = 60_000;
 
 /** Half an hour in which the task sends nothing but an event before and one after. */
 async function halfAnHour(
-  adapter: (typeof adapters)[number],
+  adapter: Adapter,
   open: (urls: readonly string[], origin: string) => Promise<readonly ClientGroup[]>,
   count: number,
 ): Promise<void> {
-  const clock = new TestClock();
-  const restore = useClock(clock);
-  try {
-    const task = new PuppetTask();
-    // The heartbeat and the time after which a client that takes nothing is given up are as users get them.
-    const app = await createTaskApp({
-      adapter,
-      tasks: [task.type],
-      controllers: [ClientPageController],
-      options: { http: { retry: 1 } },
-    });
-    const proxy = await CuttingProxy.open(app.port, () => ({}));
-    closeLater(() => proxy.close());
-    const puppet = await task.start(app);
-    puppet.count(1);
-    const paths = Array.from({ length: count }, (_, n) => `${new URL(puppet.url).pathname}?client=${n}`);
-    const groups = await open(
-      paths.map((path) => proxy.origin + path),
-      proxy.origin,
-    );
-    const types = async (): Promise<string[][]> =>
-      (await Promise.all(groups.map((group) => group.seen())))
-        .flat()
-        .map((seen) => seen.map(({ type }) => type));
-    const all = (expected: readonly string[]): Promise<void> =>
-      eventually(async () => expect(await types()).toEqual(paths.map(() => expected)));
-    await all(['started', 'n']);
-    await clock.advance(30 * minute);
-    puppet.count(1);
-    await all(['started', 'n', 'n']);
-    expect(paths.map((path) => proxy.of(path).map(({ heartbeats }) => heartbeats))).toEqual(
-      paths.map(() => [120]),
-    );
-    expect(await puppet.handle.snapshot()).toMatchObject({ watchers: count });
-    await puppet.end();
-    await Promise.all(groups.map((group) => group.stopped()));
-    await all(['started', 'n', 'n', 'completed']);
-  } finally {
-    restore();
-  }
+  using clock = new StoppedClock();
+  // The heartbeat and the time after which a client that takes nothing is given up are as users get them.
+  const [task, app] = await createClientApp(adapter);
+  const proxy = await CuttingProxy.open(app.port, () => ({}));
+  const puppet = await task.start(app);
+  puppet.count(1);
+  const paths = Array.from({ length: count }, (_, n) => `${new URL(puppet.url).pathname}?client=${n}`);
+  const groups = await open(
+    paths.map((path) => proxy.origin + path),
+    proxy.origin,
+  );
+  const types = async (): Promise<string[][]> =>
+    (await Promise.all(groups.map((group) => group.seen())))
+      .flat()
+      .map((seen) => seen.map(({ type }) => type));
+  const all = (expected: readonly string[]): Promise<void> =>
+    eventually(async () => expect(await types()).toEqual(paths.map(() => expected)));
+  await all(['started', 'n']);
+  await clock.advance(30 * minute);
+  puppet.count(1);
+  await all(['started', 'n', 'n']);
+  expect(paths.map((path) => proxy.of(path).map(({ heartbeats }) => heartbeats))).toEqual(
+    paths.map(() => [120]),
+  );
+  expect(await puppet.handle.snapshot()).toMatchObject({ watchers: count });
+  await puppet.end();
+  await Promise.all(groups.map((group) => group.stopped()));
+  await all(['started', 'n', 'n', 'completed']);
 }
 
 describe.each(adapters)('clients of a task that is silent for half an hour (%s)', (adapter) => {

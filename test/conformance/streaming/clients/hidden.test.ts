@@ -1,22 +1,15 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { Page } from 'playwright-core';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import {
-  ClientPageController,
+  createClientApp,
   openClientPage,
   PageClients,
   SharedBrowser,
 } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { eventually } from '../../../support/wait.js';
-import {
-  adapters,
-  createTaskApp,
-  epochOf,
-  type Puppet,
-  PuppetTask,
-  range,
-} from '../../../support/watching.js';
+import { adapters, epochOf, type Puppet, range } from '../../../support/watching.js';
 
 interface PageDocument {
   dispatchEvent(event: Event): unknown;
@@ -53,13 +46,7 @@ describeWithChromium('fetch-event-source in a page that is hidden (Chromium)', (
       }
 
       async function begin(): Promise<Scene> {
-        const task = new PuppetTask();
-        const app = await createTaskApp({
-          adapter,
-          tasks: [task.type],
-          controllers: [ClientPageController],
-          options: { http: { retry: 1 } },
-        });
+        const [task, app] = await createClientApp(adapter);
         const asked: unknown[] = [];
         (app.app.getHttpServer() as Server).on('request', ({ url = '', headers }) => {
           if (url.startsWith('/stream/')) asked.push(headers['last-event-id'] ?? '');

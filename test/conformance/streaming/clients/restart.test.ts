@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { ClientPageController, SharedBrowser } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
+import { createClientApp, SharedBrowser } from '../../../support/real-clients/browser-clients.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import {
   type ClientGroup,
@@ -12,9 +12,14 @@ import {
   type Seen,
 } from '../../../support/real-clients/stream-clients.js';
 import { eventually } from '../../../support/wait.js';
-import { adapters, createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../../../support/watching.js';
-
-type Adapter = (typeof adapters)[number];
+import {
+  type Adapter,
+  adapters,
+  createTaskApp,
+  type Puppet,
+  PuppetTask,
+  type TaskApp,
+} from '../../../support/watching.js';
 
 const id = 'same';
 /** What clients are told to wait, in milliseconds: nobody comes back to an application that is still closing … */
@@ -39,12 +44,7 @@ class Restart {
 
   /** The first process sends three events, and three clients have them. */
   async begin(open: OpenClients, retry: number): Promise<void> {
-    this.first = await createTaskApp({
-      adapter: this.adapter,
-      tasks: [this.task.type],
-      controllers: [ClientPageController],
-      options: { http: { retry } },
-    });
+    [, this.first] = await createClientApp(this.adapter, { retry }, this.task);
     this.port = this.first.port;
     (this.first.app.getHttpServer() as Server).on('connection', (socket: Socket) => {
       this.sockets.add(socket);

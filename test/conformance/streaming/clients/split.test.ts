@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { describeWithChromium } from '../../../support/programs/chromium.js';
 import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
-import { describeWithChromium } from '../../../support/chromium.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import { brief, Stage, withGap } from '../../../support/real-clients/cut-everywhere.js';
 import type { Delivery } from '../../../support/real-clients/cutting-proxy.js';
@@ -9,9 +9,7 @@ import {
   openParsers,
   type OpenClients,
 } from '../../../support/real-clients/stream-clients.js';
-import { adapters } from '../../../support/watching.js';
-
-type Adapter = (typeof adapters)[number];
+import { type Adapter, adapters } from '../../../support/watching.js';
 
 const byteByByte = (bytes: Buffer): Buffer[] => Array.from(bytes, (byte) => Buffer.of(byte));
 

@@ -1,0 +1,80 @@
+import { clock } from '../../../cancellation/clock.js';
+import { Timer } from '../../../cancellation/timer.js';
+import type { TaskCleanup } from '../../../task/task-context.js';
+import type { TaskOutcome } from '../../../task/task-outcome.js';
+
+/** Where cleanup is taken from, the last registered first. Cleanup may register more. */
+export interface CleanupStack {
+  takeDefer(): TaskCleanup | undefined;
+}
+
+export interface CleanupResult {
+  /** What cleanup threw, in order. */
+  readonly errors: readonly unknown[];
+  /** Whether the time was over while some of it still ran. */
+  readonly abandoned: boolean;
+}
+
+/**
+ * Runs all cleanup, one after the other. When the time is over the signal aborts and nothing is waited for any more
+ * than a turn of the event loop; what was not called yet is still called.
+ */
+export class RunCleanup {
+  readonly #controller = new AbortController();
+  readonly #onLate: (error: unknown) => void;
+  readonly #expiry: Promise<void>;
+  #expire = (): void => {};
+  #endsAt = Infinity;
+  #timer: Timer | undefined;
+
+  /**
+   * @param ms the time all of it has together
+   * @param onLate told of what cleanup throws after it was given up
+   */
+  constructor(ms: number, onLate: (error: unknown) => void) {
+    this.#onLate = onLate;
+    this.#expiry = new Promise((resolve) => {
+      this.#expire = () => {
+        resolve();
+        this.#controller.abort();
+      };
+    });
+    this.shorten(ms);
+  }
+
+  /** Leaves at most `ms` from now. */
+  shorten(ms: number): void {
+    const endsAt = clock().now() + ms;
+    if (endsAt >= this.#endsAt) return;
+    this.#endsAt = endsAt;
+    this.#timer?.clear();
+    this.#timer = new Timer(ms, this.#expire);
+  }
+
+  async run(stack: CleanupStack, outcome: TaskOutcome): Promise<CleanupResult> {
+    const errors: unknown[] = [];
+    let abandoned = false;
+    for (let cleanup = stack.takeDefer(); cleanup; cleanup = stack.takeDefer()) {
+      const state = { finished: false, givenUp: false };
+      const finished = this.#call(cleanup, outcome).then(
+        () => {
+          state.finished = true;
+        },
+        (error: unknown) => {
+          if (state.givenUp) return this.#onLate(error);
+          state.finished = true;
+          errors.push(error);
+        },
+      );
+      await Promise.race([finished, this.#expiry]);
+      if (!state.finished) await new Promise((resolve) => setImmediate(resolve));
+      if (!state.finished) abandoned = state.givenUp = true;
+    }
+    this.#timer?.clear();
+    return { errors, abandoned };
+  }
+
+  async #call(cleanup: TaskCleanup, outcome: TaskOutcome): Promise<void> {
+    await cleanup(outcome, this.#controller.signal);
+  }
+}

@@ -1,0 +1,25 @@
+import type { CancelReason } from '../../../cancellation/cancel-reason.js';
+import type { TaskOutcome } from '../../../task/task-outcome.js';
+import type { Decision } from './decide-outcome.js';
+
+/** What an outcome holds besides the decision. */
+export interface RunFacts {
+  readonly requests: readonly CancelReason[];
+  readonly started: boolean;
+  readonly durationMs: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A decision, as whoever waits for the run gets to see it. */
+export function outcomeOf(decision: Decision, { requests, started, durationMs }: RunFacts): TaskOutcome {
+  const { status, json, error, reason, cancellation, swallowed = false, abandoned = false } = decision;
+  // Field by field: every run pays for this, and spreads were a seventh of a short one.
+  const outcome: Mutable<TaskOutcome> = { status, requests, started, swallowed, abandoned, durationMs };
+  if (json !== undefined) outcome.value = JSON.parse(json) as unknown;
+  if (status !== 'completed') outcome.error = error;
+  if (reason) outcome.reason = reason;
+  if (cancellation) outcome.cancellation = cancellation;
+  if ('discardedValue' in decision) outcome.discardedValue = decision.discardedValue;
+  return outcome;
+}

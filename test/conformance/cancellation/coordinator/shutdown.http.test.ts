@@ -1,0 +1,127 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import {
+  type StreamingModuleOptions,
+  StreamTask,
+  type TaskContext,
+  type TaskHandler,
+} from 'nestjs-streaming';
+import { collect, createTaskApp, startTask } from '../../../support/app.js';
+import { RawSocket } from '../../../support/clients/raw-socket.js';
+import { openStream } from '../../../support/clients/sse.js';
+import { eventually } from '../../../support/wait.js';
+import { expectEnd } from '../expect-end.js';
+import { stopwatch } from '../timing.js';
+
+const adapters = ['express', 'fastify'] as const;
+
+describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
+  const sockets: RawSocket[] = [];
+  afterEach(async () => {
+    await Promise.all(sockets.splice(0).map((socket) => socket.close('reset')));
+  });
+
+  it('SD.165 app.close() runs the shutdown by itself', async () => {
+    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { adapter, listen: true });
+    await started.running;
+    await taskApp.app.close();
+    expect(started.handle.status).toBe('cancelled');
+    const outcome = await expectEnd(started, 'cancelled');
+    expect(outcome.reason?.kind).toBe('shutdown');
+  });
+
+  it('SD.165 while the tasks clean up, the providers they use still live', async () => {
+    const trace: string[] = [];
+    @Injectable()
+    class Files implements OnModuleDestroy {
+      private isOpen = true;
+
+      flush(): void {
+        trace.push(this.isOpen ? 'flushed' : 'too late');
+      }
+
+      onModuleDestroy(): void {
+        this.isOpen = false;
+        trace.push('closed');
+      }
+    }
+    @StreamTask()
+    class ExportTask implements TaskHandler {
+      constructor(private readonly files: Files) {}
+
+      async process(task: TaskContext): Promise<void> {
+        try {
+          await task.sleep(60_000);
+        } finally {
+          await new Promise(setImmediate);
+          this.files.flush();
+        }
+      }
+    }
+    const { app, coordinator } = await createTaskApp({ adapter, tasks: [ExportTask], providers: [Files] });
+    const handle = await coordinator.start(ExportTask, {});
+    await collect(handle.events()).until('started');
+    await app.close();
+    expect(trace).toEqual(['flushed', 'closed']);
+    expect((await handle.outcome).status).toBe('cancelled');
+  });
+
+  it('SD.165 the options of the module hold', async () => {
+    const options: StreamingModuleOptions = { shutdown: { drain: 1_000 } };
+    const { taskApp, ...started } = await startTask((task) => task.sleep(20), { adapter, options });
+    await started.running;
+    await taskApp.app.close();
+    await expectEnd(started, 'completed');
+  });
+
+  it('SD.167 an open stream gets its cancelled event and does not hold up app.close()', async () => {
+    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { adapter, listen: true });
+    const { handle } = started;
+    const path = `/stream/test/${handle.ref.name}/${handle.id}`;
+    const stream = await openStream(`${taskApp.origin}${path}`);
+    // As a browser has it: the connection would be kept for the next request.
+    const kept = await RawSocket.get(taskApp.port, path, { Connection: 'keep-alive' });
+    sockets.push(kept);
+    await stream.next('started');
+    await kept.until('event: started');
+    await eventually(async () => (await handle.snapshot()).watchers === 3);
+
+    const watch = stopwatch();
+    await taskApp.app.close();
+    expect(watch.elapsed).toBeLessThan(2_000);
+
+    expect(await stream.next('cancelled')).toMatchObject({
+      data: { message: 'Task was cancelled', reason: 'shutdown' },
+    });
+    expect(await stream.ended).toBe('complete');
+    await kept.closed;
+    expect(kept.went).toBe('ended');
+    expect(kept.body.match(/^event: .*$/gm)).toEqual(['event: started', 'event: cancelled']);
+    await expectEnd(started, 'cancelled');
+  });
+
+  it('SD.167 a client that does not read is destroyed when its time is over', async () => {
+    const { taskApp, ...started } = await startTask(
+      async (task) => {
+        for (let n = 0; n < 1_000; n++) {
+          await task.sendEvent('chunk', 'x'.repeat(10_000));
+          if (n % 20 === 0) await task.yield();
+        }
+        await task.sendEvent('filled');
+        await task.sleep(60_000);
+      },
+      { adapter, listen: true, options: { shutdown: { timeout: 200 } } },
+    );
+    const { handle } = started;
+    const stuck = await RawSocket.connect(taskApp.port);
+    sockets.push(stuck);
+    stuck.pause();
+    stuck.request('GET', `/stream/test/${handle.ref.name}/${handle.id}`);
+    await eventually(async () => (await handle.snapshot()).watchers === 2);
+    await started.events.until('filled');
+    const watch = stopwatch();
+    await taskApp.app.close();
+    expect(watch.elapsed).toBeLessThan(3_000);
+    await expectEnd(started, 'cancelled');
+  });
+});

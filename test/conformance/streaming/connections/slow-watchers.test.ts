@@ -1,0 +1,188 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ServerResponse } from 'node:http';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import type { RawSocket } from '../../../support/clients/raw-socket.js';
+import { Peak, responsesOf } from '../../../support/server-side.js';
+import { eventually } from '../../../support/wait.js';
+import {
+  adapters,
+  createTaskApp,
+  expectNoHole,
+  type Puppet,
+  PuppetTask,
+  quiet,
+  watch,
+  watchRaw,
+} from '../../../support/watching.js';
+
+/** What waits in the server's memory for one client. */
+function waitingBytes(response: ServerResponse): number {
+  return response.writableLength + (response.socket?.writableLength ?? 0);
+}
+
+async function watchersOf(puppet: Puppet): Promise<number> {
+  return (await puppet.handle.snapshot()).watchers;
+}
+
+const big = 'x'.repeat(200_000);
+const stalling = { stallTimeout: 300, heartbeat: 20 };
+/** One event, one chunk, and what frames them: counted by the response and by its socket. */
+const bound = 1_000_000;
+
+describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
+  /** A watcher that has stopped reading, of a task whose log keeps so many bytes. */
+  async function stall(
+    bytes: number,
+    http = {},
+  ): Promise<{ puppet: Puppet; stuck: RawSocket; response: ServerResponse }> {
+    const task = new PuppetTask({ replay: { bytes } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http } });
+    const responses = responsesOf(app);
+    const puppet = await task.start(app);
+    const stuck = await watchRaw(puppet.url);
+    await stuck.until('started');
+    stuck.pause();
+    return { puppet, stuck, response: responses[0]! };
+  }
+
+  it('S23 a replay far larger than the socket is paced by the socket', async () => {
+    const task = new PuppetTask({ replay: { bytes: 60_000_000 } });
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const responses = responsesOf(app);
+    const puppet = await task.start(app);
+    for (let n = 0; n < 200; n++) puppet.send('big', big);
+    const stream = await watch(puppet.url);
+    stream.pause();
+    const [response] = responses;
+    using peak = new Peak(() => waitingBytes(response!));
+    await eventually(() => waitingBytes(response!) > 0);
+    stream.resume();
+    await stream.nextEvents(201);
+    await puppet.end();
+    await stream.ended;
+    expectNoHole(stream.events);
+    expect(peak.most).toBeGreaterThan(0);
+    expect(peak.most).toBeLessThan(bound);
+  });
+
+  it('S49 A21 a watcher that stops reading costs a bounded amount, and nobody is later for it', async () => {
+    const { puppet, stuck, response } = await stall(2_000_000);
+    const other = await watch(puppet.url);
+    await other.next('started');
+    let written = 0;
+    for (let n = 0; n < 100; n++) {
+      puppet.send('big', big);
+      written += big.length;
+      await other.next('big');
+      expect(waitingBytes(response)).toBeLessThan(bound);
+    }
+    expect(written).toBeGreaterThan(10 * bound);
+    // Nothing waits for its turn behind the stuck one: the next event is with the other watcher within a few turns.
+    const before = performance.now();
+    puppet.count(1);
+    await other.next('n');
+    expect(performance.now() - before).toBeLessThan(500);
+    expectNoHole(other.events);
+    expect(other.events.filter(({ type }) => type === 'gap')).toEqual([]);
+    // The stuck one reads on: it is told what it missed.
+    stuck.resume();
+    await puppet.end();
+    await stuck.until('event: completed');
+    expect(stuck.body.includes('event: gap\n')).toBe(true);
+  });
+
+  it('S51 A21 a watcher that is given up is destroyed, and its memory is free within a second', async () => {
+    const { puppet, stuck, response } = await stall(30_000_000, stalling);
+    const other = await watch(puppet.url);
+    for (let n = 0; n < 100; n++) puppet.send('big', big);
+    await eventually(() => waitingBytes(response) > 0);
+    await eventually(async () => expect(await watchersOf(puppet)).toBe(1));
+    expect(response.destroyed).toBe(true);
+    await eventually(() => expect(waitingBytes(response)).toBe(0), { timeout: 1_000 });
+    stuck.resume();
+    await stuck.closed;
+    expect(stuck.received.endsWith('0\r\n\r\n')).toBe(false);
+    await puppet.end();
+    expect(await other.ended).toBe('complete');
+  });
+
+  it('S51 A21 one that is stalled when the task ends is destroyed as well', async () => {
+    const { puppet, response } = await stall(30_000_000, stalling);
+    for (let n = 0; n < 100; n++) puppet.send('big', big);
+    await eventually(() => waitingBytes(response) > 0);
+    await puppet.end();
+    await eventually(() => response.destroyed);
+    await eventually(() => expect(waitingBytes(response)).toBe(0), { timeout: 1_000 });
+  });
+
+  it('S51 A21 one that is stalled with the end of its response still to take is destroyed as well', async () => {
+    const { puppet, response } = await stall(30_000_000, stalling);
+    // As much as the kernel takes, and then no more than what the response may hold: it is ended, and not finished.
+    while (waitingBytes(response) === 0) {
+      puppet.send('some', 'x'.repeat(8_000));
+      await turn();
+    }
+    await puppet.end();
+    await eventually(() => response.destroyed);
+    await eventually(() => expect(waitingBytes(response)).toBe(0), { timeout: 1_000 });
+  });
+
+  it('S49 a watcher that reads slowly, but reads, is not given up', async () => {
+    // The kernel takes more only when a third of its buffer is free, two megabytes or so: what the client reads shows in steps.
+    const stallTimeout = 700;
+    const task = new PuppetTask({ replay: { bytes: 100_000_000 } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: { stallTimeout } } });
+    const puppet = await task.start(app);
+    // All of one size, so that as much waits after each of them as before it.
+    for (let n = 0; n < 300; n++) puppet.send('big', big);
+    await puppet.end();
+    const slow = await watchRaw(puppet.url);
+    await slow.until('started');
+    // Counted only: a text of this length would be what makes the reader slow.
+    slow.socket.removeAllListeners('data');
+    let bytes = 0;
+    let tail = '';
+    let wanted = 1_000_000;
+    slow.socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      tail = (tail + chunk.toString('latin1')).slice(-200);
+      if (bytes < wanted) return;
+      wanted += 1_000_000;
+      slow.pause();
+      setTimeout(() => slow.resume(), 30);
+    });
+    const began = performance.now();
+    await eventually(() => slow.isClosed || tail.endsWith('0\r\n\r\n'), { timeout: 15_000 });
+    expect(tail).toMatch(/event: completed\n[^]*0\r\n\r\n$/);
+    expect(performance.now() - began).toBeGreaterThan(2 * stallTimeout);
+  }, 20_000);
+
+  it('A23 every watcher gets the heartbeat, also of a silent task', async () => {
+    const task = new PuppetTask();
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: { heartbeat: 20 } } });
+    const puppet = await task.start(app);
+    const streams = await Promise.all([watch(puppet.url), watch(puppet.url), watch(puppet.url)]);
+    for (const stream of streams) {
+      await eventually(() => expect(stream.comments).toBeGreaterThan(5));
+      // ":" and LF, and no blank line that some clients would take for an empty message.
+      expect(stream.raw).toMatch(/\nid: [a-z0-9]+-1\n\n(:\n)+$/);
+      expect(stream.events).toHaveLength(1);
+    }
+    await puppet.end();
+  });
+
+  it('S49 no clock is left running when the last watcher has gone', async () => {
+    const task = new PuppetTask();
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: { heartbeat: 10 } } });
+    const responses = responsesOf(app);
+    const puppet = await task.start(app);
+    const stream = await watch(puppet.url);
+    await stream.next('started');
+    await stream.close();
+    await eventually(async () => expect(await watchersOf(puppet)).toBe(0));
+    await delay(quiet);
+    expect(responses[0]!.destroyed).toBe(true);
+    expect(responses[0]!.listenerCount('drain')).toBe(0);
+    await puppet.end();
+  });
+});
