@@ -1,8 +1,8 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import { chunkBytes } from '../hub/chunk-reader.js';
-import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import type { StreamHub } from '../hub/stream-hub.js';
+import { chunkBytes } from '../output/event-chunk.js';
+import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import { lengthOf, type StreamMessage } from './stream-message.js';
 import { TaskFeed } from './task-feed.js';
 import type { WatchedTask } from '../watched-task.js';

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../../cancellation/clock.js';
-import { EventChunk } from '../hub/event-chunk.js';
+import { EventChunk } from '../output/event-chunk.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 const heartbeat = EventChunk.of(':\n');

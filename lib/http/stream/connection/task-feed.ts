@@ -4,7 +4,7 @@ import { LogCursor } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
 import { formatEventId } from '../../../log/event-id.js';
 import type { StreamMessage } from './stream-message.js';
-import { gapJson } from '../hub/gap-frame.js';
+import type { GapWriter } from '../gap-writer.js';
 import type { HubReader, StreamHub } from '../hub/stream-hub.js';
 import type { WatchedTask } from '../watched-task.js';
 
@@ -14,7 +14,7 @@ export class TaskFeed implements HubReader {
   readonly #cursor: LogCursor;
   readonly #hub: StreamHub;
   readonly #onNews: (feed: TaskFeed) => void;
-  #mayKnow: boolean;
+  readonly #gaps: GapWriter;
 
   /**
    * @param onNews called when there may be something to read
@@ -22,7 +22,7 @@ export class TaskFeed implements HubReader {
   constructor(task: WatchedTask, hub: StreamHub, onNews: (feed: TaskFeed) => void) {
     this.run = task.run;
     this.#cursor = new LogCursor(task.run.log, task.position);
-    this.#mayKnow = task.mayKnow;
+    this.#gaps = hub.gapsFor(task);
     this.#hub = hub;
     this.#onNews = onNews;
     task.run.attach();
@@ -42,10 +42,7 @@ export class TaskFeed implements HubReader {
   next(): StreamMessage | undefined {
     const next = this.#cursor.next();
     if (!next || next instanceof LogEntry) return next;
-    const json = gapJson(this.run, next, this.#mayKnow);
-    // Asked when the stream began: nobody knows what the answer is when it falls behind.
-    this.#mayKnow = false;
-    return { type: 'gap', json, id: next.id };
+    return { type: 'gap', json: this.#gaps.jsonOf(next), id: next.id };
   }
 
   flush(): undefined {

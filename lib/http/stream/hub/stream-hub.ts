@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
-import { LogCursor, type LogGap } from '../../../log/log-cursor.js';
-import { ChunkReader, type GapWriter } from './chunk-reader.js';
-import type { EventChunk } from './event-chunk.js';
+import { LogCursor } from '../../../log/log-cursor.js';
+import { GapWriter } from '../gap-writer.js';
+import type { EventChunk } from '../output/event-chunk.js';
+import type { WatchedTask } from '../watched-task.js';
+import { ChunkReader } from './chunk-reader.js';
 import type { FlushQueue } from './flush-queue.js';
-import { gapFrame } from './gap-frame.js';
 
 /** One who reads a log at the hub. */
 export interface HubReader {
@@ -28,12 +29,13 @@ const writesPerLook = 8;
  * Those that have taken all there was are in step: they share the hub's cursor, and each chunk goes straight to their
  * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up.
  */
-export class StreamHub implements GapWriter {
+export class StreamHub {
   readonly chunks = new ChunkReader();
   readonly #run: TaskRun;
   readonly #cursor: LogCursor;
   readonly #inStep = new Map<Socket, HubReader>();
   readonly #apart = new Set<HubReader>();
+  readonly #gaps: GapWriter;
   readonly #queue: FlushQueue;
   readonly #subscription: Subscription;
   /** The round of writing that was cut short. */
@@ -42,6 +44,7 @@ export class StreamHub implements GapWriter {
   #isStale = false;
 
   constructor(run: TaskRun, queue: FlushQueue) {
+    this.#gaps = new GapWriter(run);
     this.#run = run;
     this.#queue = queue;
     this.#cursor = new LogCursor(run.log, { after: run.log.lastSeq });
@@ -50,6 +53,11 @@ export class StreamHub implements GapWriter {
 
   get size(): number {
     return this.#inStep.size + this.#apart.size;
+  }
+
+  /** Nearly all may not know whose the task is, and share one. */
+  gapsFor({ mayKnow }: WatchedTask): GapWriter {
+    return mayKnow ? new GapWriter(this.#run, true) : this.#gaps;
   }
 
   add(reader: HubReader): void {
@@ -122,7 +130,7 @@ export class StreamHub implements GapWriter {
   }
 
   #nextChunk(): EventChunk | undefined {
-    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this);
+    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this.#gaps);
     // For nobody, nothing is encoded.
     this.#cursor.skipTo(this.#run.log.lastSeq);
     return undefined;
@@ -140,10 +148,5 @@ export class StreamHub implements GapWriter {
     this.#inStep.delete(socket);
     this.#apart.add(reader);
     reader.fallBehind(seq);
-  }
-
-  /** A gap for all that are in step. */
-  frameOf(gap: LogGap): Buffer {
-    return gapFrame(this.#run, gap, false);
   }
 }
