@@ -9,10 +9,15 @@ import type { WatchedTask } from '../watched-task.js';
 
 /** How the events of several tasks are told apart on one stream; not used for one of one task. */
 export interface Envelope {
-  /** What comes before all else. */
-  notices(feeds: readonly TaskFeed[]): readonly StreamMessage[];
-  /** The message of a feed as it goes out. */
-  wrap(message: StreamMessage, feed: TaskFeed, feeds: readonly TaskFeed[]): StreamMessage;
+  /**
+   * To be called once, before anything is read.
+   *
+   * @param feeds of the tasks that can be watched, in their order
+   * @returns what comes before all else
+   */
+  begin(feeds: readonly TaskFeed[]): readonly StreamMessage[];
+  /** The message that a feed has just given, as it goes out. */
+  wrap(message: StreamMessage, feed: TaskFeed): StreamMessage;
 }
 
 /**
@@ -42,7 +47,7 @@ export abstract class FeedConnection extends StreamConnection {
   protected abstract send(messages: readonly StreamMessage[]): void;
 
   protected begin(): void {
-    const notices = this.#envelope?.notices(this.#feeds) ?? [];
+    const notices = this.#envelope?.begin(this.#feeds) ?? [];
     if (notices.length > 0) this.send(notices);
     for (const feed of this.#feeds) feed.schedule();
   }
@@ -75,7 +80,7 @@ export abstract class FeedConnection extends StreamConnection {
     for (let length = 0; length < chunkBytes;) {
       const next = feed.next();
       if (!next) break;
-      const message = this.#envelope?.wrap(next, feed, this.#feeds) ?? next;
+      const message = this.#envelope?.wrap(next, feed) ?? next;
       messages.push(message);
       length += lengthOf(message);
     }
