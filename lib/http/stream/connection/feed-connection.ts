@@ -4,7 +4,7 @@ import type { StreamHub } from '../hub/stream-hub.js';
 import { chunkBytes } from '../output/event-chunk.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import { lengthOf, type StreamMessage } from './stream-message.js';
-import { TaskFeed } from './task-feed.js';
+import { type FeedReader, TaskFeed } from './task-feed.js';
 import type { WatchedTask } from '../watched-task.js';
 
 /** How the events of several tasks are told apart on one stream; not used for one of one task. */
@@ -24,7 +24,7 @@ export interface Envelope {
  * A stream that shares no chunks with others: of many tasks, whose ids are its own, or one whose events pass through
  * interceptors.
  */
-export abstract class FeedConnection extends StreamConnection {
+export abstract class FeedConnection extends StreamConnection implements FeedReader {
   readonly #feeds: readonly TaskFeed[];
   readonly #envelope: Envelope | undefined;
   /** Where the next turn begins: none of the tasks keeps the others waiting. */
@@ -39,8 +39,7 @@ export abstract class FeedConnection extends StreamConnection {
   ) {
     super(init, stream);
     this.#envelope = envelope;
-    const read = (feed: TaskFeed): void => this.#read(feed);
-    this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), read));
+    this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), this));
   }
 
   /** Writes some events, that follow each other, at once. */
@@ -62,8 +61,8 @@ export abstract class FeedConnection extends StreamConnection {
     for (const feed of this.#feeds) feed.close();
   }
 
-  #read(feed: TaskFeed): void {
-    while (this.isOpen && !this.output.isBlocked) {
+  read(feed: TaskFeed): void {
+    while (this.isOpen && !this.isBlocked) {
       const messages = this.#take(feed);
       if (messages.length > 0) {
         this.send(messages);

@@ -26,7 +26,7 @@ export class TaskConnection extends StreamConnection implements HubReader {
   }
 
   flush(seq: number): Socket | undefined {
-    while (this.isOpen && !this.output.isBlocked) {
+    while (this.isOpen && !this.isBlocked) {
       const chunk = this.#hub.chunks.read(this.#cursor, this.#gaps, seq);
       if (chunk) {
         this.output.write(chunk);

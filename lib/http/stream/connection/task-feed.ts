@@ -8,23 +8,28 @@ import type { GapWriter } from '../gap-writer.js';
 import type { HubReader, StreamHub } from '../hub/stream-hub.js';
 import type { WatchedTask } from '../watched-task.js';
 
+/** Who reads a feed. */
+export interface FeedReader {
+  /** Whether it waits for its client. */
+  readonly isBlocked: boolean;
+  /** There may be something to read. */
+  read(feed: TaskFeed): void;
+}
+
 /** One task as a connection reads it that writes no shared chunks: event by event. */
 export class TaskFeed implements HubReader {
   readonly run: TaskRun;
   readonly #cursor: LogCursor;
   readonly #hub: StreamHub;
-  readonly #onNews: (feed: TaskFeed) => void;
+  readonly #reader: FeedReader;
   readonly #gaps: GapWriter;
 
-  /**
-   * @param onNews called when there may be something to read
-   */
-  constructor(task: WatchedTask, hub: StreamHub, onNews: (feed: TaskFeed) => void) {
+  constructor(task: WatchedTask, hub: StreamHub, reader: FeedReader) {
     this.run = task.run;
     this.#cursor = new LogCursor(task.run.log, task.position);
     this.#gaps = hub.gapsFor(task);
     this.#hub = hub;
-    this.#onNews = onNews;
+    this.#reader = reader;
     task.run.attach();
     hub.add(this);
   }
@@ -32,6 +37,10 @@ export class TaskFeed implements HubReader {
   /** Whether everything was read and nothing will follow. */
   get done(): boolean {
     return this.#cursor.done;
+  }
+
+  get isBlocked(): boolean {
+    return this.#reader.isBlocked;
   }
 
   /** What a client would have to send to go on here. */
@@ -46,7 +55,7 @@ export class TaskFeed implements HubReader {
   }
 
   flush(): undefined {
-    this.#onNews(this);
+    this.#reader.read(this);
   }
 
   /** It is never in step: nothing it reads can be shared. */

@@ -10,6 +10,8 @@ import type { FlushQueue } from './flush-queue.js';
 
 /** One who reads a log at the hub. */
 export interface HubReader {
+  /** Whether it waits for its client. It comes back by the hub's `resume`. */
+  readonly isBlocked: boolean;
   /**
    * Takes what there is up to `seq`, as far as its client does.
    *
@@ -27,7 +29,8 @@ const writesPerLook = 8;
  * All connections that watch one run. However many they are, an event wakes the hub once for all of them.
  *
  * Those that have taken all there was are in step: they share the hub's cursor, and each chunk goes straight to their
- * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up.
+ * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up. While
+ * it waits it is not looked at, so an event costs nothing for those that are blocked.
  */
 export class StreamHub {
   readonly chunks = new ChunkReader();
@@ -35,6 +38,7 @@ export class StreamHub {
   readonly #cursor: LogCursor;
   readonly #inStep = new Map<Socket, HubReader>();
   readonly #apart = new Set<HubReader>();
+  readonly #blocked = new Set<HubReader>();
   readonly #gaps: GapWriter;
   readonly #queue: FlushQueue;
   readonly #subscription: Subscription;
@@ -52,7 +56,7 @@ export class StreamHub {
   }
 
   get size(): number {
-    return this.#inStep.size + this.#apart.size;
+    return this.#inStep.size + this.#apart.size + this.#blocked.size;
   }
 
   /** Nearly all may not know whose the task is, and share one. */
@@ -69,6 +73,7 @@ export class StreamHub {
    */
   remove(reader: HubReader, socket: Socket | undefined): void {
     this.#apart.delete(reader);
+    this.#blocked.delete(reader);
     if (socket && this.#inStep.get(socket) === reader) this.#inStep.delete(socket);
     if (this.size > 0) return;
     this.#subscription.unsubscribe();
@@ -101,6 +106,7 @@ export class StreamHub {
 
   /** A reader that fell behind goes on, as its client has taken something. */
   resume(reader: HubReader): void {
+    if (this.#blocked.delete(reader)) this.#apart.add(reader);
     if (this.#apart.has(reader)) this.#catchUp(reader);
     this.chunks.forget();
   }
@@ -138,6 +144,10 @@ export class StreamHub {
 
   #catchUp(reader: HubReader): void {
     const socket = reader.flush(this.#cursor.after);
+    if (reader.isBlocked) {
+      if (this.#apart.delete(reader)) this.#blocked.add(reader);
+      return;
+    }
     // In the midst of a chunk nobody could say whether it has had that.
     if (!socket || this.#isWriting || !this.#apart.delete(reader)) return;
     this.#inStep.set(socket, reader);
