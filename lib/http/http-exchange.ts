@@ -32,6 +32,11 @@ export function leaveNoContentUntagged(response: ServerResponse): void {
   };
 }
 
+/** Whether a connection carries this response alone, and those before it: no stream of a session. */
+export function isHttp1(response: ServerResponse): boolean {
+  return response.req.httpVersionMajor === 1;
+}
+
 /** Whether the client names `text/event-stream`: an EventSource does, which never comes back after an error status. */
 export function acceptsEventStream({ headers }: PlatformRequest): boolean {
   return /(?:^|,)\s*text\/event-stream\s*(?:;|,|$)/i.test(headers.accept ?? '');

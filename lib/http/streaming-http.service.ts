@@ -12,12 +12,11 @@ import { TaskTypeRegistry } from '../coordinator/types/task-type.registry.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import { type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
+import { isHttp1, type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
 import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound } from './http-errors.js';
 import { queryFilter, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
-import { isHttp1 } from './stream/output/cut-off.js';
 import { TaskAccess } from './task-access.js';
 import { TaskStreams } from './task-streams.js';
 

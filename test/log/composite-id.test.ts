@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
 import {
+  CompositePosition,
   formatCompositeId,
   haveSeenEnd,
   lostPosition,
@@ -107,6 +108,29 @@ describe('composite ids', () => {
     expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 3]))).toBe(false);
     expect(haveSeenEnd(logs, idOf([logs[0], 3]))).toBe(false);
     expect(haveSeenEnd(logs, undefined)).toBe(false);
+  });
+
+  it('a position that moves in one log after another has the id of all their positions', () => {
+    const part = oneof(
+      tuple(constantFrom('abcdefgh', 'ijklmnopqrst'), nat(2_000)).map(([epoch, seq]) =>
+        formatEventId(epoch, seq),
+      ),
+      constantFrom(noPosition, lostPosition),
+    );
+    assert(
+      property(
+        array(part, { minLength: 1, maxLength: 8 }),
+        array(tuple(nat(7), part), { maxLength: 20 }),
+        (parts, moves) => {
+          const position = new CompositePosition(parts);
+          for (const [at, moved] of moves) {
+            parts[at % parts.length] = moved;
+            position.move(at % parts.length, moved);
+            expect(position.id).toBe(formatCompositeId(parts));
+          }
+        },
+      ),
+    );
   });
 
   it('S9 S14 whatever it is given, each log goes on behind its own position, from the start, or with a gap', () => {

@@ -1,25 +1,30 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import { chunkBytes } from '../hub/chunk-reader.js';
-import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import type { StreamHub } from '../hub/stream-hub.js';
+import { chunkBytes } from '../output/event-chunk.js';
+import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import { lengthOf, type StreamMessage } from './stream-message.js';
-import { TaskFeed } from './task-feed.js';
+import { type FeedReader, TaskFeed } from './task-feed.js';
 import type { WatchedTask } from '../watched-task.js';
 
 /** How the events of several tasks are told apart on one stream; not used for one of one task. */
 export interface Envelope {
-  /** What comes before all else. */
-  notices(feeds: readonly TaskFeed[]): readonly StreamMessage[];
-  /** The message of a feed as it goes out. */
-  wrap(message: StreamMessage, feed: TaskFeed, feeds: readonly TaskFeed[]): StreamMessage;
+  /**
+   * To be called once, before anything is read.
+   *
+   * @param feeds of the tasks that can be watched, in their order
+   * @returns what comes before all else
+   */
+  begin(feeds: readonly TaskFeed[]): readonly StreamMessage[];
+  /** The message that a feed has just given, as it goes out. */
+  wrap(message: StreamMessage, feed: TaskFeed): StreamMessage;
 }
 
 /**
  * A stream that shares no chunks with others: of many tasks, whose ids are its own, or one whose events pass through
  * interceptors.
  */
-export abstract class FeedConnection extends StreamConnection {
+export abstract class FeedConnection extends StreamConnection implements FeedReader {
   readonly #feeds: readonly TaskFeed[];
   readonly #envelope: Envelope | undefined;
   /** Where the next turn begins: none of the tasks keeps the others waiting. */
@@ -34,15 +39,14 @@ export abstract class FeedConnection extends StreamConnection {
   ) {
     super(init, stream);
     this.#envelope = envelope;
-    const read = (feed: TaskFeed): void => this.#read(feed);
-    this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), read));
+    this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), this));
   }
 
   /** Writes some events, that follow each other, at once. */
   protected abstract send(messages: readonly StreamMessage[]): void;
 
   protected begin(): void {
-    const notices = this.#envelope?.notices(this.#feeds) ?? [];
+    const notices = this.#envelope?.begin(this.#feeds) ?? [];
     if (notices.length > 0) this.send(notices);
     for (const feed of this.#feeds) feed.schedule();
   }
@@ -57,8 +61,8 @@ export abstract class FeedConnection extends StreamConnection {
     for (const feed of this.#feeds) feed.close();
   }
 
-  #read(feed: TaskFeed): void {
-    while (this.isOpen && !this.output.isBlocked) {
+  read(feed: TaskFeed): void {
+    while (this.isOpen && !this.isBlocked) {
       const messages = this.#take(feed);
       if (messages.length > 0) {
         this.send(messages);
@@ -75,7 +79,7 @@ export abstract class FeedConnection extends StreamConnection {
     for (let length = 0; length < chunkBytes;) {
       const next = feed.next();
       if (!next) break;
-      const message = this.#envelope?.wrap(next, feed, this.#feeds) ?? next;
+      const message = this.#envelope?.wrap(next, feed) ?? next;
       messages.push(message);
       length += lengthOf(message);
     }

@@ -1,4 +1,4 @@
-import { EventChunk } from '../hub/event-chunk.js';
+import { EventChunk } from '../output/event-chunk.js';
 import { FeedConnection } from './feed-connection.js';
 import { frameOf, type StreamMessage } from './stream-message.js';
 

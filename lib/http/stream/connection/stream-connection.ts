@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../../cancellation/clock.js';
-import { EventChunk } from '../hub/event-chunk.js';
+import { EventChunk } from '../output/event-chunk.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 const heartbeat = EventChunk.of(':\n');
@@ -56,7 +56,7 @@ export abstract class StreamConnection implements Writer {
   }
 
   beat(): void {
-    if (!this.isOpen || this.output.isBlocked) return;
+    if (!this.isOpen || this.isBlocked) return;
     this.output.write(heartbeat);
     this.output.flush();
   }
@@ -83,6 +83,11 @@ export abstract class StreamConnection implements Writer {
   /** Gives an event to Nest, for interceptors to see. */
   protected emit(event: MessageEvent): void {
     this.#stream.next(event);
+  }
+
+  /** Whether the client is to take something before more is written. */
+  get isBlocked(): boolean {
+    return this.output.isBlocked;
   }
 
   /** Writes and reads nothing more. */

@@ -2,8 +2,8 @@ import type { Socket } from 'node:net';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
-import { LogCursor, type LogGap } from '../../../log/log-cursor.js';
-import { gapFrame } from '../hub/gap-frame.js';
+import { LogCursor } from '../../../log/log-cursor.js';
+import type { GapWriter } from '../gap-writer.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import type { HubReader, StreamHub } from '../hub/stream-hub.js';
 import type { WatchedTask } from '../watched-task.js';
@@ -13,21 +13,21 @@ export class TaskConnection extends StreamConnection implements HubReader {
   readonly #run: TaskRun;
   readonly #hub: StreamHub;
   readonly #cursor: LogCursor;
-  #mayKnow: boolean;
+  readonly #gaps: GapWriter;
 
   constructor(init: ConnectionInit, task: WatchedTask, hub: StreamHub, stream: Subscriber<MessageEvent>) {
     super(init, stream);
     this.#run = task.run;
     this.#hub = hub;
-    this.#mayKnow = task.mayKnow;
+    this.#gaps = hub.gapsFor(task);
     this.#cursor = new LogCursor(task.run.log, task.position);
     task.run.attach();
     hub.add(this);
   }
 
   flush(seq: number): Socket | undefined {
-    while (this.isOpen && !this.output.isBlocked) {
-      const chunk = this.#hub.chunks.read(this.#cursor, this, seq);
+    while (this.isOpen && !this.isBlocked) {
+      const chunk = this.#hub.chunks.read(this.#cursor, this.#gaps, seq);
       if (chunk) {
         this.output.write(chunk);
         continue;
@@ -56,12 +56,5 @@ export class TaskConnection extends StreamConnection implements HubReader {
   protected detach(): void {
     this.#run.detach();
     this.#hub.remove(this, this.output.socket);
-  }
-
-  frameOf(gap: LogGap): Buffer {
-    const frame = gapFrame(this.#run, gap, this.#mayKnow);
-    // Asked when the stream began: nobody knows what the answer is when it falls behind.
-    this.#mayKnow = false;
-    return frame;
   }
 }

@@ -4,27 +4,32 @@ import { LogCursor } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
 import { formatEventId } from '../../../log/event-id.js';
 import type { StreamMessage } from './stream-message.js';
-import { gapJson } from '../hub/gap-frame.js';
+import type { GapWriter } from '../gap-writer.js';
 import type { HubReader, StreamHub } from '../hub/stream-hub.js';
 import type { WatchedTask } from '../watched-task.js';
+
+/** Who reads a feed. */
+export interface FeedReader {
+  /** Whether it waits for its client. */
+  readonly isBlocked: boolean;
+  /** There may be something to read. */
+  read(feed: TaskFeed): void;
+}
 
 /** One task as a connection reads it that writes no shared chunks: event by event. */
 export class TaskFeed implements HubReader {
   readonly run: TaskRun;
   readonly #cursor: LogCursor;
   readonly #hub: StreamHub;
-  readonly #onNews: (feed: TaskFeed) => void;
-  #mayKnow: boolean;
+  readonly #reader: FeedReader;
+  readonly #gaps: GapWriter;
 
-  /**
-   * @param onNews called when there may be something to read
-   */
-  constructor(task: WatchedTask, hub: StreamHub, onNews: (feed: TaskFeed) => void) {
+  constructor(task: WatchedTask, hub: StreamHub, reader: FeedReader) {
     this.run = task.run;
     this.#cursor = new LogCursor(task.run.log, task.position);
-    this.#mayKnow = task.mayKnow;
+    this.#gaps = hub.gapsFor(task);
     this.#hub = hub;
-    this.#onNews = onNews;
+    this.#reader = reader;
     task.run.attach();
     hub.add(this);
   }
@@ -32,6 +37,10 @@ export class TaskFeed implements HubReader {
   /** Whether everything was read and nothing will follow. */
   get done(): boolean {
     return this.#cursor.done;
+  }
+
+  get isBlocked(): boolean {
+    return this.#reader.isBlocked;
   }
 
   /** What a client would have to send to go on here. */
@@ -42,14 +51,11 @@ export class TaskFeed implements HubReader {
   next(): StreamMessage | undefined {
     const next = this.#cursor.next();
     if (!next || next instanceof LogEntry) return next;
-    const json = gapJson(this.run, next, this.#mayKnow);
-    // Asked when the stream began: nobody knows what the answer is when it falls behind.
-    this.#mayKnow = false;
-    return { type: 'gap', json, id: next.id };
+    return { type: 'gap', json: this.#gaps.jsonOf(next), id: next.id };
   }
 
   flush(): undefined {
-    this.#onNews(this);
+    this.#reader.read(this);
   }
 
   /** It is never in step: nothing it reads can be shared. */

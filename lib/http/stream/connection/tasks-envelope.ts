@@ -1,4 +1,4 @@
-import { formatCompositeId, noPosition } from '../../../log/composite-id.js';
+import { CompositePosition, noPosition } from '../../../log/composite-id.js';
 import { toJson } from '../../../task/json.js';
 import { type TaskRef, taskPath } from '../../../task/task-ref.js';
 import type { Envelope } from './feed-connection.js';
@@ -24,28 +24,32 @@ export interface ListedTask {
  */
 export class TasksEnvelope implements Envelope {
   readonly #tasks: readonly ListedTask[];
+  /** Where in the list the task of a feed is. */
+  readonly #places = new Map<TaskFeed, number>();
+  #position = new CompositePosition([]);
 
   constructor(tasks: readonly ListedTask[]) {
     this.#tasks = tasks;
   }
 
-  /** What comes first: the tasks that cannot be watched. */
-  notices(feeds: readonly TaskFeed[]): StreamMessage[] {
-    const id = this.#idOf(feeds);
+  /** The tasks that cannot be watched come first. */
+  begin(feeds: readonly TaskFeed[]): StreamMessage[] {
+    const rest = feeds.values();
+    const positions = this.#tasks.map(({ unavailable }, place) => {
+      const feed = unavailable ? undefined : rest.next().value;
+      if (feed) this.#places.set(feed, place);
+      return feed?.id ?? noPosition;
+    });
+    this.#position = new CompositePosition(positions);
+    const { id } = this.#position;
     return this.#tasks.flatMap(({ ref, unavailable }) =>
       unavailable ? [{ type: 'unavailable', json: toJson({ task: taskPath(ref), ...unavailable }), id }] : [],
     );
   }
 
-  wrap({ type, json, id }: StreamMessage, feed: TaskFeed, feeds: readonly TaskFeed[]): StreamMessage {
+  wrap({ type, json, id }: StreamMessage, feed: TaskFeed): StreamMessage {
+    this.#position.move(this.#places.get(feed) as number, feed.id);
     const task = taskPath(feed.run.ref);
-    return { type, json: `{"task":"${task}","id":"${id}","data":${json}}`, id: this.#idOf(feeds) };
-  }
-
-  #idOf(feeds: readonly TaskFeed[]): string {
-    let next = 0;
-    return formatCompositeId(
-      this.#tasks.map(({ unavailable }) => (unavailable ? noPosition : (feeds[next++]?.id ?? noPosition))),
-    );
+    return { type, json: `{"task":"${task}","id":"${id}","data":${json}}`, id: this.#position.id };
   }
 }

@@ -1,14 +1,7 @@
-import type { LogCursor, LogGap } from '../../../log/log-cursor.js';
+import type { LogCursor } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
-import { EventChunk } from './event-chunk.js';
-
-/** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
-export const chunkBytes = 16 * 1024;
-
-/** Writes the gaps that a reader finds. */
-export interface GapWriter {
-  frameOf(gap: LogGap): Buffer;
-}
+import type { GapWriter } from '../gap-writer.js';
+import { chunkBytes, EventChunk } from '../output/event-chunk.js';
 
 /**
  * Reads a log in chunks, for all its watchers. Those that stand at the same place one after the other, as all do that

@@ -1,14 +1,17 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
-import { LogCursor, type LogGap } from '../../../log/log-cursor.js';
-import { ChunkReader, type GapWriter } from './chunk-reader.js';
-import type { EventChunk } from './event-chunk.js';
+import { LogCursor } from '../../../log/log-cursor.js';
+import { GapWriter } from '../gap-writer.js';
+import type { EventChunk } from '../output/event-chunk.js';
+import type { WatchedTask } from '../watched-task.js';
+import { ChunkReader } from './chunk-reader.js';
 import type { FlushQueue } from './flush-queue.js';
-import { gapFrame } from './gap-frame.js';
 
 /** One who reads a log at the hub. */
 export interface HubReader {
+  /** Whether it waits for its client. It comes back by the hub's `resume`. */
+  readonly isBlocked: boolean;
   /**
    * Takes what there is up to `seq`, as far as its client does.
    *
@@ -26,14 +29,17 @@ const writesPerLook = 8;
  * All connections that watch one run. However many they are, an event wakes the hub once for all of them.
  *
  * Those that have taken all there was are in step: they share the hub's cursor, and each chunk goes straight to their
- * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up.
+ * sockets. One that must wait for its client falls behind, and reads by a cursor of its own until it has caught up. While
+ * it waits it is not looked at, so an event costs nothing for those that are blocked.
  */
-export class StreamHub implements GapWriter {
+export class StreamHub {
   readonly chunks = new ChunkReader();
   readonly #run: TaskRun;
   readonly #cursor: LogCursor;
   readonly #inStep = new Map<Socket, HubReader>();
   readonly #apart = new Set<HubReader>();
+  readonly #blocked = new Set<HubReader>();
+  readonly #gaps: GapWriter;
   readonly #queue: FlushQueue;
   readonly #subscription: Subscription;
   /** The round of writing that was cut short. */
@@ -42,6 +48,7 @@ export class StreamHub implements GapWriter {
   #isStale = false;
 
   constructor(run: TaskRun, queue: FlushQueue) {
+    this.#gaps = new GapWriter(run);
     this.#run = run;
     this.#queue = queue;
     this.#cursor = new LogCursor(run.log, { after: run.log.lastSeq });
@@ -49,7 +56,12 @@ export class StreamHub implements GapWriter {
   }
 
   get size(): number {
-    return this.#inStep.size + this.#apart.size;
+    return this.#inStep.size + this.#apart.size + this.#blocked.size;
+  }
+
+  /** Nearly all may not know whose the task is, and share one. */
+  gapsFor({ mayKnow }: WatchedTask): GapWriter {
+    return mayKnow ? new GapWriter(this.#run, true) : this.#gaps;
   }
 
   add(reader: HubReader): void {
@@ -61,6 +73,7 @@ export class StreamHub implements GapWriter {
    */
   remove(reader: HubReader, socket: Socket | undefined): void {
     this.#apart.delete(reader);
+    this.#blocked.delete(reader);
     if (socket && this.#inStep.get(socket) === reader) this.#inStep.delete(socket);
     if (this.size > 0) return;
     this.#subscription.unsubscribe();
@@ -93,6 +106,7 @@ export class StreamHub implements GapWriter {
 
   /** A reader that fell behind goes on, as its client has taken something. */
   resume(reader: HubReader): void {
+    if (this.#blocked.delete(reader)) this.#apart.add(reader);
     if (this.#apart.has(reader)) this.#catchUp(reader);
     this.chunks.forget();
   }
@@ -122,7 +136,7 @@ export class StreamHub implements GapWriter {
   }
 
   #nextChunk(): EventChunk | undefined {
-    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this);
+    if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this.#gaps);
     // For nobody, nothing is encoded.
     this.#cursor.skipTo(this.#run.log.lastSeq);
     return undefined;
@@ -130,6 +144,10 @@ export class StreamHub implements GapWriter {
 
   #catchUp(reader: HubReader): void {
     const socket = reader.flush(this.#cursor.after);
+    if (reader.isBlocked) {
+      if (this.#apart.delete(reader)) this.#blocked.add(reader);
+      return;
+    }
     // In the midst of a chunk nobody could say whether it has had that.
     if (!socket || this.#isWriting || !this.#apart.delete(reader)) return;
     this.#inStep.set(socket, reader);
@@ -140,10 +158,5 @@ export class StreamHub implements GapWriter {
     this.#inStep.delete(socket);
     this.#apart.add(reader);
     reader.fallBehind(seq);
-  }
-
-  /** A gap for all that are in step. */
-  frameOf(gap: LogGap): Buffer {
-    return gapFrame(this.#run, gap, false);
   }
 }

@@ -1,10 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { constants, type Http2ServerResponse } from 'node:http2';
-
-/** Whether a connection carries this response alone, and those before it: no stream of a session. */
-export function isHttp1(response: ServerResponse): boolean {
-  return response.req.httpVersionMajor === 1;
-}
+import { isHttp1 } from '../../http-exchange.js';
 
 /**
  * Ends a response in the middle: its connection over HTTP/1, over HTTP/2 its stream alone, by a reset with a code,

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Timer } from '../../../cancellation/timer.js';
-import { cutOff, isHttp1 } from './cut-off.js';
+import { isHttp1 } from '../../http-exchange.js';
+import { cutOff } from './cut-off.js';
 import { destroySession } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 

@@ -1,8 +1,8 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
-import { isHttp1 } from './cut-off.js';
-import type { EventChunk } from '../hub/event-chunk.js';
+import { isHttp1 } from '../../http-exchange.js';
+import type { EventChunk } from './event-chunk.js';
 
 /** What says when it has been taken what was written to it. */
 interface Drain {

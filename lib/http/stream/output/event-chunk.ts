@@ -1,3 +1,6 @@
+/** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
+export const chunkBytes = 16 * 1024;
+
 /** What ends an HTTP chunk. */
 const crlf = Buffer.from('\r\n');
 

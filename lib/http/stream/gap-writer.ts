@@ -1,0 +1,30 @@
+import type { TaskRun } from '../../coordinator/run/task-run.js';
+import { encodeFrame } from '../../log/event-frame.js';
+import type { LogGap } from '../../log/log-cursor.js';
+import { toJson } from '../../task/json.js';
+import { publicSnapshot } from '../public-snapshot.js';
+
+/** Writes the gaps of a run, as a watcher may see them. */
+export class GapWriter {
+  readonly #run: TaskRun;
+  #mayKnow: boolean;
+
+  /**
+   * @param mayKnow whether the first one may say whose the task is
+   */
+  constructor(run: TaskRun, mayKnow: boolean = false) {
+    this.#run = run;
+    this.#mayKnow = mayKnow;
+  }
+
+  jsonOf({ cause, missed }: LogGap): string {
+    const json = toJson({ cause, missed, snapshot: publicSnapshot(this.#run, this.#mayKnow) });
+    // Asked when the stream began: nobody knows what the answer is when it falls behind.
+    this.#mayKnow = false;
+    return json;
+  }
+
+  frameOf(gap: LogGap): Buffer {
+    return encodeFrame('gap', this.jsonOf(gap), gap.id);
+  }
+}
