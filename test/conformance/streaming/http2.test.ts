@@ -76,7 +76,7 @@ describe('HTTP/2 (fastify)', () => {
   });
 
   it('A46 a stalled stream holds up no other of its session, and is given up alone', async () => {
-    const [task, app, responses] = await serve({ stallTimeout: 1_000 });
+    const [task, app, responses] = await serve({ stallTimeout: 2_000 });
     const puppet = await task.start(app);
     const client = await Http2Client.connect(app.origin);
     const stalled = await client.open(puppet.url);
