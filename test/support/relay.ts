@@ -52,6 +52,20 @@ export class Relay {
     }
   }
 
+  /** What the server sends comes in slowly: so many bytes, and then nothing for a while. */
+  slowDown(bytes: number, pause: number): void {
+    for (const socket of this.toServer) {
+      let left = bytes;
+      socket.on('data', ({ length }: Buffer) => {
+        left -= length;
+        if (left > 0) return;
+        left = bytes;
+        socket.pause();
+        setTimeout(() => socket.resume(), pause);
+      });
+    }
+  }
+
   /** Breaks every connection. */
   cut(): void {
     for (const socket of this.toServer) socket.resetAndDestroy();

@@ -5,6 +5,12 @@ import { clock } from '../../../cancellation/clock.js';
 import { EventChunk } from '../output/event-chunk.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
+/**
+ * So many writes of its session may begin until what waits for a client over HTTP/2 is in one of them. If it is not, the
+ * client's window does not let it.
+ */
+const writesToWait = 2;
+
 const heartbeat = EventChunk.of(':\n');
 
 /** What every connection is opened with. */
@@ -30,6 +36,9 @@ export abstract class StreamConnection implements Writer {
   #taken = 0;
   #waiting = 0;
   #queued: unknown;
+  #handed: unknown;
+  /** Writes of the session that were begun since the client has taken something. */
+  #writes = 0;
   #progressAt = clock().now();
 
   /**
@@ -52,6 +61,7 @@ export abstract class StreamConnection implements Writer {
 
   /** Ends the response, once what was written to it is taken. */
   complete(): void {
+    this.output.finish();
     this.#stream.complete();
   }
 
@@ -70,13 +80,16 @@ export abstract class StreamConnection implements Writer {
   isStalled(now: number, stallTimeout: number): boolean {
     // Behind a pipelined request it waits for its turn, not for the client.
     const waiting = this.output.hasTurn ? this.output.waiting : 0;
-    const { taken, queued } = this.output;
-    const hasProgress =
-      waiting === 0 || waiting < this.#waiting || taken > this.#taken || queued !== this.#queued;
+    const { taken, queued, handed } = this.output;
+    const isTaking = waiting === 0 || waiting < this.#waiting || taken > this.#taken;
+    if (isTaking) this.#writes = 0;
+    else if (handed !== this.#handed) this.#writes++;
+    const isUnderWay = queued !== this.#queued && this.#writes <= writesToWait;
+    if (isTaking || isUnderWay) this.#progressAt = now;
     this.#waiting = waiting;
     this.#taken = taken;
     this.#queued = queued;
-    if (hasProgress) this.#progressAt = now;
+    this.#handed = handed;
     return now - this.#progressAt >= stallTimeout;
   }
 

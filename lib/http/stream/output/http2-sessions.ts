@@ -67,9 +67,11 @@ export function destroySession(response: ServerResponse): void {
   if (session) socketOf(session).destroy();
 }
 
-function sessionOf(response: ServerResponse): ServerHttp2Session | undefined {
-  return (response as unknown as Partial<Http2ServerResponse>).stream?.session as
-    ServerHttp2Session | undefined;
+/** The session of a response over HTTP/2, as long as there is one. */
+export function sessionOf(response: ServerResponse): ServerHttp2Session | undefined {
+  const { stream } = response as unknown as Partial<Http2ServerResponse>;
+  const session = stream?.session as ServerHttp2Session | undefined;
+  return session?.destroyed ? undefined : session;
 }
 
 /**

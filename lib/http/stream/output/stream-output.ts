@@ -1,8 +1,12 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
-import type { Http2ServerResponse } from 'node:http2';
+import { Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { isHttp1 } from '../../http-exchange.js';
-import type { EventChunk } from './event-chunk.js';
+import { chunkBytes, type EventChunk } from './event-chunk.js';
+import { sessionOf } from './http2-sessions.js';
+
+/** What is written at once over HTTP/2: more than nearly every chunk has, so that only large events go in pieces. */
+const pieceBytes = 2 * chunkBytes;
 
 /** What says when it has been taken what was written to it. */
 interface Drain {
@@ -32,6 +36,8 @@ export class StreamOutput {
   /** Whether something was written that a middleware may keep until it is flushed. */
   #isHeld = false;
   #isSettling = false;
+  /** What is left of a chunk that goes out in pieces. */
+  #rest: Buffer | undefined;
   /** Whether events are written by somebody else. */
   #isRelayed = false;
   #isClosed = false;
@@ -56,14 +62,20 @@ export class StreamOutput {
 
   /** Bytes that wait for the client, as far as this process holds them. */
   get waiting(): number {
-    return this.#response.writableLength;
+    return this.#response.writableLength + (this.#rest?.length ?? 0);
   }
 
-  /** Bytes that the system has not taken of what was handed to it: they sink while one large write is under way. */
+  /**
+   * Bytes that the system has not taken of what was handed to it: they sink while one large write is under way. Over
+   * HTTP/2 that is a write of the session, and may be one of other streams alone.
+   */
   get queued(): unknown {
-    if (!this.#socket) return undefined;
-    const handle = Reflect.get(this.#socket, '_handle') as { readonly writeQueueSize?: unknown } | null;
-    return handle?.writeQueueSize;
+    return handleOf(this.#response)?.writeQueueSize;
+  }
+
+  /** Over HTTP/2 it tells one write of the session from the next. */
+  get handed(): unknown {
+    return isHttp1(this.#response) ? undefined : handleOf(this.#response)?.bytesWritten;
   }
 
   /** Whether it has its turn: a response to a pipelined request waits for those before it. */
@@ -73,7 +85,7 @@ export class StreamOutput {
 
   /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
-    return this.#isWaiting || this.#isSettling;
+    return this.#isWaiting || this.#isSettling || this.#rest !== undefined;
   }
 
   write(chunk: EventChunk): void {
@@ -88,7 +100,16 @@ export class StreamOutput {
     }
     this.#written += chunk.bytes;
     this.#isHeld = true;
-    if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
+    if (chunk.bytes > pieceBytes && Reflect.get(this.#response, 'write') === plainHttp2Write) {
+      this.#writePiece(chunk.joined);
+    } else if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
+  }
+
+  /** The end comes next: what is left of a chunk goes out at once. */
+  finish(): void {
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest && streamOf(this.#response).writable) this.#response.write(rest);
   }
 
   /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */
@@ -129,7 +150,27 @@ export class StreamOutput {
   close(): void {
     this.#isClosed = true;
     this.#isWaiting = false;
+    this.#rest = undefined;
     this.#unlisten();
+  }
+
+  /**
+   * Over HTTP/2 nobody can see how much of one write is taken, and the client's window may be much smaller than an event.
+   * So each piece waits until the last one is taken: a client that is slow, but reads, makes progress.
+   */
+  #writePiece(chunk: Buffer): void {
+    const piece = chunk.subarray(0, pieceBytes);
+    if (piece.length < chunk.length) {
+      this.#rest = chunk.subarray(pieceBytes);
+      this.#response.write(piece, () => {
+        // Somebody else may have ended the response meanwhile.
+        if (this.#rest && streamOf(this.#response).writable) this.#writePiece(this.#rest);
+      });
+      return;
+    }
+    this.#rest = undefined;
+    if (this.#response.write(piece)) this.#goOn();
+    else this.#waitFor(this.#response);
   }
 
   #waitFor(target: Drain): void {
@@ -173,12 +214,29 @@ function directWay(response: ServerResponse): Socket | undefined {
 /** Whether it asks to wait, whoever wrote to it. */
 function needsDrain(response: ServerResponse): boolean {
   // Over HTTP/2 only the stream behind it says so.
-  if (!isHttp1(response)) return (response as unknown as Http2ServerResponse).stream.writableNeedDrain;
+  if (!isHttp1(response)) return streamOf(response).writableNeedDrain;
   if (Reflect.get(response, 'write') === plainWrite) return response.writableNeedDrain;
   // What compresses says so when it is written to, and alone knows what waits in it.
   return !response.writableEnded && !response.write('');
 }
 
+/** What Node has for a connection. */
+interface Handle {
+  readonly writeQueueSize?: unknown;
+  readonly bytesWritten?: unknown;
+}
+
+function handleOf(response: ServerResponse): Handle | undefined {
+  const socket = isHttp1(response) ? response.socket : sessionOf(response)?.socket;
+  return socket ? ((Reflect.get(socket, '_handle') as Handle | null) ?? undefined) : undefined;
+}
+
+/** Of a session. */
+function streamOf(response: ServerResponse): ServerHttp2Stream {
+  return (response as unknown as Http2ServerResponse).stream;
+}
+
 /** Compared, never called. */
 const plainWrite: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
+const plainHttp2Write: unknown = Reflect.get(Http2ServerResponse.prototype, 'write');
 const plainFlush: unknown = Reflect.get(OutgoingMessage.prototype, 'flush');

@@ -9,6 +9,7 @@ import {
   expectNoHole,
   type Puppet,
   PuppetTask,
+  range,
   seqOf,
   type TaskApp,
 } from '../../../support/watching.js';
@@ -75,7 +76,7 @@ describe('HTTP/2 (fastify)', () => {
   });
 
   it('A46 a stalled stream holds up no other of its session, and is given up alone', async () => {
-    const [task, app, responses] = await serve({ stallTimeout: 1_000 });
+    const [task, app, responses] = await serve({ stallTimeout: 2_000 });
     const puppet = await task.start(app);
     const client = await Http2Client.connect(app.origin);
     const stalled = await client.open(puppet.url);
@@ -125,6 +126,51 @@ describe('HTTP/2 (fastify)', () => {
     expectNoHole(slow.events);
   });
 
+  it('A46 S49 a stream that is read slowly is not given up within one large event', async () => {
+    const stallTimeout = 1_500;
+    const pause = 100;
+    const [task, app, responses] = await serve({ stallTimeout });
+    const puppet = await task.start(app);
+    // A window that lets 8 kB through between two pauses.
+    const client = await Http2Client.connect(app.origin, 8_192);
+    const slow = await client.open(puppet.url);
+    await slow.next('started');
+    let pauses = 0;
+    let wanted = slow.raw.length;
+    slow.stream.on('data', () => {
+      if (slow.raw.length < wanted) return;
+      wanted = slow.raw.length + 8_192;
+      pauses += 1;
+      slow.pause();
+      setTimeout(() => slow.resume(), pause);
+    });
+    puppet.send('large', 'x'.repeat(256_000));
+    puppet.count(2);
+    await slow.next('large', 15_000);
+    // All that time was that of one event.
+    expect(pauses * pause).toBeGreaterThan(1.5 * stallTimeout);
+    expect(responses[0]!.writableLength).toBeLessThan(bound);
+    await puppet.end();
+    await slow.next('completed');
+    expect(await slow.closed()).toBe(constants.NGHTTP2_NO_ERROR);
+    expectNoHole(slow.events);
+  }, 20_000);
+
+  it('A46 S49 many streams of a session that is read slowly are not given up', async () => {
+    const stallTimeout = 700;
+    const [task, app] = await serve({ stallTimeout });
+    const puppet = await task.start(app);
+    const [client, relay] = await connectWide(app);
+    const streams = await Promise.all(range(1, 400).map(() => client.open(puppet.url)));
+    await expectWatchers(puppet, streams.length);
+    // One write of the session is twelve megabytes, of which the kernel takes about two at a time.
+    relay.slowDown(500_000, 50);
+    for (let n = 0; n < 3; n++) puppet.send('some', 'x'.repeat(30_000));
+    await puppet.end();
+    await Promise.all(streams.map((stream) => stream.next('completed', 15_000)));
+    for (const stream of streams) expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);
+  }, 30_000);
+
   it('A46 a stream that ends for its age leaves its session, which ends with what else is open in it', async () => {
     const [task, app] = await serve({ maxAge: 100 });
     const puppet = await task.start(app);
@@ -135,6 +181,37 @@ describe('HTTP/2 (fastify)', () => {
     await gone;
     const back = await Http2Client.connect(app.origin);
     await (await back.open(puppet.url)).next('started');
+  });
+
+  it('A46 a stream that ends for its age in the middle of a large event ends behind it', async () => {
+    const [task, app, responses] = await serve({ maxAge: 100 });
+    const puppet = await task.start(app);
+    puppet.send('large', big);
+    puppet.count(1);
+    const client = await Http2Client.connect(app.origin);
+    const stream = await client.open(puppet.url);
+    stream.pause();
+    await eventually(() => responses[0]!.writableEnded);
+    stream.resume();
+    expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);
+    expect(stream.events.map(({ type }) => type)).toEqual(['started', 'large']);
+    expect(stream.raw.endsWith('\n\n')).toBe(true);
+  });
+
+  it('A46 a response that others end in the middle of a large event gets nothing behind its end', async () => {
+    const [task, app, responses] = await serve();
+    const puppet = await task.start(app);
+    const client = await Http2Client.connect(app.origin);
+    const stream = await client.open(puppet.url);
+    await stream.next('started');
+    stream.pause();
+    puppet.send('large', big);
+    await eventually(() => responses[0]!.writableLength > 0);
+    responses[0]!.end();
+    stream.resume();
+    expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);
+    expect(stream.events.map(({ type }) => type)).toEqual(['started']);
+    await expectWatchers(puppet, 0);
   });
 
   it('A46 a whole session that stops reading costs a bounded amount, is given up, and holds up no close', async () => {
