@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Timer } from '../../../cancellation/timer.js';
 import { isHttp1 } from '../../http-exchange.js';
 import { cutOff } from './cut-off.js';
+import { endConnection } from './end-connection.js';
 import { destroySession } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 
@@ -18,6 +20,8 @@ export class OpenResponses<User extends ResponseUser> {
   readonly #users = new Map<ServerResponse, User | undefined>();
   readonly #sockets = new ResponsesBySocket();
   readonly #single = new WeakSet<ServerResponse>();
+  /** Connections that end, once their clients have the answers to what they asked behind a stream. */
+  readonly #ending = new Set<Socket>();
   #draining = false;
   #drained: (() => void) | undefined;
 
@@ -46,8 +50,8 @@ export class OpenResponses<User extends ResponseUser> {
       onClose();
       const isLast = isHttp1(response) && this.#sockets.remove(response);
       // Kept alive, the connection would hold the server's close for seconds.
-      if (isLast && (this.#draining || this.#single.has(response))) response.req.socket.destroySoon();
-      if (this.size === 0) this.#drained?.();
+      if (isLast && (this.#draining || this.#single.has(response))) this.#end(response.req.socket);
+      this.#checkDrained();
     };
     response.on('close', remove);
     if (isHttp1(response)) this.#sockets.add(response, remove);
@@ -61,7 +65,7 @@ export class OpenResponses<User extends ResponseUser> {
     before?.complete();
   }
 
-  /** No other request shall follow on its connection. */
+  /** No other request shall follow on its connection but those that are there. */
   endsConnection(response: ServerResponse): void {
     this.#single.add(response);
   }
@@ -69,16 +73,29 @@ export class OpenResponses<User extends ResponseUser> {
   /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
   async drain(ms: number): Promise<void> {
     this.#draining = true;
-    if (this.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
         for (const response of this.#users.keys()) destroy(response);
+        for (const socket of this.#ending) socket.destroy();
       });
       this.#drained = () => {
         timer.clear();
         resolve();
       };
+      this.#checkDrained();
     });
+  }
+
+  #end(socket: Socket): void {
+    this.#ending.add(socket);
+    endConnection(socket, () => {
+      this.#ending.delete(socket);
+      this.#checkDrained();
+    });
+  }
+
+  #checkDrained(): void {
+    if (this.size === 0 && this.#ending.size === 0) this.#drained?.();
   }
 }
 

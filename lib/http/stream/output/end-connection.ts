@@ -1,0 +1,27 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/**
+ * Ends a connection behind the last answer on it. A client that pipelines may have asked for more meanwhile: what is
+ * answered by now goes out, and the first answer that is not says that it is the last one. Requests behind that are the
+ * client's to repeat, as HTTP has it.
+ *
+ * @param onEnd called once it ends, or is gone
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+ */
+export function endConnection(socket: Socket, onEnd: () => void): void {
+  const next = socket.destroyed ? undefined : answerOn(socket);
+  if (!next) {
+    socket.destroySoon();
+    onEnd();
+    return;
+  }
+  // Node writes `Connection: close` then, and closes; not where the headers are made already.
+  next.shouldKeepAlive = false;
+  next.once('close', () => endConnection(socket, onEnd));
+}
+
+/** The response whose turn it is. Nothing but this tells of one that is no stream. */
+function answerOn(socket: Socket): ServerResponse | undefined {
+  return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined;
+}
