@@ -27,7 +27,11 @@ export interface AuthorizeRequest<Request = unknown> {
  */
 export interface TaskAuthorizer<Request = unknown> {
   /**
-   * @returns `true` to allow; `false` for `403 FORBIDDEN`; `'hide'` for the `404` of a task that does not exist
+   * What it throws is no refusal, it is an error of the request: an `HttpException` is answered as it is, anything else with
+   * `500`. That holds for a request of many tasks, too, as a whole: whether that task may be seen is not known.
+   *
+   * @returns `true` to allow; `false` for `403 FORBIDDEN`; `'hide'` for the `404` of a task that does not exist. Of many
+   *   tasks a stream tells that one is `unavailable`, and goes on with the others
    */
   authorize(request: AuthorizeRequest<Request>): boolean | 'hide' | Promise<boolean | 'hide'>;
 }

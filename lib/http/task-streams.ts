@@ -64,7 +64,11 @@ export class TaskStreams {
     return this.#open([task], request, { response, isIntercepted });
   }
 
-  /** Those of a list that may be watched; the others are told of on the stream, as one missing must not end them all. */
+  /**
+   * Those of a list that may be watched; the others are told of on the stream, as one missing must not end them all.
+   *
+   * @throws the error of the first when none may be, and whatever else the authorizer throws, for whichever task
+   */
   async watchAll(
     request: PlatformRequest,
     response: ServerResponse,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Injectable } from '@nestjs/common';
+import { ForbiddenException, Injectable } from '@nestjs/common';
 import type { AuthorizeRequest, StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
 import { call } from '../support/clients/http-client.js';
 import type { SseEvent, SseStream } from '../support/clients/sse.js';
@@ -265,6 +265,37 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     expect(JSON.stringify(notices[0]).replaceAll(hidden.id, 'none')).toBe(JSON.stringify(notices[2]));
     expect(await hidden.handle.snapshot()).toMatchObject({ watchers: 0 });
     expect((await call('GET', urlOf(app, [theirs]))).status).toBe(403);
+  });
+
+  it('an authorizer that throws for one of them is an error of the request, as it is for one task', async () => {
+    @Injectable()
+    class Failing implements TaskAuthorizer {
+      authorize({ owner, action }: AuthorizeRequest): boolean {
+        if (owner === 'down') throw new Error('The database of owners is down');
+        if (owner === 'banned') throw new ForbiddenException('You are banned');
+        if (owner === 'half' && action === 'status') throw new Error('The database is down by now');
+        return true;
+      }
+    }
+    const task = new PuppetTask({ replay: { events: 1 } });
+    const { app } = await serve(0, { authorize: Failing, http: { list: true } }, task);
+    const [mine, down, banned, half] = (await Promise.all(
+      ['me', 'down', 'banned', 'half'].map((owner) => task.start(app, { owner })),
+    )) as [Puppet, Puppet, Puppet, Puppet];
+    const internal = { status: 500, body: { message: 'Internal server error' } };
+    const forbidden = { status: 403, body: { message: 'You are banned' } };
+    expect(await call('GET', down.url)).toMatchObject(internal);
+    expect(await call('GET', urlOf(app, [mine, down, 'test/none/a']))).toMatchObject(internal);
+    expect(await call('GET', urlOf(app, [mine, banned]))).toMatchObject(forbidden);
+    // A list fails with whichever it comes to first.
+    expect([403, 500]).toContain((await call('GET', `${app.url}?app=test`)).status);
+    // What comes first on the stream is a gap, whose snapshot may or may not say whose the task is.
+    half.count(2);
+    expect(await call('GET', urlOf(app, [mine, half]))).toMatchObject(internal);
+    for (const puppet of [mine, down, banned, half]) {
+      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 0 });
+    }
+    await (await watch(urlOf(app, [mine]))).next('started');
   });
 
   it('a list that is none, too long, doubled or malformed is refused', async () => {
