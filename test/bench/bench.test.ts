@@ -114,7 +114,7 @@ function expectAllReceived(round: Round, watchers: number): void {
 async function runBench(...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, ['bench/run.js', ...args], {
     cwd: root,
-    timeout: 170_000,
+    timeout: 280_000,
   });
   return stdout;
 }
@@ -149,7 +149,7 @@ describe('the benchmarks', () => {
         for (const round of rounds) expectWhole[name]!(round, row);
       }
     }
-  }, 180_000);
+  }, 300_000);
 
   test('the report begins with how many tasks are run, and how fast they are cancelled, beside the bare loop', async () => {
     const report = await runBench('--quick', '--only', 'tasks,cancel-10k,cancel-100k');

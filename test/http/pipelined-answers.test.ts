@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import type { StreamingModuleOptions } from 'nestjs-streaming';
-import type { RawSocket } from '../support/raw-socket.js';
+import type { RawSocket } from '../support/clients/raw-socket.js';
 import { deferred, withTimeout } from '../support/wait.js';
 import { adapters, connectRaw, createTaskApp, PuppetTask, type TaskApp } from '../support/watching.js';
 
