@@ -27,4 +27,6 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/', '<rootDir>/sample/.*/(dist|data)/'],
   setupFilesAfterEnv: ['<rootDir>/test/support/setup.ts'],
   maxWorkers: 2,
+  // For what hangs. How long something may take is for its test to say, where it matters.
+  testTimeout: 20_000,
 };

@@ -102,7 +102,7 @@ describeBehindProxies('streams behind a proxy', (start) => {
     });
 
     it('heartbeats keep a silent stream open longer than the proxy waits', async () => {
-      const timeout = 400;
+      const timeout = 1_000;
       const { app, puppet } = await serve({ heartbeat: 100 });
       const proxy = await start(app.port, timeout);
       const stream = await watch(proxy.url(puppet.url));

@@ -61,7 +61,6 @@ export abstract class StreamConnection implements Writer {
 
   /** Ends the response, once what was written to it is taken. */
   complete(): void {
-    this.output.finish();
     this.#stream.complete();
   }
 

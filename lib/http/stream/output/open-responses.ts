@@ -23,6 +23,7 @@ export class OpenResponses<User extends ResponseUser> {
   /** Connections that end, once their clients have the answers to what they asked behind a stream. */
   readonly #ending = new Set<Socket>();
   #draining = false;
+  #isDrained = false;
   #drained: (() => void) | undefined;
 
   get size(): number {
@@ -75,6 +76,7 @@ export class OpenResponses<User extends ResponseUser> {
     this.#draining = true;
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
+        this.#isDrained = true;
         for (const response of this.#users.keys()) destroy(response);
         for (const socket of this.#ending) socket.destroy();
       });
@@ -84,9 +86,15 @@ export class OpenResponses<User extends ResponseUser> {
       };
       this.#checkDrained();
     });
+    this.#isDrained = true;
   }
 
   #end(socket: Socket): void {
+    if (this.#isDrained) {
+      // Nobody waits for its answers any more, and nobody would cut it off.
+      socket.destroySoon();
+      return;
+    }
     this.#ending.add(socket);
     endConnection(socket, () => {
       this.#ending.delete(socket);

@@ -1,12 +1,9 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
-import { Http2ServerResponse, type ServerHttp2Stream } from 'node:http2';
+import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { isHttp1 } from '../../http-exchange.js';
-import { chunkBytes, type EventChunk } from './event-chunk.js';
+import type { EventChunk } from './event-chunk.js';
 import { sessionOf } from './http2-sessions.js';
-
-/** What is written at once over HTTP/2: more than nearly every chunk has, so that only large events go in pieces. */
-const pieceBytes = 2 * chunkBytes;
 
 /** What says when it has been taken what was written to it. */
 interface Drain {
@@ -36,8 +33,6 @@ export class StreamOutput {
   /** Whether something was written that a middleware may keep until it is flushed. */
   #isHeld = false;
   #isSettling = false;
-  /** What is left of a chunk that goes out in pieces. */
-  #rest: Buffer | undefined;
   /** Whether events are written by somebody else. */
   #isRelayed = false;
   #isClosed = false;
@@ -62,7 +57,7 @@ export class StreamOutput {
 
   /** Bytes that wait for the client, as far as this process holds them. */
   get waiting(): number {
-    return this.#response.writableLength + (this.#rest?.length ?? 0);
+    return this.#response.writableLength;
   }
 
   /**
@@ -85,7 +80,7 @@ export class StreamOutput {
 
   /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
-    return this.#isWaiting || this.#isSettling || this.#rest !== undefined;
+    return this.#isWaiting || this.#isSettling;
   }
 
   write(chunk: EventChunk): void {
@@ -100,16 +95,7 @@ export class StreamOutput {
     }
     this.#written += chunk.bytes;
     this.#isHeld = true;
-    if (chunk.bytes > pieceBytes && Reflect.get(this.#response, 'write') === plainHttp2Write) {
-      this.#writePiece(chunk.joined);
-    } else if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
-  }
-
-  /** The end comes next: what is left of a chunk goes out at once. */
-  finish(): void {
-    const rest = this.#rest;
-    this.#rest = undefined;
-    if (rest && streamOf(this.#response).writable) this.#response.write(rest);
+    if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
   }
 
   /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */
@@ -150,27 +136,7 @@ export class StreamOutput {
   close(): void {
     this.#isClosed = true;
     this.#isWaiting = false;
-    this.#rest = undefined;
     this.#unlisten();
-  }
-
-  /**
-   * Over HTTP/2 nobody can see how much of one write is taken, and the client's window may be much smaller than an event.
-   * So each piece waits until the last one is taken: a client that is slow, but reads, makes progress.
-   */
-  #writePiece(chunk: Buffer): void {
-    const piece = chunk.subarray(0, pieceBytes);
-    if (piece.length < chunk.length) {
-      this.#rest = chunk.subarray(pieceBytes);
-      this.#response.write(piece, () => {
-        // Somebody else may have ended the response meanwhile.
-        if (this.#rest && streamOf(this.#response).writable) this.#writePiece(this.#rest);
-      });
-      return;
-    }
-    this.#rest = undefined;
-    if (this.#response.write(piece)) this.#goOn();
-    else this.#waitFor(this.#response);
   }
 
   #waitFor(target: Drain): void {
@@ -214,7 +180,7 @@ function directWay(response: ServerResponse): Socket | undefined {
 /** Whether it asks to wait, whoever wrote to it. */
 function needsDrain(response: ServerResponse): boolean {
   // Over HTTP/2 only the stream behind it says so.
-  if (!isHttp1(response)) return streamOf(response).writableNeedDrain;
+  if (!isHttp1(response)) return (response as unknown as Http2ServerResponse).stream.writableNeedDrain;
   if (Reflect.get(response, 'write') === plainWrite) return response.writableNeedDrain;
   // What compresses says so when it is written to, and alone knows what waits in it.
   return !response.writableEnded && !response.write('');
@@ -231,12 +197,6 @@ function handleOf(response: ServerResponse): Handle | undefined {
   return socket ? ((Reflect.get(socket, '_handle') as Handle | null) ?? undefined) : undefined;
 }
 
-/** Of a session. */
-function streamOf(response: ServerResponse): ServerHttp2Stream {
-  return (response as unknown as Http2ServerResponse).stream;
-}
-
 /** Compared, never called. */
 const plainWrite: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
-const plainHttp2Write: unknown = Reflect.get(Http2ServerResponse.prototype, 'write');
 const plainFlush: unknown = Reflect.get(OutgoingMessage.prototype, 'flush');
