@@ -24,7 +24,7 @@ describeWithChromium('the page of the quick start', (executablePath) => {
   const pageErrors: Error[] = [];
 
   beforeAll(async () => {
-    [app, browser] = await Promise.all([QuickStart.share(), launchChromium(executablePath)]);
+    [app, browser] = await Promise.all([QuickStart.start(), launchChromium(executablePath)]);
   });
 
   beforeEach(async () => {
@@ -46,6 +46,7 @@ describeWithChromium('the page of the quick start', (executablePath) => {
 
   afterAll(async () => {
     await browser.close();
+    await app[Symbol.asyncDispose]();
   });
 
   const cards = (): Locator => page.locator('.card');
