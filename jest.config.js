@@ -27,6 +27,8 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/', '<rootDir>/sample/.*/(dist|data)/'],
   setupFilesAfterEnv: ['<rootDir>/test/support/setup.ts'],
   maxWorkers: 2,
+  // Modules of a test file are never freed, and a heap of gigabytes takes longer to end than Jest waits.
+  workerIdleMemoryLimit: '1GB',
   // For what hangs. How long something may take is for its test to say, where it matters.
   testTimeout: 20_000,
 };
