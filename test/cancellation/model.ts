@@ -41,8 +41,17 @@ interface Frame {
   readonly due: number;
 }
 
+/**
+ * A group began at the very moment at which another child of a group around it failed. No rule says which of two children
+ * is first in that.
+ */
+export class UndeterminedError extends Error {}
+
 type Static = Program['cancels'];
 
+/**
+ * @throws UndeterminedError
+ */
 export function predict(program: Program): Prediction {
   return enter({ id: rootId }, 0, Infinity, program.cancels, (frame) =>
     sequence(program.body, 0, frame, program.cancels),
@@ -135,6 +144,7 @@ function work({ id, ms, finish, onCancel, cleanup }: Work, start: number, frame:
 function group({ id, children, body }: GroupStep, start: number, around: Frame, cancels: Static): Evaluation {
   // It cannot spawn: nothing begins.
   if (around.cancelledAt <= start) {
+    if (around.cancelledAt === start && originOf(around)?.how === 'sibling') throw new UndeterminedError();
     return { end: start, ending: { error: { kind: 'cancelled', of: around.of } }, saw: [], calls: [] };
   }
   const members: Member['of'][] = children.map((child) => ({ id: child.id, steps: child.body }));
@@ -218,6 +228,13 @@ function enter(
   const before = frame;
   for (const { target, at } of result.calls) if (target === id) cancel(at, 'self');
   return frame === before ? { frame, result } : { frame, result: inside(frame) };
+}
+
+/** The scope whose own cancellation has reached this one. */
+function originOf(frame: Frame): Frame | undefined {
+  let level: Frame | undefined = frame;
+  while (level && level.id !== frame.of) level = level.above;
+  return level;
 }
 
 /** Whether an error is how the cancellation of this scope shows itself. */
