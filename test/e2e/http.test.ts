@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { BadRequestException, Controller, Get } from '@nestjs/common';
+import { BadRequestException } from '@nestjs/common';
 import { z } from 'zod';
 import { handlerTask } from '../support/app.js';
 import { type Answer, call } from '../support/clients/http-client.js';
@@ -126,36 +126,6 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
       ).toBe(204);
       expect((await call('HEAD', task.urlOf(app, 'none'))).status).toBe(404);
     });
-  });
-
-  it('a 204 has no ETag; other routes keep theirs', async () => {
-    @Controller('own')
-    class OwnController {
-      @Get()
-      get(): object {
-        return { own: true };
-      }
-    }
-    const [task, app] = await serve({ controllers: [OwnController] });
-    const puppet = await task.start(app);
-    await puppet.end();
-    const { lastEventId } = await puppet.handle.snapshot();
-    const url = new URL(puppet.url);
-    const many = `${app.url}/events?task=${url.pathname.replace('/stream/', '')}`;
-    const seen = (await (await watch(many)).nextEvents(2)).at(-1)!.id!;
-    for (const [method, asked, id] of [
-      ['GET', puppet.url, lastEventId],
-      ['HEAD', puppet.url, lastEventId],
-      ['GET', many, seen],
-    ] as const) {
-      const { status, headers } = await call(method, asked, { headers: { 'last-event-id': id ?? '' } });
-      expect(status).toBe(204);
-      expect(headers).not.toHaveProperty('etag');
-    }
-    for (const other of [`${app.origin}/own`, `${puppet.url}/status`]) {
-      const { headers } = await call('GET', other);
-      expect(headers.etag !== undefined).toBe(adapter === 'express');
-    }
   });
 
   describe('DELETE /stream/:app/:name/:id', () => {

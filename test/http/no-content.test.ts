@@ -1,0 +1,37 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get } from '@nestjs/common';
+import { call } from '../support/clients/http-client.js';
+import { adapters, createTaskApp, PuppetTask, watch } from '../support/watching.js';
+
+describe.each(adapters)('the answer to who has seen the end (%s)', (adapter) => {
+  it('a 204 has no ETag; other routes keep theirs', async () => {
+    @Controller('own')
+    class OwnController {
+      @Get()
+      get(): object {
+        return { own: true };
+      }
+    }
+    const task = new PuppetTask();
+    const app = await createTaskApp({ adapter, tasks: [task.type], controllers: [OwnController] });
+    const puppet = await task.start(app);
+    await puppet.end();
+    const { lastEventId } = await puppet.handle.snapshot();
+    const url = new URL(puppet.url);
+    const many = `${app.url}/events?task=${url.pathname.replace('/stream/', '')}`;
+    const seen = (await (await watch(many)).nextEvents(2)).at(-1)!.id!;
+    for (const [method, asked, id] of [
+      ['GET', puppet.url, lastEventId],
+      ['HEAD', puppet.url, lastEventId],
+      ['GET', many, seen],
+    ] as const) {
+      const { status, headers } = await call(method, asked, { headers: { 'last-event-id': id ?? '' } });
+      expect(status).toBe(204);
+      expect(headers).not.toHaveProperty('etag');
+    }
+    for (const other of [`${app.origin}/own`, `${puppet.url}/status`]) {
+      const { headers } = await call('GET', other);
+      expect(headers.etag !== undefined).toBe(adapter === 'express');
+    }
+  });
+});
