@@ -5,14 +5,14 @@
  * @param json one line of JSON
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
-export function encodeFrame(type: string, json: string, id: string): Buffer {
-  return Buffer.from(`event: ${type}\ndata: ${json}\nid: ${id}\n\n`);
+export function formatFrame(type: string, json: string, id: string): string {
+  return `event: ${type}\ndata: ${json}\nid: ${id}\n\n`;
 }
 
 /** `event: `, `data: `, `id: ` and their line ends, and the blank line. */
 const punctuation = 'event: \ndata: \nid: \n\n'.length;
 
-/** The length of {@link encodeFrame}'s Buffer, without making it or the id. Types and ids are ASCII. */
+/** The length of {@link formatFrame}'s text in bytes, without making it or the id. Types and ids are ASCII. */
 export function frameLength(type: string, json: string, epoch: string, seq: number): number {
   return punctuation + type.length + Buffer.byteLength(json) + epoch.length + 1 + digitsOf(seq);
 }

@@ -1,11 +1,12 @@
 import { clock } from '../cancellation/clock.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import { encodeFrame, frameLength } from './event-frame.js';
+import { type EventChunk, frameChunk } from './event-chunk.js';
+import { formatFrame, frameLength } from './event-frame.js';
 import { formatEventId } from './event-id.js';
 
-/** An event in the log. Its frame is made when the first watcher asks, once for all of them. */
-export class LogEntry {
+/** An event in the log. It is encoded when the first watcher asks, once for all of them. */
+export class LogEntry implements EventChunk {
   readonly #epoch: string;
   readonly seq: number;
   readonly type: string;
@@ -13,7 +14,7 @@ export class LogEntry {
   readonly timestamp: number;
   /** Length of the frame. */
   readonly bytes: number;
-  #frame: Buffer | undefined;
+  #framed: Buffer | undefined;
 
   constructor(epoch: string, seq: number, type: string, json: string) {
     this.#epoch = epoch;
@@ -28,8 +29,8 @@ export class LogEntry {
     return formatEventId(this.#epoch, this.seq);
   }
 
-  get frame(): Buffer {
-    return (this.#frame ??= encodeFrame(this.type, this.json, this.id));
+  get framed(): Buffer {
+    return (this.#framed ??= frameChunk(formatFrame(this.type, this.json, this.id), this.bytes));
   }
 
   /** A fresh object: no subscriber can change what another one gets. */

@@ -81,7 +81,7 @@ describe('TaskLog', () => {
     const log = new TaskLog(unlimited);
     fill(log, 1);
     const entry = log.at(1);
-    expect(entry?.frame).toBe(log.at(1)?.frame);
+    expect(entry?.framed).toBe(log.at(1)?.framed);
   });
 
   it('gives each subscriber an object of its own', () => {

@@ -1,5 +1,6 @@
 import type { TaskRun } from '../../coordinator/run/task-run.js';
-import { encodeFrame } from '../../log/event-frame.js';
+import { chunkOf, type EventChunk } from '../../log/event-chunk.js';
+import { formatFrame } from '../../log/event-frame.js';
 import type { LogGap } from '../../log/log-cursor.js';
 import { toJson } from '../../task/json.js';
 import { publicSnapshot } from '../public-snapshot.js';
@@ -24,7 +25,7 @@ export class GapWriter {
     return json;
   }
 
-  frameOf(gap: LogGap): Buffer {
-    return encodeFrame('gap', this.jsonOf(gap), gap.id);
+  chunkOf(gap: LogGap): EventChunk {
+    return chunkOf(formatFrame('gap', this.jsonOf(gap), gap.id));
   }
 }

@@ -314,7 +314,7 @@ describe.each(adapters)('hostile ids (%s)', (adapter) => {
       await Promise.all(streams.map((stream) => stream.ended));
       for (const { events } of streams) expect(events.map(seqOf)).toEqual(range(1, 202));
       const encoded = (from.mock.calls as unknown[][]).filter(
-        ([text]) => typeof text === 'string' && text.startsWith('event: '),
+        ([text]) => typeof text === 'string' && /^[0-9a-f]+\r\nevent: /.test(text),
       );
       expect(encoded).toHaveLength(202);
     } finally {

@@ -1,7 +1,7 @@
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import type { StreamHub } from '../hub/stream-hub.js';
-import { chunkBytes } from '../output/event-chunk.js';
+import { chunkBytes } from '../output/stream-output.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import { lengthOf, type StreamMessage } from './stream-message.js';
 import { type FeedReader, TaskFeed } from './task-feed.js';

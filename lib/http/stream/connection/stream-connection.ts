@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../../cancellation/clock.js';
-import { EventChunk } from '../output/event-chunk.js';
+import { chunkOf } from '../../../log/event-chunk.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 /**
@@ -11,7 +11,7 @@ import { StreamOutput, type Writer } from '../output/stream-output.js';
  */
 const writesToWait = 2;
 
-const heartbeat = EventChunk.of(':\n');
+const heartbeat = chunkOf(':\n');
 
 /** What every connection is opened with. */
 export interface ConnectionInit {
@@ -55,7 +55,7 @@ export abstract class StreamConnection implements Writer {
   /** The headers are out: from here on this connection writes for itself. */
   open(): void {
     this.isOpen = true;
-    this.output.write(EventChunk.of(`retry: ${this.#retry}\n: connected\n`));
+    this.output.write(chunkOf(`retry: ${this.#retry}\n: connected\n`));
     this.begin();
   }
 

@@ -1,4 +1,5 @@
-import { encodeFrame } from '../../../log/event-frame.js';
+import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
+import { formatFrame } from '../../../log/event-frame.js';
 
 /** An event on its way to one client. */
 export interface StreamMessage {
@@ -9,8 +10,8 @@ export interface StreamMessage {
   readonly id: string;
 }
 
-export function frameOf({ type, json, id }: StreamMessage): Buffer {
-  return encodeFrame(type, json, id);
+export function chunkOfMessage({ type, json, id }: StreamMessage): EventChunk {
+  return chunkOf(formatFrame(type, json, id));
 }
 
 /** About what it takes on the wire: the id of one among many tasks may be longer than its data. */

@@ -1,7 +1,8 @@
+import { type EventChunk, joinChunks } from '../../../log/event-chunk.js';
 import type { LogCursor } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
 import type { GapWriter } from '../gap-writer.js';
-import { chunkBytes, EventChunk } from '../output/event-chunk.js';
+import { chunkBytes } from '../output/stream-output.js';
 
 /**
  * Reads a log in chunks, for all its watchers. Those that stand at the same place one after the other, as all do that
@@ -24,19 +25,19 @@ export class ChunkReader {
       cursor.skipTo(this.#to);
       return this.#chunk;
     }
-    const frames: Buffer[] = [];
+    const read: EventChunk[] = [];
     let bytes = 0;
     while (bytes < chunkBytes && (cursor.after < most || cursor.hasGap)) {
       const next = cursor.next();
       if (!next) break;
-      const frame = next instanceof LogEntry ? next.frame : gaps.frameOf(next);
-      frames.push(frame);
-      bytes += frame.length;
+      const event = next instanceof LogEntry ? next : gaps.chunkOf(next);
+      read.push(event);
+      bytes += event.bytes;
     }
-    if (frames.length === 0) return undefined;
-    const chunk = new EventChunk(frames, bytes);
+    if (read.length === 0) return undefined;
+    const chunk = joinChunks(read, bytes);
     // A gap is for one watcher alone.
-    if (from !== undefined) this.#share(chunk, from, from + frames.length);
+    if (from !== undefined) this.#share(chunk, from, from + read.length);
     return chunk;
   }
 

@@ -3,28 +3,29 @@ import { beginSlice } from '../turn-slice.js';
 
 /** Writes for all hubs that have news: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {
-  readonly #hubs = new Set<StreamHub>();
+  #hubs: StreamHub[] = [];
   #scheduled = false;
 
+  /** A hub that is not in it comes last. */
   add(hub: StreamHub): void {
-    this.#hubs.add(hub);
+    this.#hubs.push(hub);
     this.#schedule();
-  }
-
-  cancel(hub: StreamHub): void {
-    this.#hubs.delete(hub);
   }
 
   readonly #flush = (): void => {
     this.#scheduled = false;
     const isOver = beginSlice();
-    for (const hub of this.#hubs) {
+    const hubs = this.#hubs;
+    this.#hubs = [];
+    let turns = 0;
+    for (const hub of hubs) {
+      turns++;
       // Last in the queue again, when it could not finish: no hub keeps the others waiting.
-      this.#hubs.delete(hub);
-      if (!hub.flush(isOver)) this.#hubs.add(hub);
+      if (hub.flush(isOver)) this.#hubs.push(hub);
       if (isOver()) break;
     }
-    if (this.#hubs.size > 0) this.#schedule();
+    if (turns < hubs.length) this.#hubs = [...hubs.slice(turns), ...this.#hubs];
+    if (this.#hubs.length > 0) this.#schedule();
   };
 
   #schedule(): void {

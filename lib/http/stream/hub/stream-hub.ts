@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import type { EventChunk } from '../../../log/event-chunk.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import { GapWriter } from '../gap-writer.js';
-import type { EventChunk } from '../output/event-chunk.js';
 import type { WatchedTask } from '../watched-task.js';
 import { ChunkReader } from './chunk-reader.js';
 import type { FlushQueue } from './flush-queue.js';
@@ -20,6 +20,18 @@ export interface HubReader {
   flush(seq: number): Socket | undefined;
   /** From here on it reads for itself, from behind `seq`. */
   fallBehind(seq: number): void;
+}
+
+/** One chunk for those in step, then what is missing for the others. It may be cut short, and goes on where it was. */
+interface Round {
+  readonly framed: Buffer | undefined;
+  /** Whether nothing follows the chunk. */
+  readonly done: boolean;
+  /** The `seq` before the chunk, and that of its last event. */
+  readonly from: number;
+  readonly to: number;
+  readonly inStep: IterableIterator<Socket>;
+  readonly apart: IterableIterator<HubReader>;
 }
 
 /** So many are written to before the hub looks whether its time is over: asking costs a tenth of a write. */
@@ -42,10 +54,11 @@ export class StreamHub {
   readonly #gaps: GapWriter;
   readonly #queue: FlushQueue;
   readonly #subscription: Subscription;
-  /** The round of writing that was cut short. */
-  #round: Iterator<void> | undefined;
+  /** The round of writing that goes on, as it was cut short. */
+  #round: Round | undefined;
   #isWriting = false;
   #isStale = false;
+  #isQueued = false;
 
   constructor(run: TaskRun, queue: FlushQueue) {
     this.#gaps = new GapWriter(run);
@@ -77,13 +90,14 @@ export class StreamHub {
     if (socket && this.#inStep.get(socket) === reader) this.#inStep.delete(socket);
     if (this.size > 0) return;
     this.#subscription.unsubscribe();
-    this.#queue.cancel(this);
   }
 
   /** Lets the connections write, in this turn. */
   schedule(): void {
     // Those that had their turn in a round that goes on have not seen what is new.
     this.#isStale = true;
+    if (this.#isQueued) return;
+    this.#isQueued = true;
     this.#queue.add(this);
   }
 
@@ -91,17 +105,16 @@ export class StreamHub {
    * Writes to every connection what it has not got.
    *
    * @param isOver whether it has taken long enough for one turn of the event loop
-   * @returns whether everything is written
+   * @returns whether it is to have another turn
    */
   flush(isOver: () => boolean): boolean {
-    if (!this.#round) {
-      this.#round = this.#writeAll();
-      this.#isStale = false;
+    const round = (this.#round ??= this.#begin());
+    if (this.#writeInStep(round, isOver) && this.#catchUpApart(round, isOver)) {
+      this.#round = undefined;
+      this.chunks.forget();
     }
-    while (!this.#round.next().done) if (isOver()) return false;
-    this.#round = undefined;
-    this.chunks.forget();
-    return !this.#isStale && this.#cursor.atEnd;
+    this.#isQueued = this.#round !== undefined || this.#isStale || !this.#cursor.atEnd;
+    return this.#isQueued;
   }
 
   /** A reader that fell behind goes on, as its client has taken something. */
@@ -111,28 +124,43 @@ export class StreamHub {
     this.chunks.forget();
   }
 
-  /** One chunk to those in step, then what is missing to the others. It pauses wherever it may be cut short. */
-  *#writeAll(): Generator<void> {
+  #begin(): Round {
+    this.#isStale = false;
     const from = this.#cursor.after;
     const framed = this.#nextChunk()?.framed;
-    const to = this.#cursor.after;
-    const { done } = this.#cursor;
-    if (framed || done) {
-      let written = 0;
-      this.#isWriting = true;
+    return {
+      framed,
+      done: this.#cursor.done,
+      from,
+      to: this.#cursor.after,
       // By its keys alone: pairs would be made for each write, and the readers need not be touched.
-      for (const socket of this.#inStep.keys()) {
-        // What waits on it may be the end of the response, by somebody else's hands: its reader has to look.
-        if (socket.writableLength > 0) this.#setApart(socket, from);
-        else if ((framed && !socket.write(framed)) || done) this.#setApart(socket, to);
-        if (++written % writesPerLook === 0) yield;
-      }
-      this.#isWriting = false;
+      inStep: this.#inStep.keys(),
+      apart: this.#apart.values(),
+    };
+  }
+
+  /** @returns whether it came to the end */
+  #writeInStep({ framed, done, from, to, inStep }: Round, isOver: () => boolean): boolean {
+    if (!framed && !done) return true;
+    let written = 0;
+    this.#isWriting = true;
+    for (const socket of inStep) {
+      // What waits on it may be the end of the response, by somebody else's hands: its reader has to look.
+      if (socket.writableLength > 0) this.#setApart(socket, from);
+      else if ((framed && !socket.write(framed)) || done) this.#setApart(socket, to);
+      if (++written % writesPerLook === 0 && isOver()) return false;
     }
-    for (const reader of this.#apart) {
+    this.#isWriting = false;
+    return true;
+  }
+
+  /** @returns whether it came to the end */
+  #catchUpApart({ apart }: Round, isOver: () => boolean): boolean {
+    for (const reader of apart) {
       this.#catchUp(reader);
-      yield;
+      if (isOver()) return false;
     }
+    return true;
   }
 
   #nextChunk(): EventChunk | undefined {

@@ -1,9 +1,12 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
 import { isHttp1 } from '../../http-exchange.js';
-import type { EventChunk } from './event-chunk.js';
 import { sessionOf } from './http2-sessions.js';
+
+/** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
+export const chunkBytes = 16 * 1024;
 
 /** What says when it has been taken what was written to it. */
 interface Drain {
@@ -95,7 +98,7 @@ export class StreamOutput {
     }
     this.#written += chunk.bytes;
     this.#isHeld = true;
-    if (!this.#response.write(chunk.joined)) this.#waitFor(this.#response);
+    if (!this.#response.write(contentOf(chunk))) this.#waitFor(this.#response);
   }
 
   /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */

@@ -1,0 +1,54 @@
+/**
+ * Bytes of a stream as one chunk of an HTTP/1.1 body. Nearly every event is written alone and straight to the socket, so it
+ * is encoded as such a chunk, and what needs it bare takes what is within.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+ */
+export interface EventChunk {
+  readonly framed: Buffer;
+  /** Length of what is within. */
+  readonly bytes: number;
+}
+
+const lineEnd = '\r\n';
+
+export function chunkOf(text: string): EventChunk {
+  const bytes = Buffer.byteLength(text);
+  return { framed: frameChunk(text, bytes), bytes };
+}
+
+/**
+ * @param bytes length of the text
+ */
+export function frameChunk(text: string, bytes: number): Buffer {
+  return Buffer.from(headOf(bytes) + text + lineEnd);
+}
+
+/** What is within, as it is written where something else frames it. */
+export function contentOf({ framed, bytes }: EventChunk): Buffer {
+  const end = framed.length - lineEnd.length;
+  return framed.subarray(end - bytes, end);
+}
+
+/**
+ * One chunk of what is within several.
+ *
+ * @param bytes length of that
+ */
+export function joinChunks(chunks: readonly EventChunk[], bytes: number): EventChunk {
+  const [only] = chunks;
+  if (only && chunks.length === 1) return only;
+  const head = headOf(bytes);
+  const framed = Buffer.allocUnsafe(head.length + bytes + lineEnd.length);
+  let length = framed.write(head, 'latin1');
+  for (const chunk of chunks) {
+    const end = chunk.framed.length - lineEnd.length;
+    length += chunk.framed.copy(framed, length, end - chunk.bytes, end);
+  }
+  framed.write(lineEnd, length, 'latin1');
+  return { framed, bytes };
+}
+
+function headOf(bytes: number): string {
+  return bytes.toString(16) + lineEnd;
+}
