@@ -4,7 +4,9 @@ import { Child } from '../support/child.js';
  * @typedef {object} Load
  * @property {number} tasks
  * @property {number} watchers of each task
- * @property {number} burst events of each task in one turn of the event loop
+ * @property {number} burst events of each task in one tick
+ * @property {boolean} awaited whether the next tick waits until all watchers have this one's; otherwise each turn of the event
+ *   loop is a tick
  */
 
 /**
@@ -32,7 +34,7 @@ const wakeUp = { ticks: 20, cpu: 600 };
  * @param {Budget} budget
  * @returns {Promise<import('../support/scenario.js').Measurement>}
  */
-export async function openFanOut(name, { tasks, watchers, burst }, budget) {
+export async function openFanOut(name, { tasks, watchers, burst, awaited }, budget) {
   const server = new Child(new URL('server.js', import.meta.url), name);
   const client = new Child(new URL('client.js', import.meta.url), `the client of ${name}`);
   const close = async () => {
@@ -42,7 +44,7 @@ export async function openFanOut(name, { tasks, watchers, burst }, budget) {
   /** @param {{ cpu: number, ticks?: number }} most */
   const send = async ({ cpu, ticks }) => {
     // On a busy machine processor time is long in coming.
-    const { each, ...used } = await server.call('send', { burst, cpu, wall: 10 * cpu, ticks });
+    const { each, ...used } = await server.call('send', { burst, awaited, cpu, wall: 10 * cpu, ticks });
     const received = await client.call('received', { each });
     return { each, received, used };
   };

@@ -1,7 +1,7 @@
 /** How the process of the watchers tells that of the server, past it, that all of them have got a tick's events. */
 import { connect, createServer } from 'node:net';
 
-/** At the server. */
+/** At the server. They end when a watcher is lost. */
 export class Receipts {
   /** @readonly */
   #server = createServer((socket) => {
@@ -9,8 +9,13 @@ export class Receipts {
       this.#ticks += bytes.length;
       this.#wake();
     });
+    socket.on('close', () => {
+      this.#areWhole = false;
+      this.#wake();
+    });
   });
   #ticks = 0;
+  #areWhole = true;
   #wake = () => {};
 
   /** @returns {Promise<number>} the port where receipts are taken */
@@ -28,6 +33,7 @@ export class Receipts {
    */
   async reach(ticks) {
     while (this.#ticks < ticks) {
+      if (!this.#areWhole) throw new Error('A watcher was disconnected');
       await new Promise((resolve) => {
         this.#wake = () => resolve(undefined);
       });
@@ -39,7 +45,7 @@ export class Receipts {
  * At the watchers.
  *
  * @param {number} port
- * @returns {Promise<() => void>} tells of one tick more
+ * @returns {Promise<{ tick: () => void, end: () => void }>} `tick` tells of one more, `end` that there will be none
  */
 export async function openReceipts(port) {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
@@ -47,7 +53,8 @@ export async function openReceipts(port) {
     socket.once('connect', resolve);
     socket.once('error', reject);
   });
-  return () => {
-    socket.write('.');
+  return {
+    tick: () => void socket.write('.'),
+    end: () => socket.destroy(),
   };
 }

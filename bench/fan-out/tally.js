@@ -9,7 +9,8 @@ export class Tally {
   #expected = Infinity;
   #tick = Infinity;
   #tickAt = Infinity;
-  #onTick = () => {};
+  /** @type {{ tick: () => void, end: () => void } | undefined} */
+  #receipts;
   /** @type {{ resolve: () => void, reject: (error: Error) => void } | undefined} */
   #waiting;
   /** @type {Error | undefined} */
@@ -21,15 +22,15 @@ export class Tally {
   }
 
   /**
-   * Calls back whenever all have got so many events more. Nobody may get one of the next before.
+   * Tells whenever there are so many events more for each.
    *
    * @param {number} events
-   * @param {() => void} onTick
+   * @param {{ tick: () => void, end: () => void }} receipts
    */
-  tellEach(events, onTick) {
+  tellEach(events, receipts) {
     this.#tick = events * this.#counts.length;
     this.#tickAt = this.#total + this.#tick;
-    this.#onTick = onTick;
+    this.#receipts = receipts;
   }
 
   /**
@@ -39,9 +40,9 @@ export class Tally {
   add(watcher, events) {
     this.#counts[watcher] += events;
     this.#total += events;
-    if (this.#total >= this.#tickAt) {
+    while (this.#total >= this.#tickAt) {
       this.#tickAt += this.#tick;
-      this.#onTick();
+      this.#receipts?.tick();
     }
     if (this.#total >= this.#expected) this.#waiting?.resolve();
   }
@@ -54,6 +55,7 @@ export class Tally {
   lose(watcher) {
     this.#fault = new Error(`Watcher ${watcher} was disconnected after ${this.#counts[watcher]} events`);
     this.#waiting?.reject(this.#fault);
+    this.#receipts?.end();
   }
 
   /**

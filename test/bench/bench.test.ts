@@ -26,7 +26,8 @@ const fallbacks = [
 ];
 const peers = installed('better-sse', '@fastify/sse');
 const nest = ['nest-sse', 'nest-sse-fastify'];
-const servers = ['node:http', 'node:http-write', ...nest, ...peers, ...own, ...fallbacks];
+const choices = ['node:http', 'node:http-write', ...nest, ...peers, ...own];
+const servers = [...choices, ...fallbacks];
 const starters = ['bare-loop-lazy', 'bare-loop-eager', 'nestjs-streaming'];
 const sleepers = ['bare-loop', 'nestjs-streaming'];
 
@@ -34,6 +35,9 @@ const rowsOf: Record<string, readonly string[]> = {
   single: servers,
   bursts: servers,
   'many-tasks': servers,
+  'single-awaited': choices,
+  'bursts-awaited': choices,
+  'many-tasks-awaited': choices,
   latency: ['node:http', 'node:http-write', 'nest-sse', ...peers, ...own],
   stalled: own.flatMap((name) => [name, `${name}, some stalled`]),
   'loop-delay': ['node:http', ...own],
@@ -68,6 +72,9 @@ const expectWhole: Record<string, (round: Round, row: string) => void> = {
   single: expectFanOut,
   bursts: expectFanOut,
   'many-tasks': expectFanOut,
+  'single-awaited': expectFanOut,
+  'bursts-awaited': expectFanOut,
+  'many-tasks-awaited': expectFanOut,
   latency: expectLatency,
   stalled(round, row) {
     expectLatency(round);

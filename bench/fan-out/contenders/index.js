@@ -19,6 +19,9 @@ export const contenders = {
   'nestjs-streaming-h2': () => own({ adapter: 'fastify', http2: true }, { ask: { http2: true } }),
 };
 
+/** Those among which a user has the choice: without the rows that show what something in between costs. */
+export const servers = Object.keys(contenders).filter((name) => !/-(compression|intercepted|h2)$/.test(name));
+
 /** @param {Parameters<typeof import('./nestjs-streaming.js').nestjsStreaming>} options */
 async function own(...options) {
   return (await import('./nestjs-streaming.js')).nestjsStreaming(...options);
