@@ -9,6 +9,8 @@ export class Receipts {
       this.#ticks += bytes.length;
       this.#wake();
     });
+    // Its close follows.
+    socket.on('error', () => {});
     socket.on('close', () => {
       this.#areWhole = false;
       this.#wake();
