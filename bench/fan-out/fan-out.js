@@ -23,7 +23,7 @@ import { Child } from '../support/child.js';
  * its own, at the sender's expense, as the connection may be starting again; then one of several. Other servers had their
  * turn meanwhile, so all connections were quiet.
  */
-const wakeUp = { ticks: 20, cpu: 600 };
+const wakeUp = { ticks: 20, awaited: true, cpu: 600 };
 
 /**
  * One server in a fresh process: all watchers connect, and it sends slice by slice until the budget of each is spent, while
@@ -41,10 +41,11 @@ export async function openFanOut(name, { tasks, watchers, burst, awaited }, budg
     await Promise.all([server.stop(), client.stop()]);
   };
 
-  /** @param {{ cpu: number, ticks?: number }} most */
-  const send = async ({ cpu, ticks }) => {
+  /** @param {{ cpu: number, ticks?: number, awaited?: boolean }} most */
+  const send = async (most) => {
     // On a busy machine processor time is long in coming.
-    const { each, ...used } = await server.call('send', { burst, awaited, cpu, wall: 10 * cpu, ticks });
+    const params = { burst, awaited, wall: 10 * most.cpu, ...most };
+    const { each, ...used } = await server.call('send', params);
     const received = await client.call('received', { each });
     return { each, received, used };
   };

@@ -1,6 +1,6 @@
 import { column, rowsOf } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
-import { contenders, servers } from './contenders/index.js';
+import { contenders } from './contenders/index.js';
 import { openFanOut } from './fan-out.js';
 
 /**
@@ -21,9 +21,7 @@ export function fanOutScenarios({ quick }) {
         name: awaited ? `${name}-awaited` : name,
         title: titleOf(load),
         connections: load.tasks * load.watchers,
-        rows: rowsOf(awaited ? servers : Object.keys(contenders), (contender) =>
-          openFanOut(contender, load, budget),
-        ),
+        rows: rowsOf(Object.keys(contenders), (contender) => openFanOut(contender, load, budget)),
         slices: quick ? 2 : 4,
         table: {
           main: column('events per CPU second', 'perCpuSecond'),

@@ -22,7 +22,7 @@ export class Tally {
   }
 
   /**
-   * Tells whenever there are so many events more for each.
+   * Tells whenever so many events more have come for each, on average: what the others are behind, one may be ahead.
    *
    * @param {number} events
    * @param {{ tick: () => void, end: () => void }} receipts

@@ -24,14 +24,14 @@ const style = `
     .title { font-size: 16px; font-weight: 600; }
     .head { font-weight: 600; }
     .own text { font-weight: 600; }
-    .limit rect { fill: #59636e; }
+    .reference rect { fill: #59636e; }
     .other rect { fill: #afb8c1; }
     .own rect { fill: #cf2049; }
     .fallback rect { fill: #eba0b3; }
     @media (prefers-color-scheme: dark) {
       .page { fill: #0d1117; }
       text { fill: #f0f6fc; }
-      .limit rect { fill: #9198a1; }
+      .reference rect { fill: #9198a1; }
       .other rect { fill: #4d5661; }
       .own rect { fill: #f0476d; }
       .fallback rect { fill: #8a3a4d; }
@@ -89,12 +89,12 @@ function renderPanel(section, top) {
 
 /**
  * @param {string} name
- * @param {string | undefined} limit
+ * @param {string | undefined} reference
  */
-function kindOf(name, limit) {
+function kindOf(name, reference) {
   if (ownServers.includes(name)) return 'own';
   if (name.startsWith(own)) return 'fallback';
-  return name === limit ? 'limit' : 'other';
+  return name === reference ? 'reference' : 'other';
 }
 
 /** @param {string} text */

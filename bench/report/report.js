@@ -12,11 +12,11 @@ round. The rate, or the time, by the clock says more about the machine. “Ours 
 nestjs-streaming does on Express, and “ours takes” how many times as long it takes.
 
 Where events are counted, all servers of a table run at once and take turns, a fraction of a second each, so that a change of the
-machine's mood meets all. A tick is a turn of the event loop: all are given more than they can send, and what counts is how much
-of it they deliver. nestjs-streaming gives a broadcast no more than a few milliseconds of a turn, so an event that comes meanwhile
-may go out with the next, in one write. Where ticks are awaited, the next one's events are sent when every watcher has those of the
-last: no two ever share a write, and what counts is the price of one event alone. Most of that is the system's own, so there
-\`node:http\` is a limit for all.
+machine's mood meets all. A tick is a turn of the event loop. A server that writes where an event is published is given its next
+event when it has written the last; nestjs-streaming puts off what does not fit into a few milliseconds of a turn, and joins it with
+what comes meanwhile. So under more than it can send an event takes fewer writes, and comes later by a turn or two. Where ticks are
+awaited, the next one's events are sent when every watcher has those of the last: no two ticks share a write, and what counts is
+the price of one alone. Most of that is the system's own, and \`node:http\` shows how much.
 
 \`node:http\` is Node and nothing else: all events of a tick are one chunk, framed once, written to each socket itself. \`node:http-write\`
 calls \`response.write\` with one shared Buffer for each event. \`nest-sse\` is a route with Nest's \`@Sse()\` that returns a shared Subject. Where

@@ -5,6 +5,7 @@
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-7.1
  */
 export interface EventChunk {
+  /** The chunk as it goes over the wire. */
   readonly framed: Buffer;
   /** Length of what is within. */
   readonly bytes: number;
@@ -14,17 +15,19 @@ const lineEnd = '\r\n';
 
 export function chunkOf(text: string): EventChunk {
   const bytes = Buffer.byteLength(text);
-  return { framed: frameChunk(text, bytes), bytes };
+  return { framed: encodeChunk(text, bytes), bytes };
 }
 
 /**
- * @param bytes length of the text
+ * Encodes a text as one chunk.
+ *
+ * @param bytes length of the text in UTF-8
  */
-export function frameChunk(text: string, bytes: number): Buffer {
+export function encodeChunk(text: string, bytes: number): Buffer {
   return Buffer.from(headOf(bytes) + text + lineEnd);
 }
 
-/** What is within, as it is written where something else frames it. */
+/** What is within, as it is written where something else frames it. All who write it share it: nobody may change it. */
 export function contentOf({ framed, bytes }: EventChunk): Buffer {
   const end = framed.length - lineEnd.length;
   return framed.subarray(end - bytes, end);

@@ -1,7 +1,7 @@
 import { clock } from '../cancellation/clock.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import { type EventChunk, frameChunk } from './event-chunk.js';
+import { type EventChunk, encodeChunk } from './event-chunk.js';
 import { formatFrame, frameLength } from './event-frame.js';
 import { formatEventId } from './event-id.js';
 
@@ -12,7 +12,7 @@ export class LogEntry implements EventChunk {
   readonly type: string;
   readonly json: string;
   readonly timestamp: number;
-  /** Length of the frame. */
+  /** Length of the event in the stream, before it is framed as a chunk. */
   readonly bytes: number;
   #framed: Buffer | undefined;
 
@@ -30,7 +30,7 @@ export class LogEntry implements EventChunk {
   }
 
   get framed(): Buffer {
-    return (this.#framed ??= frameChunk(formatFrame(this.type, this.json, this.id), this.bytes));
+    return (this.#framed ??= encodeChunk(formatFrame(this.type, this.json, this.id), this.bytes));
   }
 
   /** A fresh object: no subscriber can change what another one gets. */

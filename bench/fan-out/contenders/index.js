@@ -1,10 +1,10 @@
 /**
- * Every server that is measured, first the limit. Each is loaded only in the process that runs it.
+ * Every server that is measured, first bare Node. Each is loaded only in the process that runs it.
  *
  * @type {Record<string, () => Promise<import('../contender.js').Start>>}
  */
 export const contenders = {
-  'node:http': async () => (await import('./node-http.js')).limit,
+  'node:http': async () => (await import('./node-http.js')).oneWrite,
   'node:http-write': async () => (await import('./node-http.js')).sharedWrite,
   'nest-sse': async () => (await import('./nest-sse.js')).nestSse({ adapter: 'express' }),
   'nest-sse-fastify': async () => (await import('./nest-sse.js')).nestSse({ adapter: 'fastify' }),
@@ -18,9 +18,6 @@ export const contenders = {
   'nestjs-streaming-intercepted': () => own({ adapter: 'express' }, { http: { interceptEvents: true } }),
   'nestjs-streaming-h2': () => own({ adapter: 'fastify', http2: true }, { ask: { http2: true } }),
 };
-
-/** Those among which a user has the choice: without the rows that show what something in between costs. */
-export const servers = Object.keys(contenders).filter((name) => !/-(compression|intercepted|h2)$/.test(name));
 
 /** @param {Parameters<typeof import('./nestjs-streaming.js').nestjsStreaming>} options */
 async function own(...options) {

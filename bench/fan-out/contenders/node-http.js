@@ -2,10 +2,10 @@ import { createServer } from 'node:http';
 import { TYPE } from '../event.js';
 
 /**
- * The limit: no framework behind the first byte. All events of a tick are one chunk of HTTP/1.1, framed once, and each
+ * Bare Node: no framework behind the first byte. All events of a tick are one chunk of HTTP/1.1, framed once, and each
  * socket gets it in one write.
  */
-export const limit = nodeHttp(
+export const oneWrite = nodeHttp(
   (response) => response.socket,
   (frames) => {
     const body = frames.join('');

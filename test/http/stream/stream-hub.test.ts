@@ -1,4 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import type { Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TaskStore } from '../../../lib/coordinator/task-store.js';
 import { FlushQueue } from '../../../lib/http/stream/hub/flush-queue.js';
 import { type HubReader, StreamHub } from '../../../lib/http/stream/hub/stream-hub.js';
@@ -17,12 +19,40 @@ class Reader implements HubReader {
   fallBehind(): void {}
 }
 
+/** Takes everything at once. */
+class TakingSocket {
+  received = '';
+  readonly writableLength = 0;
+
+  write(bytes: Buffer): boolean {
+    this.received += bytes.toString('latin1');
+    return true;
+  }
+}
+
+/** Has come to where the hub is whenever it is asked. */
+class InStep implements HubReader {
+  isAsked = false;
+  readonly isBlocked = false;
+
+  constructor(private readonly socket: Socket) {}
+
+  flush(): Socket {
+    this.isAsked = true;
+    return this.socket;
+  }
+
+  fallBehind(): void {}
+}
+
 describe('the hub of a run', () => {
+  const queue = new FlushQueue();
+
   async function open(): Promise<{ hub: StreamHub; puppet: Puppet; free: Reader; slow: Reader }> {
     const task = new PuppetTask();
     const { app, coordinator } = await createTaskApp({ tasks: [task.type], listen: false });
     const puppet = await task.start({ url: '', coordinator });
-    const hub = new StreamHub(app.get(TaskStore).find(puppet.handle.ref)!, new FlushQueue());
+    const hub = new StreamHub(app.get(TaskStore).find(puppet.handle.ref)!, queue);
     const [free, slow] = [new Reader(), new Reader()];
     // Who is the last to be asked has seen that the others were.
     for (const reader of [slow, free]) hub.add(reader);
@@ -84,5 +114,46 @@ describe('the hub of a run', () => {
     expect([hub.size, slow.asked]).toEqual([1, [1, 2]]);
     hub.remove(free, undefined);
     expect(hub.size).toBe(0);
+  });
+
+  it('what is more than a chunk goes out in the same turn, as long as there is time', async () => {
+    const { hub, puppet, free } = await open();
+    const socket = new TakingSocket();
+    const reader = new InStep(socket as Socket);
+    hub.add(reader);
+    hub.schedule();
+    await eventually(() => expect(reader.isAsked).toBe(true), { interval: 0 });
+    // A time that stands still is never over.
+    const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
+    try {
+      for (let n = 0; n < 40; n++) puppet.send('part', 'x'.repeat(1_000));
+      await nextTurn();
+    } finally {
+      now.mockRestore();
+    }
+    expect(socket.received.split('event: part').length - 1).toBe(40);
+    expect(free.asked.at(-1)).toBe(41);
+  });
+
+  it('one that throws keeps nothing from the others, nor from itself', async () => {
+    const scheduled: (() => void)[] = [];
+    const [one, two] = [await open(), await open()];
+    const turn = jest.spyOn(globalThis, 'setImmediate').mockImplementation(((callback: () => void) => {
+      scheduled.push(callback);
+    }) as typeof setImmediate);
+    try {
+      const flush = jest.spyOn(one.free, 'flush').mockImplementationOnce(() => {
+        throw new Error('Not today');
+      });
+      for (const { puppet } of [one, two]) puppet.count(1);
+      expect(() => scheduled.shift()?.()).toThrow('Not today');
+      flush.mockRestore();
+      one.puppet.count(1);
+      while (scheduled.length > 0) scheduled.shift()?.();
+    } finally {
+      turn.mockRestore();
+    }
+    expect(one.free.asked.at(-1)).toBe(3);
+    expect(two.free.asked.at(-1)).toBe(2);
   });
 });

@@ -6,7 +6,9 @@ export class FlushQueue {
   #hubs: StreamHub[] = [];
   #scheduled = false;
 
-  /** A hub that is not in it comes last. */
+  /**
+   * @param hub comes last; it is not to be in the queue yet
+   */
   add(hub: StreamHub): void {
     this.#hubs.push(hub);
     this.#schedule();
@@ -15,17 +17,19 @@ export class FlushQueue {
   readonly #flush = (): void => {
     this.#scheduled = false;
     const isOver = beginSlice();
-    const hubs = this.#hubs;
-    this.#hubs = [];
     let turns = 0;
-    for (const hub of hubs) {
-      turns++;
-      // Last in the queue again, when it could not finish: no hub keeps the others waiting.
-      if (hub.flush(isOver)) this.#hubs.push(hub);
-      if (isOver()) break;
+    try {
+      for (const hub of this.#hubs) {
+        turns++;
+        // Last in the queue again, when it has more: no hub keeps the others waiting. It comes to that in this same turn,
+        // if there is time.
+        if (hub.flush(isOver)) this.#hubs.push(hub);
+        if (isOver()) break;
+      }
+    } finally {
+      this.#hubs = this.#hubs.slice(turns);
+      if (this.#hubs.length > 0) this.#schedule();
     }
-    if (turns < hubs.length) this.#hubs = [...hubs.slice(turns), ...this.#hubs];
-    if (this.#hubs.length > 0) this.#schedule();
   };
 
   #schedule(): void {

@@ -105,14 +105,18 @@ export class StreamHub {
    * Writes to every connection what it has not got.
    *
    * @param isOver whether it has taken long enough for one turn of the event loop
-   * @returns whether it is to have another turn
+   * @returns whether it is to be queued again
    */
   flush(isOver: () => boolean): boolean {
+    // Also when it throws: whatever comes next has to queue it.
+    this.#isQueued = false;
     const round = (this.#round ??= this.#begin());
     if (this.#writeInStep(round, isOver) && this.#catchUpApart(round, isOver)) {
       this.#round = undefined;
       this.chunks.forget();
     }
+    // What came meanwhile may have done so.
+    if (this.#isQueued) return false;
     this.#isQueued = this.#round !== undefined || this.#isStale || !this.#cursor.atEnd;
     return this.#isQueued;
   }
