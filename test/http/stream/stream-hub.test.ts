@@ -119,7 +119,7 @@ describe('the hub of a run', () => {
   it('what is more than a chunk goes out in the same turn, as long as there is time', async () => {
     const { hub, puppet, free } = await open();
     const socket = new TakingSocket();
-    const reader = new InStep(socket as Socket);
+    const reader = new InStep(socket as unknown as Socket);
     hub.add(reader);
     hub.schedule();
     await eventually(() => expect(reader.isAsked).toBe(true), { interval: 0 });
