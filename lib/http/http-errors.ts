@@ -57,6 +57,14 @@ export function ended(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException('TASK_ENDED', `The task ${taskPath(ref)} is over`);
 }
 
+/** The run that was meant is over: its id is another one's. */
+export function isAnother(ref: TaskRef): StreamingHttpException {
+  return new StreamingHttpException(
+    'TASK_ENDED',
+    `If-Match names another run than the one that is ${taskPath(ref)} now`,
+  );
+}
+
 /** The errors of this package as HTTP answers; any other is none of its business. */
 export function asHttpError(error: unknown): unknown {
   if (!(error instanceof StreamingError) || statuses[error.code] === undefined) return error;

@@ -13,7 +13,14 @@ import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import { isHttp1, type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
-import { asHttpError, ended, RETRY_AFTER, StreamingHttpException, typeNotFound } from './http-errors.js';
+import {
+  asHttpError,
+  ended,
+  isAnother,
+  RETRY_AFTER,
+  StreamingHttpException,
+  typeNotFound,
+} from './http-errors.js';
 import { queryFilter, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
@@ -95,9 +102,8 @@ export class StreamingHttpService {
       const run = await this.access.find('cancel', ref, request);
       const detail = queryText(request, 'detail');
       const wait = queryWait(request);
-      if (!matchesEpoch(request, run) || !run.cancel('external', detail ? { detail } : {})) {
-        throw ended(ref);
-      }
+      if (!matchesEpoch(request, run)) throw isAnother(ref);
+      if (!run.cancel('external', detail ? { detail } : {})) throw ended(ref);
       if (wait !== undefined && (await settlesWithin(run, wait))) return this.#snapshot(run);
       response.status(HttpStatus.ACCEPTED);
       return { cancelled: true, status: run.status === 'cancelled' ? 'cancelled' : 'cancelling' };

@@ -215,6 +215,7 @@ describe.each(adapters)('the routes (%s)', (adapter) => {
       for (const tag of [old, `"${old}"`, 'nonsense', '""']) {
         const answer = await call('DELETE', second.url, { headers: { 'if-match': tag } });
         expectError(answer, 409, 'TASK_ENDED');
+        expect((answer.body as { message: string }).message).toContain('If-Match');
       }
       expect(second.context.cancelled).toBe(false);
       expect((await call('DELETE', second.url, { headers: { 'if-match': now } })).status).toBe(202);

@@ -203,15 +203,16 @@ describe('the modules of the README', () => {
     const answers: number[] = [];
     const said: unknown[] = [];
     const log = jest.spyOn(console, 'log').mockImplementation((...words: unknown[]) => void said.push(words));
-    const visit = async (path: string, headers: Record<string, string> = {}): Promise<void> => {
+    const visit = async (path: string, headers: Record<string, string> = {}, outages = 0): Promise<void> => {
+      let calls = 0;
       const window = {
-        setTimeout,
+        setTimeout: (callback: () => void) => setTimeout(callback, 0),
         clearTimeout,
         fetch: async (_: string, init: RequestInit) => {
-          const response = await fetch(origin + path, {
-            ...init,
-            headers: { ...(init.headers as object), ...headers },
-          });
+          const response =
+            calls++ < outages
+              ? new Response(null, { status: 502 })
+              : await fetch(origin + path, { ...init, headers: { ...(init.headers as object), ...headers } });
           answers.push(response.status);
           return response;
         },
@@ -228,8 +229,9 @@ describe('the modules of the README', () => {
         ['completed', { finalValue: null }],
       ]);
       await visit('/stream/app/CountTask/demo', { 'last-event-id': lastEventId ?? '' });
-      await visit('/stream/app/CountTask/nobody');
-      expect(answers).toEqual([200, 204, 404]);
+      await visit('/stream/app/CountTask/demo', { 'last-event-id': lastEventId ?? '' }, 2);
+      await expect(visit('/stream/app/CountTask/nobody')).rejects.toThrow('Answered 404');
+      expect(answers).toEqual([200, 204, 502, 502, 204, 404]);
     } finally {
       log.mockRestore();
       for (const name of ['window', 'document']) Reflect.deleteProperty(globalThis, name);
