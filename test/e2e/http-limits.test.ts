@@ -232,6 +232,6 @@ describe.each(adapters)('GET /stream (%s)', (adapter) => {
   it('does not tell of owners, nor filter by them', async () => {
     const [, , list] = await serve(2);
     expect(idsOf(await list('?owner=ann'))).toEqual(['t2', 't1']);
-    expect(JSON.stringify(await list())).not.toMatch(/ann|bob/);
+    expect(JSON.stringify(await list())).not.toMatch(/"(ann|bob)"|owner/);
   });
 });
