@@ -33,14 +33,11 @@ export function contentOf({ framed, bytes }: EventChunk): Buffer {
   return framed.subarray(end - bytes, end);
 }
 
-/**
- * One chunk of what is within several.
- *
- * @param bytes length of that
- */
-export function joinChunks(chunks: readonly EventChunk[], bytes: number): EventChunk {
+/** One chunk of what is within several. */
+export function joinChunks(chunks: readonly EventChunk[]): EventChunk {
   const [only] = chunks;
   if (only && chunks.length === 1) return only;
+  const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
   const head = headOf(bytes);
   const framed = Buffer.allocUnsafe(head.length + bytes + lineEnd.length);
   let length = framed.write(head, 'latin1');

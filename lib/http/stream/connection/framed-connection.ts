@@ -5,12 +5,6 @@ import { chunkOfMessage, type StreamMessage } from './stream-message.js';
 /** A stream of many tasks: it writes for itself, in the ids of its own. */
 export class FramedConnection extends FeedConnection {
   protected send(messages: readonly StreamMessage[]): void {
-    const chunks = messages.map(chunkOfMessage);
-    this.output.write(
-      joinChunks(
-        chunks,
-        chunks.reduce((sum, { bytes }) => sum + bytes, 0),
-      ),
-    );
+    this.output.write(joinChunks(messages.map(chunkOfMessage)));
   }
 }

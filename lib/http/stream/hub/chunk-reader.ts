@@ -35,7 +35,7 @@ export class ChunkReader {
       bytes += event.bytes;
     }
     if (read.length === 0) return undefined;
-    const chunk = joinChunks(read, bytes);
+    const chunk = joinChunks(read);
     // A gap is for one watcher alone.
     if (from !== undefined) this.#share(chunk, from, from + read.length);
     return chunk;

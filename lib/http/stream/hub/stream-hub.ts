@@ -88,8 +88,7 @@ export class StreamHub {
     this.#apart.delete(reader);
     this.#blocked.delete(reader);
     if (socket && this.#inStep.get(socket) === reader) this.#inStep.delete(socket);
-    if (this.size > 0) return;
-    this.#subscription.unsubscribe();
+    if (this.size === 0) this.#subscription.unsubscribe();
   }
 
   /** Lets the connections write, in this turn. */
