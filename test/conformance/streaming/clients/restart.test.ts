@@ -23,7 +23,7 @@ import {
 
 const id = 'same';
 /** What clients are told to wait, in milliseconds: nobody comes back to an application that is still closing … */
-const afterClose = 500;
+const afterClose = 2_000;
 /** … and all of them to a port where nobody listens yet. */
 const afterDeath = 10;
 
@@ -87,7 +87,7 @@ class Restart {
   async until(expected: readonly string[]): Promise<void> {
     await eventually(
       async () => expect((await this.clients.seen()).map(told)).toEqual([expected, expected, expected]),
-      { timeout: 10_000 },
+      { timeout: 15_000 },
     );
   }
 }
