@@ -6,11 +6,24 @@
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
  */
 export function formatFrame(type: string, json: string, id: string): string {
-  return `event: ${type}\ndata: ${json}\nid: ${id}\n\n`;
+  return beforeData(type) + json + afterData(id);
+}
+
+/** The JSON in {@link formatFrame}'s text, from its bytes. */
+export function jsonOf(frame: Buffer, type: string, id: string): string {
+  return frame.toString('utf8', beforeData(type).length, frame.length - afterData(id).length);
+}
+
+function beforeData(type: string): string {
+  return `event: ${type}\ndata: `;
+}
+
+function afterData(id: string): string {
+  return `\nid: ${id}\n\n`;
 }
 
 /** `event: `, `data: `, `id: ` and their line ends, and the blank line. */
-const punctuation = 'event: \ndata: \nid: \n\n'.length;
+const punctuation = formatFrame('', '', '').length;
 
 /** The length of {@link formatFrame}'s text in bytes, without making it or the id. Types and ids are ASCII. */
 export function frameLength(type: string, json: string, epoch: string, seq: number): number {

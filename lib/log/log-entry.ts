@@ -1,26 +1,29 @@
 import { clock } from '../cancellation/clock.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import { type EventChunk, encodeChunk } from './event-chunk.js';
-import { formatFrame, frameLength } from './event-frame.js';
+import { contentOf, type EventChunk, encodeChunk } from './event-chunk.js';
+import { formatFrame, frameLength, jsonOf } from './event-frame.js';
 import { formatEventId } from './event-id.js';
 
-/** An event in the log. It is encoded when the first watcher asks, once for all of them. */
+/**
+ * An event in the log. It is encoded when the first watcher asks, once for all of them, and from then on kept in that form
+ * alone: a log should not hold its events twice.
+ */
 export class LogEntry implements EventChunk {
   readonly #epoch: string;
   readonly seq: number;
   readonly type: string;
-  readonly json: string;
   readonly timestamp: number;
   /** Length of the event in the stream, before it is framed as a chunk. */
   readonly bytes: number;
-  #framed: Buffer | undefined;
+  /** The data until it is encoded, or the whole event as a chunk. */
+  #content: string | Buffer;
 
   constructor(epoch: string, seq: number, type: string, json: string) {
     this.#epoch = epoch;
     this.seq = seq;
     this.type = type;
-    this.json = json;
+    this.#content = json;
     this.timestamp = clock().epoch();
     this.bytes = frameLength(type, json, epoch, seq);
   }
@@ -29,8 +32,16 @@ export class LogEntry implements EventChunk {
     return formatEventId(this.#epoch, this.seq);
   }
 
+  get json(): string {
+    const content = this.#content;
+    return typeof content === 'string' ? content : jsonOf(contentOf(this), this.type, this.id);
+  }
+
   get framed(): Buffer {
-    return (this.#framed ??= encodeChunk(formatFrame(this.type, this.json, this.id), this.bytes));
+    if (typeof this.#content === 'string') {
+      this.#content = encodeChunk(formatFrame(this.type, this.#content, this.id), this.bytes);
+    }
+    return this.#content;
   }
 
   /** A fresh object: no subscriber can change what another one gets. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import * as fc from 'fast-check';
 import { formatEventId } from '../../lib/log/event-id.js';
-import { formatFrame, frameLength } from '../../lib/log/event-frame.js';
+import { formatFrame, frameLength, jsonOf } from '../../lib/log/event-frame.js';
 import { toJson } from '../../lib/task/json.js';
 
 const types = fc.stringMatching(/^[A-Za-z0-9._:-]{1,64}$/);
@@ -133,6 +133,15 @@ describe('a frame', () => {
           expect(parse([bytes])).toHaveLength(events.length);
         },
       ),
+    );
+  });
+
+  it('gives back the data', () => {
+    fc.assert(
+      fc.property(types, json, ids, (type, value, id) => {
+        const text = toJson(value);
+        expect(jsonOf(Buffer.from(formatFrame(type, text, id)), type, id)).toBe(text);
+      }),
     );
   });
 
