@@ -11,6 +11,12 @@ interface Waiter {
   readonly timer?: Timer;
 }
 
+/** A scope that a cancellation has come to, and what it throws from now on. */
+interface Reached<Told = CancelledError> {
+  readonly level: CancelLevel;
+  readonly error: Told;
+}
+
 type CancelCallback = (reason: CancelReason) => void;
 
 const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
@@ -222,9 +228,7 @@ export abstract class CancelLevel {
   protected abort(error: CancelledError): void {
     if (this.#error) return;
     this.#error = error;
-    const reached: { readonly level: CancelLevel; readonly error: CancelledError }[] = [
-      { level: this, error },
-    ];
+    const reached: Reached[] = [{ level: this, error }];
     for (const { level, error: above } of reached) {
       if (!level.#children) continue;
       const inherited = level.#inheritance(above);
@@ -234,26 +238,30 @@ export abstract class CancelLevel {
         reached.push({ level: child, error: inherited });
       }
     }
-    // A callback may take the cancellation back: whoever was not told yet is not told then.
-    for (const { level, error: told } of reached) if (level.#error === told) level.#notify(told);
+    this.#notifyAll(reached);
   }
 
   /**
    * Takes the cancellation back, here and where it had come down from here: fresh signals from now on.
    *
+   * @param instead what stands in its place, if something does: then the fresh signals are aborted with that
    * @internal
    */
-  protected renew(): void {
-    const renewed: CancelLevel[] = [this];
-    for (const level of renewed) {
+  protected renew(instead?: CancelledError): void {
+    const renewed: Reached<CancelledError | undefined>[] = [{ level: this, error: instead }];
+    for (const { level, error } of renewed) {
       const inherited = level.#error?.reason.kind === 'parent' ? level.#error : level.#errorBelow;
-      level.#error = undefined;
+      level.#error = error;
       level.#errorBelow = undefined;
-      level.#controller = undefined;
+      // One that was not told of the cancellation yet has a signal that can still tell of the next.
+      if (level.#controller?.signal.aborted) level.#controller = undefined;
       if (!inherited || !level.#children) continue;
-      for (const child of level.#children) if (child.#error === inherited) renewed.push(child);
+      const below = error && level.#inheritance(error);
+      for (const child of level.#children)
+        if (child.#error === inherited) renewed.push({ level: child, error: below });
     }
-    for (const level of renewed) level.onRenewed();
+    if (instead) this.#notifyAll(renewed);
+    else for (const { level } of renewed) level.onRenewed();
   }
 
   /**
@@ -344,6 +352,11 @@ export abstract class CancelLevel {
       { kind: 'parent', root: error.reason },
       { scope: this, cause: error },
     ));
+  }
+
+  /** A callback may take the cancellation back: whoever was not told yet is not told then. */
+  #notifyAll(reached: readonly Reached<CancelledError | undefined>[]): void {
+    for (const { level, error } of reached) if (error && level.#error === error) level.#notify(error);
   }
 
   #notify(error: CancelledError): void {

@@ -1,6 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CancelledError, type CancelScope, ScopeTimeoutError, type TaskContext } from 'nestjs-streaming';
+import {
+  CancelledError,
+  CancelScope,
+  isCancellation,
+  ScopeTimeoutError,
+  type TaskContext,
+} from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
 
 /** Runs a handler in a task that is cancelled once it waits, and gives what it returned. */
@@ -212,5 +218,98 @@ describe('uncancel() and the scopes inside', () => {
     await Promise.all([first, started.handle.cancel()]);
     expect((await started.handle.outcome).status).toBe('completed');
     expect(counts).toEqual([2, 1, 0, 0, 0]);
+  });
+
+  it("of a caller's request leaves the time limit's, which is the reason from then on, everywhere", async () => {
+    const told: unknown[] = [];
+    const started = await startTask(
+      (task) =>
+        task.scope((outer) =>
+          outer.scope(async (inner) => {
+            const { signal } = task;
+            const first = await cancelOf(inner);
+            while (task.cancelling < 2) await task.shield((shield) => shield.sleep(1));
+            task.onCancel(({ kind }) => told.push(kind));
+            expect(task.uncancel()).toBe(1);
+            task.onCancel(({ kind }) => told.push(kind));
+            expect(task.reason).toMatchObject({ kind: 'timeout', of: 'total' });
+            expect(task.expired).toBe(true);
+            expect(task.signal).not.toBe(signal);
+            expect(task.signal.reason).toMatchObject({ reason: task.reason });
+            for (const scope of [outer, inner]) {
+              expect(scope.reason).toEqual({ kind: 'parent', root: task.reason });
+              expect(scope.signal.aborted).toBe(true);
+            }
+            expect(isCancellation(first, inner.signal)).toBe(true);
+            // None that can be withdrawn is left.
+            expect(task.uncancel()).toBe(1);
+            inner.throwIfCancelled();
+          }),
+        ),
+      { task: { timeout: 40 } },
+    );
+    await started.running;
+    await started.handle.cancel();
+    const { status, reason, error } = await started.handle.outcome;
+    expect([status, reason?.kind]).toEqual(['timeout', 'timeout']);
+    expect((error as Error).cause).toMatchObject({ reason });
+    expect(told).toEqual(['external', 'timeout']);
+  });
+});
+
+/** A scope whose cancellations are the test's. */
+class Root extends CancelScope {
+  readonly deadline = null;
+  readonly expired = false;
+
+  cancel(detail = ''): boolean {
+    this.abort(this.#by(detail));
+    return true;
+  }
+
+  restate(detail: string): void {
+    this.renew(this.#by(detail));
+  }
+
+  open(): void {
+    this.renew();
+  }
+
+  reschedule(): void {}
+
+  #by(detail: string): CancelledError {
+    return new CancelledError({ kind: 'external', detail }, { scope: this });
+  }
+}
+
+describe('A cancellation that is taken back while it is told', () => {
+  it('by one with another reason: whoever was not told yet is told of that, once', async () => {
+    const root = new Root();
+    const told: unknown[] = [];
+    root.onCancel(() => root.restate('second'));
+    await root.scope(async (scope) => {
+      const { signal } = scope;
+      signal.addEventListener('abort', () => told.push('aborted'));
+      scope.onCancel(({ root: first }) => told.push(first?.detail));
+      const sleeping = scope.sleep(60_000).catch((error: unknown) => error);
+      root.cancel('first');
+      expect(told).toEqual(['aborted', 'second']);
+      expect(scope.signal).toBe(signal);
+      expect(await sleeping).toBe(signal.reason);
+    });
+    expect(root.signal.reason).toMatchObject({ reason: { detail: 'second' } });
+  });
+
+  it('for good: a signal that was not told yet tells of the next', async () => {
+    const root = new Root();
+    root.onCancel(() => root.open());
+    await root.scope(async (scope) => {
+      const { signal } = scope;
+      root.cancel('first');
+      expect([root.cancelled, scope.cancelled, signal.aborted]).toEqual([false, false, false]);
+      root.cancel('second');
+      expect(signal.aborted).toBe(true);
+      expect(scope.signal).toBe(signal);
+    });
   });
 });

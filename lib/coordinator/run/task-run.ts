@@ -219,8 +219,12 @@ export class TaskRun {
 
   /** Withdraws the newest request that can be withdrawn. */
   uncancel(): number {
-    if (this.#decided) return 0;
-    if (this.requests.withdraw() && !this.requests.any) {
+    const [before] = this.requests.standing;
+    if (this.#decided || !before) return 0;
+    this.requests.withdraw();
+    const [reason] = this.requests.standing;
+    if (reason && reason !== before) this.#context?.restate(reason, this.#cause);
+    if (!reason) {
       this.status = 'running';
       this.#limits.stopGrace();
       this.#context?.restore();

@@ -110,12 +110,21 @@ export class RunContext extends TaskContext {
 
   /** Cancels the scope; the run has noted the request. */
   interrupt(reason: CancelReason, cause: unknown): void {
-    this.abort(new CancelledError(reason, { scope: this, cause }));
+    this.abort(this.#cancelledBy(reason, cause));
   }
 
   /** A fresh signal, after every request was withdrawn. */
   restore(): void {
     this.renew();
+  }
+
+  /** What was the reason is withdrawn, and another request stands: the scope stays cancelled, by that. */
+  restate(reason: CancelReason, cause: unknown): void {
+    this.renew(this.#cancelledBy(reason, cause));
+  }
+
+  #cancelledBy(reason: CancelReason, cause: unknown): CancelledError {
+    return new CancelledError(reason, { scope: this, cause });
   }
 
   /** The cleanup registered last, taken from the list. */
