@@ -283,7 +283,7 @@ export function resolveOptions(
   if (routes !== undefined && routes !== false) checkOptions(where, routes, httpChecks, 'http');
   const tasks = merge(taskDefaults, given.tasks);
   const replay = merge(replayDefaults, given.replay);
-  checkEventFits(where, tasks, replay);
+  if (given.tasks?.maxEventBytes !== undefined) checkEventFits(where, tasks, replay);
   return {
     tasks,
     replay,
@@ -318,7 +318,9 @@ export function resolveTaskOptions(
   const { app: _app, name: _name, input: _input, replay: givenReplay, ...givenTask } = given;
   const { events, bytes } = module.replay;
   const replay = merge({ events, bytes }, givenReplay);
-  const task = merge(module.tasks, givenTask);
+  // What this type says itself has to fit; what it takes over is made to.
+  const maxEventBytes = Math.min(module.tasks.maxEventBytes, replay.bytes);
+  const task = merge({ ...module.tasks, maxEventBytes }, givenTask);
   checkEventFits(where, task, replay);
   return { ...task, replay };
 }

@@ -41,7 +41,7 @@ export interface TaskDefaults {
   cancelWhenUnwatched?: number | null;
   /** Send a `cancelling` event when a cancellation is accepted. @defaultValue false */
   announceCancelling?: boolean;
-  /** Most encoded bytes of the data of one event, and of a result. @defaultValue 262 144 */
+  /** Most encoded bytes of the data of one event, and of a result. @defaultValue 262 144, or `replay.bytes` when that is less */
   maxEventBytes?: number;
 }
 

@@ -152,9 +152,10 @@ describe('a wrong value is named, with what was expected', () => {
     expect(forRoot({ tasks: { maxEventBytes: 2_000 }, replay: { bytes: 1_000 } })).toBe(
       'Wrong option "maxEventBytes" in StreamingModule.forRoot(): 2000 is more than the 1000 of "replay.bytes"',
     );
-    expect(decorator({ replay: { bytes: 1_000 } })).toContain(
-      '262144 is more than the 1000 of "replay.bytes"',
+    expect(decorator({ maxEventBytes: 2_000, replay: { bytes: 1_000 } })).toContain(
+      'Wrong option "maxEventBytes" in @StreamTask() of X: 2000 is more than the 1000 of "replay.bytes"',
     );
+    expect(decorator({ maxEventBytes: 2_000_000 })).toContain('2000000 is more than the 1048576');
   });
 });
 
@@ -186,6 +187,15 @@ describe('what is right', () => {
       timeout: null,
       replay: { events: 7, bytes: 300_000 },
     });
+  });
+
+  test('where less is kept than an event may have, and nobody said how much that is, it may have that', () => {
+    const small = resolveOptions({ replay: { bytes: 10_000 } });
+    expect(resolveTaskOptions('X', {}, small).maxEventBytes).toBe(10_000);
+    expect(resolveTaskOptions('X', { maxEventBytes: 50 }, small).maxEventBytes).toBe(50);
+    expect(resolveTaskOptions('X', { replay: { bytes: 500_000 } }, small).maxEventBytes).toBe(262_144);
+    const said = resolveOptions({ tasks: { maxEventBytes: 400_000 } });
+    expect(resolveTaskOptions('X', { replay: { bytes: 300_000 } }, said).maxEventBytes).toBe(300_000);
   });
 });
 
@@ -321,7 +331,11 @@ describe('forRootAsync', () => {
     ['a wrong option', { tasks: { grace: -1 } }, 'Wrong option "tasks.grace" in'],
     ['a wrong option of http', { http: { retry: -1 } }, 'Wrong option "http.retry" in'],
     ['an unknown option', { shutdwon: {} } as object, 'Unknown option "shutdwon" in'],
-    ['an event that does not fit', { replay: { bytes: 1 } }, 'Wrong option "maxEventBytes" in'],
+    [
+      'an event that does not fit',
+      { tasks: { maxEventBytes: 2 }, replay: { bytes: 1 } },
+      'Wrong option "maxEventBytes" in',
+    ],
     ['a principal without a limit', { http: { principal: () => 'x' } }, 'Wrong option "http.principal" in'],
     [
       'a limit without a principal',
