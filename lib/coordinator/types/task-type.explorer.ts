@@ -3,6 +3,7 @@ import {
   Injectable,
   Logger,
   type OnApplicationBootstrap,
+  type OnModuleDestroy,
   type OnModuleInit,
   type Type,
 } from '@nestjs/common';
@@ -22,7 +23,7 @@ type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 /** Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type. */
 @Injectable()
 export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
-  /** What lives as long as the handlers do: their instances, or the modules of those that are made for each run. */
+  /** What is destroyed before anything that handlers use: their instances, or what {@link survivorsOf} tells. */
   readonly hosts = new Set<object>();
 
   constructor(
@@ -65,7 +66,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
         `${where} would be called "${app}/${name}", which no URL can hold; set "app" and "name"`,
       );
     }
-    const isStatic = wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+    const isStatic = isSingle(wrapper);
     const handler: unknown = isStatic ? wrapper.instance : prototypeOf(wrapper, classRef);
     if (!isHandler(handler)) {
       throw new InvalidTaskTypeError(
@@ -73,8 +74,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
       );
     }
     const validate = await createInputValidator(`${app}/${name}`, given.input);
-    const host: object | undefined = isStatic ? handler : wrapper.host?.instance;
-    if (host) this.hosts.add(host);
+    for (const host of isStatic ? [handler] : survivorsOf(wrapper)) this.hosts.add(host);
     this.registry.add(
       { app, name, options, validate, resolve: isStatic ? () => handler : resolverOf(wrapper, classRef) },
       classRef,
@@ -110,6 +110,37 @@ function prototypeOf(wrapper: InstanceWrapper, classRef: Type): unknown {
 
 function isHandler(value: unknown): value is TaskHandler {
   return typeof (value as TaskHandler | null | undefined)?.process === 'function';
+}
+
+/**
+ * What outlives the instances that are made for each run, and is destroyed whether they still run or not: their module, and
+ * whatever they depend on that has a hook for it.
+ */
+function survivorsOf(wrapper: InstanceWrapper): readonly object[] {
+  const survivors: object[] = wrapper.host?.instance ? [wrapper.host.instance] : [];
+  const reached = new Set([wrapper]);
+  for (const dependent of reached) {
+    for (const dependency of dependenciesOf(dependent)) reached.add(dependency);
+    if (isSingle(dependent) && hasDestroyHook(dependent.instance)) survivors.push(dependent.instance);
+  }
+  return survivors;
+}
+
+/** Those of the constructor or the factory, and of properties. Nest has no list where there are none. */
+function dependenciesOf(wrapper: InstanceWrapper): readonly InstanceWrapper[] {
+  const given = wrapper.getCtorMetadata() as (InstanceWrapper | undefined)[] | undefined;
+  const properties = wrapper.getPropertiesMetadata() as { wrapper: InstanceWrapper }[] | undefined;
+  const all = [...(given ?? []), ...(properties ?? []).map((property) => property.wrapper)];
+  return all.filter((each) => each !== undefined);
+}
+
+/** Whether there is one instance, made at start. */
+function isSingle(wrapper: InstanceWrapper): boolean {
+  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
+}
+
+function hasDestroyHook(instance: unknown): instance is OnModuleDestroy {
+  return typeof (instance as Partial<OnModuleDestroy> | null | undefined)?.onModuleDestroy === 'function';
 }
 
 /** Each run gets an instance of its own, made in the module that provides the class. */

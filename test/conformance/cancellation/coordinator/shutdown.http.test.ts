@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy, Scope } from '@nestjs/common';
 import {
   type StreamingModuleOptions,
   StreamTask,
@@ -30,7 +30,11 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
     expect(outcome.reason?.kind).toBe('shutdown');
   });
 
-  it('SD.165 while the tasks clean up, the providers they use still live', async () => {
+  it.each([
+    ['made once', Scope.DEFAULT],
+    ['made for each run', Scope.REQUEST],
+    ['made for each who asks', Scope.TRANSIENT],
+  ])('SD.165 while tasks that are %s clean up, the providers they use still live', async (_, scope) => {
     const trace: string[] = [];
     @Injectable()
     class Files implements OnModuleDestroy {
@@ -45,22 +49,33 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
         trace.push('closed');
       }
     }
+    // Has no hook of its own, and stands between.
+    @Injectable({ scope })
+    class Reports {
+      constructor(readonly files: Files) {}
+    }
     @StreamTask()
+    @Injectable({ scope })
     class ExportTask implements TaskHandler {
-      constructor(private readonly files: Files) {}
+      constructor(private readonly reports: Reports) {}
 
       async process(task: TaskContext): Promise<void> {
         try {
+          await task.sendEvent('exporting');
           await task.sleep(60_000);
         } finally {
           await new Promise(setImmediate);
-          this.files.flush();
+          this.reports.files.flush();
         }
       }
     }
-    const { app, coordinator } = await createTaskApp({ adapter, tasks: [ExportTask], providers: [Files] });
+    const { app, coordinator } = await createTaskApp({
+      adapter,
+      tasks: [ExportTask],
+      providers: [Reports, Files],
+    });
     const handle = await coordinator.start(ExportTask, {});
-    await collect(handle.events()).until('started');
+    await collect(handle.events()).until('exporting');
     await app.close();
     expect(trace).toEqual(['flushed', 'closed']);
     expect((await handle.outcome).status).toBe('cancelled');
