@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
@@ -17,6 +17,7 @@ export class TaskAccess implements OnModuleInit {
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
     private readonly store: TaskStore,
     private readonly moduleRef: ModuleRef,
+    private readonly modules: ModulesContainer,
   ) {}
 
   async onModuleInit(): Promise<void> {
@@ -83,6 +84,27 @@ export class TaskAccess implements OnModuleInit {
     } catch {
       // The application provides none.
     }
-    return provided ?? this.moduleRef.create(type);
+    return provided ?? this.#make(type);
   }
+
+  /** Where there is what it injects: here, with the `imports` of `forRootAsync`, or in one of the application's modules. */
+  async #make(type: Type<TaskAuthorizer>): Promise<TaskAuthorizer> {
+    let failure: unknown;
+    const fromRoot = [...this.modules.values()].toSorted((one, other) => one.distance - other.distance);
+    const places = fromRoot.map((module) => module.getProviderByKey<ModuleRef>(ModuleRef).instance);
+    for (const place of [this.moduleRef, ...places]) {
+      try {
+        return await place.create(type);
+      } catch (error) {
+        if (!isUnknownDependency(error)) throw error;
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+}
+
+/** Nest does not export the class. */
+function isUnknownDependency(error: unknown): boolean {
+  return (error as Error).constructor.name === 'UnknownDependenciesException';
 }

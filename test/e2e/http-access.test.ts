@@ -150,7 +150,7 @@ describe.each(adapters)('who may do what (%s)', (adapter) => {
       expect(second).toMatchObject({ status: 200, body: { owner: 'ann' } });
     });
 
-    it('is made with what the application provides, or taken from it', async () => {
+    it.each(['made with', 'taken from'])('is %s what the application provides', async (way) => {
       @Injectable()
       class Users {
         readonly names = ['ann'];
@@ -169,7 +169,7 @@ describe.each(adapters)('who may do what (%s)', (adapter) => {
       const app = await createTaskApp({
         adapter,
         tasks: [task.type],
-        providers: [Users, WithUsers],
+        providers: way === 'taken from' ? [Users, WithUsers] : [Users],
         options: { authorize: WithUsers },
       });
       const puppet = await task.start(app);

@@ -108,7 +108,7 @@ describe('a task type is found', () => {
     const { coordinator } = await appWith([]);
     await expect(coordinator.start(EchoTask, { text: '' })).rejects.toThrow(TaskTypeNotFoundError);
     await expect(coordinator.start(video, {})).rejects.toThrow(
-      "There is no task type video-tools/EchoTask: decorate the class with @StreamTask() and list it in a module's providers",
+      "There is no task type video-tools/EchoTask: decorate the class with @StreamTask() and list it in a module's providers; types are known once the application is initialised",
     );
   });
 
