@@ -5,7 +5,7 @@ import type { StreamingError } from '../cancellation/streaming.error.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
-import { haveSeenEnd, resumeAll } from '../log/composite-id.js';
+import { haveSeenEnd, partsWithoutLog, resumeAll } from '../log/composite-id.js';
 import type { LogPosition } from '../log/log-cursor.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import type { TaskLog } from '../log/task-log.js';
@@ -56,8 +56,8 @@ export class TaskStreams {
   ): Promise<Observable<MessageEvent>> {
     const run = await this.access.find('watch', ref, request);
     const lastEventId = lastEventIdOf(request);
-    const latest = queryLatest(request);
     if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(response);
+    const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
     const task = await this.#watched(run, position, request);
@@ -81,11 +81,12 @@ export class TaskStreams {
     const [first] = listed;
     if (runs.length === 0 && first?.error) throw first.error;
     const lastEventId = lastEventIdOf(request);
-    const latest = queryLatest(request);
     if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(response);
+    const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
+    const logs = listed.map(({ run }) => run?.log);
     const positions = resumeAll(
-      listed.map(({ run }) => run?.log),
+      logs,
       { lastEventId, latest },
       (log, epoch) => epoch !== log.epoch && this.store.hasEpoch(epoch),
     );
@@ -95,7 +96,11 @@ export class TaskStreams {
         return run && position ? [this.#watched(run, position, request)] : [];
       }),
     );
-    const list = listed.map(({ ref, error }) => ({ ref, unavailable: error && unavailable(error) }));
+    const parts = partsWithoutLog(logs, lastEventId).values();
+    const list = listed.map(({ ref, error }) => ({
+      ref,
+      unavailable: error && unavailable(error, parts.next().value as string),
+    }));
     return this.#open(tasks, request, { response, isIntercepted, list });
   }
 
@@ -165,6 +170,8 @@ function logsOf(runs: readonly TaskRun[]): TaskLog[] {
 /** So that an EventSource does not come back. */
 function seenEnd(response: ServerResponse): HttpException {
   leaveNoContentUntagged(response);
+  // Of all answers without a word about it a cache may keep a `204`.
+  response.setHeader('Cache-Control', 'no-store');
   return new HttpException('', HttpStatus.NO_CONTENT);
 }
 
@@ -177,6 +184,6 @@ function tooManyStreams({ option, run }: ReachedLimit): StreamingHttpException {
   );
 }
 
-function unavailable({ code, message }: StreamingHttpException): Unavailable {
-  return { code, message };
+function unavailable({ code, message }: StreamingHttpException, position: string): Unavailable {
+  return { code, message, position };
 }

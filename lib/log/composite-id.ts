@@ -96,12 +96,36 @@ export function resumeAll(
     if (position) return formatEventId(position.epoch, position.seq);
     if (parts.length === logs.length) {
       const part = parts[index] as string;
-      const isTaken = part !== lostPosition && !others.has(parseEventId(part)?.epoch ?? '');
+      const isTaken = part !== lostPosition && !others.has(epochOf(part));
       return part === noPosition || isTaken ? undefined : part;
     }
     // Added to the list, it has no position yet; but what may go on a former run never begins anew without a word.
     const isNew = !parts.includes(lostPosition) && [...others].every((epoch) => isForeign(log, epoch));
     return isNew ? undefined : lostPosition;
+  }
+}
+
+/**
+ * What the id of a watcher holds for tasks that have no log here. They may have one when it comes back, and then nothing
+ * begins anew without a word.
+ *
+ * @param logs `undefined` for such a task
+ * @returns a part for each of them, in the order of the logs
+ */
+export function partsWithoutLog(
+  logs: readonly (TaskLog | undefined)[],
+  lastEventId: string | undefined,
+): string[] {
+  const composite = lastEventId === undefined ? undefined : parseCompositeId(lastEventId);
+  const unknown = lastEventId === undefined ? noPosition : lostPosition;
+  const others = composite ? epochsBut(composite, logs) : new Set<string>();
+  return logs.flatMap((log, index) => (log ? [] : [composite ? partFor(composite, index) : unknown]));
+
+  function partFor({ parts }: CompositeId, index: number): string {
+    const part = parts.length === logs.length ? (parts[index] as string) : undefined;
+    const isOwn = part === noPosition || part === lostPosition || others.has(epochOf(part));
+    if (part !== undefined && isOwn) return part;
+    return others.size > 0 || parts.includes(lostPosition) ? lostPosition : noPosition;
   }
 }
 
@@ -117,4 +141,8 @@ export function haveSeenEnd(logs: readonly TaskLog[], lastEventId: string | unde
   if (lastEventId === undefined) return false;
   const { byEpoch } = parseCompositeId(lastEventId) ?? {};
   return logs.every(({ ended, epoch, lastSeq }) => ended && byEpoch?.get(epoch)?.seq === lastSeq);
+}
+
+function epochOf(part: string | undefined): string {
+  return parseEventId(part ?? '')?.epoch ?? '';
 }

@@ -4,7 +4,7 @@ import { call } from '../support/clients/http-client.js';
 import { adapters, createTaskApp, PuppetTask, watch } from '../support/watching.js';
 
 describe.each(adapters)('the answer to who has seen the end (%s)', (adapter) => {
-  it('a 204 has no ETag; other routes keep theirs', async () => {
+  it('A29 a 204 has no ETag, and no cache keeps it; other routes keep their ETags', async () => {
     @Controller('own')
     class OwnController {
       @Get()
@@ -28,10 +28,23 @@ describe.each(adapters)('the answer to who has seen the end (%s)', (adapter) => 
       const { status, headers } = await call(method, asked, { headers: { 'last-event-id': id ?? '' } });
       expect(status).toBe(204);
       expect(headers).not.toHaveProperty('etag');
+      // Without a word about it caches may keep one.
+      expect(headers['cache-control']).toBe('no-store');
     }
     for (const other of [`${app.origin}/own`, `${puppet.url}/status`]) {
       const { headers } = await call('GET', other);
       expect(headers.etag !== undefined).toBe(adapter === 'express');
     }
+  });
+
+  it('S36 it comes before whatever is wrong with the query', async () => {
+    const task = new PuppetTask();
+    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const puppet = await task.start(app);
+    await puppet.end();
+    const { lastEventId } = await puppet.handle.snapshot();
+    const url = `${puppet.url}?from=bogus`;
+    expect((await call('GET', url, { headers: { 'last-event-id': lastEventId! } })).status).toBe(204);
+    expect((await call('GET', url)).status).toBe(400);
   });
 });

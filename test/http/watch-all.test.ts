@@ -267,6 +267,47 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     expect((await call('GET', urlOf(app, [theirs]))).status).toBe(403);
   });
 
+  it('S9 a task that cannot be watched for a while goes on where it was', async () => {
+    let isAllowed = true;
+    @Injectable()
+    class Moody implements TaskAuthorizer {
+      authorize({ owner }: AuthorizeRequest): boolean {
+        return isAllowed || owner === undefined;
+      }
+    }
+    const task = new PuppetTask();
+    const { app } = await serve(0, { authorize: Moody }, task);
+    const [open, guarded] = [await task.start(app), await task.start(app, { owner: 'ann' })];
+    const before = await watch(urlOf(app, [open, guarded]));
+    await before.nextEvents(2);
+    guarded.count(3);
+    await before.nextEvents(3);
+    await before.close();
+
+    isAllowed = false;
+    const meanwhile = await resume(app, [open, guarded], before.lastEventId!);
+    expect((await meanwhile.next()).type).toBe('unavailable');
+    open.count(2);
+    await meanwhile.nextEvents(2);
+    await meanwhile.close();
+
+    isAllowed = true;
+    guarded.count(2);
+    const after = await resume(app, [open, guarded], meanwhile.lastEventId!);
+    await after.nextEvents(2);
+    await Promise.all([open.end(), guarded.end()]);
+    await after.ended;
+    const events = [before, meanwhile, after].flatMap((stream) => stream.events);
+    for (const puppet of [open, guarded]) {
+      expectNoHole(
+        eventsOf(
+          puppet,
+          events.filter(({ type }) => type !== 'unavailable'),
+        ),
+      );
+    }
+  });
+
   it('an authorizer that throws for one of them is an error of the request, as it is for one task', async () => {
     @Injectable()
     class Failing implements TaskAuthorizer {

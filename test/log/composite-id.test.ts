@@ -7,6 +7,7 @@ import {
   lostPosition,
   mostPositions,
   noPosition,
+  partsWithoutLog,
   resumeAll,
 } from '../../lib/log/composite-id.js';
 import { formatEventId } from '../../lib/log/event-id.js';
@@ -72,6 +73,27 @@ describe('composite ids', () => {
     // Unless it is known to be another task's.
     const isForeign = (_log: TaskLog, epoch: string): boolean => epoch === former.epoch;
     expect(resumeAll([other, log, logOf(1)], { lastEventId }, isForeign)[1]).toEqual({ after: 0 });
+  });
+
+  it('a task without a log keeps its position, and where that is not known nothing begins anew without a word', () => {
+    const [log, away] = [logOf(5), logOf(5)];
+    const both = idOf([log, 2], [away, 3]);
+    const part = idOf([away, 3]);
+    expect(partsWithoutLog([log, undefined], both)).toEqual([part]);
+    expect(resumeAll([log, away], { lastEventId: idOf([log, 4], part) }, never)).toEqual([
+      { after: 4 },
+      { after: 3 },
+    ]);
+    expect(partsWithoutLog([undefined, undefined], both)).toEqual([idOf([log, 2]), part]);
+    // In another order, and in another list, it may be that of any.
+    expect(partsWithoutLog([undefined, log], both)).toEqual([lostPosition]);
+    expect(partsWithoutLog([log, undefined, undefined], both)).toEqual([lostPosition, lostPosition]);
+    expect(partsWithoutLog([log, undefined], 'x')).toEqual([lostPosition]);
+    expect(partsWithoutLog([log, undefined], idOf([log, 2], lostPosition))).toEqual([lostPosition]);
+    // There was none yet.
+    expect(partsWithoutLog([log, undefined], idOf([log, 2], noPosition))).toEqual([noPosition]);
+    expect(partsWithoutLog([log, undefined], idOf([log, 2]))).toEqual([noPosition]);
+    expect(partsWithoutLog([log, undefined], undefined)).toEqual([noPosition]);
   });
 
   it('an id that is none is a gap of each', () => {

@@ -9,6 +9,7 @@ import {
   type ResolvedOptions,
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
+import { isHttp1 } from '../http-exchange.js';
 import { cutOff } from './output/cut-off.js';
 import { EmittedConnection } from './connection/emitted-connection.js';
 import { FlushQueue } from './hub/flush-queue.js';
@@ -110,6 +111,8 @@ export class StreamConnections implements ShutdownParticipant {
 
   /** The answer to a `HEAD`: the headers of a stream, and no place taken. */
   headersOnly(response: ServerResponse): Observable<never> {
+    if (isGone(response)) return EMPTY;
+    this.#track(response, () => {});
     return new Observable((stream) => {
       onceHeadersAreSent(response, stream, () => stream.complete());
     });
@@ -143,6 +146,8 @@ export class StreamConnections implements ShutdownParticipant {
 
   #track(response: ServerResponse, onClose: () => void): void {
     if (this.#sweeps.length === 0) this.#startSweeps();
+    // Nest says that it is kept alive, whatever the client has asked for.
+    if (!wantsKeepAlive(response)) this.#responses.endsConnection(response);
     this.#responses.add(response, () => {
       onClose();
       if (this.#responses.size > 0) return;
@@ -178,6 +183,11 @@ export class StreamConnections implements ShutdownParticipant {
     this.sessions.stalled(response);
     cutOff(response);
   }
+}
+
+/** Sessions of HTTP/2 are not the client's to end by a header. */
+function wantsKeepAlive(response: ServerResponse): boolean {
+  return !isHttp1(response) || response.shouldKeepAlive;
 }
 
 /** Between one and three times what is set, so that clients that were cut together do not come back together. */

@@ -1,4 +1,4 @@
-import { CompositePosition, noPosition } from '../../../log/composite-id.js';
+import { CompositePosition } from '../../../log/composite-id.js';
 import { toJson } from '../../../task/json.js';
 import { type TaskRef, taskPath } from '../../../task/task-ref.js';
 import type { Envelope } from './feed-connection.js';
@@ -9,6 +9,8 @@ import type { TaskFeed } from './task-feed.js';
 export interface Unavailable {
   readonly code: string;
   readonly message: string;
+  /** What the stream's id holds for it meanwhile. */
+  readonly position: string;
 }
 
 /** A task of a list, as a client may watch it. */
@@ -36,15 +38,18 @@ export class TasksEnvelope implements Envelope {
   begin(feeds: readonly TaskFeed[]): StreamMessage[] {
     const rest = feeds.values();
     const positions = this.#tasks.map(({ unavailable }, place) => {
-      const feed = unavailable ? undefined : rest.next().value;
-      if (feed) this.#places.set(feed, place);
-      return feed?.id ?? noPosition;
+      if (unavailable) return unavailable.position;
+      const feed = rest.next().value as TaskFeed;
+      this.#places.set(feed, place);
+      return feed.id;
     });
     this.#position = new CompositePosition(positions);
     const { id } = this.#position;
-    return this.#tasks.flatMap(({ ref, unavailable }) =>
-      unavailable ? [{ type: 'unavailable', json: toJson({ task: taskPath(ref), ...unavailable }), id }] : [],
-    );
+    return this.#tasks.flatMap(({ ref, unavailable }) => {
+      if (!unavailable) return [];
+      const { code, message } = unavailable;
+      return [{ type: 'unavailable', json: toJson({ task: taskPath(ref), code, message }), id }];
+    });
   }
 
   wrap({ type, json, id }: StreamMessage, feed: TaskFeed): StreamMessage {
