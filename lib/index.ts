@@ -3,7 +3,7 @@ export {
   CancelScope,
   runScope,
   type ScopeBody,
-  type ScopeResults,
+  type ResultsOf,
   type TaskGroup,
 } from './cancellation/cancel-scope.js';
 export { CancelledError } from './cancellation/cancelled.error.js';

@@ -18,7 +18,7 @@ export type ScopeBody<T> = (scope: CancelScope) => Promise<T>;
  *
  * @publicApi
  */
-export type ScopeResults<Bodies extends readonly ScopeBody<unknown>[]> = {
+export type ResultsOf<Bodies extends readonly ScopeBody<unknown>[]> = {
   -readonly [K in keyof Bodies]: Awaited<ReturnType<Bodies[K]>>;
 };
 
@@ -133,11 +133,11 @@ export abstract class CancelScope extends CancelLevel {
    */
   async all<const Bodies extends readonly ScopeBody<unknown>[]>(
     bodies: Bodies,
-  ): Promise<ScopeResults<Bodies>> {
+  ): Promise<ResultsOf<Bodies>> {
     for (const body of bodies) assertBody('all', body);
     try {
       const results = await this.group((group) => Promise.all(bodies.map((body) => group.spawn(body))));
-      return results as ScopeResults<Bodies>;
+      return results as ResultsOf<Bodies>;
     } catch (error) {
       throw error instanceof AggregateError ? (error.errors[0] as unknown) : error;
     }

@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export type { CancelKind, CancelReason, TimeoutOf } from './cancel-reason.js';
-export { CancelScope, runScope, type ScopeBody, type ScopeResults, type TaskGroup } from './cancel-scope.js';
+export { CancelScope, runScope, type ScopeBody, type ResultsOf, type TaskGroup } from './cancel-scope.js';
 export { CancelledError } from './cancelled.error.js';
 export { isCancellation } from './is-cancellation.js';
 export { ScopeEndedError } from './scope-ended.error.js';

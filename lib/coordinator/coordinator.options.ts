@@ -73,7 +73,7 @@ export interface ShutdownReport {
   readonly failed: number;
   readonly timedOut: number;
   /** Keys of tasks whose handler or cleanup was still running; they are counted as what they ended as, too. */
-  readonly abandoned: readonly string[];
+  readonly abandoned: string[];
   readonly durationMs: number;
 }
 

@@ -21,7 +21,7 @@ export interface ReplayLimits {
 export interface TaskDefaults {
   /** Most time for the whole run, all tries together; `null` for no limit. @defaultValue null */
   timeout?: number | null;
-  /** Most time between two events; `null` for no limit. @defaultValue null */
+  /** Most time between two events while a try runs; `null` for no limit. @defaultValue null */
   idleTimeout?: number | null;
   /** Most time to wait for a free place; `null` for no limit. @defaultValue null */
   pendingTimeout?: number | null;

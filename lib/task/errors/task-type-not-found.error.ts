@@ -11,7 +11,7 @@ export class TaskTypeNotFoundError extends StreamingError {
 
   constructor(what: string) {
     super(
-      `There is no task type ${what}: decorate the class with @StreamTask() and list it in a module's providers`,
+      `There is no task type ${what}: decorate the class with @StreamTask() and list it in a module's providers; types are known once the application is initialised`,
     );
   }
 }
