@@ -131,9 +131,7 @@ export abstract class CancelScope extends CancelLevel {
    * Runs bodies side by side, as `Promise.all`, but waits for all of them: the first error cancels the rest, and is
    * what is thrown.
    */
-  async all<const Bodies extends readonly ScopeBody<unknown>[]>(
-    bodies: Bodies,
-  ): Promise<ResultsOf<Bodies>> {
+  async all<const Bodies extends readonly ScopeBody<unknown>[]>(bodies: Bodies): Promise<ResultsOf<Bodies>> {
     for (const body of bodies) assertBody('all', body);
     try {
       const results = await this.group((group) => Promise.all(bodies.map((body) => group.spawn(body))));
