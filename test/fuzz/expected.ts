@@ -102,7 +102,10 @@ function answersOf(
   const isKnown = ref.id === tasks.live || ref.id === tasks.done;
   if (!isKnown && !context.mayBeThere) return [notFound];
   const answers = knownAnswers(request, route, ref.id === tasks.live, context, query);
-  return isKnown ? answers : [notFound, { kind: 'stream' }, { kind: 'empty', status: 204 }, ...answers];
+  if (isKnown) return answers;
+  // Started by a request before, it has positions that nobody here knows.
+  const ofAnother = route === 'watch' && isBadFrom(query) ? [invalidQuery] : [];
+  return [notFound, { kind: 'stream' }, { kind: 'empty', status: 204 }, ...ofAnother, ...answers];
 }
 
 function startAnswers(request: FuzzRequest, { name, id }: Ref): Expected[] {
@@ -138,11 +141,11 @@ function knownAnswers(
 
 function watchAnswers(request: FuzzRequest, isLive: boolean, positions: Positions, query: Query): Expected[] {
   const { from } = query;
-  if (from !== undefined && from !== 'latest') return [invalidQuery];
   const header = headerOf(request, 'last-event-id');
   const position = header === undefined || header === '' ? query['lastEventId'] : header;
+  if (!isLive && position === positions.done) return [{ kind: 'empty', status: 204 }];
+  if (isBadFrom(query)) return [invalidQuery];
   if (isLive) return [{ kind: 'stream' }];
-  if (position === positions.done) return [{ kind: 'empty', status: 204 }];
   return [{ kind: 'stream', outline: outlineOf(position, positions.done, from === 'latest') }];
 }
 
@@ -162,18 +165,19 @@ function watchAllAnswers(
   const mayBeMore = refs.some((ref) => started.has(ref.join(':')));
   if (known.length === 0 && !mayBeMore) return [notFound];
   const query = parse(request.query);
-  const isBad = query['from'] !== undefined && query['from'] !== 'latest';
   const header = headerOf(request, 'last-event-id');
   const position = header === undefined || header === '' ? query['lastEventId'] : header;
   const [[, name] = [], ...others] = known;
   const seenEnd =
     position === positions.done && known.every(([, , id]) => id === tasks.done) && others.length === 0;
-  const answer: Expected = isBad
-    ? invalidQuery
-    : seenEnd && name === typeNames[0] && !mayBeMore
-      ? { kind: 'empty', status: 204 }
-      : { kind: 'stream' };
+  const other: Expected = isBadFrom(query) ? invalidQuery : { kind: 'stream' };
+  const answer: Expected =
+    seenEnd && name === typeNames[0] && !mayBeMore ? { kind: 'empty', status: 204 } : other;
   return mayBeMore ? [answer, notFound, invalidQuery, { kind: 'empty', status: 204 }] : [answer];
+}
+
+function isBadFrom({ from }: Query): boolean {
+  return from !== undefined && from !== 'latest';
 }
 
 function listOf({ query }: FuzzRequest): string[] {
