@@ -365,8 +365,9 @@ export abstract class CancelLevel {
     this.#callbacks = undefined;
     this.#waiters = undefined;
     this.#controller?.abort(error);
-    if (callbacks) for (const callback of callbacks) this.#call(callback, error.reason);
-    if (waiters) for (const waiter of waiters) waiter.abort(error);
+    // One of them may give another reason to those behind it.
+    if (callbacks) for (const callback of callbacks) this.#call(callback, (this.#error ?? error).reason);
+    if (waiters) for (const waiter of waiters) waiter.abort(this.#error ?? error);
   }
 
   #call(callback: CancelCallback, reason: CancelReason): void {

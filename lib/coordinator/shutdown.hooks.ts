@@ -17,7 +17,8 @@ const shutdownsOf = new WeakMap<object, Set<CoordinatorShutdown>>();
  * Shuts down when the application closes, whichever of Nest's hooks comes first.
  *
  * A global module's hooks are the last to run, when the providers that handlers use may be gone already. So the first
- * hook is put on the handlers' own hosts, which are destroyed before what they depend on. The HTTP server closes
+ * hook is put on the handlers themselves, which are destroyed before what they depend on, and where they are made for each
+ * run, on what they depend on. The HTTP server closes
  * between `beforeApplicationShutdown` and `onApplicationShutdown`, and waits for every open stream: the latter alone
  * would never be reached.
  */

@@ -92,7 +92,7 @@ export class TaskAccess implements OnModuleInit {
     let failure: unknown;
     const fromRoot = [...this.modules.values()].toSorted((one, other) => one.distance - other.distance);
     const places = fromRoot.map((module) => module.getProviderByKey<ModuleRef>(ModuleRef).instance);
-    for (const place of [this.moduleRef, ...places]) {
+    for (const place of new Set([this.moduleRef, ...places])) {
       try {
         return await place.create(type);
       } catch (error) {

@@ -5,7 +5,8 @@ import type { StreamingError } from '../cancellation/streaming.error.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
-import { haveSeenEnd, partsWithoutLog, resumeAll } from '../log/composite-id.js';
+import { haveSeenEnd } from '../log/composite-id.js';
+import { CompositeResume } from '../log/composite-resume.js';
 import type { LogPosition } from '../log/log-cursor.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import type { TaskLog } from '../log/task-log.js';
@@ -84,22 +85,19 @@ export class TaskStreams {
     if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(response);
     const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.connections.headersOnly(response);
-    const logs = listed.map(({ run }) => run?.log);
-    const positions = resumeAll(
-      logs,
-      { lastEventId, latest },
-      (log, epoch) => epoch !== log.epoch && this.store.hasEpoch(epoch),
+    const points = new CompositeResume(
+      listed.map(({ ref, run = this.store.find(ref) }) => run?.log),
+      lastEventId,
+      (epoch) => this.store.hasEpoch(epoch),
     );
     const tasks = await Promise.all(
-      listed.flatMap(({ run }, index) => {
-        const position = positions[index];
-        return run && position ? [this.#watched(run, position, request)] : [];
-      }),
+      listed.flatMap(({ run }, index) =>
+        run ? [this.#watched(run, points.positionOf(index, latest), request)] : [],
+      ),
     );
-    const parts = partsWithoutLog(logs, lastEventId).values();
-    const list = listed.map(({ ref, error }) => ({
+    const list = listed.map(({ ref, error }, index) => ({
       ref,
-      unavailable: error && unavailable(error, parts.next().value as string),
+      unavailable: error && unavailable(error, points.partOf(index)),
     }));
     return this.#open(tasks, request, { response, isIntercepted, list });
   }

@@ -220,8 +220,9 @@ describe('uncancel() and the scopes inside', () => {
     expect(counts).toEqual([2, 1, 0, 0, 0]);
   });
 
-  it("of a caller's request leaves the time limit's, which is the reason from then on, everywhere", async () => {
+  it("of the application's signal leaves the time limit's, which is the reason from then on, everywhere", async () => {
     const told: unknown[] = [];
+    const leaving = new AbortController();
     const started = await startTask(
       (task) =>
         task.scope((outer) =>
@@ -246,14 +247,64 @@ describe('uncancel() and the scopes inside', () => {
             inner.throwIfCancelled();
           }),
         ),
-      { task: { timeout: 40 } },
+      { task: { timeout: 40 }, start: { signal: leaving.signal } },
     );
     await started.running;
-    await started.handle.cancel();
+    leaving.abort(new Error('The user has left'));
     const { status, reason, error } = await started.handle.outcome;
     expect([status, reason?.kind]).toEqual(['timeout', 'timeout']);
-    expect((error as Error).cause).toMatchObject({ reason });
+    const { cause } = error as Error;
+    expect(cause).toMatchObject({ reason });
+    expect(cause).not.toHaveProperty('cause');
     expect(told).toEqual(['external', 'timeout']);
+  });
+
+  it('before the scopes were told: then they are told of what stands', async () => {
+    const scopes: CancelScope[] = [];
+    const started = await startTask(
+      async (task) => {
+        const open = (): Promise<void> =>
+          task.scope(async (scope) => {
+            scopes.push(task, scope);
+            await scope.sleep(60_000);
+          });
+        await Promise.all([open(), open()]);
+      },
+      { task: { announceCancelling: true } },
+    );
+    await started.running;
+    const [task, child] = scopes as [TaskContext, CancelScope];
+    started.handle.events().subscribe(({ type }) => {
+      if (type !== 'cancelling') return;
+      // Both are due at once, so the child's time is the task's.
+      task.reschedule(0);
+      child.reschedule(0);
+      expect(task.cancelling).toBe(2);
+      expect(task.uncancel()).toBe(1);
+      expect(task.cancelled).toBe(false);
+    });
+    await started.handle.cancel();
+    expect(await started.handle.outcome).toMatchObject({
+      status: 'timeout',
+      reason: { of: 'total' },
+      abandoned: false,
+    });
+  });
+
+  it('between two tries begins no time without an event: nobody could send one', async () => {
+    let tries = 0;
+    const started = await startTask(
+      async (task) => {
+        if (++tries > 1) return 'done';
+        task.defer(() => {
+          task.cancel();
+          task.uncancel();
+        });
+        throw new Error('The first try fails');
+      },
+      { task: { attempts: 2, backoff: 80, idleTimeout: 20 } },
+    );
+    expect(await started.handle.outcome).toMatchObject({ status: 'completed', value: 'done' });
   });
 });
 
@@ -287,13 +338,14 @@ describe('A cancellation that is taken back while it is told', () => {
     const root = new Root();
     const told: unknown[] = [];
     root.onCancel(() => root.restate('second'));
+    root.onCancel(({ detail }) => told.push(detail));
     await root.scope(async (scope) => {
       const { signal } = scope;
       signal.addEventListener('abort', () => told.push('aborted'));
       scope.onCancel(({ root: first }) => told.push(first?.detail));
       const sleeping = scope.sleep(60_000).catch((error: unknown) => error);
       root.cancel('first');
-      expect(told).toEqual(['aborted', 'second']);
+      expect(told).toEqual(['aborted', 'second', 'second']);
       expect(scope.signal).toBe(signal);
       expect(await sleeping).toBe(signal.reason);
     });

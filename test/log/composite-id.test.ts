@@ -7,9 +7,8 @@ import {
   lostPosition,
   mostPositions,
   noPosition,
-  partsWithoutLog,
-  resumeAll,
 } from '../../lib/log/composite-id.js';
+import { CompositeResume } from '../../lib/log/composite-resume.js';
 import { formatEventId } from '../../lib/log/event-id.js';
 import type { LogPosition } from '../../lib/log/log-cursor.js';
 import { TaskLog } from '../../lib/log/task-log.js';
@@ -21,6 +20,23 @@ function logOf(events: number, kept = 100): TaskLog {
 }
 
 const never = (): boolean => false;
+
+type Logs = readonly (TaskLog | undefined)[];
+
+function resumeAll(
+  logs: Logs,
+  { lastEventId }: { lastEventId: string },
+  hasEpoch: (epoch: string) => boolean,
+): (LogPosition | undefined)[] {
+  const points = new CompositeResume(logs, lastEventId, hasEpoch);
+  return logs.map((log, index) => log && points.positionOf(index));
+}
+
+/** What an id holds for the tasks that have no log. */
+function partsWithoutLog(logs: Logs, lastEventId: string | undefined): string[] {
+  const points = new CompositeResume(logs, lastEventId, never);
+  return logs.flatMap((log, index) => (log ? [] : [points.partOf(index)]));
+}
 
 /** A composite id of positions in these logs. */
 function idOf(...positions: readonly (readonly [TaskLog, number] | string)[]): string {
@@ -71,7 +87,7 @@ describe('composite ids', () => {
       gap: 'unknown-id',
     });
     // Unless it is known to be another task's.
-    const isForeign = (_log: TaskLog, epoch: string): boolean => epoch === former.epoch;
+    const isForeign = (epoch: string): boolean => epoch === former.epoch;
     expect(resumeAll([other, log, logOf(1)], { lastEventId }, isForeign)[1]).toEqual({ after: 0 });
   });
 
@@ -90,6 +106,9 @@ describe('composite ids', () => {
     expect(partsWithoutLog([log, undefined, undefined], both)).toEqual([lostPosition, lostPosition]);
     expect(partsWithoutLog([log, undefined], 'x')).toEqual([lostPosition]);
     expect(partsWithoutLog([log, undefined], idOf([log, 2], lostPosition))).toEqual([lostPosition]);
+    // That of a task that is kept and not in the list is no other's.
+    const kept = new CompositeResume([log, undefined], both, (epoch) => epoch === away.epoch);
+    expect(kept.partOf(1)).toBe(lostPosition);
     // There was none yet.
     expect(partsWithoutLog([log, undefined], idOf([log, 2], noPosition))).toEqual([noPosition]);
     expect(partsWithoutLog([log, undefined], idOf([log, 2]))).toEqual([noPosition]);

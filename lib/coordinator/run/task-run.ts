@@ -9,7 +9,7 @@ import { type TaskRef, taskKey } from '../../task/task-ref.js';
 import type { TaskSnapshot } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import type { TaskType } from '../types/task-type.js';
-import { CancelRequests, type ReasonDetails } from './cancel/cancel-requests.js';
+import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js';
 import { followSignal } from './cancel/external-signals.js';
 import { RunLimits } from './cancel/run-limits.js';
 import { encodeEvent, encodeProgress } from './encode-event.js';
@@ -67,7 +67,6 @@ export class TaskRun {
   #result = 'null';
   #watchers = 0;
   #unfollow: (() => void) | undefined;
-  #cause: unknown;
   #settled: Promise<TaskOutcome> | undefined;
   #announce: ((outcome: TaskOutcome) => void) | undefined;
 
@@ -169,11 +168,8 @@ export class TaskRun {
 
   /** Cancels the run when a signal of the application's aborts. */
   follow(signal: AbortSignal): void {
-    this.#unfollow = followSignal(signal, (cause) => {
-      // So that a task which follows another's signal, and fails with this one's error, is known to be cancelled.
-      this.#cause = cause;
-      this.cancel('external');
-    });
+    // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
+    this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));
   }
 
   /** Calls the handler for the first time. */
@@ -193,7 +189,7 @@ export class TaskRun {
    * @param grace what the handler has for its cleanup; of several requests the shortest counts
    * @returns whether it was accepted: the outcome was not decided
    */
-  cancel(kind: CancelKind, details: ReasonDetails = {}, grace?: number): boolean {
+  cancel(kind: CancelKind, details: RequestDetails = {}, grace?: number): boolean {
     if (this.#decided) return false;
     const first = !this.requests.any;
     const reason = this.requests.add(kind, details);
@@ -212,7 +208,8 @@ export class TaskRun {
     this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
     if (this.type.options.announceCancelling) this.#tell('cancelling', toJson(wireReason(reason)));
     // A watcher in this process may have made the handler withdraw it on seeing that event.
-    if (this.requests.any) this.#context?.interrupt(reason, this.#cause);
+    const [standing] = this.requests.standing;
+    if (standing) this.#context?.interrupt(standing, this.requests.causeOf(standing));
     this.#pause.end();
     return true;
   }
@@ -223,7 +220,7 @@ export class TaskRun {
     if (this.#decided || !before) return 0;
     this.requests.withdraw();
     const [reason] = this.requests.standing;
-    if (reason && reason !== before) this.#context?.restate(reason, this.#cause);
+    if (reason && reason !== before) this.#context?.restate(reason, this.requests.causeOf(reason));
     if (!reason) {
       this.status = 'running';
       this.#limits.stopGrace();
@@ -288,8 +285,7 @@ export class TaskRun {
     const { attempts, swallowedCancel, maxEventBytes } = this.type.options;
     const decision = decideOutcome(settlement, {
       key: this.key,
-      standing: this.requests.standing,
-      cause: this.#cause,
+      requests: this.requests,
       interruption: context?.cancellation,
       swallowedCancel,
       maxEventBytes,
@@ -382,7 +378,8 @@ export class TaskRun {
 
   #awaitEvent(): void {
     const { idleTimeout } = this.type.options;
-    if (idleTimeout !== null && !this.#decided) this.#limits.armIdle(idleTimeout);
+    // Between two tries there is nobody who could send one.
+    if (idleTimeout !== null && !this.#decided && this.#context) this.#limits.armIdle(idleTimeout);
   }
 
   #withinCutoff(ms: number): number {

@@ -23,7 +23,7 @@ type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 /** Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type. */
 @Injectable()
 export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
-  /** What is destroyed before anything that handlers use: their instances, or what {@link survivorsOf} tells. */
+  /** With the first of these to be destroyed, what handlers use begins to go: their instances, or their survivors. */
   readonly hosts = new Set<object>();
 
   constructor(

@@ -7,7 +7,10 @@ import {
 import { textOf } from '../../../cancellation/read-error.js';
 
 /** What is said of a request besides its kind. */
-export type ReasonDetails = Omit<CancelReason, 'kind'>;
+export interface RequestDetails extends Omit<CancelReason, 'kind'> {
+  /** What the application's own signal was aborted with, where that made the request. */
+  readonly cause?: unknown;
+}
 
 const none: readonly CancelReason[] = [];
 
@@ -18,6 +21,8 @@ const most = 1_000;
 export class CancelRequests {
   #all: CancelReason[] | undefined;
   #standing: CancelReason[] | undefined;
+  /** Of the one that the application's own signal made. */
+  #cause: { readonly of: CancelReason; readonly value: unknown } | undefined;
 
   /** Every one, in order, those that were withdrawn too. */
   get all(): readonly CancelReason[] {
@@ -33,15 +38,20 @@ export class CancelRequests {
     return this.standing.length > 0;
   }
 
-  add(kind: CancelKind, { detail, ...details }: ReasonDetails): CancelReason {
+  add(kind: CancelKind, { detail, cause, ...details }: RequestDetails): CancelReason {
     const reason: CancelReason = {
       kind,
       ...details,
       ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
     };
+    if (cause !== undefined) this.#cause = { of: reason, value: cause };
     if (this.all.length < most) (this.#all ??= []).push(reason);
     if (this.#counts(reason)) (this.#standing ??= []).push(reason);
     return reason;
+  }
+
+  causeOf(reason: CancelReason): unknown {
+    return this.#cause?.of === reason ? this.#cause.value : undefined;
   }
 
   /** One that cannot be withdrawn always does, the first of its kind. */

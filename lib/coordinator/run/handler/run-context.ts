@@ -118,9 +118,9 @@ export class RunContext extends TaskContext {
     this.renew();
   }
 
-  /** What was the reason is withdrawn, and another request stands: the scope stays cancelled, by that. */
+  /** What was the reason is withdrawn, and another request stands: the scope stays cancelled, if it is, by that. */
   restate(reason: CancelReason, cause: unknown): void {
-    this.renew(this.#cancelledBy(reason, cause));
+    if (this.cancelled) this.renew(this.#cancelledBy(reason, cause));
   }
 
   #cancelledBy(reason: CancelReason, cause: unknown): CancelledError {

@@ -4,6 +4,7 @@ import { InvalidResultError } from '../../../task/errors/invalid-result.error.js
 import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';
 import { toJson } from '../../../task/json.js';
 import type { TerminalStatus } from '../../../task/task-status.js';
+import type { CancelRequests } from '../cancel/cancel-requests.js';
 import { asError } from '../public-error.js';
 
 /** What became of a try. */
@@ -18,10 +19,7 @@ export type Settlement =
 /** What the decision depends on besides the settlement. */
 export interface DecisionContext {
   readonly key: string;
-  /** The accepted requests that were not withdrawn, earliest first. */
-  readonly standing: readonly CancelReason[];
-  /** What the application's own signal was aborted with, where that made the request. */
-  readonly cause?: unknown;
+  readonly requests: Pick<CancelRequests, 'standing' | 'causeOf'>;
   /** The error of the scope's cancellation, when a request stands. */
   readonly interruption: CancelledError | undefined;
   readonly swallowedCancel: 'cancelled' | 'completed';
@@ -44,7 +42,8 @@ export interface Decision {
 
 /** The rules of what a try ends as. They read nothing and change nothing: whoever asks must act on the answer once. */
 export function decideOutcome(settlement: Settlement, context: DecisionContext): Decision {
-  const [reason] = context.standing;
+  const { standing } = context.requests;
+  const [reason] = standing;
   switch (settlement.kind) {
     case 'threw':
       if (!reason) return { status: 'failed', error: asError(settlement.error, context.key) };
@@ -57,7 +56,7 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
       };
     case 'returned':
       if (!reason) return completed(settlement.value, context);
-      if (context.swallowedCancel === 'completed' && context.standing.every(isWithdrawable)) {
+      if (context.swallowedCancel === 'completed' && standing.every(isWithdrawable)) {
         const decision = completed(settlement.value, context);
         const beside = decision.status === 'failed' && { cancellation: cancellationError(reason, context) };
         return { ...decision, ...beside, reason, swallowed: true };
@@ -96,9 +95,13 @@ function cancelled(reason: CancelReason, context: DecisionContext): Decision {
   return { status: 'timeout', error: new TaskTimeoutError(of, timeout, cancellation), reason };
 }
 
-/** That of the signal, unless the request it came from was withdrawn and a later one stands. */
-function cancellationError(reason: CancelReason, { interruption, cause }: DecisionContext): CancelledError {
-  return interruption?.reason === reason ? interruption : new CancelledError(reason, { cause });
+/** That of the signal, unless there is none: it was cancelled before its handler began, or between two tries. */
+function cancellationError(
+  reason: CancelReason,
+  { interruption, requests }: DecisionContext,
+): CancelledError {
+  if (interruption?.reason === reason) return interruption;
+  return new CancelledError(reason, { cause: requests.causeOf(reason) });
 }
 
 /** What a decision becomes when cleanup fails: the errors win over everything else. */

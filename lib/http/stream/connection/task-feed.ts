@@ -50,7 +50,9 @@ export class TaskFeed implements HubReader {
 
   next(): StreamMessage | undefined {
     const next = this.#cursor.next();
-    if (!next || next instanceof LogEntry) return next;
+    if (!next) return undefined;
+    // Read once: what is encoded by now has to be decoded.
+    if (next instanceof LogEntry) return { type: next.type, json: next.json, id: next.id };
     return { type: 'gap', json: this.#gaps.jsonOf(next), id: next.id };
   }
 
