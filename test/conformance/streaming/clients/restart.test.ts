@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { describeWithChromium } from '../../../support/programs/chromium.js';
 import { createClientApp, SharedBrowser } from '../../../support/real-clients/browser-clients.js';
@@ -36,6 +36,8 @@ function told(seen: readonly Seen[]): string[] {
 class Restart {
   private readonly task = new PuppetTask();
   private readonly sockets = new Set<Socket>();
+  /** What the two processes were asked and have answered: without it nobody could say why a client has not come back. */
+  private readonly answers: string[] = [];
   private first!: TaskApp;
   private port = 0;
   clients!: ClientGroup;
@@ -50,6 +52,7 @@ class Restart {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
     });
+    this.record(this.first, 'first');
     const puppet = await this.task.start(this.first, { id });
     puppet.count(3);
     this.clients = await open([1, 2, 3].map((client) => `${puppet.url}?client=${client}`));
@@ -79,16 +82,36 @@ class Restart {
     });
     const puppet = knowsTask ? await this.task.start(second, { id }) : undefined;
     puppet?.count(2);
+    this.record(second, 'second');
     await second.app.listen(this.port, '127.0.0.1');
     return puppet;
   }
 
   /** Each client has seen this, and nothing else. */
   async until(expected: readonly string[]): Promise<void> {
-    await eventually(
-      async () => expect((await this.clients.seen()).map(told)).toEqual([expected, expected, expected]),
-      { timeout: 15_000 },
-    );
+    try {
+      await eventually(
+        async () => expect((await this.clients.seen()).map(told)).toEqual([expected, expected, expected]),
+        { timeout: 15_000 },
+      );
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.answers.join('\n')}`, { cause: error });
+    }
+  }
+
+  private record({ app }: TaskApp, name: string): void {
+    const note = (what: string): unknown =>
+      this.answers.push(`${Math.round(performance.now())} ms, ${name}: ${what}`);
+    (app.getHttpServer() as Server)
+      .on('connection', (socket: Socket) => {
+        note(`connection from ${socket.remotePort}`);
+        socket.once('close', () => note(`${socket.remotePort} is gone, after ${socket.bytesRead} bytes`));
+      })
+      .on('request', ({ url, socket, headers }: IncomingMessage, response: ServerResponse) => {
+        note(`${url} from ${socket.remotePort}, behind ${String(headers['last-event-id'])}`);
+        response.once('close', () => note(`${url} was answered ${response.statusCode}`));
+      })
+      .once('close', () => note('is closed'));
   }
 }
 
