@@ -41,6 +41,8 @@ export interface TaskAppOptions {
   readonly streaming?: DynamicModule;
   /** Default `express`. */
   readonly adapter?: 'express' | 'fastify' | 'fastify-http2';
+  /** As a browser's applications need it: it may hold a connection that it has not used yet, for which Node waits. */
+  readonly forceCloseConnections?: boolean;
   /** `false` only initialises the application, for tests without HTTP. Default `true`. */
   readonly listen?: boolean;
   /** Made once for many tests, in `beforeAll`: closed after the last one. Otherwise it is closed after its test. */
@@ -76,13 +78,13 @@ afterAll(() => closeAll(perFile));
 
 /** A real application with the module in it, on a free port of 127.0.0.1. Rejects when it does not start. */
 export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp> {
-  const { options = {}, listen = true } = given;
+  const { options = {}, listen = true, forceCloseConnections = false } = given;
   const logs = new RecordingLogger();
   const module = createModule(
     given,
     given.streaming ?? StreamingModule.forRoot({ ...options, tasks: { grace: 1_000, ...options.tasks } }),
   );
-  const settings = { logger: logs, abortOnError: false };
+  const settings = { logger: logs, abortOnError: false, forceCloseConnections };
   const fastify = fastifyAdapter(given);
   const app = fastify
     ? await NestFactory.create<INestApplication>(module, fastify, settings)

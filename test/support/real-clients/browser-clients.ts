@@ -84,6 +84,7 @@ export async function createClientApp(
     adapter,
     tasks: [task.type],
     controllers: [ClientPageController],
+    forceCloseConnections: true,
     options: { http: { retry: 1, ...http } },
   });
   return [task, app];
