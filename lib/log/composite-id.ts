@@ -1,5 +1,4 @@
 import { type EventId, parseEventId } from './event-id.js';
-import type { TaskLog } from './task-log.js';
 
 /** In how many logs there are positions at most: what claims more is none of these ids, and would only cost time. */
 export const mostPositions = 100;
@@ -67,11 +66,4 @@ export function parseCompositeId(id: string): CompositeId | undefined {
     byEpoch.set(position.epoch, position);
   }
   return byEpoch.size > 0 || parts.includes(lostPosition) ? { parts, byEpoch } : undefined;
-}
-
-/** Whether a watcher that brings this id has seen the end of all these logs. */
-export function haveSeenEnd(logs: readonly TaskLog[], lastEventId: string | undefined): boolean {
-  if (lastEventId === undefined) return false;
-  const { byEpoch } = parseCompositeId(lastEventId) ?? {};
-  return logs.every(({ ended, epoch, lastSeq }) => ended && byEpoch?.get(epoch)?.seq === lastSeq);
 }

@@ -79,6 +79,13 @@ export class CompositeResume {
   }
 }
 
+/** Whether a watcher that brings this id has seen the end of all these logs. */
+export function haveSeenEnd(logs: readonly TaskLog[], lastEventId: string | undefined): boolean {
+  if (lastEventId === undefined) return false;
+  const { byEpoch } = parseCompositeId(lastEventId) ?? {};
+  return logs.every(({ ended, epoch, lastSeq }) => ended && byEpoch?.get(epoch)?.seq === lastSeq);
+}
+
 function epochOf(id: string): string {
   return parseEventId(id)?.epoch ?? '';
 }

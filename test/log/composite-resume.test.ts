@@ -1,123 +1,178 @@
 import { describe, expect, it } from '@jest/globals';
-import * as fc from 'fast-check';
-import { CompositePosition, lostPosition } from '../../lib/log/composite-id.js';
-import { CompositeResume } from '../../lib/log/composite-resume.js';
+import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
+import { formatCompositeId, lostPosition, mostPositions, noPosition } from '../../lib/log/composite-id.js';
+import { CompositeResume, haveSeenEnd } from '../../lib/log/composite-resume.js';
 import { formatEventId } from '../../lib/log/event-id.js';
-import { LogCursor } from '../../lib/log/log-cursor.js';
-import { LogEntry } from '../../lib/log/log-entry.js';
+import type { LogPosition } from '../../lib/log/log-cursor.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 
-/** A task as it comes and goes on the streams of one client. */
-class Task {
-  log = this.#newLog();
-  /** Whether it may be watched. */
-  isUp = true;
-  /** Whether its log is no longer kept. */
-  isGone = false;
-  /** The position that the client knows, in which log. */
-  known: { readonly epoch: string; readonly seq: number } | undefined;
-
-  send(count: number): void {
-    for (let n = 0; n < count; n++) this.log.append('n', '1');
-  }
-
-  restart(): void {
-    this.log = this.#newLog();
-    this.isGone = false;
-    this.send(2);
-  }
-
-  #newLog(): TaskLog {
-    return new TaskLog({ events: 6, bytes: 1_000_000 });
-  }
+function logOf(events: number, kept = 100): TaskLog {
+  const log = new TaskLog({ events: kept, bytes: 1_000_000 });
+  for (let n = 0; n < events; n++) log.append('n', String(n));
+  return log;
 }
 
-/** A client that comes back again and again, and what it must never see. */
-class Client {
-  #id: string | undefined;
+const never = (): boolean => false;
 
-  watch(list: readonly Task[], all: readonly Task[], draw: (most: number) => number): void {
-    // Then the answer is an error.
-    if (!list.some(({ isUp }) => isUp)) return;
-    const points = new CompositeResume(
-      list.map(({ isGone, log }) => (isGone ? undefined : log)),
-      this.#id,
-      (epoch) => all.some(({ isGone, log }) => !isGone && log.epoch === epoch),
-    );
-    const cursors = list.map(({ isUp, known, log }, index) => {
-      if (!isUp) return undefined;
-      const position = points.positionOf(index);
-      // Behind what it has, and nowhere else.
-      if (known && !position.gap) expect({ epoch: log.epoch, seq: position.after }).toEqual(known);
-      return new LogCursor(log, position);
-    });
-    const idOf = (index: number): string => {
-      const cursor = cursors[index];
-      if (!cursor) return points.partOf(index);
-      return cursor.hasGap ? lostPosition : formatEventId(list[index]!.log.epoch, cursor.after);
-    };
-    const composite = new CompositePosition(list.map((_, index) => idOf(index)));
-    // What tells of a task that cannot be watched has this id.
-    if (cursors.includes(undefined)) this.#id = composite.id;
-    for (let reads = draw(8); reads > 0; reads--) {
-      const index = draw(list.length - 1);
-      const task = list[index]!;
-      const next = cursors[index]?.next();
-      if (!next) continue;
-      const { epoch } = task.log;
-      const seq = cursors[index]!.after;
-      if (next instanceof LogEntry && task.known?.epoch === epoch && next.seq > task.known.seq)
-        expect(next.seq).toBe(task.known.seq + 1);
-      task.known = { epoch, seq };
-      composite.move(index, idOf(index));
-      this.#id = composite.id;
-    }
-  }
+type Logs = readonly (TaskLog | undefined)[];
+
+function resumeAll(
+  logs: Logs,
+  { lastEventId }: { lastEventId: string },
+  hasEpoch: (epoch: string) => boolean,
+): (LogPosition | undefined)[] {
+  const points = new CompositeResume(logs, lastEventId, hasEpoch);
+  return logs.map((log, index) => log && points.positionOf(index));
 }
 
-describe('a client of many tasks that comes back', () => {
-  it.each(['with the same list', 'in another order', 'with more', 'with others'])(
-    '%s: whatever was restarted, trimmed or unavailable meanwhile, nothing is missed or repeated without a gap',
-    (how) => {
-      fc.assert(
-        fc.property(fc.gen(), (gen) => {
-          const draw = (most: number): number => gen(fc.nat, { max: most });
-          const all = Array.from({ length: 5 }, () => new Task());
-          const client = new Client();
-          let list = all.slice(0, 2 + draw(1));
-          for (let visit = 0; visit < 5; visit++) {
-            for (const task of all) {
-              task.send(draw(3));
-              if (task.isGone ? draw(1) === 0 : visit > 0 && draw(5) === 0) task.restart();
-              else if (draw(9) === 0) task.isGone = true;
-              task.isUp = !task.isGone && draw(2) > 0;
-            }
-            if (visit > 0) list = changed(list, all, how, draw);
-            client.watch(list, all, draw);
-          }
-        }),
-        { numRuns: 2_000 },
-      );
-    },
+/** What an id holds for the tasks that have no log. */
+function partsWithoutLog(logs: Logs, lastEventId: string | undefined): string[] {
+  const points = new CompositeResume(logs, lastEventId, never);
+  return logs.flatMap((log, index) => (log ? [] : [points.partOf(index)]));
+}
+
+/** A composite id of positions in these logs. */
+function idOf(...positions: readonly (readonly [TaskLog, number] | string)[]): string {
+  return formatCompositeId(
+    positions.map((position) =>
+      typeof position === 'string' ? position : formatEventId(position[0].epoch, position[1]),
+    ),
   );
-});
-
-function changed(
-  list: readonly Task[],
-  all: readonly Task[],
-  how: string,
-  draw: (most: number) => number,
-): Task[] {
-  let tasks = [...list];
-  if (how === 'with the same list') return tasks;
-  if (draw(1) > 0) tasks = [...tasks.slice(1), tasks[0]!];
-  if (draw(1) > 0) tasks = tasks.toReversed();
-  if (how === 'in another order') return tasks;
-  const added = all.find((task) => !tasks.includes(task));
-  if (added && draw(1) > 0) tasks = draw(1) > 0 ? [added, ...tasks] : [...tasks, added];
-  if (how === 'with more' || tasks.length === 1 || draw(2) > 0) return tasks;
-  const [left] = tasks.splice(draw(tasks.length - 1), 1);
-  // A task that is left out begins anew when it comes back.
-  left!.known = undefined;
-  return tasks;
 }
+
+describe('CompositeResume', () => {
+  it('a position is found by its epoch, in whatever order', () => {
+    const logs = [logOf(5), logOf(5), logOf(5)] as const;
+    const lastEventId = idOf([logs[2], 3], [logs[0], 1], [logs[1], 2]);
+    expect(resumeAll(logs, { lastEventId }, never)).toEqual([{ after: 1 }, { after: 2 }, { after: 3 }]);
+  });
+
+  it('a part for a task that had no log, and a list that is longer, begin at the start', () => {
+    const [old, added] = [logOf(5), logOf(5)];
+    expect(resumeAll([old, added], { lastEventId: idOf([old, 4], noPosition) }, never)).toEqual([
+      { after: 4 },
+      { after: 0 },
+    ]);
+    expect(resumeAll([added, old], { lastEventId: idOf([old, 4]) }, never)).toEqual([
+      { after: 0 },
+      { after: 4 },
+    ]);
+    expect(resumeAll([undefined, old], { lastEventId: idOf([old, 4]) }, never)).toEqual([
+      undefined,
+      { after: 4 },
+    ]);
+  });
+
+  it('what may be the position in an earlier run is a gap, told again until it is known', () => {
+    const [log, other, former] = [logOf(5), logOf(5), logOf(5)];
+    const lastEventId = idOf([former, 3], [other, 2]);
+    expect(resumeAll([log, other], { lastEventId }, never)).toEqual([
+      { after: 0, gap: 'restarted' },
+      { after: 2 },
+    ]);
+    expect(resumeAll([log, other], { lastEventId: idOf(lostPosition, [other, 2]) }, never)).toEqual([
+      { after: 0, gap: 'unknown-id' },
+      { after: 2 },
+    ]);
+    // With another list nobody can say whose position that was.
+    expect(resumeAll([other, log, logOf(1)], { lastEventId }, never)[1]).toEqual({
+      after: 0,
+      gap: 'unknown-id',
+    });
+    // Unless it is known to be another task's.
+    const isForeign = (epoch: string): boolean => epoch === former.epoch;
+    expect(resumeAll([other, log, logOf(1)], { lastEventId }, isForeign)[1]).toEqual({ after: 0 });
+  });
+
+  it('a task without a log keeps its position, and where that is not known nothing begins anew without a word', () => {
+    const [log, away] = [logOf(5), logOf(5)];
+    const both = idOf([log, 2], [away, 3]);
+    const part = idOf([away, 3]);
+    expect(partsWithoutLog([log, undefined], both)).toEqual([part]);
+    expect(resumeAll([log, away], { lastEventId: idOf([log, 4], part) }, never)).toEqual([
+      { after: 4 },
+      { after: 3 },
+    ]);
+    expect(partsWithoutLog([undefined, undefined], both)).toEqual([idOf([log, 2]), part]);
+    // In another order, and in another list, it may be that of any.
+    expect(partsWithoutLog([undefined, log], both)).toEqual([lostPosition]);
+    expect(partsWithoutLog([log, undefined, undefined], both)).toEqual([lostPosition, lostPosition]);
+    expect(partsWithoutLog([log, undefined], 'x')).toEqual([lostPosition]);
+    expect(partsWithoutLog([log, undefined], idOf([log, 2], lostPosition))).toEqual([lostPosition]);
+    // That of a task that is kept and not in the list is no other's.
+    const kept = new CompositeResume([log, undefined], both, (epoch) => epoch === away.epoch);
+    expect(kept.partOf(1)).toBe(lostPosition);
+    // There was none yet.
+    expect(partsWithoutLog([log, undefined], idOf([log, 2], noPosition))).toEqual([noPosition]);
+    expect(partsWithoutLog([log, undefined], idOf([log, 2]))).toEqual([noPosition]);
+    expect(partsWithoutLog([log, undefined], undefined)).toEqual([noPosition]);
+  });
+
+  it('an id that is none is a gap of each', () => {
+    const logs = [logOf(5), logOf(5)];
+    const [one] = logs as [TaskLog, TaskLog];
+    for (const lastEventId of ['x', '.', '..', ' ', idOf([one, 1], [one, 2]), `${idOf([one, 1])}.x`]) {
+      for (const position of resumeAll(logs, { lastEventId }, never)) {
+        expect([lastEventId, position]).toEqual([lastEventId, { after: 0, gap: 'unknown-id' }]);
+      }
+    }
+  });
+
+  it('an id as long as a header may be costs no more than one of ours', () => {
+    const logs = Array.from({ length: mostPositions }, () => logOf(1));
+    const ids = (count: number): string =>
+      idOf(...Array.from({ length: count }, (): readonly [TaskLog, number] => [logOf(1), 1]));
+    let asked = 0;
+    const isForeign = (): boolean => ++asked > 0;
+    const gap: LogPosition = { after: 0, gap: 'unknown-id' };
+    expect(resumeAll(logs, { lastEventId: ids(mostPositions + 1) }, isForeign)).toEqual(logs.map(() => gap));
+    expect(asked).toBe(0);
+    expect(resumeAll(logs, { lastEventId: ids(mostPositions - 1) }, isForeign)).toEqual(
+      logs.map(() => ({ after: 0 })),
+    );
+  });
+
+  it('S9 S14 whatever it is given, each log goes on behind its own position, from the start, or with a gap', () => {
+    assert(
+      property(
+        array(record({ events: nat(6), kept: integer({ min: 1, max: 4 }) }), {
+          minLength: 1,
+          maxLength: 5,
+        }),
+        array(
+          oneof(tuple(nat(4), nat(8)), constantFrom(noPosition, lostPosition, 'zzzzzzzz-1', 'nonsense')),
+          { minLength: 1, maxLength: 6 },
+        ),
+        (shapes, parts) => {
+          const logs = shapes.map(({ events, kept }) => logOf(events, kept));
+          const given = parts.map((part) =>
+            typeof part === 'string'
+              ? part
+              : formatEventId((logs[part[0] % logs.length] as TaskLog).epoch, part[1]),
+          );
+          const positions = resumeAll(logs, { lastEventId: given.join('.') }, never) as LogPosition[];
+          for (const [index, { after, gap }] of positions.entries()) {
+            const log = logs[index] as TaskLog;
+            const own = given.filter((part) => part.startsWith(`${log.epoch}-`));
+            if (gap !== undefined) expect(after).toBe(log.firstSeq - 1);
+            else if (after !== 0) expect(own).toEqual([formatEventId(log.epoch, after)]);
+            expect(after).toBeLessThanOrEqual(log.lastSeq);
+          }
+        },
+      ),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('S36 the end is seen when that of all of them is', () => {
+    const logs = [logOf(2), logOf(3)] as const;
+    logs[0].end('completed', '{}');
+    expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 3]))).toBe(false);
+    logs[1].end('completed', '{}');
+    expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 4]))).toBe(true);
+    expect(haveSeenEnd(logs, idOf([logs[1], 4], noPosition, [logs[0], 3]))).toBe(true);
+    expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 3]))).toBe(false);
+    expect(haveSeenEnd(logs, idOf([logs[0], 3]))).toBe(false);
+    expect(haveSeenEnd(logs, undefined)).toBe(false);
+  });
+});
