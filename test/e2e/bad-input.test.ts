@@ -181,6 +181,15 @@ describe.each(adapters)('bad input over HTTP (%s)', (adapter) => {
     await bench.expectUntouched();
   });
 
+  it('an empty body that is said to be JSON is none on Express, and refused by Fastify', async () => {
+    const bench = await createBench(adapter);
+    const puppet = await bench.any.start(bench.app);
+    const headers = { 'content-type': 'application/json' };
+    const { status, body } = await call('DELETE', puppet.url, { headers });
+    expect(status).toBe(adapter === 'fastify' ? 400 : 202);
+    expect(body).not.toHaveProperty('code');
+  });
+
   it('a signal that is no JSON is 415, and reaches nobody', async () => {
     const bench = await createBench(adapter);
     const puppet = await bench.any.start(bench.app);

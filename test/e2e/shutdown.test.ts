@@ -80,6 +80,22 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
     expect(report).toMatchObject({ cancelled: TASKS, completed: 0, failed: 0, timedOut: 0, abandoned: [] });
   }, 20_000);
 
+  it.each(['express', 'fastify'] as const)(
+    'a connection that was never used is closed with forceCloseConnections (%s)',
+    async (adapter) => {
+      const { app, port } = await createTaskApp({ tasks: [Mixed], adapter, forceCloseConnections: true });
+      const unused = await RawSocket.connect(port);
+      sockets.push(unused);
+      // So that the server knows of it.
+      await RawSocket.get(port, '/none').then(async (socket) => {
+        sockets.push(socket);
+        await socket.until('404');
+      });
+      await app.close();
+      await unused.closed;
+    },
+  );
+
   it('clients that would keep their connection are told and let go as well', async () => {
     const taskApp = await create();
     const { coordinator, port } = taskApp;

@@ -1,5 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get } from '@nestjs/common';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  Get,
+  type HttpException,
+} from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { call } from '../support/clients/http-client.js';
 import { adapters, createTaskApp, PuppetTask, watch } from '../support/watching.js';
 
@@ -46,5 +54,31 @@ describe.each(adapters)('the answer to who has seen the end (%s)', (adapter) => 
     const url = `${puppet.url}?from=bogus`;
     expect((await call('GET', url, { headers: { 'last-event-id': lastEventId! } })).status).toBe(204);
     expect((await call('GET', url)).status).toBe(400);
+  });
+
+  it('a global filter sees it as an exception of that status', async () => {
+    const seen: unknown[] = [];
+    /** As Nest's documentation has one for everything. */
+    @Catch()
+    class Everything implements ExceptionFilter {
+      constructor(private readonly http: AbstractHttpAdapter) {}
+
+      catch(exception: HttpException, host: ArgumentsHost): void {
+        seen.push(exception.getStatus());
+        this.http.reply(host.switchToHttp().getResponse(), '', exception.getStatus());
+      }
+    }
+    const task = new PuppetTask();
+    const app = await createTaskApp({
+      adapter,
+      tasks: [task.type],
+      configure: (nest) =>
+        nest.useGlobalFilters(new Everything(nest.getHttpAdapter() as AbstractHttpAdapter)),
+    });
+    const puppet = await task.start(app);
+    await puppet.end();
+    const { lastEventId } = await puppet.handle.snapshot();
+    expect((await call('GET', puppet.url, { headers: { 'last-event-id': lastEventId! } })).status).toBe(204);
+    expect(seen).toEqual([204]);
   });
 });

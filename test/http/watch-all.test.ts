@@ -1,62 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { ForbiddenException, Injectable } from '@nestjs/common';
-import type { AuthorizeRequest, StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
 import { call } from '../support/clients/http-client.js';
-import type { SseEvent, SseStream } from '../support/clients/sse.js';
+import type { SseEvent } from '../support/clients/sse.js';
+import { eventsOf, pathOf, resumeMany, serveMany, urlOf, type Wrapped } from '../support/many-tasks.js';
 import { eventually } from '../support/wait.js';
-import {
-  adapters,
-  createTaskApp,
-  expectNoHole,
-  type Puppet,
-  PuppetTask,
-  range,
-  type TaskApp,
-  watch,
-} from '../support/watching.js';
-
-interface Wrapped {
-  readonly task: string;
-  readonly id: string;
-  readonly data: unknown;
-}
-
-/** The events of one task on a stream of many, as its own stream would show them. */
-function eventsOf(puppet: Puppet, events: readonly SseEvent[]): SseEvent[] {
-  return events
-    .filter(({ data }) => (data as Wrapped).task === pathOf(puppet))
-    .map((event) => ({ ...event, ...(event.data as Wrapped) }));
-}
-
-function pathOf({ handle }: Puppet): string {
-  const { app, name, id } = handle.ref;
-  return `${app}/${name}/${id}`;
-}
-
-function urlOf(app: TaskApp, puppets: readonly (Puppet | string)[], more = ''): string {
-  const paths = puppets.map((puppet) => (typeof puppet === 'string' ? puppet : pathOf(puppet)));
-  return `${app.url}/events?${paths.map((path) => `task=${encodeURIComponent(path)}`).join('&')}${more}`;
-}
+import { adapters, expectNoHole, type Puppet, PuppetTask, range, watch } from '../support/watching.js';
 
 const dataOf = ({ data }: SseEvent): unknown => data;
 
 describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
-  async function serve(
-    count: number,
-    options: StreamingModuleOptions = {},
-    task = new PuppetTask(),
-  ): Promise<{ app: TaskApp; puppets: Puppet[]; task: PuppetTask }> {
-    const app = await createTaskApp({ adapter, tasks: [task.type], options });
-    const puppets = await Promise.all(range(1, count).map(() => task.start(app)));
-    return { app, puppets, task };
-  }
-
-  function resume(app: TaskApp, puppets: readonly (Puppet | string)[], id: string): Promise<SseStream> {
-    return watch(urlOf(app, puppets), { headers: { 'last-event-id': id } });
-  }
-
   it('each event tells its task and its own id; each task is complete and in order', async () => {
-    const { app, puppets } = await serve(3);
+    const { app, puppets } = await serveMany(adapter, 3);
     const [first, second, third] = puppets as [Puppet, Puppet, Puppet];
     first.count(2);
     const stream = await watch(urlOf(app, puppets));
@@ -84,7 +37,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('S9 from the id of any event all tasks go on, and nothing comes twice', async () => {
-    const { app, puppets } = await serve(3);
+    const { app, puppets } = await serveMany(adapter, 3);
     const stream = await watch(urlOf(app, puppets));
     for (const n of range(1, 4)) for (const puppet of puppets) puppet.send('n', n);
     await stream.nextEvents(15);
@@ -93,7 +46,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     expect(stream.events).toHaveLength(18);
     for (const [index, { id }] of stream.events.entries()) {
       const isLast = index === stream.events.length - 1;
-      const again = await resume(app, puppets, id!);
+      const again = await resumeMany(app, puppets, id!);
       expect(again.status).toBe(isLast ? 204 : 200);
       if (isLast) continue;
       await again.ended;
@@ -107,34 +60,34 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('a position is that of its task: in another order, with others, with less, and from a stream of one', async () => {
-    const { app, puppets } = await serve(3);
+    const { app, puppets } = await serveMany(adapter, 3);
     const [first, second, third] = puppets as [Puppet, Puppet, Puppet];
     const stream = await watch(urlOf(app, [first, second]));
     await stream.nextEvents(2);
     const { lastEventId } = stream;
     for (const puppet of puppets) puppet.send('later', 1);
 
-    const swapped = await resume(app, [second, first], lastEventId!);
+    const swapped = await resumeMany(app, [second, first], lastEventId!);
     const [one, two] = await swapped.nextEvents(2);
     expect([one!.type, two!.type]).toEqual(['later', 'later']);
-    const added = await resume(app, [third, first, second], lastEventId!);
+    const added = await resumeMany(app, [third, first, second], lastEventId!);
     await added.nextEvents(4);
     expect(eventsOf(third, added.events).map(({ type }) => type)).toEqual(['started', 'later']);
     expect(eventsOf(first, added.events).map(({ type }) => type)).toEqual(['later']);
-    const less = await resume(app, [second], lastEventId!);
+    const less = await resumeMany(app, [second], lastEventId!);
     expect((await less.next()).type).toBe('later');
-    const replaced = await resume(app, [second, third], lastEventId!);
+    const replaced = await resumeMany(app, [second, third], lastEventId!);
     await replaced.nextEvents(3);
     expect(eventsOf(third, replaced.events).map(({ type }) => type)).toEqual(['started', 'later']);
 
     const alone = await watch(first.url);
     const { id } = await alone.next('started');
-    const from = await resume(app, [first], id!);
+    const from = await resumeMany(app, [first], id!);
     expect((await from.next()).type).toBe('later');
   });
 
   it('S14 S15 a task that was restarted, or a position that is none, is a gap of that task alone', async () => {
-    const { app, puppets, task } = await serve(2);
+    const { app, puppets, task } = await serveMany(adapter, 2);
     const [first, second] = puppets as [Puppet, Puppet];
     const stream = await watch(urlOf(app, puppets));
     await stream.nextEvents(2);
@@ -143,13 +96,13 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     const again = await task.start(app, { id: first.id, restart: true });
     second.send('later', 1);
 
-    const resumed = await resume(app, [again, second], lastEventId!);
+    const resumed = await resumeMany(app, [again, second], lastEventId!);
     await resumed.nextEvents(3);
     expect(eventsOf(again, resumed.events).map(({ type }) => type)).toEqual(['gap', 'started']);
     expect(eventsOf(again, resumed.events)[0]!.data).toMatchObject({ cause: 'restarted', missed: null });
     expect(eventsOf(second, resumed.events).map(({ type }) => type)).toEqual(['later']);
     for (const id of ['nonsense', '.', `${lastEventId}.${lastEventId}`, 'a'.repeat(3_000), 'zzzzzzzz-1']) {
-      const lost = await resume(app, [again, second], id);
+      const lost = await resumeMany(app, [again, second], id);
       await lost.nextEvents(5);
       for (const puppet of [again, second]) {
         const types = eventsOf(puppet, lost.events).map(({ type }) => type);
@@ -159,7 +112,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('a gap that the client has not got is told when it comes back, from whatever event', async () => {
-    const { app, puppets, task } = await serve(3);
+    const { app, puppets, task } = await serveMany(adapter, 3);
     const [first, second, third] = puppets as [Puppet, Puppet, Puppet];
     const stream = await watch(urlOf(app, puppets));
     await stream.nextEvents(3);
@@ -171,11 +124,11 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
       third,
     ];
     third.send('later', 1);
-    const resumed = await resume(app, anew, lastEventId!);
+    const resumed = await resumeMany(app, anew, lastEventId!);
     const seen = await resumed.nextEvents(5);
     for (const [index, { id }] of seen.entries()) {
       const before = seen.slice(0, index + 1);
-      const back = await resume(app, anew, id!);
+      const back = await resumeMany(app, anew, id!);
       for (const puppet of anew) puppet.send('mark', index);
       await eventually(() => {
         expect(
@@ -193,7 +146,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('S10 what was trimmed is a gap of its task, with the number missed', async () => {
-    const { app, puppets } = await serve(2, { replay: { events: 3 } });
+    const { app, puppets } = await serveMany(adapter, 2, { replay: { events: 3 } });
     const [first, second] = puppets as [Puppet, Puppet];
     const stream = await watch(urlOf(app, puppets));
     await stream.nextEvents(2);
@@ -201,7 +154,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     await stream.close();
     first.count(5);
     second.count(1);
-    const back = await resume(app, puppets, lastEventId!);
+    const back = await resumeMany(app, puppets, lastEventId!);
     await back.nextEvents(5);
     expectNoHole(eventsOf(first, back.events), 1);
     expect(eventsOf(first, back.events)[0]!.data).toMatchObject({ cause: 'expired', missed: 2 });
@@ -209,7 +162,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('?from=latest gives the newest event of each, and ?lastEventId= counts without a header', async () => {
-    const { app, puppets } = await serve(2);
+    const { app, puppets } = await serveMany(adapter, 2);
     for (const puppet of puppets) puppet.count(3);
     const stream = await watch(urlOf(app, puppets, '&from=latest'));
     const latest = await stream.nextEvents(2);
@@ -219,128 +172,8 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     expect((await more.nextEvents(2)).map(({ data }) => (data as Wrapped).data)).toEqual([4, 4]);
   });
 
-  it('tasks that cannot be watched are told of on the stream; when none can, it is the error of the first', async () => {
-    const { app, puppets } = await serve(1);
-    const [known] = puppets as [Puppet];
-    const stream = await watch(urlOf(app, ['test/none/a', known, 'test/none/b']));
-    const [one, two] = await stream.nextEvents(2);
-    expect([one!.type, two!.type]).toEqual(['unavailable', 'unavailable']);
-    expect(one!.data).toEqual({
-      task: 'test/none/a',
-      code: 'TASK_NOT_FOUND',
-      message: 'There is no task test/none/a: it was never started, or is no longer kept',
-    });
-    expect(two!.data).toMatchObject({ task: 'test/none/b' });
-    expect((await stream.next()).type).toBe('started');
-    const none = await call('GET', urlOf(app, ['test/none/a', 'test/none/b']));
-    expect(none).toMatchObject({ status: 404, body: { code: 'TASK_NOT_FOUND' } });
-    await known.end();
-    expect(await stream.ended).toBe('complete');
-    // The end of all that can be watched is the end.
-    expect((await resume(app, ['test/none/a', known, 'test/none/b'], stream.lastEventId!)).status).toBe(204);
-  });
-
-  it('A15 the authorizer is asked for each; what it hides is like a task that does not exist', async () => {
-    @Injectable()
-    class Owners implements TaskAuthorizer {
-      authorize({ owner, action }: AuthorizeRequest): boolean | 'hide' {
-        if (action !== 'watch') return false;
-        if (owner === 'hidden') return 'hide';
-        return owner === 'me';
-      }
-    }
-    const task = new PuppetTask();
-    const { app } = await serve(0, { authorize: Owners }, task);
-    const mine = await task.start(app, { owner: 'me' });
-    const theirs = await task.start(app, { owner: 'them' });
-    const hidden = await task.start(app, { owner: 'hidden' });
-    const stream = await watch(urlOf(app, [hidden, mine, theirs, `test/${task.name}/none`]));
-    await stream.nextEvents(4);
-    const notices = stream.events.filter(({ type }) => type === 'unavailable').map(({ data }) => data);
-    expect(notices).toMatchObject([
-      { task: pathOf(hidden), code: 'TASK_NOT_FOUND' },
-      { task: pathOf(theirs), code: 'FORBIDDEN' },
-      { task: `test/${task.name}/none`, code: 'TASK_NOT_FOUND' },
-    ]);
-    expect(JSON.stringify(notices[0]).replaceAll(hidden.id, 'none')).toBe(JSON.stringify(notices[2]));
-    expect(await hidden.handle.snapshot()).toMatchObject({ watchers: 0 });
-    expect((await call('GET', urlOf(app, [theirs]))).status).toBe(403);
-  });
-
-  it('S9 a task that cannot be watched for a while goes on where it was', async () => {
-    let isAllowed = true;
-    @Injectable()
-    class Moody implements TaskAuthorizer {
-      authorize({ owner }: AuthorizeRequest): boolean {
-        return isAllowed || owner === undefined;
-      }
-    }
-    const task = new PuppetTask();
-    const { app } = await serve(0, { authorize: Moody }, task);
-    const [open, guarded] = [await task.start(app), await task.start(app, { owner: 'ann' })];
-    const before = await watch(urlOf(app, [open, guarded]));
-    await before.nextEvents(2);
-    guarded.count(3);
-    await before.nextEvents(3);
-    await before.close();
-
-    isAllowed = false;
-    const meanwhile = await resume(app, [open, guarded], before.lastEventId!);
-    expect((await meanwhile.next()).type).toBe('unavailable');
-    open.count(2);
-    await meanwhile.nextEvents(2);
-    await meanwhile.close();
-
-    isAllowed = true;
-    guarded.count(2);
-    const after = await resume(app, [open, guarded], meanwhile.lastEventId!);
-    await after.nextEvents(2);
-    await Promise.all([open.end(), guarded.end()]);
-    await after.ended;
-    const events = [before, meanwhile, after].flatMap((stream) => stream.events);
-    for (const puppet of [open, guarded]) {
-      expectNoHole(
-        eventsOf(
-          puppet,
-          events.filter(({ type }) => type !== 'unavailable'),
-        ),
-      );
-    }
-  });
-
-  it('an authorizer that throws for one of them is an error of the request, as it is for one task', async () => {
-    @Injectable()
-    class Failing implements TaskAuthorizer {
-      authorize({ owner, action }: AuthorizeRequest): boolean {
-        if (owner === 'down') throw new Error('The database of owners is down');
-        if (owner === 'banned') throw new ForbiddenException('You are banned');
-        if (owner === 'half' && action === 'status') throw new Error('The database is down by now');
-        return true;
-      }
-    }
-    const task = new PuppetTask({ replay: { events: 1 } });
-    const { app } = await serve(0, { authorize: Failing, http: { list: true } }, task);
-    const [mine, down, banned, half] = (await Promise.all(
-      ['me', 'down', 'banned', 'half'].map((owner) => task.start(app, { owner })),
-    )) as [Puppet, Puppet, Puppet, Puppet];
-    const internal = { status: 500, body: { message: 'Internal server error' } };
-    const forbidden = { status: 403, body: { message: 'You are banned' } };
-    expect(await call('GET', down.url)).toMatchObject(internal);
-    expect(await call('GET', urlOf(app, [mine, down, 'test/none/a']))).toMatchObject(internal);
-    expect(await call('GET', urlOf(app, [mine, banned]))).toMatchObject(forbidden);
-    // A list fails with whichever it comes to first.
-    expect([403, 500]).toContain((await call('GET', `${app.url}?app=test`)).status);
-    // What comes first on the stream is a gap, whose snapshot may or may not say whose the task is.
-    half.count(2);
-    expect(await call('GET', urlOf(app, [mine, half]))).toMatchObject(internal);
-    for (const puppet of [mine, down, banned, half]) {
-      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 0 });
-    }
-    await (await watch(urlOf(app, [mine]))).next('started');
-  });
-
   it('a list that is none, too long, doubled or malformed is refused', async () => {
-    const { app, puppets } = await serve(1);
+    const { app, puppets } = await serveMany(adapter, 1);
     const [known] = puppets as [Puppet];
     const many = range(1, 101).map((n) => `test/none/${n}`);
     for (const [url, code] of [
@@ -359,7 +192,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('a hundred tasks are one place, and one of each task', async () => {
-    const { app, puppets } = await serve(100, { http: { maxStreams: 2, maxStreamsPerTask: 1 } });
+    const { app, puppets } = await serveMany(adapter, 100, { http: { maxStreams: 2, maxStreamsPerTask: 1 } });
     const stream = await watch(urlOf(app, puppets));
     await stream.nextEvents(100);
     expect((await call('GET', puppets[42]!.url)).status).toBe(503);
@@ -367,13 +200,13 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     for (const puppet of puppets) puppet.count(3);
     await stream.nextEvents(300);
     for (const puppet of puppets) expectNoHole(eventsOf(puppet, stream.events));
-    const back = await resume(app, puppets, stream.events[249]!.id!);
+    const back = await resumeMany(app, puppets, stream.events[249]!.id!);
     expect(back.status).toBe(200);
     await stream.close();
     await eventually(async () => {
       expect(await puppets[0]!.handle.snapshot()).toMatchObject({ watchers: 0 });
     });
-    const again = await resume(app, puppets, stream.events[249]!.id!);
+    const again = await resumeMany(app, puppets, stream.events[249]!.id!);
     await again.nextEvents(150);
     for (const puppet of puppets) {
       const before = eventsOf(puppet, stream.events.slice(0, 250));
@@ -382,7 +215,12 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('S49 a client that does not read holds a bounded amount, and gets all of every task once it does', async () => {
-    const { app, puppets } = await serve(2, {}, new PuppetTask({ replay: { bytes: 30_000_000 } }));
+    const { app, puppets } = await serveMany(
+      adapter,
+      2,
+      {},
+      new PuppetTask({ replay: { bytes: 30_000_000 } }),
+    );
     const [first, second] = puppets as [Puppet, Puppet];
     const stream = await watch(urlOf(app, puppets));
     await stream.nextEvents(2);
@@ -400,7 +238,7 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
   });
 
   it('HEAD answers the headers and takes no place', async () => {
-    const { app, puppets } = await serve(2);
+    const { app, puppets } = await serveMany(adapter, 2);
     const head = await watch(urlOf(app, puppets), { method: 'HEAD' });
     expect(head.status).toBe(200);
     expect(head.headers['content-type']).toBe('text/event-stream');
