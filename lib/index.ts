@@ -37,6 +37,8 @@ export type { GapCause, LifecycleEventType, TaskEvent } from './task/task-event.
 export type { HandlerReturn, InputOf, ResultOf, TaskHandler } from './task/task-handler.interface.js';
 export type {
   InputSchema,
+  InputValidation,
+  ModuleTaskOptions,
   ReplayLimits,
   StreamTaskOptions,
   TaskDefaults,

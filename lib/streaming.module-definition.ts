@@ -1,4 +1,9 @@
-import { ConfigurableModuleBuilder, type DynamicModule, type Provider } from '@nestjs/common';
+import {
+  ConfigurableModuleBuilder,
+  type DynamicModule,
+  type ModuleMetadata,
+  type Provider,
+} from '@nestjs/common';
 import { createStreamingController } from './http/streaming-controller.factory.js';
 import { classesOrObjects, functions } from './task/check-options.js';
 import type { HttpOptions, HttpRouteOptions, StreamingModuleOptions } from './streaming.options.js';
@@ -6,19 +11,23 @@ import type { HttpOptions, HttpRouteOptions, StreamingModuleOptions } from './st
 /** What must be known before a provider is made: the routes, and providers that the options are made with. */
 export interface StreamingModuleExtras {
   http?: false | HttpOptions | undefined;
+  /** Those of `forRoot`; those of `forRootAsync` are in the definition already. */
+  imports?: ModuleMetadata['imports'] | undefined;
   /** Providers of the module's own, for its factory or its authorizer. */
   extraProviders?: Provider[];
 }
 
-const extras: StreamingModuleExtras = { http: undefined, extraProviders: [] };
+const extras: StreamingModuleExtras = { http: undefined, imports: undefined, extraProviders: [] };
 
 function withExtras(
   definition: DynamicModule,
-  { http, extraProviders = [] }: StreamingModuleExtras,
+  { http, imports, extraProviders = [] }: StreamingModuleExtras,
 ): DynamicModule {
   return {
     ...definition,
     global: true,
+    // As with the routes, what is no list is named by the check of all options.
+    imports: [...(definition.imports ?? []), ...(Array.isArray(imports) ? imports : [])],
     controllers:
       http === false || http?.controller === false ? [] : [createStreamingController(routesOf(http))],
     providers: [...(definition.providers ?? []), ...extraProviders],

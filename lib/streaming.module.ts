@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
 import { CoordinatorShutdown } from './coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from './coordinator/coordinator.service.js';
@@ -19,7 +19,7 @@ import {
 import {
   checkAsyncOptions,
   forRootAsync,
-  type HttpOptions,
+  type ResolvedOptions,
   resolveOptions,
   STREAMING_OPTIONS,
   type StreamingModuleOptions,
@@ -77,7 +77,8 @@ export class StreamingModule extends ConfigurableModuleClass {
   static override forRoot(options: StreamingModuleOptions = {}): DynamicModule {
     // Read before any provider is made, so checked here already as far as it must be read.
     if (typeof options !== 'object' || options === null) resolveOptions(options);
-    return withOptions(super.forRoot(options), options.http);
+    const { http, ...others } = options;
+    return withOptions(super.forRoot(options), { useFactory: () => resolveOptions(others, http) });
   }
 
   /**
@@ -91,24 +92,20 @@ export class StreamingModule extends ConfigurableModuleClass {
    */
   static override forRootAsync(options: StreamingModuleAsyncOptions): DynamicModule {
     checkAsyncOptions(options);
-    return withOptions(super.forRootAsync(options), options.http, forRootAsync);
+    const { http } = options;
+    return withOptions(super.forRootAsync(options), {
+      useFactory: (given: StreamingModuleOptions) => resolveOptions(given, http, forRootAsync),
+      inject: [MODULE_OPTIONS_TOKEN],
+    });
   }
 }
 
-/**
- * @param routes the `http` that the method itself was given
- */
 function withOptions(
   definition: DynamicModule,
-  routes: false | HttpOptions | undefined,
-  where?: string,
+  options: Pick<FactoryProvider<ResolvedOptions>, 'useFactory' | 'inject'>,
 ): DynamicModule {
-  const options = {
-    provide: STREAMING_OPTIONS,
-    useFactory: (given: StreamingModuleOptions) => resolveOptions(given, routes, where),
-    inject: [MODULE_OPTIONS_TOKEN],
-  };
-  return { ...definition, providers: [...(definition.providers ?? []), options] };
+  const resolved = { provide: STREAMING_OPTIONS, ...options };
+  return { ...definition, providers: [...(definition.providers ?? []), resolved] };
 }
 
 function missingOptions(): never {

@@ -1,7 +1,8 @@
-import type { CanActivate, NestInterceptor, Type } from '@nestjs/common';
+import type { CanActivate, ModuleMetadata, NestInterceptor, Type } from '@nestjs/common';
 import type { TaskAuthorizer } from './http/task-authorizer.js';
 import {
   anything,
+  array,
   boolean,
   checkOptions,
   classesOrObjects,
@@ -11,12 +12,16 @@ import {
   func,
   functions,
   integer,
-  limit,
-  oneOf,
 } from './task/check-options.js';
 import { InvalidOptionsError } from './task/errors/invalid-options.error.js';
-import type { ReplayLimits, StreamTaskOptions, TaskDefaults } from './task/task-options.js';
-import { isTaskName } from './task/task-ref.js';
+import type {
+  InputValidation,
+  ModuleTaskOptions,
+  ReplayLimits,
+  StreamTaskOptions,
+  TaskDefaults,
+} from './task/task-options.js';
+import { replayChecks, streamTaskChecks, taskChecks, validationChecks } from './task/task-option-checks.js';
 
 /**
  * How much is kept for watchers that come late or come back.
@@ -103,14 +108,22 @@ export interface ShutdownOptions {
  * @publicApi
  */
 export interface StreamingModuleOptions {
-  /** Defaults for every `@StreamTask()`. */
-  tasks?: TaskDefaults;
+  /** Defaults for every `@StreamTask()`, and how their inputs are validated. */
+  tasks?: ModuleTaskOptions;
   replay?: ReplayOptions;
   /** `false` adds no controller, as `{ controller: false }` does. */
   http?: false | HttpOptions;
   shutdown?: ShutdownOptions;
   /** Decides who may do what over HTTP. Taken from the application's providers, or else made with what they offer. */
   authorize?: Type<TaskAuthorizer>;
+  /** Modules with what the guards, the interceptors and the authorizer inject. */
+  imports?: ModuleMetadata['imports'];
+  /**
+   * Tells which other errors are how a cancellation shows itself: those of a client library, for example. It is called
+   * only when the signal is aborted, with what was thrown and that signal. See `isCancellation()` for the errors that are
+   * known without it.
+   */
+  isCancellation?: (error: unknown, signal: AbortSignal) => boolean;
 }
 
 /** Options with every default filled in: what the package itself works with. */
@@ -120,6 +133,9 @@ export interface ResolvedOptions {
   readonly http: ResolvedHttpOptions;
   readonly shutdown: Required<ShutdownOptions>;
   readonly authorize: Type<TaskAuthorizer> | undefined;
+  /** `undefined`: as the application's global `ValidationPipe` does. */
+  readonly validation: InputValidation | undefined;
+  readonly isCancellation: StreamingModuleOptions['isCancellation'];
   /** How the user gave them, for messages: `StreamingModule.forRoot()`. */
   readonly where: string;
 }
@@ -178,26 +194,6 @@ const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000 
 /** The longest `retry` clients take: they keep it in 32 bits. */
 const longestRetry = 2 ** 31 - 1;
 
-const taskChecks = {
-  timeout: limit,
-  idleTimeout: limit,
-  pendingTimeout: limit,
-  grace: duration,
-  concurrency: countOrInfinity(1),
-  maxPending: countOrInfinity(0),
-  attempts: countOrInfinity(1),
-  backoff: (value: unknown) =>
-    typeof value === 'function' || duration(value) === undefined
-      ? undefined
-      : 'a number of milliseconds, 0 or more, or a function of the attempt',
-  swallowedCancel: oneOf('cancelled', 'completed'),
-  cancelWhenUnwatched: limit,
-  announceCancelling: boolean,
-  maxEventBytes: integer(1),
-};
-
-const replayChecks = { events: integer(1), bytes: integer(1) };
-
 const routeChecks = {
   controller: boolean,
   path: (value: unknown) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
@@ -228,7 +224,7 @@ const httpChecks = {
 const shutdownChecks = { drain: duration, timeout: duration };
 
 const moduleChecks = (where: string) => ({
-  tasks: taskChecks,
+  tasks: { ...taskChecks, validation: validationChecks },
   replay: { ...replayChecks, retention: duration, tasks: integer(0), totalBytes: integer(0) },
   http: (value: unknown) => {
     if (value !== false) checkOptions(where, value, httpChecks, 'http');
@@ -236,31 +232,19 @@ const moduleChecks = (where: string) => ({
   },
   shutdown: shutdownChecks,
   authorize: classRef,
+  imports: array,
+  isCancellation: func,
 });
 
 const asyncChecks = {
   useFactory: func,
   useClass: classRef,
   useExisting: anything,
-  inject: anything,
-  imports: anything,
-  provideInjectionTokensFrom: anything,
-  extraProviders: anything,
+  inject: array,
+  imports: array,
+  provideInjectionTokensFrom: array,
+  extraProviders: array,
   http: anything,
-};
-
-const taskName = (value: unknown) =>
-  isTaskName(value) ? undefined : '1 to 64 of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."';
-
-const streamTaskChecks = {
-  ...taskChecks,
-  app: taskName,
-  name: taskName,
-  input: (value: unknown) =>
-    typeof value === 'function' || (typeof value === 'object' && value !== null && '~standard' in value)
-      ? undefined
-      : 'a Standard Schema or a class with class-validator decorators',
-  replay: replayChecks,
 };
 
 const forRoot = 'StreamingModule.forRoot()';
@@ -280,8 +264,14 @@ export function resolveOptions(
   where: string = forRoot,
 ): ResolvedOptions {
   checkOptions(where, given, moduleChecks(where));
+  if (where === forRootAsync && given.imports !== undefined) {
+    throw new InvalidOptionsError(
+      `Wrong option "imports" in ${where}: modules are imported before a factory runs; give it to forRootAsync({ imports })`,
+    );
+  }
   if (routes !== undefined && routes !== false) checkOptions(where, routes, httpChecks, 'http');
-  const tasks = merge(taskDefaults, given.tasks);
+  const { validation, ...givenTasks } = given.tasks ?? {};
+  const tasks = merge(taskDefaults, givenTasks);
   const replay = merge(replayDefaults, given.replay);
   if (given.tasks?.maxEventBytes !== undefined) checkEventFits(where, tasks, replay);
   return {
@@ -290,6 +280,8 @@ export function resolveOptions(
     http: resolveHttp(where, given.http, routes),
     shutdown: merge(shutdownDefaults, given.shutdown),
     authorize: given.authorize,
+    validation,
+    isCancellation: given.isCancellation,
     where,
   };
 }
@@ -337,25 +329,25 @@ export function resolveShutdownOptions(
 function resolveHttp(
   where: string,
   given: false | HttpOptions | undefined,
-  routes: false | HttpOptions | undefined,
+  givenRoutes: false | HttpOptions | undefined,
 ): ResolvedHttpOptions {
-  if (routes === false) return { ...httpDefaults, controller: false };
+  if (givenRoutes === false) return { ...httpDefaults, controller: false };
+  const routes = withoutUndefined(givenRoutes);
   if (given === false) {
     throw new InvalidOptionsError(
       `Wrong option "http" in ${where}: the routes exist already; give "http: false" to forRootAsync() itself`,
     );
   }
-  const late = Object.keys(given ?? {}).find((name) => Object.hasOwn(routeChecks, name));
+  const settings = withoutUndefined(given);
+  const late = Object.keys(settings).find((name) => Object.hasOwn(routeChecks, name));
   if (late !== undefined) {
     throw new InvalidOptionsError(
       `Wrong option "http.${late}" in ${where}: routes are made before a factory runs; give it to forRootAsync({ http })`,
     );
   }
-  const both = { ...given, ...routes };
+  const both = { ...settings, ...routes };
   const http = merge(httpDefaults, both);
-  const dropped = http.controller
-    ? undefined
-    : Object.keys(routes ?? {}).find((name) => isOfController(name));
+  const dropped = http.controller ? undefined : Object.keys(routes).find((name) => isOfController(name));
   if (dropped !== undefined) {
     throw new InvalidOptionsError(
       `Wrong option "http.${dropped}" in ${where}: with "controller: false" there is no controller it could be for; put it on yours`,
@@ -388,6 +380,10 @@ function checkEventFits(where: string, task: { maxEventBytes: number }, replay: 
 
 /** Like a spread, but a key that is there with `undefined` does not hide the default. */
 function merge<T extends object, U extends object>(defaults: T, given: U | undefined): T & Omit<U, keyof T> {
+  return { ...defaults, ...withoutUndefined(given) } as T & Omit<U, keyof T>;
+}
+
+function withoutUndefined<T extends object>(given: T | undefined): Partial<T> {
   const entries = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(entries) } as T & Omit<U, keyof T>;
+  return Object.fromEntries(entries) as Partial<T>;
 }

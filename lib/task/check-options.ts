@@ -98,6 +98,14 @@ export const func: Check = (value) => (typeof value === 'function' ? undefined :
 
 export const classRef: Check = (value) => (typeof value === 'function' ? undefined : 'a class');
 
+export const object: Check = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'an object';
+
+export const array: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
+
+export const texts: Check = (value) =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'an array of text';
+
 export const functions: Check = (value) =>
   Array.isArray(value) && value.every((item) => typeof item === 'function')
     ? undefined

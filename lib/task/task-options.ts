@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { Type, ValidationPipeOptions } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 /**
@@ -43,6 +43,40 @@ export interface TaskDefaults {
   announceCancelling?: boolean;
   /** Most encoded bytes of the data of one event, and of a result. @defaultValue 262 144, or `replay.bytes` when that is less */
   maxEventBytes?: number;
+}
+
+/**
+ * How inputs are validated whose `input` is a class: class-validator's `ValidatorOptions`, and in `transformOptions` what
+ * class-transformer takes for `plainToInstance`.
+ *
+ * @publicApi
+ */
+export type InputValidation = Pick<
+  ValidationPipeOptions,
+  | 'enableDebugMessages'
+  | 'skipUndefinedProperties'
+  | 'skipNullProperties'
+  | 'skipMissingProperties'
+  | 'whitelist'
+  | 'forbidNonWhitelisted'
+  | 'groups'
+  | 'always'
+  | 'strictGroups'
+  | 'dismissDefaultMessages'
+  | 'validationError'
+  | 'forbidUnknownValues'
+  | 'stopAtFirstError'
+  | 'transformOptions'
+>;
+
+/**
+ * What `forRoot({ tasks })` takes: defaults for every task type, and how inputs are validated.
+ *
+ * @publicApi
+ */
+export interface ModuleTaskOptions extends TaskDefaults {
+  /** Holds for every `input` that is a class. @defaultValue the options of the global `ValidationPipe`, where there is one */
+  validation?: InputValidation;
 }
 
 /**

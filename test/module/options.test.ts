@@ -33,6 +33,7 @@ describe('an unknown option is named, with the nearest one that is known', () =>
     [{ tasks: { timout: 1 } }, 'tasks.timout', 'timeout'],
     [{ tasks: { cancelWhenUnwached: 1 } }, 'tasks.cancelWhenUnwached', 'cancelWhenUnwatched'],
     [{ replay: { event: 1 } }, 'replay.event', 'events'],
+    [{ tasks: { validation: { whiteList: true } } }, 'tasks.validation.whiteList', 'whitelist'],
     [{ http: { heartBeat: 1 } }, 'http.heartBeat', 'heartbeat'],
     [{ http: { guard: [] } }, 'http.guard', 'guards'],
     [{ shutdown: { drian: 1 } }, 'shutdown.drian', 'drain'],
@@ -50,6 +51,7 @@ describe('an unknown option is named, with the nearest one that is known', () =>
   });
 
   test('in @StreamTask() and in shutdown()', () => {
+    expect(decorator({ validation: {} })).toMatch(/^Unknown option "validation" in @StreamTask\(\) of X/);
     expect(decorator({ nam: 'x' })).toBe('Unknown option "nam" in @StreamTask() of X; did you mean "name"?');
     expect(decorator({ replay: { retention: 1 } })).toBe(
       'Unknown option "replay.retention" in @StreamTask() of X; known are events, bytes',
@@ -87,6 +89,11 @@ describe('a wrong value is named, with what was expected', () => {
     [{ replay: { retention: Infinity } }, 'replay.retention', TIME, 'Infinity'],
     [{ replay: { tasks: -1 } }, 'replay.tasks', 'a whole number, 0 or more', '-1'],
     [{ replay: { totalBytes: Infinity } }, 'replay.totalBytes', 'a whole number, 0 or more', 'Infinity'],
+    [{ tasks: { validation: true } }, 'tasks.validation', 'an object', 'true'],
+    [{ tasks: { validation: { whitelist: 1 } } }, 'tasks.validation.whitelist', 'true or false', '1'],
+    [{ tasks: { validation: { groups: 'a' } } }, 'tasks.validation.groups', 'an array of text', '"a"'],
+    [{ imports: {} }, 'imports', 'an array', 'an object'],
+    [{ isCancellation: true }, 'isCancellation', 'a function', 'true'],
     [{ http: { controller: 0 } }, 'http.controller', 'true or false', '0'],
     [{ http: { path: '' } }, 'http.path', 'a path', '""'],
     [{ http: { start: 1 } }, 'http.start', 'true or false', '1'],

@@ -1,5 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { type CanActivate, Injectable, Module } from '@nestjs/common';
+import {
+  type CallHandler,
+  type CanActivate,
+  type DynamicModule,
+  type ExecutionContext,
+  Injectable,
+  Module,
+  type NestInterceptor,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   CoordinatorService,
@@ -10,9 +18,8 @@ import {
   type TaskAuthorizer,
   type TaskContext,
 } from 'nestjs-streaming';
-import { resolveOptions, STREAMING_OPTIONS } from '../../lib/streaming.options.js';
+import { type ResolvedOptions, resolveOptions, STREAMING_OPTIONS } from '../../lib/streaming.options.js';
 import { createTaskApp, handlerTask } from '../support/app.js';
-import { call } from '../support/clients/http-client.js';
 import { openStream } from '../support/clients/sse.js';
 
 describe('an application with wrong options does not start', () => {
@@ -48,50 +55,141 @@ describe('an application with wrong options does not start', () => {
   });
 });
 
-describe('forRootAsync', () => {
-  @Injectable()
-  class Settings {
-    readonly grace: number = 77;
+@Injectable()
+class Settings {
+  readonly grace: number = 77;
 
-    createStreamingOptions(): StreamingModuleOptions {
-      return { tasks: { grace: this.grace } };
+  createStreamingOptions(): StreamingModuleOptions {
+    return { tasks: { grace: this.grace } };
+  }
+}
+
+@Module({ providers: [Settings], exports: [Settings] })
+class SettingsModule {}
+
+describe('imports', () => {
+  @Injectable()
+  class Guard implements CanActivate {
+    constructor(private readonly settings: Settings) {}
+    canActivate(): boolean {
+      return this.settings.grace === 77;
     }
   }
 
-  @Module({ providers: [Settings], exports: [Settings] })
-  class SettingsModule {}
+  @Injectable()
+  class Interceptor extends Guard implements NestInterceptor {
+    intercept(context: ExecutionContext, next: CallHandler) {
+      const response = context.switchToHttp().getResponse<{ setHeader(name: string, value: string): void }>();
+      response.setHeader('x-settings', String(this.canActivate()));
+      return next.handle();
+    }
+  }
 
+  @Injectable()
+  class Authorizer extends Guard implements TaskAuthorizer {
+    authorize(): boolean {
+      return this.canActivate();
+    }
+  }
+
+  const http = { guards: [Guard], interceptors: [Interceptor] };
+  const imports = [SettingsModule];
+
+  test.each([
+    ['forRoot', () => StreamingModule.forRoot({ imports, http, authorize: Authorizer })],
+    [
+      'forRootAsync',
+      () => StreamingModule.forRootAsync({ imports, http, useFactory: () => ({ authorize: Authorizer }) }),
+    ],
+  ])('of %s hold what guards, interceptors and the authorizer inject', async (_, streaming) => {
+    const Task = handlerTask((task) => task.sleep(60_000), { name: 'x' });
+    const { url, coordinator } = await createTaskApp({ tasks: [Task], streaming: streaming() });
+    await coordinator.start(Task, {}, { id: '1' });
+    const response = await fetch(`${url}/test/x/1/status`);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('x-settings')).toBe('true');
+  });
+
+  test('that are no array stop the start', async () => {
+    await expect(
+      createTaskApp({ options: { imports: SettingsModule } as object, listen: false }),
+    ).rejects.toThrow(
+      'Wrong option "imports" in StreamingModule.forRoot(): expected an array, got a function',
+    );
+    expect(() =>
+      StreamingModule.forRootAsync({ imports: SettingsModule, useFactory: () => ({}) } as never),
+    ).toThrow('Wrong option "imports" in StreamingModule.forRootAsync(): expected an array, got a function');
+  });
+
+  test('that a factory gives come too late, and stop the start', async () => {
+    const streaming = StreamingModule.forRootAsync({ useFactory: () => ({ imports }) });
+    await expect(createTaskApp({ streaming, listen: false })).rejects.toThrow(
+      'Wrong option "imports" in StreamingModule.forRootAsync(): modules are imported before a factory runs; give it to forRootAsync({ imports })',
+    );
+  });
+});
+
+describe('an option that is undefined counts as not given', () => {
+  async function starts(streaming: DynamicModule): Promise<string | undefined> {
+    const { app } = await createTaskApp({ streaming, listen: false });
+    return app.get<ResolvedOptions>(STREAMING_OPTIONS, { strict: false }).http.path;
+  }
+
+  // The types allow it nowhere, so this is what JavaScript and settings that were not found give.
+  const nothing = (...names: string[]): object => Object.fromEntries(names.map((name) => [name, undefined]));
+  const routes = nothing('path', 'start', 'list', 'guards', 'interceptors', 'decorators');
+
+  test.each<[string, () => DynamicModule]>([
+    [
+      'forRoot()',
+      () => StreamingModule.forRoot(nothing('tasks', 'http', 'imports', 'authorize', 'isCancellation')),
+    ],
+    [
+      'forRoot({ http })',
+      () => StreamingModule.forRoot({ http: { ...routes, ...nothing('controller', 'owner') } }),
+    ],
+    [
+      'forRoot({ http }), where there is no controller',
+      () => StreamingModule.forRoot({ http: { ...routes, controller: false } }),
+    ],
+    [
+      'forRootAsync()',
+      () =>
+        StreamingModule.forRootAsync({
+          ...nothing('useClass', 'useExisting', 'inject', 'imports', 'extraProviders', 'http'),
+          ...nothing('provideInjectionTokensFrom'),
+          useFactory: () => ({}),
+        }),
+    ],
+    [
+      'the factory of forRootAsync()',
+      () =>
+        StreamingModule.forRootAsync({
+          useFactory: () => ({
+            ...nothing('imports', 'tasks'),
+            http: { ...routes, ...nothing('controller') },
+          }),
+        }),
+    ],
+  ])('in %s', async (_, streaming) => {
+    expect(await starts(streaming())).toBe('stream');
+  });
+
+  test('and does not hide what the factory gives', async () => {
+    const streaming = StreamingModule.forRootAsync({
+      http: nothing('heartbeat'),
+      useFactory: () => ({ http: { heartbeat: 7 } }),
+    });
+    const { app } = await createTaskApp({ streaming, listen: false });
+    expect(app.get<ResolvedOptions>(STREAMING_OPTIONS, { strict: false }).http.heartbeat).toBe(7);
+  });
+});
+
+describe('forRootAsync', () => {
   async function graceOf(streaming: ReturnType<typeof StreamingModule.forRootAsync>): Promise<unknown> {
     const { app } = await createTaskApp({ streaming, listen: false });
-    return app.get<ReturnType<typeof resolveOptions>>(STREAMING_OPTIONS, { strict: false }).tasks.grace;
+    return app.get<ResolvedOptions>(STREAMING_OPTIONS, { strict: false }).tasks.grace;
   }
-
-  test('what it imports is there for the guards of the routes and for the authorizer', async () => {
-    @Injectable()
-    class Guard implements CanActivate {
-      constructor(private readonly settings: Settings) {}
-      canActivate(): boolean {
-        return this.settings.grace === 77;
-      }
-    }
-    @Injectable()
-    class Authorizer extends Guard implements TaskAuthorizer {
-      authorize(): boolean {
-        return this.canActivate();
-      }
-    }
-    const Task = handlerTask((task) => task.sleep(60_000), { name: 'x' });
-    const { url, coordinator } = await createTaskApp({
-      tasks: [Task],
-      streaming: StreamingModule.forRootAsync({
-        imports: [SettingsModule],
-        http: { guards: [Guard] },
-        useFactory: () => ({ authorize: Authorizer }),
-      }),
-    });
-    await coordinator.start(Task, {}, { id: '1' });
-    expect((await call('GET', `${url}/test/x/1/status`)).status).toBe(200);
-  });
 
   test('useFactory, with what it injects', async () => {
     const streaming = StreamingModule.forRootAsync({
