@@ -1,13 +1,14 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
 import type { CancelScope } from '../cancellation/cancel-scope.js';
 
 /**
- * Lets a source emit until a signal aborts. Then it is unsubscribed, and what is behind it fails with `signal.reason`.
- * `takeUntil` would complete it instead: whoever waits for the last value could not tell half of the values from all
- * of them, and the task would end `completed`.
+ * Lets a source emit until a signal aborts. Then the source is unsubscribed, and the subscriber gets `signal.reason` as
+ * the error. `takeUntil` would complete the subscriber instead. A task that waits for the last value would then end
+ * `completed` after half of the values.
  *
- * With a signal that is aborted already, the source is not subscribed to at all. After the end, whichever it is, no
- * listener is left on the signal.
+ * If the signal is aborted already, the source is not subscribed to. At the end no listener stays on the signal. The
+ * error and the teardown of the source run in the async context of the subscription, not in that of the `cancel()`.
  *
  * @param by a task, any scope, or a signal; the signal of a scope is taken at each subscription
  * @throws TypeError when it is none of these
@@ -23,14 +24,14 @@ export function abortable<T>(by: AbortSignal | CancelScope): MonoTypeOperatorFun
   return (source) =>
     new Observable((subscriber) => {
       const signal = 'signal' in by ? by.signal : by;
-      const fail = (): void => subscriber.error(signal.reason);
+      const fail = AsyncLocalStorage.bind(() => subscriber.error(signal.reason));
       if (signal.aborted) {
         fail();
         return;
       }
       signal.addEventListener('abort', fail, { once: true });
       subscriber.add(() => signal.removeEventListener('abort', fail));
-      // The subscriber itself, so that a source which emits in a loop while it is subscribed to sees that it is closed.
+      // The subscriber itself: a source that emits in a loop during its subscription has to see that it is closed.
       source.subscribe(subscriber);
     });
 }

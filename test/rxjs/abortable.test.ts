@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import { CancelledError, runScope } from 'nestjs-streaming';
 import { abortable } from 'nestjs-streaming/rxjs';
@@ -48,6 +49,23 @@ describe('abortable', () => {
     expect(observed(of(1, 2).pipe(abortable(signal)))).toEqual([1, 2, 'complete']);
     expect(observed(throwError(() => failure).pipe(abortable(signal)))).toEqual([{ error: failure }]);
     expect(listeners(signal)).toBe(0);
+  });
+
+  it('fails, and tears the source down, in the async context of the subscription', () => {
+    const tenant = new AsyncLocalStorage<string>();
+    const controller = new AbortController();
+    const seen: unknown[] = [];
+    const source = new Observable<never>(() => () => seen.push(['teardown', tenant.getStore()]));
+    tenant.run('subscriber', () => {
+      source
+        .pipe(abortable(controller.signal))
+        .subscribe({ error: () => seen.push(['error', tenant.getStore()]) });
+    });
+    tenant.run('canceller', () => controller.abort());
+    expect(seen).toEqual([
+      ['error', 'subscriber'],
+      ['teardown', 'subscriber'],
+    ]);
   });
 
   it('fails with the reason when the signal aborts, and unsubscribes from the source once', () => {
