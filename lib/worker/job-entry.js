@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What runs in the thread: calls the user's function, and tells it when to end. JavaScript, since it is loaded by its
- * path: in the tests of this package too.
+ * What runs in the thread: it calls the user's function, and tells it when to end. It is JavaScript because a thread
+ * loads it by its path, in the tests of this package too.
  */
 import { JobField, JobPhase } from './job-state.js';
 
@@ -27,6 +27,9 @@ export async function runJob(message) {
     port.close();
   }
 }
+
+/** A job that only makes the pool start a thread. */
+export function doNothing() {}
 
 /**
  * An export by its name; also of what a compiler made a CommonJS module of, whose exports `import()` gives as `default`.

@@ -1,26 +1,24 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Piscina } from 'piscina';
 import type { CancelScope } from '../cancellation/cancel-scope.js';
+import { sharedPool } from './pool-access.js';
 import { WorkerRun } from './worker-run.js';
-import { checkWorkerOptions, type WorkerOptions, type WorkerPool } from './worker.options.js';
-
-let sharedPool: WorkerPool | undefined;
+import { checkWorkerOptions, type WorkerOptions } from './worker.options.js';
 
 /**
  * Runs a function of another file in a worker thread, for work that would block the event loop. When the scope is
- * cancelled the function is told so (`job.cancelled`, `job.signal`), and when it has not ended `killDelay` later its
- * thread is terminated, in the middle of a loop if need be. Either way the pool goes on with other jobs. A job that
- * still waits for a thread never begins.
+ * cancelled, the function sees it (`job.cancelled`, `job.signal`). If it has not ended `killDelay` later, its thread is
+ * terminated, even in the middle of a loop. The pool goes on with its other jobs. A cancelled job that still waits for a
+ * thread never begins.
  *
- * What runs in a terminated thread is not told: no `finally`, no `exit` handler. Whoever holds something that must be
- * given back looks at `job.cancelled`.
+ * A terminated thread runs no `finally` block and no `exit` handler. A function that must give something back has to
+ * look at `job.cancelled`.
  *
- * Data, messages and result are copied (the structured clone algorithm); of an error its standard name, message and
- * stack arrive.
+ * Data, messages and result are copied by the structured clone algorithm. Of an error the name, message and stack
+ * arrive.
  *
  * @param scope the task, or a scope inside it
- * @param file the module, as a URL or an absolute path, as it is when the application runs: `.js` of what is compiled
+ * @param file the module, as a URL or an absolute path: the compiled `.js` file
  * @param data the first argument of its function; the second is a `WorkerJob`
  * @param options see {@link WorkerOptions}
  * @returns what the function returns
@@ -40,7 +38,7 @@ export async function runInWorker<Result = unknown>(
   checkWorkerOptions(options);
   const url = urlOf(file);
   scope.throwIfCancelled();
-  const run = new WorkerRun(options.pool ?? defaultPool(), options);
+  const run = new WorkerRun(options.pool ?? sharedPool(), options);
   const registration = scope.onCancel(() => run.stop(scope.signal.reason));
   try {
     return (await run.run(url, data)) as Result;
@@ -56,8 +54,4 @@ function urlOf(file: string | URL): string {
   throw new TypeError(
     `runInWorker(): "${file}" is relative to nothing; use new URL('${file}', import.meta.url) or an absolute path`,
   );
-}
-
-function defaultPool(): WorkerPool {
-  return (sharedPool ??= new Piscina({ minThreads: 0, idleTimeout: 5_000 }));
 }

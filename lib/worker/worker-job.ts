@@ -1,7 +1,7 @@
 import type { MessagePort, Transferable } from 'node:worker_threads';
 
 /**
- * What a function that runs in a worker gets beside its data.
+ * The second argument of a function that runs in a worker.
  *
  * @example
  * // primes.js
@@ -16,13 +16,13 @@ import type { MessagePort, Transferable } from 'node:worker_threads';
  * @publicApi
  */
 export interface WorkerJob {
-  /** Whether it is to end. It changes in the middle of a loop too: it is read from shared memory. */
+  /** Whether the job was cancelled. It is read from shared memory, so it changes in the middle of a loop too. */
   readonly cancelled: boolean;
-  /** For what waits: aborts when the job is to end, as soon as the worker's event loop has a turn. */
+  /** Aborts when the job is cancelled, as soon as the thread's event loop has a turn. */
   readonly signal: AbortSignal;
-  /** Throws `signal.reason` when it is to end, and does nothing otherwise. */
+  /** Throws `signal.reason` when the job was cancelled, and does nothing otherwise. */
   throwIfCancelled(): void;
-  /** Hands something to the `onMessage` of whoever started the job, progress say. What is not moved is copied. */
+  /** Sends something to the caller's `onMessage`, progress for example. It is copied, but for what is moved. */
   send(message: unknown, transferList?: readonly Transferable[]): void;
 }
 

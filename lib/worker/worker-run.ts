@@ -1,24 +1,26 @@
-import { fileURLToPath } from 'node:url';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { CancelScope } from '../cancellation/cancel-scope.js';
 import { Timer } from '../cancellation/timer.js';
 import { JobField, JobPhase } from './job-state.js';
+import { postJob, terminateJob, wakePool } from './pool-access.js';
 import type { JobMessage } from './worker-job.js';
 import type { WorkerOptions, WorkerPool } from './worker.options.js';
 
-/** By its path: a thread begins with a file. */
-const filename = fileURLToPath(new URL('./job-entry.js', import.meta.url));
-
-/** A job in a pool, as the thread sees it that has started it. */
+/** A job in a pool, as the thread that started it sees it. */
 export class WorkerRun {
   readonly #pool: WorkerPool;
   readonly #options: WorkerOptions;
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   readonly #channel = new MessageChannel();
   readonly #terminate = new AbortController();
-  /** Why it was stopped; the first one counts. */
+  /** What `onMessage` returned and has not settled yet. */
+  readonly #listeners = new Set<Promise<unknown>>();
+  /** Where the listeners are waited for; cancelled when the time for that is over. */
+  readonly #waiting = CancelScope.root();
+  /** Why it was stopped; the first reason counts. */
   #stop: { readonly error: unknown } | undefined;
   #killTimer: Timer | undefined;
-  /** Settles when the thread that was terminated is gone. */
+  /** Settles when the terminated thread is gone. */
   #gone: Promise<unknown> | undefined;
 
   constructor(pool: WorkerPool, options: WorkerOptions) {
@@ -31,12 +33,17 @@ export class WorkerRun {
   async run(file: string, data: unknown): Promise<unknown> {
     try {
       const value = await this.#post(file, data);
-      this.#receiveRest();
+      await this.#receiveRest();
       if (!this.#stop) return value;
     } catch (error) {
+      const wasStopped = this.#wasStopped;
+      // A pool without a queue refuses a job, and keeps it all the same.
+      this.#terminate.abort();
+      // Its thread may have died with it.
+      wakePool(this.#pool);
       await this.#gone;
-      this.#receiveRest();
-      if (!this.#stop || !this.#wasStopped) throw error;
+      await this.#receiveRest();
+      if (!this.#stop || !wasStopped) throw error;
     } finally {
       this.#killTimer?.clear();
       this.#channel.port1.close();
@@ -44,7 +51,7 @@ export class WorkerRun {
     throw this.#stop.error;
   }
 
-  /** Tells the job to end, and sees to it that it does; {@link run} rejects with this error. */
+  /** Tells the job to end, and makes sure that it does; {@link run} rejects with this error. */
   stop(error: unknown): void {
     if (this.#stop) return;
     this.#stop = { error };
@@ -58,21 +65,15 @@ export class WorkerRun {
     const { name = 'default', transferList = [] } = this.#options;
     const port = this.#channel.port2;
     const message: JobMessage = { file, name, data, state: this.#state, port };
-    return this.#pool.run(message, {
-      filename,
-      name: 'runJob',
+    return postJob(this.#pool, message, {
       signal: this.#terminate.signal,
       transferList: [port, ...transferList],
     });
   }
 
   #kill(): void {
-    const before = this.#pool.threads;
-    this.#terminate.abort();
-    const after = new Set(this.#pool.threads);
-    // The pool does not wait for the end of a thread that it terminates.
-    const gone = before.filter((thread) => !after.has(thread));
-    this.#gone = Promise.all(gone.map((thread) => new Promise((resolve) => thread.once('exit', resolve))));
+    this.#gone = terminateJob(this.#pool, this.#terminate);
+    this.#waiting.cancel();
   }
 
   /** Whether the job ended because it was told to, and did not fail by itself. */
@@ -86,18 +87,38 @@ export class WorkerRun {
 
   readonly #receive = (message: unknown): void => {
     try {
-      this.#options.onMessage?.(message);
+      const returned = this.#options.onMessage?.(message);
+      if (isThenable(returned)) this.#await(returned);
     } catch (error) {
       this.stop(error);
     }
   };
 
-  /** Messages and the result come by different ways: what was sent before the end may still be under way. */
-  #receiveRest(): void {
+  #await(returned: PromiseLike<unknown>): void {
+    const listener = Promise.resolve(returned).then(
+      () => {},
+      (error: unknown) => this.stop(error),
+    );
+    this.#listeners.add(listener);
+    void listener.finally(() => this.#listeners.delete(listener));
+  }
+
+  /**
+   * Messages and the result come by different ways: what was sent before the end may still be on its way. What the
+   * listener does with it belongs to the job.
+   */
+  async #receiveRest(): Promise<void> {
     for (;;) {
       const received = receiveMessageOnPort(this.#channel.port1);
-      if (!received) return;
+      if (!received) break;
       this.#receive(received.message);
     }
+    if (this.#listeners.size === 0) return;
+    // It rejects only when it is no longer waited for.
+    await this.#waiting.waitFor(Promise.all(this.#listeners)).catch(() => {});
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -3,37 +3,42 @@ import type { Piscina } from 'piscina';
 import { type Check, checkOptions, duration, func } from '../task/check-options.js';
 
 /**
- * A pool that you made: any `Piscina`. Its `filename` is not used.
+ * A pool of your own: any `Piscina`. Its `filename` is not used.
  *
  * @publicApi
  */
-export type WorkerPool = Pick<Piscina, 'run' | 'threads'>;
+export type WorkerPool = Pick<Piscina, 'run' | 'threads' | 'queueSize' | 'maxThreads'>;
 
 /** @publicApi */
 export interface WorkerOptions {
   /** The export of the file that is called. Default `'default'`. */
   readonly name?: string;
   /**
-   * The pool to run in, for limits of your own. Default: one that all calls without a pool share, with Piscina's
-   * defaults; its threads end when they had nothing to do for 5 s, and do not keep the process from ending.
+   * The pool to run in, when you need other limits. Default: all calls without this option share one pool with Piscina's
+   * limits. Its threads end after 5 s without a job, and do not keep the process from ending.
    */
   readonly pool?: WorkerPool;
   /**
-   * How long a job that was told to end may go on before its thread is terminated, in milliseconds. Default 500: a
-   * loop that looks at nothing is over within a second. Keep it below the task's `grace`.
+   * How long a cancelled job may go on before its thread is terminated, in milliseconds. Default 500. Keep it below the
+   * task's `grace`.
    */
   readonly killDelay?: number;
-  /** What of the data is moved to the thread instead of copied. */
+  /** Parts of the data that are moved to the thread instead of copied. */
   readonly transferList?: readonly Transferable[];
-  /** Gets what the job hands to `job.send`. What it throws ends the job. */
-  readonly onMessage?: (message: unknown) => void;
+  /**
+   * Called with each message of `job.send`, in the async context of the call. An error that it throws, or a promise of it
+   * that rejects, ends the job. Promises are awaited before the call returns; after a cancel, no longer than `killDelay`.
+   */
+  readonly onMessage?: (message: unknown) => unknown;
 }
 
 const text: Check = (value) =>
   typeof value === 'string' && value !== '' ? undefined : 'the name of an export';
 
 const pool: Check = (value) =>
-  typeof value === 'object' && value !== null && 'run' in value && 'threads' in value
+  typeof value === 'object' &&
+  value !== null &&
+  ['run', 'threads', 'queueSize', 'maxThreads'].every((member) => member in value)
     ? undefined
     : 'a Piscina';
 

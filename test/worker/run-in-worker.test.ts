@@ -1,14 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
 import { CancelledError, type CancelScope, runScope, TaskContext } from 'nestjs-streaming';
 import { runInWorker, type WorkerOptions } from 'nestjs-streaming/worker';
 import { Piscina } from 'piscina';
+import { Mortals } from '../cancellation/gc.js';
 import { startTask } from '../support/app.js';
 import { InstalledPackage } from '../support/programs/installed.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 
 const jobs = new URL('../fixtures/workers/jobs.mjs', import.meta.url);
 const answer = new URL('../fixtures/workers/answer.cjs', import.meta.url);
+
+const diskFull = new Error('the disk is full');
 
 /** A counter that a worker and the test both see. */
 class Counter {
@@ -115,14 +119,77 @@ describe('runInWorker', () => {
     expect(progress).toEqual([{ percent: 50 }, { percent: 100 }]);
   });
 
-  it('ends the job when the listener fails', async () => {
-    const failure = new Error('the disk is full');
-    const ended = run('waits', undefined, {
-      onMessage: () => {
-        throw failure;
+  it('calls the listener in the async context of the call', async () => {
+    const tenant = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const report = (name: string): Promise<unknown> =>
+      tenant.run(name, () => run('reports', 2, { onMessage: () => seen.push([name, tenant.getStore()]) }));
+    await Promise.all(['a', 'b', 'c'].map(report));
+    expect(seen).toHaveLength(6);
+    for (const [name, store] of seen as [string, string][]) expect(store).toBe(name);
+  });
+
+  it('does not keep the async context of the call that started a thread', async () => {
+    const storage = new AsyncLocalStorage<object>();
+    const own = new Piscina({ minThreads: 0, maxThreads: 1, idleTimeout: 60_000 });
+    try {
+      const held = new Mortals();
+      await (() => {
+        const store = { tenant: 'a' };
+        held.add(store);
+        return storage.run(store, () => run('double', 1, { pool: own }));
+      })();
+      expect(own.threads).toHaveLength(1);
+      expect(await held.left()).toBe(0);
+    } finally {
+      await own.destroy();
+    }
+  });
+
+  it.each([
+    [
+      'throws',
+      () => () => {
+        throw diskFull;
+      },
+    ],
+    [
+      'rejects',
+      () => async () => {
+        await Promise.resolve();
+        throw diskFull;
+      },
+    ],
+  ])('ends the job when the listener %s', async (_how, listener) => {
+    await expect(run('waits', undefined, { onMessage: listener() })).rejects.toBe(diskFull);
+    // This job has ended before its listener fails.
+    await expect(run('reports', 1, { onMessage: listener() })).rejects.toBe(diskFull);
+    await expectPoolWorks();
+  });
+
+  it('waits for what the listener does, and after a cancel no longer than killDelay', async () => {
+    const { promise, resolve } = deferred();
+    let done = false;
+    const ended = run('reports', 1, {
+      onMessage: async () => {
+        await promise;
+        done = true;
       },
     });
-    await expect(ended).rejects.toBe(failure);
+    setImmediate(resolve);
+    await ended;
+    expect(done).toBe(true);
+
+    const called = deferred();
+    const job = start('reports', 1, {
+      killDelay: 20,
+      onMessage: () => {
+        called.resolve();
+        return new Promise(() => {});
+      },
+    });
+    await called.promise;
+    await withTimeout(job.cancel(), 3_000, 'the end of the job');
     await expectPoolWorks();
   });
 
@@ -229,6 +296,65 @@ describe('runInWorker', () => {
     });
   });
 
+  describe('when threads are lost', () => {
+    let own: Piscina;
+    beforeEach(() => {
+      own = new Piscina({ minThreads: 0, maxThreads: 2 });
+    });
+    afterEach(() => own.destroy());
+
+    const double = (n: number): Promise<unknown> => run('double', n, { pool: own });
+
+    it('runs the jobs that wait when all threads were terminated by cancellations', async () => {
+      const counters = [new Counter(), new Counter()];
+      const busy = counters.map(({ buffer }) => start('endless', buffer, { pool: own, killDelay: 0 }));
+      await Promise.all(counters.map((counter) => counter.running()));
+      const waiting = Promise.all([1, 2, 3].map(double));
+      await Promise.all(busy.map((job) => job.cancel()));
+      expect(await withTimeout(waiting, 5_000, 'the jobs that waited')).toEqual([2, 4, 6]);
+      expect(own.threads.length).toBeLessThanOrEqual(2);
+    });
+
+    it('runs jobs of others in the same pool', async () => {
+      const counters = [new Counter(), new Counter()];
+      const busy = counters.map(({ buffer }) => start('endless', buffer, { pool: own, killDelay: 0 }));
+      await Promise.all(counters.map((counter) => counter.running()));
+      const other = own.run(undefined, { filename: fileURLToPath(answer) }) as Promise<unknown>;
+      await Promise.all(busy.map((job) => job.cancel()));
+      expect(await withTimeout(other, 5_000, 'the other job')).toBe(42);
+    });
+
+    it('runs the jobs that wait when the jobs before them ended their threads', async () => {
+      const lost = [1, 2].map((code) => run('exits', code, { pool: own }));
+      const waiting = Promise.all([1, 2, 3].map(double));
+      await Promise.allSettled(lost);
+      expect(await withTimeout(waiting, 5_000, 'the jobs that waited')).toEqual([2, 4, 6]);
+    });
+
+    it('starts no thread when no job waits', async () => {
+      const counter = new Counter();
+      const job = start('endless', counter.buffer, { pool: own, killDelay: 0 });
+      await counter.running();
+      await job.cancel();
+      expect(own.threads).toHaveLength(0);
+    });
+  });
+
+  it('never begins a job that the pool has refused', async () => {
+    const own = new Piscina({ minThreads: 0, maxThreads: 1, maxQueue: 0 });
+    try {
+      const [first, refused] = [new Counter(), new Counter()];
+      const busy = start('endless', first.buffer, { pool: own, killDelay: 0 });
+      await first.running();
+      await expect(run('endless', refused.buffer, { pool: own })).rejects.toThrow('No task queue');
+      await busy.cancel();
+      expect(await run('double', 2, { pool: own })).toBe(4);
+      expect(refused.value).toBe(0);
+    } finally {
+      await own.destroy();
+    }
+  });
+
   it('leaves nothing on the signal and no port open', async () => {
     await runScope(async (scope) => {
       const ports = (): number =>
@@ -250,6 +376,7 @@ describe('runInWorker', () => {
     it('shares one, which does not keep the process from ending, and needs no Nest', async () => {
       const began = performance.now();
       const { code, stdout, stderr } = await installed.run(`
+        import { availableParallelism } from 'node:os';
         import { runScope } from 'nestjs-streaming/cancellation';
         import { runInWorker } from 'nestjs-streaming/worker';
         const file = new URL(${JSON.stringify(jobs.href)});
@@ -262,10 +389,21 @@ describe('runInWorker', () => {
           setTimeout(() => scope.cancel(), 100);
           await runInWorker(scope, file, new SharedArrayBuffer(4), { name: 'endless' });
         });
+        // More endless jobs than threads, then others, which still run when the threads were terminated.
+        await runScope(async (scope) => {
+          const jobs = Array.from({ length: availableParallelism() * 2 }, () => new SharedArrayBuffer(4));
+          const busy = jobs.map((job) => runInWorker(scope, file, job, { name: 'endless', killDelay: 0 }));
+          const ended = Promise.allSettled(busy);
+          const waiting = runScope((other) => runInWorker(other, file, 21, { name: 'double' }));
+          while (!jobs.some((job) => new Int32Array(job)[0] > 0)) await scope.sleep(5);
+          scope.cancel();
+          await ended;
+          console.log(await waiting);
+        });
         console.log('over');
       `);
       expect(stderr).toBe('');
-      expect(stdout).toBe('true\nover\n');
+      expect(stdout).toBe('true\n42\nover\n');
       expect(code).toBe(0);
       expect(performance.now() - began).toBeLessThan(5_000);
     });
