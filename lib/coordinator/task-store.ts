@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { inRootContext } from '../cancellation/async-context.js';
 import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
 import { type LogSink, TaskLog } from '../log/task-log.js';
@@ -105,14 +106,18 @@ export class TaskStore implements LogSink {
     const now = clock().now();
     for (const [run, until] of this.#ended) {
       if (until > now) {
-        this.#timer ??= new Timer(until - now, () => {
-          this.#timer = undefined;
-          this.#sweep();
-        }).unref();
+        this.#timer ??= inRootContext(() => this.#sweepIn(until - now));
         return;
       }
       this.#forget(run);
     }
+  }
+
+  #sweepIn(ms: number): Timer {
+    return new Timer(ms, () => {
+      this.#timer = undefined;
+      this.#sweep();
+    }).unref();
   }
 
   #forget(run: TaskRun): void {

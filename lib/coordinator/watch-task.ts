@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { Observable } from 'rxjs';
 import { clock } from '../cancellation/clock.js';
 import { LogCursor } from '../log/log-cursor.js';
@@ -11,6 +12,8 @@ import type { TaskStore } from './task-store.js';
 /**
  * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the
  * end. Replay and going live are one synchronous step, so nothing can fall between them.
+ *
+ * The subscriber is called in the async context that it subscribed in, not in that of the task that sends.
  */
 export function watchTask(
   run: TaskRun,
@@ -37,7 +40,8 @@ export function watchTask(
       reading = false;
       if (cursor.done) subscriber.complete();
     };
-    subscriber.add(log.subscribe(read));
+    const context = new AsyncResource('TaskEvents');
+    subscriber.add(log.subscribe(() => context.runInAsyncScope(read)));
     read();
   });
 }

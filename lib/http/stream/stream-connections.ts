@@ -179,9 +179,10 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   /** Cut off, not ended: an ended response would keep what the client does not read. */
-  #giveUp({ response }: StreamConnection): void {
+  #giveUp(connection: StreamConnection): void {
+    const { response } = connection;
     this.sessions.stalled(response);
-    cutOff(response);
+    connection.within(() => cutOff(response));
   }
 }
 

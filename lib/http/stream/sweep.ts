@@ -1,3 +1,4 @@
+import { inRootContext } from '../../cancellation/async-context.js';
 import { Timer } from '../../cancellation/timer.js';
 import { beginSlice } from './turn-slice.js';
 
@@ -17,7 +18,7 @@ export class Sweep<Item> {
     this.#ms = ms;
     this.#items = items;
     this.#visit = visit;
-    this.#timer = this.#arm();
+    this.#timer = inRootContext(() => this.#arm());
   }
 
   stop(): void {

@@ -8,7 +8,9 @@ import { lengthOf, type StreamMessage } from './stream-message.js';
  */
 export class EmittedConnection extends FeedConnection {
   protected send(messages: readonly StreamMessage[]): void {
-    for (const message of messages) this.emit(messageEvent(message));
+    this.within(() => {
+      for (const message of messages) this.emit(messageEvent(message));
+    });
     // Nest queues what it is given: it gets more when that is out.
     this.output.settle(messages.reduce((sum, message) => sum + lengthOf(message), 0));
   }

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
@@ -33,6 +34,8 @@ export abstract class StreamConnection implements Writer {
   readonly #retry: number;
   readonly #endsAt: number | undefined;
   readonly #stream: Subscriber<MessageEvent>;
+  /** That of the request, for interceptors and for what listens to the response. It ends with the response. */
+  readonly #context = new AsyncResource('TaskStream');
   #taken = 0;
   #waiting = 0;
   #queued: unknown;
@@ -61,7 +64,12 @@ export abstract class StreamConnection implements Writer {
 
   /** Ends the response, once what was written to it is taken. */
   complete(): void {
-    this.#stream.complete();
+    this.within(() => this.#stream.complete());
+  }
+
+  /** Runs `body` in the async context of the request. */
+  within(body: () => void): void {
+    this.#context.runInAsyncScope(body);
   }
 
   beat(): void {

@@ -1,3 +1,4 @@
+import { inRootContext } from '../../../cancellation/async-context.js';
 import type { StreamHub } from './stream-hub.js';
 import { beginSlice } from '../turn-slice.js';
 
@@ -35,6 +36,7 @@ export class FlushQueue {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#flush);
+    // It writes for all watchers, so it must not run in the async context of the task that sends.
+    inRootContext(() => setImmediate(this.#flush));
   }
 }

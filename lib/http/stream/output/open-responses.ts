@@ -13,6 +13,8 @@ const leastDrain = 1_000;
 /** Something that ends with its response. */
 export interface ResponseUser {
   complete(): void;
+  /** Runs `body` in the async context of the request. */
+  within(body: () => void): void;
 }
 
 /** Every response until it is closed, so also while a slow client still takes its end, and who uses it. */
@@ -77,7 +79,10 @@ export class OpenResponses<User extends ResponseUser> {
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
         this.#isDrained = true;
-        for (const response of this.#users.keys()) destroy(response);
+        for (const [response, user] of this.#users) {
+          if (user) user.within(() => destroy(response));
+          else destroy(response);
+        }
         for (const socket of this.#ending) socket.destroy();
       });
       this.#drained = () => {
