@@ -35,11 +35,15 @@ const REQUIRED = [
   'CHANGELOG.md',
   'LICENSE',
   'README.md',
-  ...Object.keys(ENTRY_POINTS).flatMap((path) => [`dist${path}/index.d.ts`, `dist${path}/index.js`]),
+  ...Object.keys(ENTRY_POINTS).flatMap((path) =>
+    ['dist', 'dist/commonjs'].flatMap((build) => [`${build}${path}/index.d.ts`, `${build}${path}/index.js`]),
+  ),
   'dist/worker/job-entry.js',
+  'dist/commonjs/package.json',
+  'dist/commonjs/worker/job-entry.js',
   'package.json',
 ];
-const ALLOWED = /^(?:dist\/[\w./-]+\.(?:d\.ts|js|js\.map)|docs\/[\w-]+\.(?:md|png))$/;
+const ALLOWED = /^(?:dist\/[\w./-]+\.(?:d\.ts|js|js\.map)|docs\/[\w-]+\.md)$/;
 
 /** Each supported major of Nest. */
 const NEST_VERSIONS = ['11.2', '12'];

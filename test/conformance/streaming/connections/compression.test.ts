@@ -1,8 +1,8 @@
 import fastifyCompress from '@fastify/compress';
 import { describe, expect, it } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import compression from 'compression';
-import type { FastifyInstance } from 'fastify';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -199,8 +199,10 @@ describe('behind @fastify/compress', () => {
         adapter: 'fastify',
         options: { http: { heartbeat: 50 } },
         configure: async (nest) => {
-          const fastify = nest.getHttpAdapter().getInstance() as FastifyInstance;
-          await fastify.register(fastifyCompress, { threshold: 0, encodings: [encoding] });
+          await (nest as NestFastifyApplication).register(fastifyCompress, {
+            threshold: 0,
+            encodings: [encoding],
+          });
         },
       });
       const puppet = await task.start(app);
