@@ -13,22 +13,19 @@ export interface RunQueryOptions {
   readonly cancelTimeout?: number;
 }
 
-/** How it is cancelled. */
-interface CancelInit {
-  readonly cancelTimeout: number;
-  readonly stream?: unknown;
-}
-
 /**
- * Makes a query that is cancelled on the server when the scope is cancelled, instead of going on there with nobody to
- * wait for it. The call returns when the query has ended and the server has answered the request to cancel it, so that
- * this cannot hit the connection's next query.
+ * Makes a query that is cancelled on the server when the scope is cancelled. Otherwise the server would finish a query
+ * that nobody waits for. The call returns when the query has ended and the server has answered the request to cancel it.
+ * So the request cannot hit the connection's next query.
  *
- * From a pool it takes a connection for this one query, and stops waiting for one on cancel. The connection is given
- * back only when it is known to be idle and in no transaction; otherwise it is closed. A query on your own client, in a
- * transaction say, leaves that transaction aborted when it is cancelled: roll back. Make one query at a time there.
+ * From a pool the call takes a connection for this one query, and stops waiting for one on cancel. The connection goes
+ * back only when it is known to be idle and in no transaction; otherwise it is closed. A cancelled query on your own
+ * client leaves its transaction aborted: roll back. Make one query at a time on your own client.
  *
- * If the server does not answer in time, the connection is closed, a client of yours too.
+ * If the server does not answer in time, the connection is closed, even that of your own client.
+ *
+ * `pg`'s own limits hold too. After `query_timeout` the query is also cancelled on the server, which may take as long as
+ * `query_timeout` again, and at most `cancelTimeout`.
  *
  * @param scope the task, or a scope inside it
  * @param db a pool, or a connected client
@@ -51,47 +48,55 @@ export async function runQuery<Row extends QueryResultRow = Record<string, unkno
   options: RunQueryOptions = {},
 ): Promise<QueryResult<Row>> {
   checkOptions('runQuery()', options, { cancelTimeout: duration });
+  assertDatabase(db);
+  assertQuery(query);
   scope.throwIfCancelled();
   const { cancelTimeout = 5_000 } = options;
+  const init = {
+    config: query,
+    // Anything but an array is for pg to refuse.
+    values: Array.isArray(values) ? [...(values as unknown[])] : (values as unknown[] | undefined),
+    cancelTimeout,
+  };
   if (!isPool(db)) {
     assertCancellable(db);
     if ((db as PoolClient).pipeline) {
       throw new InvalidOptionsError('runQuery(): queries in a pipeline cannot be cancelled one by one');
     }
-    return finish(scope, new QueryRun<Row>(db, query, values && [...values]), { cancelTimeout });
+    return finish(scope, new QueryRun<Row>(db, { ...init, stream: undefined }));
   }
 
   const client = await connect(scope, db);
-  // The pool does not listen while it is ours, and an error without a listener ends the process. The query has it.
+  // While a client is taken, the pool does not listen to it. The query gets the error; without a listener it would also
+  // end the process.
   const ignore = (): void => {};
   client.on('error', ignore);
   let run: QueryRun<Row> | undefined;
   try {
     assertCancellable(client);
-    run = new QueryRun<Row>(client, query, values && [...values]);
-    return await finish(scope, run, { cancelTimeout, stream: db.options.stream });
+    run = new QueryRun<Row>(client, { ...init, stream: db.options.stream });
+    return await finish(scope, run);
   } finally {
     client.release(run !== undefined && !run.leavesClean);
     client.off('error', ignore);
   }
 }
 
-/** Sees a query to its end, or ends it. */
+/** Waits for the end of a query, or ends it. */
 async function finish<Row extends QueryResultRow>(
   scope: CancelScope,
   run: QueryRun<Row>,
-  { cancelTimeout, stream }: CancelInit,
 ): Promise<QueryResult<Row>> {
   const reasons: unknown[] = [];
   let registration: Disposable | undefined;
   const cancelled = new Promise<QueryEnd<Row>>((resolve) => {
     registration = scope.onCancel(() => {
       reasons.push(scope.signal.reason);
-      resolve(run.cancel(stream, cancelTimeout));
+      resolve(run.cancel());
     });
   });
   try {
-    // Once it is being cancelled, its end alone is not enough.
+    // Once it is being cancelled, the end of the query alone is not enough.
     const end = await Promise.race([
       run.ended.then((ended) => (reasons.length > 0 ? cancelled : ended)),
       cancelled,
@@ -109,12 +114,33 @@ async function connect(scope: CancelScope, pool: Pool): Promise<PoolClient> {
   try {
     return await scope.waitFor(connecting);
   } catch (error) {
-    // It may come all the same, to nobody.
+    // The connection may still come: give it back.
     connecting.then(
       (client) => client.release(),
       () => {},
     );
     throw error;
+  }
+}
+
+function assertDatabase(db: unknown): void {
+  if (typeof db === 'object' && db !== null && 'connect' in db && 'query' in db) return;
+  const given = db === null ? 'null' : typeof db;
+  throw new InvalidOptionsError(`runQuery(): expected a pool or a client of pg, got ${given}`);
+}
+
+function assertQuery(query: unknown): void {
+  if (typeof query === 'string') return;
+  if (typeof query !== 'object' || query === null) {
+    throw new InvalidOptionsError(
+      `runQuery(): expected a query text or pg's config object, got ${String(query)}`,
+    );
+  }
+  // The rows of a cursor or a stream are read after the call.
+  if ('submit' in query) {
+    throw new InvalidOptionsError(
+      "runQuery(): expected a query text or pg's config object, got a query, a cursor or a stream; give its text and values",
+    );
   }
 }
 

@@ -1,11 +1,17 @@
-import { afterEach, expect, it } from '@jest/globals';
-import { once } from 'node:events';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { CancelledError, type CancelScope, runScope } from 'nestjs-streaming';
 import { runQuery, type RunQueryOptions } from 'nestjs-streaming/postgres';
-import { Client, type ClientConfig, Pool, type PoolConfig } from 'pg';
+import {
+  Client,
+  type ClientConfig,
+  type CustomTypesConfig,
+  Pool,
+  type PoolConfig,
+  type QueryConfig,
+} from 'pg';
 import { startTask } from '../support/app.js';
 import { describeWithPostgres } from '../support/programs/postgres.js';
+import { SilentProxy } from '../support/programs/silent-proxy.js';
 import { deferred, eventually, withTimeout } from '../support/wait.js';
 
 describeWithPostgres('runQuery', (server) => {
@@ -106,6 +112,136 @@ describeWithPostgres('runQuery', (server) => {
     expect(await pidOf(pool)).toBe(pid);
   });
 
+  const circular: { me?: unknown } = {};
+  circular.me = circular;
+
+  it.each<[string, QueryConfig, unknown[] | undefined]>([
+    ['one name for two texts', { name: 'taken', text: 'SELECT 2' }, undefined],
+    ['neither text nor name', {} as QueryConfig, undefined],
+    ['values that are no array', { text: 'SELECT $1', values: 5 as unknown as unknown[] }, undefined],
+    ['values beside the query that are no array', { text: 'SELECT $1' }, 'ab' as unknown as unknown[]],
+    ['a value that cannot be written', { text: 'SELECT $1::text' }, [circular]],
+    ['a syntax error', { text: 'SELEC' }, undefined],
+  ])('fails as pg does with %s, and gives the connection back', async (_what, query, values) => {
+    const messageOf = async (result: Promise<unknown>): Promise<string> =>
+      result.then(
+        () => 'no error',
+        (error: unknown) => (error as Error).message,
+      );
+    const pool = createPool();
+    await pool.query({ name: 'taken', text: 'SELECT 1' });
+    const message = await messageOf(pool.query(query, values));
+    await pool.query({ name: 'taken', text: 'SELECT 1' });
+    const pid = await pidOf(pool);
+    const ours = messageOf(runScope((scope) => runQuery(scope, pool, query, values)));
+    expect(await withTimeout(ours, 2_000, 'the error')).toBe(message);
+    expect(await pidOf(pool)).toBe(pid);
+  });
+
+  it('fails with what pg throws in the middle of sending, and closes the connection', async () => {
+    const pool = createPool();
+    const pid = await pidOf(pool);
+    const query = { text: 'SELECT 1', name: 5 as unknown as string };
+    const ended = runScope((scope) => runQuery(scope, pool, query));
+    await expect(withTimeout(ended, 2_000, 'the error')).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+    expect(await pidOf(pool)).not.toBe(pid);
+  });
+
+  it('fails when its turn comes on your own client and pg refuses it, and leaves the client usable', async () => {
+    const client = await createClient();
+    await client.query({ name: 'taken', text: 'SELECT 1' });
+    const first = client.query('SELECT pg_sleep(0.05)');
+    const second = runScope((scope) => runQuery(scope, client, { name: 'taken', text: 'SELECT 2' }));
+    await expect(withTimeout(second, 2_000, 'the error')).rejects.toThrow('must be unique');
+    await first;
+    expect((await client.query<{ n: number }>('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
+  });
+
+  it('leaves the config object as it is', async () => {
+    const pool = createPool();
+    const config = Object.freeze({ text: 'SELECT $1::int AS n' });
+    class Template {
+      get text(): string {
+        return config.text;
+      }
+    }
+    for (const query of [config, new Template()]) {
+      const result = await runScope((scope) => runQuery(scope, pool, query, [3]));
+      expect(result!.rows).toEqual([{ n: 3 }]);
+      expect((await pool.query(query, [4])).rows).toEqual([{ n: 4 }]);
+    }
+  });
+
+  it('takes the parsers of the query and of the client', async () => {
+    const types = { getTypeParser: () => () => 'parsed' } as unknown as CustomTypesConfig;
+    const query = { text: 'SELECT 1 AS n', types };
+    const parsed = await runScope((scope) => runQuery(scope, createPool(), query));
+    expect(parsed!.rows).toEqual([{ n: 'parsed' }]);
+    const ofPool = await runScope((scope) => runQuery(scope, createPool({ types }), 'SELECT 1 AS n'));
+    expect(ofPool!.rows).toEqual([{ n: 'parsed' }]);
+  });
+
+  it('fails as the pool does that gives no connection', async () => {
+    const busy = createPool({ connectionTimeoutMillis: 50 });
+    const taken = await busy.connect();
+    await expect(runScope((scope) => runQuery(scope, busy, 'SELECT 1'))).rejects.toThrow('timeout exceeded');
+    taken.release();
+    const lost = new Pool({ ...server.config, port: 1 });
+    await expect(runScope((scope) => runQuery(scope, lost, 'SELECT 1'))).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    });
+    await lost.end();
+    await expect(runScope((scope) => runQuery(scope, lost, 'SELECT 1'))).rejects.toThrow('after calling end');
+  });
+
+  describe('with a query_timeout', () => {
+    it.each<[string, PoolConfig, object]>([
+      ['of the pool', { query_timeout: 100 }, {}],
+      ['of the query', {}, { query_timeout: 100 }],
+    ])(
+      '%s, ends the query here and on the server, and keeps the connection',
+      async (_of, config, timeout) => {
+        const pool = createPool({ ...config, max: 1 });
+        const pid = await pidOf(pool);
+        const began = performance.now();
+        const query = { text: "SELECT pg_sleep(600), 'limited'", ...timeout };
+        await expect(runScope((scope) => runQuery(scope, pool, query))).rejects.toThrow('Query read timeout');
+        expect(performance.now() - began).toBeLessThan(2_000);
+        expect(await running("'limited'")).toBe(0);
+        expect(await pidOf(pool)).toBe(pid);
+      },
+    );
+
+    it('closes the connection when the server does not answer', async () => {
+      const proxy = new SilentProxy(server.config);
+      const port = await proxy.listen();
+      ends.push(() => proxy.close());
+      const pool = createPool({ port, query_timeout: 200 });
+      const pid = await pidOf(pool);
+      const query = start(pool, "SELECT pg_sleep(3), 'silent'");
+      await eventually(async () => (await running("'silent'")) === 1);
+      proxy.accepts = false;
+      expect(await withTimeout(query.end, 2_000, 'the error')).toMatchObject({
+        error: { message: 'Query read timeout' },
+      });
+      proxy.accepts = true;
+      expect(await pidOf(pool)).not.toBe(pid);
+    });
+
+    it('is not sent when the time is over before its turn comes', async () => {
+      const client = await createClient();
+      const first = client.query("SELECT pg_sleep(0.3), 'first' AS name");
+      const query = { text: 'CREATE TABLE never (id int)', query_timeout: 50 };
+      const second = runScope((scope) => runQuery(scope, client, query));
+      await expect(second).rejects.toThrow('Query read timeout');
+      expect((await first).rows).toMatchObject([{ name: 'first' }]);
+      const { rows } = await client.query(`SELECT to_regclass('never') AS found`);
+      expect(rows).toEqual([{ found: null }]);
+    });
+  });
+
   it('does not give a connection back that is in a transaction', async () => {
     const pool = createPool();
     const pid = await pidOf(pool);
@@ -120,6 +256,14 @@ describeWithPostgres('runQuery', (server) => {
   it('refuses what it could not cancel', async () => {
     const client = await createClient({ pipeline: true });
     await expect(runScope((scope) => runQuery(scope, client, 'SELECT 1'))).rejects.toThrow('pipeline');
+    const cursor = { text: 'SELECT 1', submit: () => undefined };
+    await expect(runScope((scope) => runQuery(scope, client, cursor))).rejects.toThrow('a cursor');
+    await expect(runScope((scope) => runQuery(scope, client, null as unknown as string))).rejects.toThrow(
+      'got null',
+    );
+    await expect(runScope((scope) => runQuery(scope, undefined as unknown as Pool, ''))).rejects.toThrow(
+      'expected a pool or a client of pg, got undefined',
+    );
     const options = { cancelTimout: 1 } as RunQueryOptions;
     await expect(runScope((scope) => runQuery(scope, client, '', [], options))).rejects.toThrow(
       'did you mean "cancelTimeout"?',
@@ -250,41 +394,12 @@ describeWithPostgres('runQuery', (server) => {
     expect(await pidOf(pool)).toBeGreaterThan(0);
   });
 
-  /** Between client and server: can be told to let nothing more through. */
-  class Proxy {
-    readonly #server: Server;
-    readonly #sockets = new Set<Socket>();
-    accepts = true;
-
-    constructor() {
-      this.#server = createServer((socket) => {
-        this.#sockets.add(socket);
-        socket.on('error', () => {});
-        if (!this.accepts) return;
-        const upstream = connect(server.config.port, server.config.host);
-        upstream.on('error', () => {});
-        this.#sockets.add(upstream);
-        socket.pipe(upstream).pipe(socket);
-      });
-    }
-
-    async listen(): Promise<number> {
-      this.#server.listen(0, '127.0.0.1');
-      await once(this.#server, 'listening');
-      ends.push(async () => {
-        for (const socket of this.#sockets) socket.destroy();
-        this.#server.close();
-        await once(this.#server, 'close');
-      });
-      return (this.#server.address() as { port: number }).port;
-    }
-  }
-
   it.each(['a pool', 'your own client'])(
     'closes the connection, of %s, when the server does not answer in time',
     async (kind) => {
-      const proxy = new Proxy();
+      const proxy = new SilentProxy(server.config);
       const port = await proxy.listen();
+      ends.push(() => proxy.close());
       const pool = createPool({ port });
       const client = await createClient({ port });
       const db = kind === 'a pool' ? pool : client;
