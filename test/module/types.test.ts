@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import ts from 'typescript';
-import { compilerOptions } from '../readme/sources.js';
-import { ROOT } from '../readme/documents.js';
+import { compilerOptions } from '../docs/support/sources.js';
+import { ROOT } from '../docs/support/documents.js';
 
 const FOLDER = join(ROOT, 'test/types');
 

@@ -53,7 +53,7 @@ export async function watchInPage([kind, urls, types, options]: WatchInPage): Pr
       ? {}
       : ((await import(library)) as Partial<typeof import('@microsoft/fetch-event-source')>);
 
-  /** As the README says. */
+  /** As docs/browser.md says. */
   async function openFetchEventSource(url: string, client: BrowserClient): Promise<void> {
     const over = new AbortController();
     let lastEventId = '';

@@ -118,7 +118,7 @@ class Restart {
 interface Kind {
   readonly name: string;
   open(): OpenClients;
-  /** It closes itself at the terminal event, as the README has it. */
+  /** It closes itself at the terminal event, as docs/browser.md has it. */
   readonly endsItself?: boolean;
 }
 

@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import { EventSource } from 'eventsource';
-import { openStream } from '../support/clients/sse.js';
-import { deferred, eventually, withTimeout } from '../support/wait.js';
-import { commandsOf, hasCurl, parseCurl, runCurl } from './curl.js';
-import { readme } from './documents.js';
-import { ScratchFolder } from './sources.js';
+import { openStream } from '../../support/clients/sse.js';
+import { eventually, withTimeout } from '../../support/wait.js';
+import { commandsOf, hasCurl, parseCurl, runCurl } from '../support/curl.js';
+import { page } from '../support/documents.js';
+import { ScratchFolder } from '../support/sources.js';
 
+const readme = page('README');
 const PATH = '/stream/app/CountTask/demo';
 
 /** The complete example as an application of its own: a process with the package in its node_modules. */
@@ -28,8 +29,8 @@ describe('the complete example of the README', () => {
 
   afterAll(() => scratch[Symbol.dispose]());
 
-  async function startExample(): Promise<void> {
-    port = await freePort();
+  async function startExample(on?: number): Promise<void> {
+    port = on ?? (await freePort());
     output = '';
     app = spawn(process.execPath, [main], { env: { ...process.env, PORT: String(port), NO_COLOR: '1' } });
     app.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -67,7 +68,7 @@ describe('the complete example of the README', () => {
       await other.next(({ data }) => (data as { message?: string }).message === 'counted to 2');
       expect(JSON.parse(await run(cancel))).toEqual({ cancelled: true, status: 'cancelling' });
       // Nest's own first line is blank.
-      expect(wireOf(await watched)).toBe(wireOf(`\n${readme.block('wire', 'example').text}\n`));
+      expect(wireOf(await watched)).toBe(wireOf(`\n${page('wire-format').block('wire', 'example').text}\n`));
       expect(await other.ended).toBe('complete');
       const again = await openStream(`http://127.0.0.1:${port}${PATH}`, {
         headers: { 'last-event-id': other.lastEventId ?? '' },
@@ -78,27 +79,57 @@ describe('the complete example of the README', () => {
     40_000,
   );
 
-  test('is watched by its page, to the end', async () => {
-    await startExample();
-    const said: unknown[][] = [];
-    const over = deferred();
-    const { headers } = parseCurl(start);
-    await fetch(`http://127.0.0.1:${port}${PATH}`, { method: 'PUT', headers, body: '{"to":2}' });
-    runInNewContext(readme.block('js', 'browser').text, {
-      EventSource: function (path: string) {
-        return new EventSource(`http://127.0.0.1:${port}${path}`);
-      },
-      JSON,
-      console: {
-        log: (...words: unknown[]) => {
-          said.push(words);
-          if (words[0] === 'completed') over.resolve();
+  /** Runs the script of the page. What it shows is recorded. */
+  function openPage(): string[] {
+    const shown: string[] = [];
+    const origin = `http://127.0.0.1:${port}`;
+    runInNewContext(readme.block('js', 'page').text, {
+      EventSource: Object.assign(
+        function (path: string) {
+          return new EventSource(origin + path);
+        },
+        { CLOSED: EventSource.CLOSED },
+      ),
+      fetch: (path: string) => fetch(origin + path),
+      setTimeout,
+      document: {
+        querySelector: (selector: string) => {
+          expect(selector).toBe('#task');
+          return {
+            set textContent(text: string) {
+              shown.push(text);
+            },
+          };
         },
       },
     });
-    await withTimeout(over.promise, 10_000, 'the end of the task');
-    expect(said).toEqual([['counted to 1'], ['counted to 2'], ['completed', { finalValue: { counted: 2 } }]]);
+    return shown;
+  }
+
+  test('is watched by its page, to the end', async () => {
+    await startExample();
+    const { headers } = parseCurl(start);
+    await fetch(`http://127.0.0.1:${port}${PATH}`, { method: 'PUT', headers, body: '{"to":2}' });
+    const shown = openPage();
+    await eventually(() => expect(shown.at(-1)).toBe('completed'));
+    expect(shown).toEqual(['counted to 1', 'counted to 2', 'completed']);
   }, 40_000);
+
+  test('is gone for its page after a restart, and the page says so', async () => {
+    await startExample();
+    await runCurl(start, port, false);
+    const shown = openPage();
+    await eventually(() => expect(shown).toContain('counted to 1'));
+    const closed = once(app, 'close');
+    app.kill('SIGKILL');
+    await closed;
+    await eventually(() => expect(shown.at(-1)).toBe('Connection lost. Reconnecting …'));
+    await startExample(port);
+    await eventually(
+      () => expect(shown.at(-1)).toBe('This task is gone: it expired, or the server was restarted.'),
+      { timeout: 10_000 },
+    );
+  }, 60_000);
 
   test('cancels what runs on SIGTERM, tells its watchers, and ends by itself', async () => {
     await startExample();

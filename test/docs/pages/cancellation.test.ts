@@ -1,21 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Type } from '@nestjs/common';
 import { ScopeTimeoutError, type TaskHandler } from 'nestjs-streaming';
-import { Pool } from 'pg';
-import { collect, createTaskApp } from '../support/app.js';
-import { HangingServer } from '../support/hanging-server.js';
-import { describeWithPostgres, findPostgres } from '../support/programs/postgres.js';
-import { deferred, eventually, withTimeout } from '../support/wait.js';
-import { cancellationGuide, ROOT } from './documents.js';
-import { Examples, expectCancelled, startTask } from './examples.js';
+import { collect, createTaskApp } from '../../support/app.js';
+import { HangingServer } from '../../support/hanging-server.js';
+import { deferred, eventually, withTimeout } from '../../support/wait.js';
+import { page } from '../support/documents.js';
+import { Examples, expectCancelled, startTask } from '../support/examples.js';
 
 type TaskType = Type<TaskHandler>;
 
-const guide = new Examples(cancellationGuide, 'file', 'method');
+const guide = new Examples(page('cancellation'));
 
 describe('the tools in the guide to cancellation', () => {
   const folder = mkdtempSync(join(tmpdir(), 'guide-'));
@@ -139,11 +137,18 @@ describe('the tools in the guide to cancellation', () => {
     await expectCancelled(await guide.start('scope'));
   });
 
-  test('group: the first answer is enough', async () => {
+  test('group: what it still waits for is given up', async () => {
+    const quick = `${server.url}/quick`;
+    const { handle } = await guide.start('group', { urls: [quick, quick] });
+    await expect(handle.result).resolves.toEqual([200, 200]);
+    await expectHangingCancelled('group', { urls: [quick, `${server.url}/silent`] });
+  });
+
+  test('race: the first answer is enough', async () => {
     const servers = [`${server.url}/silent`, `${server.url}/quick`];
-    const { handle } = await guide.start('group', { servers });
+    const { handle } = await guide.start('race', { servers });
     await expect(handle.result).resolves.toEqual({ server: servers[1], text: 'quick' });
-    await expectHangingCancelled('group', { servers: [servers[0]] });
+    await expectHangingCancelled('race', { servers: [servers[0]] });
   });
 
   test('all', async () => {
@@ -246,78 +251,3 @@ describe('the tools in the guide to cancellation', () => {
     });
   });
 });
-
-describe('beyond the event loop, in the guide to cancellation', () => {
-  test('runProcess', async () => {
-    const { handle } = await guide.start('run-process', { script: 'echo hello' });
-    await expect(handle.result).resolves.toBe('hello');
-    const started = await guide.start('run-process', { script: 'trap "" TERM; while :; do sleep 0.1; done' });
-    await expectCancelled(started);
-  });
-
-  test('runInWorker', async () => {
-    const { PrimesTask } = await guide.load<{ PrimesTask: TaskType }>('primes.task.ts');
-    const { default: primes } = await guide.load<{ default: unknown }>('primes.ts');
-    expect(primes).toBeInstanceOf(Function);
-    const { handle } = await startTask(PrimesTask, { upTo: 100 });
-    await expect(handle.result).resolves.toEqual({ primes: 25 });
-    await expectCancelled(await startTask(PrimesTask, { upTo: 1e9 }));
-  }, 20_000);
-
-  test('abortable', async () => {
-    const { handle } = await guide.start('abortable', { prices: 4 });
-    await expect(handle.result).resolves.toEqual({ sum: 6 });
-    await expectCancelled(await guide.start('abortable', { prices: 1e6 }));
-  });
-
-  if (findPostgres() === undefined) guide.leaveOut('report-query.task.ts');
-
-  describeWithPostgres('runQuery, in the guide', (database) => {
-    const pools: Pool[] = [];
-
-    afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.end())));
-
-    test('ends on the server', async () => {
-      const { ReportQueryTask } = await guide.load<{ ReportQueryTask: TaskType }>('report-query.task.ts');
-      const pool = new Pool({ ...database.config, max: 2 });
-      pool.on('error', () => undefined); // `end()` does not wait for connections, and the server may end first
-      pools.push(pool);
-      const app = { providers: [{ provide: Pool, useValue: pool }] };
-      const { handle } = await startTask(ReportQueryTask, { seconds: 0.01 }, app);
-      await expect(handle.result).resolves.toEqual({ slept: 0.01 });
-      const sleeping = async (): Promise<number> => {
-        const query = `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%slept, pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()`;
-        return (await pool.query(query)).rows.length;
-      };
-      const started = await startTask(ReportQueryTask, { seconds: 600 }, app);
-      await eventually(async () => (await sleeping()) === 1);
-      await expectCancelled(started);
-      expect(await sleeping()).toBe(0);
-    }, 20_000);
-  });
-});
-
-describe('the links of the documentation', () => {
-  test.each(['README.md', 'docs/cancellation.md', 'docs/testing.md'])('%s leads somewhere', (path) => {
-    const text = readFileSync(join(ROOT, path), 'utf8');
-    const links = [...text.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = '']) => link);
-    expect(links.length).toBeGreaterThan(0);
-    const broken = links.filter((link) => {
-      const [file = '', anchor] = link.split('#');
-      const target = file === '' ? join(ROOT, path) : join(ROOT, path, '..', file);
-      if (!existsSync(target)) return true;
-      return anchor !== undefined && !anchorsOf(readFileSync(target, 'utf8')).includes(anchor);
-    });
-    expect(broken).toEqual([]);
-  });
-});
-
-/** As GitHub makes them of headings. */
-function anchorsOf(text: string): string[] {
-  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\w\s-]/g, '')
-      .replaceAll(' ', '-'),
-  );
-}

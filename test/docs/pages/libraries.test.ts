@@ -7,49 +7,25 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { collect, createTaskApp } from '../support/app.js';
-import { HangingServer } from '../support/hanging-server.js';
-import { isRunning } from '../support/programs/processes.js';
-import { eventually, withTimeout } from '../support/wait.js';
-import { readme } from './documents.js';
-import { Examples, expectCancelled, type Started } from './examples.js';
+import type { Type } from '@nestjs/common';
+import type { TaskHandler } from 'nestjs-streaming';
+import { Pool } from 'pg';
+import { HangingServer } from '../../support/hanging-server.js';
+import { describeWithPostgres, findPostgres } from '../../support/programs/postgres.js';
+import { isRunning } from '../../support/programs/processes.js';
+import { eventually, withTimeout } from '../../support/wait.js';
+import { page } from '../support/documents.js';
+import { Examples, expectCancelled, startTask, type Started } from '../support/examples.js';
 
-describe('the handlers of the README', () => {
-  const examples = new Examples(readme, 'method');
+type TaskType = Type<TaskHandler>;
+
+describe('the page on library calls', () => {
+  const examples = new Examples(page('libraries'));
   const folder = mkdtempSync(join(tmpdir(), 'readme-'));
   const start = (name: string, input?: unknown): Promise<Started> => examples.start(name, input);
 
   afterAll(() => {
     rmSync(folder, { recursive: true, force: true });
-  });
-
-  test('an async generator sends what it yields', async () => {
-    const { handle, events } = await start('generator', { files: ['a', 'b'] });
-    await expect(handle.result).resolves.toEqual({ files: 2 });
-    const progress = (await events.done).filter(({ type }) => type === 'progress').map(({ data }) => data);
-    expect(progress).toEqual([
-      { percent: 50, message: 'a' },
-      { percent: 100, message: 'b' },
-    ]);
-    await expectCancelled(await start('generator', { files: ['a', 'b'] }));
-  });
-
-  test('an Observable sends what it emits', async () => {
-    const { handle, events } = await start('observable', { steps: 4 });
-    await expect(handle.result).resolves.toEqual({ percent: 100 });
-    const percents = (await events.done).filter(({ type }) => type === 'progress').map(({ data }) => data);
-    expect(percents).toEqual([25, 50, 75, 100].map((percent) => ({ percent })));
-    await expectCancelled(await start('observable', { steps: 1_000 }));
-  });
-
-  test('a handler waits for a signal', async () => {
-    const Example = await examples.method('approval');
-    const { coordinator } = await createTaskApp({ tasks: [Example], listen: false });
-    const handle = await coordinator.start({ app: 'readme', name: 'approval' }, { amount: 12 });
-    await collect(handle.events()).until('approval-needed');
-    expect(await coordinator.signal(handle.ref, 'approval', { approved: true })).toBe(true);
-    await expect(handle.result).resolves.toEqual({ paid: 12 });
-    await expectCancelled(await start('approval', { amount: 12 }));
   });
 
   test.each(['fetch', 'axios'])('%s: the request is given up', async (name) => {
@@ -58,18 +34,6 @@ describe('the handlers of the README', () => {
     await server.request('GET');
     await expectCancelled(started);
     await server.connectionClosed;
-  });
-
-  test('a group: what it still waits for is given up', async () => {
-    await using server = await new HangingServer((request, response) => {
-      if (request.url === '/quick') response.end();
-    }).listen();
-    const quick = `${server.url}/quick`;
-    const { handle } = await start('group', { urls: [quick, quick] });
-    await expect(handle.result).resolves.toEqual([200, 200]);
-    const started = await start('group', { urls: [quick, server.url] });
-    await server.request('GET');
-    await expectCancelled(started);
   });
 
   test('pipeline: all streams are destroyed, and the half of a file is removed', async () => {
@@ -151,26 +115,44 @@ describe('the handlers of the README', () => {
     silent.close();
   });
 
-  test('cleanup: a deferred request is still made', async () => {
-    await using server = await new HangingServer((request, response) => {
-      if (request.method === 'DELETE') response.end();
-    }).listen();
-    const started = await start('cleanup', { server: server.url });
-    const path = `/uploads/${started.handle.id}`;
-    await server.request('PUT', path);
-    await expectCancelled(started);
-    expect(server.requests).toEqual([`PUT ${path}`, `DELETE ${path}`]);
+  test('runInWorker', async () => {
+    const { PrimesTask } = await examples.load<{ PrimesTask: TaskType }>('primes.task.ts');
+    const { default: primes } = await examples.load<{ default: unknown }>('primes.ts');
+    expect(primes).toBeInstanceOf(Function);
+    const { handle } = await startTask(PrimesTask, { upTo: 100 });
+    await expect(handle.result).resolves.toEqual({ primes: 25 });
+    await expectCancelled(await startTask(PrimesTask, { upTo: 1e9 }));
+  }, 20_000);
+
+  test('abortable', async () => {
+    const { handle } = await examples.start('abortable', { prices: 4 });
+    await expect(handle.result).resolves.toEqual({ sum: 6 });
+    await expectCancelled(await examples.start('abortable', { prices: 1e6 }));
   });
 
-  test('a catch lets the cancellation through, and nothing else', async () => {
-    await using server = await new HangingServer((request, response) => {
-      if (request.url === '/broken') response.destroy();
-    }).listen();
-    const broken = `${server.url}/broken`;
-    const { handle } = await start('catch', { urls: [broken, broken] });
-    await expect(handle.result).resolves.toEqual({ failed: 2 });
-    const started = await start('catch', { urls: [server.url] });
-    await server.request('GET');
-    await expectCancelled(started);
+  if (findPostgres() === undefined) examples.leaveOut('report-query.task.ts');
+
+  describeWithPostgres('runQuery, in the guide', (database) => {
+    const pools: Pool[] = [];
+
+    afterEach(() => Promise.all(pools.splice(0).map((pool) => pool.end())));
+
+    test('ends on the server', async () => {
+      const { ReportQueryTask } = await examples.load<{ ReportQueryTask: TaskType }>('report-query.task.ts');
+      const pool = new Pool({ ...database.config, max: 2 });
+      pool.on('error', () => undefined); // `end()` does not wait for connections, and the server may end first
+      pools.push(pool);
+      const app = { providers: [{ provide: Pool, useValue: pool }] };
+      const { handle } = await startTask(ReportQueryTask, { seconds: 0.01 }, app);
+      await expect(handle.result).resolves.toEqual({ slept: 0.01 });
+      const sleeping = async (): Promise<number> => {
+        const query = `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%slept, pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()`;
+        return (await pool.query(query)).rows.length;
+      };
+      const started = await startTask(ReportQueryTask, { seconds: 600 }, app);
+      await eventually(async () => (await sleeping()) === 1);
+      await expectCancelled(started);
+      expect(await sleeping()).toBe(0);
+    }, 20_000);
   });
 });

@@ -1,26 +1,34 @@
 import { describe, expect, test } from '@jest/globals';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { documents, ROOT } from './documents.js';
-import { compilerOptions, fileOf, moduleOf } from './sources.js';
+import { type Block, documents, ROOT } from './support/documents.js';
+import { compilerOptions, fileOf, moduleOf } from './support/sources.js';
 
-/** Not on the disk: only the compiler is shown it. A folder below it for each document. */
-const FOLDER = join(ROOT, 'test/readme/blocks');
+/** Not on the disk: only the compiler sees it. */
+const FOLDER = join(ROOT, 'test/docs/blocks');
 
-describe.each(documents)('the code blocks of $path', ({ blocks, typescriptBlocks }) => {
-  test('each TypeScript block says what it is, and no two are called alike', () => {
+describe.each(documents)('the code blocks of $path', ({ name, blocks, typescriptBlocks }) => {
+  test('each TypeScript block says what it is', () => {
     expect(typescriptBlocks.filter(({ kind }) => kind !== 'file' && kind !== 'method')).toEqual([]);
-    const files = typescriptBlocks.map(fileOf);
-    expect(files.filter((file, index) => files.indexOf(file) !== index)).toEqual([]);
   });
 
   test('every block is in a language that a test reads or runs', () => {
-    const others = blocks.filter(
-      ({ language, kind }) =>
-        !['ts', 'js', 'sh'].includes(language) && !['wire', 'figure'].includes(kind ?? ''),
-    );
-    expect(others).toEqual([]);
+    const known = ['file', 'method', 'js', 'sh', 'config', 'wire', 'figure'];
+    const isKnown = (block: Block): boolean =>
+      known.includes(block.kind ?? (block.language === 'sh' ? 'sh' : ''));
+    expect(blocks.filter((block) => !isKnown(block))).toEqual([]);
   });
+
+  test('examples have a test beside this one that runs them', () => {
+    const hasExamples = blocks.some(({ kind = '' }) => ['file', 'method', 'js'].includes(kind));
+    expect(existsSync(join(ROOT, `test/docs/pages/${name}.test.ts`))).toBe(hasExamples);
+  });
+});
+
+test('no two TypeScript blocks have the same name', () => {
+  const files = documents.flatMap(({ typescriptBlocks }) => typescriptBlocks.map(fileOf));
+  expect(files.filter((file, index) => files.indexOf(file) !== index)).toEqual([]);
 });
 
 test('every TypeScript block passes the compiler as strictly as the package does', () => {
@@ -29,9 +37,9 @@ test('every TypeScript block passes the compiler as strictly as the package does
 
 function diagnose(): string[] {
   const sources = new Map(
-    documents.flatMap((document, index) =>
+    documents.flatMap((document) =>
       document.typescriptBlocks.map((block) => {
-        const path = join(FOLDER, String(index), fileOf(block));
+        const path = join(FOLDER, fileOf(block));
         return [path, { document, block, text: moduleOf(block) }] as const;
       }),
     ),

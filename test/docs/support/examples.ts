@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import type { TaskHandle, TaskHandler } from 'nestjs-streaming';
-import { collect, type Collected, createTaskApp, type TaskAppOptions } from '../support/app.js';
-import { withTimeout } from '../support/wait.js';
+import { collect, type Collected, createTaskApp, type TaskAppOptions } from '../../support/app.js';
+import { withTimeout } from '../../support/wait.js';
 import type { Document } from './documents.js';
 import { compileAll, ScratchFolder } from './sources.js';
 
@@ -11,21 +11,20 @@ export interface Started {
   readonly events: Collected;
 }
 
-/** The TypeScript blocks of a document, compiled and run. Made in a `describe`, which fails when one was not run. */
+/** The TypeScript blocks of a page, compiled and run. Made in a `describe`, which fails when one was not run. */
 export class Examples {
   readonly scratch = new ScratchFolder();
   readonly #run = new Set<string>();
   #load: ReturnType<typeof compileAll> | undefined;
 
-  /** @param kinds the blocks that this `describe` runs */
-  constructor(document: Document, ...kinds: ('file' | 'method')[]) {
+  constructor(document: Document) {
     beforeAll(() => {
-      this.#load = compileAll(this.scratch, document);
+      this.#load = compileAll(this.scratch);
     });
     afterAll(() => {
       this.scratch[Symbol.dispose]();
-      const blocks = document.typescriptBlocks.filter(({ kind }) => kinds.includes(kind as 'file'));
-      expect([...this.#run].toSorted()).toEqual(blocks.map(({ name }) => name).toSorted());
+      const names = document.typescriptBlocks.map(({ name }) => name);
+      expect(names.filter((name) => !this.#run.has(name))).toEqual([]);
     });
   }
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
-import { type Block, type Document, ROOT } from './documents.js';
+import { type Block, documents, ROOT } from './documents.js';
 
 /** Where the compiler believes a block to be. */
 export function fileOf({ kind, name }: Block): string {
@@ -19,7 +19,7 @@ export function moduleOf(given: Block): string {
   return [
     `import { StreamTask, TaskContext } from 'nestjs-streaming';`,
     ...body.slice(0, start),
-    `@StreamTask({ app: 'readme', name: '${given.name}' })`,
+    `@StreamTask({ app: 'docs', name: '${given.name}' })`,
     'export class Example {',
     ...body.slice(start),
     '}',
@@ -43,7 +43,7 @@ export class ScratchFolder implements Disposable {
   constructor() {
     const cache = join(ROOT, 'node_modules/.cache');
     mkdirSync(cache, { recursive: true });
-    this.path = mkdtempSync(join(cache, 'readme-'));
+    this.path = mkdtempSync(join(cache, 'docs-'));
     this.write('package.json', '{ "type": "module" }');
   }
 
@@ -94,11 +94,13 @@ function compilerOptionsOnce(): ts.CompilerOptions {
   return (options ??= compilerOptions());
 }
 
-/** All modules of a document, compiled, so that they find each other. Returns what one of them exports. */
-export function compileAll(
-  folder: ScratchFolder,
-  document: Document,
-): <T = Record<string, never>>(file: string) => Promise<T> {
-  for (const given of document.typescriptBlocks) folder.compile(fileOf(given), moduleOf(given));
+/**
+ * The TypeScript blocks of all pages, compiled into one folder, so that they find each other. Returns what one of them
+ * exports.
+ */
+export function compileAll(folder: ScratchFolder): <T = Record<string, never>>(file: string) => Promise<T> {
+  for (const block of documents.flatMap(({ typescriptBlocks }) => typescriptBlocks)) {
+    folder.compile(fileOf(block), moduleOf(block));
+  }
   return async <T>(file: string) => (await import(join(folder.path, file.replace(/\.ts$/, '.js')))) as T;
 }

@@ -13,7 +13,7 @@ import { resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.
 import { assertEventType } from '../../lib/task/task-event.js';
 import { taskStatuses, terminalStatuses } from '../../lib/task/task-status.js';
 import { createTaskApp } from '../support/app.js';
-import { codes, firstCode, readme, ROOT, type Row } from './documents.js';
+import { codes, firstCode, ROOT, type Row, table } from './support/documents.js';
 
 const UNKNOWN = 'no option is called anything like this';
 
@@ -35,7 +35,7 @@ function defaultOf(row: Row): unknown {
   return JSON.parse(code.replaceAll("'", '"').replaceAll(/(?<=\d)_(?=\d)/g, ''));
 }
 
-describe('the tables of the README', () => {
+describe('the tables of the documentation', () => {
   const defaults = resolveOptions();
 
   test.each([
@@ -44,7 +44,7 @@ describe('the tables of the README', () => {
     ['http', defaults.http],
     ['shutdown', defaults.shutdown],
   ] as const)('forRoot({ %s }): every option with its default', (name, resolved) => {
-    const rows = readme.table(name);
+    const rows = table(name);
     expect(rows.map(firstCode)).toEqual(knownOptions((given) => resolveOptions({ [name]: given })));
     const documented = new Map(rows.map((row) => [firstCode(row), defaultOf(row)]));
     const given = [...documented].filter(([, value]) => value !== undefined);
@@ -52,10 +52,10 @@ describe('the tables of the README', () => {
   });
 
   test('@StreamTask(): every option', () => {
-    const own = readme.table('decorator').map(firstCode);
+    const own = table('decorator').map(firstCode);
     const known = knownOptions((given) => resolveTaskOptions('@StreamTask()', given, defaults));
     // This one is of the module alone.
-    const shared = readme.table('tasks').map(firstCode);
+    const shared = table('tasks').map(firstCode);
     expect([...shared.filter((name) => name !== 'validation'), ...own]).toEqual(known);
   });
 
@@ -64,16 +64,16 @@ describe('the tables of the README', () => {
     ['cancel', checkCancelOptions],
     ['filter', checkTaskFilter],
   ] as const)('%s(): every option', (name, check) => {
-    expect(readme.table(name).map(firstCode)).toEqual(knownOptions(check));
+    expect(table(name).map(firstCode)).toEqual(knownOptions(check));
   });
 
   test('a TaskFilter knows every status', () => {
-    const status = readme.table('filter').find((row) => firstCode(row) === 'status');
+    const status = table('filter').find((row) => firstCode(row) === 'status');
     expect(codes(status?.['Meaning'])).toEqual(taskStatuses);
   });
 
   test('every event of the coordinator is there, and cannot be sent by a handler', () => {
-    const types = readme.table('events').map(firstCode);
+    const types = table('events').map(firstCode);
     expect(types).toEqual(expect.arrayContaining([...terminalStatuses]));
     const refused = [...types, 'open', 'error'].filter((type) => {
       try {
@@ -87,7 +87,7 @@ describe('the tables of the README', () => {
   });
 
   test('every code of an error, with its class and status', () => {
-    const rows = readme.table('errors');
+    const rows = table('errors');
     const documented = rows
       .filter((row) => row['Class'] !== '')
       .map((row) => `${firstCode(row)} ${codes(row['Class'])[0]}`)
@@ -111,7 +111,7 @@ describe('the tables of the README', () => {
     const entryPoints = Object.keys(exports)
       .filter((path) => path !== './package.json')
       .map((path) => path.replace(/^\./, 'nestjs-streaming'));
-    expect(readme.table('entry-points').map(firstCode).toSorted()).toEqual(entryPoints.toSorted());
+    expect(table('entry-points').map(firstCode).toSorted()).toEqual(entryPoints.toSorted());
   });
 
   test('every route', async () => {
@@ -124,7 +124,7 @@ describe('the tables of the README', () => {
           )
         : [],
     );
-    expect(readme.table('routes').map(firstCode).toSorted()).toEqual([...new Set(routes)].toSorted());
+    expect(table('routes').map(firstCode).toSorted()).toEqual([...new Set(routes)].toSorted());
   });
 });
 

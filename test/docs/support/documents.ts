@@ -1,14 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Of the checkout, without a slash at its end. */
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+export const ROOT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 
 /** A fenced block. */
 export interface Block {
   /** What follows the opening fence: `ts`, `sh` … */
   readonly language: string;
-  /** The HTML comment before it, which nobody sees: `<!-- file: main.ts -->` is `file` and `main.ts`. */
+  /** The HTML comment before it: `<!-- file: main.ts -->` is `file` and `main.ts`. Readers do not see it. */
   readonly kind: string | undefined;
   readonly name: string;
   readonly text: string;
@@ -31,6 +32,10 @@ export class Document {
     this.blocks = [...this.#readBlocks()];
   }
 
+  get name(): string {
+    return basename(this.path, '.md');
+  }
+
   get text(): string {
     return this.#lines.join('\n');
   }
@@ -45,6 +50,10 @@ export class Document {
     const found = this.blocks.find((candidate) => candidate.kind === kind && candidate.name === name);
     if (!found) throw new Error(`${this.path} has no block <!-- ${kind}: ${name} -->`);
     return found;
+  }
+
+  hasTable(name: string): boolean {
+    return this.#lines.includes(`<!-- table: ${name} -->`);
   }
 
   /** The rows of the table with the comment `<!-- table: name -->`, by the words in its head. */
@@ -70,11 +79,27 @@ export class Document {
   }
 }
 
-export const readme = new Document('README.md');
-export const cancellationGuide = new Document('docs/cancellation.md');
-export const testingGuide = new Document('docs/testing.md');
+/** Every page that users read: the README, then `docs/`. */
+export const documents: readonly Document[] = [
+  'README.md',
+  ...readdirSync(`${ROOT}/docs`)
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => `docs/${file}`),
+].map((path) => new Document(path));
 
-export const documents: readonly Document[] = [readme, cancellationGuide, testingGuide];
+/** @param name `README`, or that of a file in `docs/` without its `.md` */
+export function page(name: string): Document {
+  const found = documents.find((document) => document.name === name);
+  if (!found) throw new Error(`There is no page ${name}`);
+  return found;
+}
+
+/** The page that has the table `<!-- table: name -->`, and its rows. */
+export function table(name: string): Row[] {
+  const found = documents.filter((document) => document.hasTable(name));
+  if (found.length !== 1) throw new Error(`${found.length} pages have a table <!-- table: ${name} -->`);
+  return found[0]!.table(name);
+}
 
 function cells(line: string): string[] {
   return line

@@ -1,0 +1,28 @@
+import { describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandsOf } from './support/curl.js';
+import { documents, page, ROOT } from './support/documents.js';
+
+describe('the shell commands of the documentation', () => {
+  test('the two commands are scripts of the package', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const commands = page('README')
+      .blocks.filter(({ language }) => language === 'sh')
+      .flatMap(({ text }) => commandsOf(text))
+      .filter((command) => command.startsWith('npm ci'));
+    expect(commands.map((command) => command.replace(/ +#.*/, ''))).toEqual([
+      'npm ci && npm start',
+      'npm ci && npm test',
+    ]);
+    expect(scripts).toMatchObject({ start: expect.any(String), test: expect.any(String) });
+  });
+
+  test.each(documents)('every one in $path is known to a test', ({ blocks }) => {
+    const known = /^(npm ci && npm (start|test)\b|npm install nestjs-streaming\b|curl )/;
+    const shell = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => commandsOf(text));
+    expect(shell.filter((command) => !known.test(command))).toEqual([]);
+  });
+});

@@ -1,0 +1,87 @@
+import { describe, expect, jest, test } from '@jest/globals';
+import { runInNewContext } from 'node:vm';
+import { EventSource } from 'eventsource';
+import type { TaskContext } from 'nestjs-streaming';
+import { createTaskApp, handlerTask } from '../../support/app.js';
+import { eventually } from '../../support/wait.js';
+import { page } from '../support/documents.js';
+import { ScratchFolder } from '../support/sources.js';
+
+describe('the page on browsers', () => {
+  test('fetch-event-source: to the end, and not again', async () => {
+    const Count = handlerTask(async (task: TaskContext) => task.progress(50), {
+      app: 'app',
+      name: 'CountTask',
+    });
+    const { coordinator, origin } = await createTaskApp({ tasks: [Count] });
+    const handle = await coordinator.start(Count, {}, { id: 'demo' });
+    await handle.outcome;
+    const { lastEventId } = await handle.snapshot();
+    const document = { addEventListener() {}, removeEventListener() {}, hidden: false };
+    const answers: number[] = [];
+    using scratch = new ScratchFolder();
+    const said: unknown[] = [];
+    const log = jest.spyOn(console, 'log').mockImplementation((...words: unknown[]) => void said.push(words));
+    const visit = async (path: string, headers: Record<string, string> = {}, outages = 0): Promise<void> => {
+      let calls = 0;
+      const window = {
+        setTimeout: (callback: () => void) => setTimeout(callback, 0),
+        clearTimeout,
+        fetch: async (_: string, init: RequestInit) => {
+          const response =
+            calls++ < outages
+              ? new Response(null, { status: 502 })
+              : await fetch(origin + path, { ...init, headers: { ...(init.headers as object), ...headers } });
+          answers.push(response.status);
+          return response;
+        },
+      };
+      Object.assign(globalThis, { window, document });
+      const code = page('browser').block('js', 'fetch-event-source').text;
+      await import(scratch.write(`page-${answers.length}.js`, code));
+    };
+    try {
+      await visit('/stream/app/CountTask/demo');
+      expect(said).toEqual([
+        ['started', { attempt: 1 }],
+        ['progress', { percent: 50 }],
+        ['completed', { finalValue: null }],
+      ]);
+      await visit('/stream/app/CountTask/demo', { 'last-event-id': lastEventId ?? '' });
+      await visit('/stream/app/CountTask/demo', { 'last-event-id': lastEventId ?? '' }, 2);
+      await expect(visit('/stream/app/CountTask/nobody')).rejects.toThrow('Answered 404');
+      expect(answers).toEqual([200, 204, 502, 502, 204, 404]);
+    } finally {
+      log.mockRestore();
+      for (const name of ['window', 'document']) Reflect.deleteProperty(globalThis, name);
+    }
+  });
+
+  test('many tasks on one connection', async () => {
+    const Count = handlerTask(async (task: TaskContext) => task.progress(50), {
+      app: 'app',
+      name: 'CountTask',
+    });
+    const { coordinator, origin } = await createTaskApp({ tasks: [Count] });
+    for (const id of ['one', 'two']) await (await coordinator.start(Count, {}, { id })).outcome;
+    const said: unknown[][] = [];
+    const sources: EventSource[] = [];
+    runInNewContext(page('browser').block('js', 'many-tasks').text, {
+      console: { log: (...words: unknown[]) => said.push(words) },
+      EventSource: class extends EventSource {
+        constructor(path: string) {
+          super(origin + path);
+          sources.push(this);
+        }
+      },
+    });
+    await eventually(() => expect(sources[0]?.readyState).toBe(EventSource.CLOSED));
+    for (const id of ['one', 'two']) {
+      const task = `app/CountTask/${id}`;
+      expect(said.filter(([whose]) => whose === task)).toEqual([
+        [task, 'progress', { percent: 50 }],
+        [task, 'completed', { finalValue: null }],
+      ]);
+    }
+  });
+});

@@ -1,0 +1,42 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Type } from '@nestjs/common';
+import { openStream } from '../../support/clients/sse.js';
+import { page } from '../support/documents.js';
+import { Examples } from '../support/examples.js';
+import { listenTo } from '../support/listen.js';
+
+describe('the page on HTTP', () => {
+  const examples = new Examples(page('http'));
+  const load = <T>(file: string): Promise<T> => examples.load<T>(file);
+
+  test('a controller that extends the base class', async () => {
+    const { JobsModule } = await load<{ JobsModule: Type }>('jobs.module.ts');
+    const origin = await listenTo(JobsModule);
+    const created = await fetch(`${origin}/jobs/reports`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"month":"2026-11"}',
+    });
+    const { stream } = (await created.json()) as { stream: string };
+    const events = await openStream(origin + stream);
+    expect(await events.next('completed')).toMatchObject({
+      data: { finalValue: { url: '/reports/2026-11.pdf' } },
+    });
+    await events.ended;
+    expect(events.retry).toBe(2_000);
+    expect((await fetch(`${origin}/stream/jobs/ReportTask/x`)).status).toBe(404);
+  });
+
+  test('an interceptor that maps events', async () => {
+    const { RedactedModule } = await load<{ RedactedModule: Type }>('redacted.module.ts');
+    const origin = await listenTo(RedactedModule);
+    const url = `${origin}/stream/redacted/ReportTask/x`;
+    const headers = { 'content-type': 'application/json' };
+    await fetch(url, { method: 'PUT', headers, body: '{"month":"2026-11"}' });
+    const stream = await openStream(url);
+    await stream.next('completed');
+    const parts = stream.events.filter(({ type }) => type === 'part');
+    expect(parts.map(({ data }) => data)).toEqual([1, 2, 3].map(() => ({ redacted: true })));
+    await stream.close();
+  });
+});
