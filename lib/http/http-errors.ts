@@ -24,12 +24,16 @@ const statuses: Readonly<Record<string, number>> = {
   SHUTTING_DOWN: 503,
 };
 
+export function statusOf(code: string): number {
+  return statuses[code] ?? 500;
+}
+
 /** An answer that is refused by its status, in the form of Nest's own error bodies and with a `code`. */
 export class StreamingHttpException extends HttpException {
   readonly code: string;
 
   constructor(code: string, message: string, details: object = {}, options?: { cause: unknown }) {
-    const statusCode = statuses[code] ?? 500;
+    const statusCode = statusOf(code);
     super({ statusCode, code, message, error: STATUS_CODES[statusCode], ...details }, statusCode, options);
     this.code = code;
   }

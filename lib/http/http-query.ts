@@ -5,8 +5,8 @@ import type { TaskFilter } from '../coordinator/coordinator.options.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { PlatformRequest } from './http-exchange.js';
 
-const longestWait = 30_000;
-const largestPage = 1_000;
+export const longestWait = 30_000;
+export const largestPage = 1_000;
 
 /**
  * One parameter of the query, given at most once.

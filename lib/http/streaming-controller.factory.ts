@@ -2,6 +2,7 @@ import {
   applyDecorators,
   Controller,
   Get,
+  Inject,
   Param,
   Post,
   Put,
@@ -11,9 +12,13 @@ import {
   UseGuards,
   UseInterceptors,
 } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
 import type { HttpRouteOptions } from '../streaming.options.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import { DescribeRoute } from './openapi/openapi-metadata.js';
+import { listRoute, startRoute, startWithIdRoute } from './openapi/route-descriptions.js';
+import { TaskInputs } from './openapi/task-inputs.js';
 import type { ListAnswer } from './streaming-http.service.js';
 import { StreamingController } from './streaming.controller.js';
 
@@ -26,7 +31,13 @@ export function createStreamingController({
   interceptors = [],
   decorators = [],
 }: HttpRouteOptions): Type<StreamingController> {
+  const inputs = new TaskInputs();
   class BuiltInStreamingController extends StreamingController {
+    constructor(@Inject(DiscoveryService) discovery: DiscoveryService) {
+      super();
+      inputs.readFrom(discovery);
+    }
+
     startTask(
       app: string,
       name: string,
@@ -50,19 +61,18 @@ export function createStreamingController({
       return this.streamingHttp.list(request, response);
     }
   }
+  // Nest's log, tags and operation ids are made of the name.
+  Object.defineProperty(BuiltInStreamingController, 'name', { value: StreamingController.name });
   const { prototype } = BuiltInStreamingController;
   const passthrough = Res({ passthrough: true });
   if (start) {
-    route(prototype, 'startTask', Post(':app/:name'), [Param('app'), Param('name'), Req(), passthrough]);
-    route(prototype, 'startTaskWithId', Put(':app/:name/:id'), [
-      Param('app'),
-      Param('name'),
-      Param('id'),
-      Req(),
-      passthrough,
-    ]);
+    const type = [Param('app'), Param('name')];
+    const first = [Post(':app/:name'), DescribeRoute(startRoute(inputs))];
+    route(prototype, 'startTask', first, [...type, Req(), passthrough]);
+    const second = [Put(':app/:name/:id'), DescribeRoute(startWithIdRoute(inputs))];
+    route(prototype, 'startTaskWithId', second, [...type, Param('id'), Req(), passthrough]);
   }
-  if (list) route(prototype, 'listTasks', Get(), [Req(), passthrough]);
+  if (list) route(prototype, 'listTasks', [Get(), DescribeRoute(listRoute)], [Req(), passthrough]);
   applyDecorators(
     Controller(path),
     UseGuards(...guards),
@@ -76,10 +86,10 @@ export function createStreamingController({
 function route(
   prototype: object,
   method: string,
-  decorator: MethodDecorator,
+  decorators: readonly MethodDecorator[],
   parameters: readonly ParameterDecorator[],
 ): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, method) as PropertyDescriptor;
   parameters.forEach((parameter, index) => parameter(prototype, method, index));
-  decorator(prototype, method, descriptor);
+  for (const decorator of decorators) decorator(prototype, method, descriptor);
 }

@@ -14,6 +14,14 @@ import {
 import type { Observable } from 'rxjs';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import { DescribeRoute } from './openapi/openapi-metadata.js';
+import {
+  cancelRoute,
+  signalRoute,
+  statusRoute,
+  watchAllRoute,
+  watchRoute,
+} from './openapi/route-descriptions.js';
 import { QuietStream } from './stream/quiet-stream.js';
 import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
@@ -35,6 +43,7 @@ export abstract class StreamingController {
 
   /** `text/event-stream` of a task's events; `Last-Event-ID` goes on where a client left. */
   @Sse(':app/:name/:id')
+  @DescribeRoute(watchRoute)
   async watch(
     @Param('app') app: string,
     @Param('name') name: string,
@@ -50,6 +59,7 @@ export abstract class StreamingController {
 
   /** `text/event-stream` of many tasks, as `?task=app/name/id&task=…` names them, on one connection. */
   @Sse('events')
+  @DescribeRoute(watchAllRoute)
   async watchAll(
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,
@@ -61,6 +71,7 @@ export abstract class StreamingController {
 
   /** `200` with a snapshot. */
   @Get(':app/:name/:id/status')
+  @DescribeRoute(statusRoute)
   status(
     @Param('app') app: string,
     @Param('name') name: string,
@@ -73,6 +84,7 @@ export abstract class StreamingController {
 
   /** `202` when the cancellation is accepted, `409` when the task is over. */
   @Delete(':app/:name/:id')
+  @DescribeRoute(cancelRoute)
   cancelTask(
     @Param('app') app: string,
     @Param('name') name: string,
@@ -85,6 +97,7 @@ export abstract class StreamingController {
 
   /** `202` when the signal reached the task. */
   @Post(':app/:name/:id/signals/:signal')
+  @DescribeRoute(signalRoute)
   @HttpCode(HttpStatus.ACCEPTED)
   signal(
     @Param('app') app: string,

@@ -15,10 +15,9 @@ import { STREAM_TASK_METADATA } from '../../task/stream-task.decorator.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { StreamTaskOptions } from '../../task/task-options.js';
 import { isTaskName } from '../../task/task-ref.js';
+import { appNameOf, decoratedClassOf, type InstanceWrapper } from './find-task-types.js';
 import { createInputValidator } from './input-validator.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
-
-type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
 /** Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type. */
 @Injectable()
@@ -80,27 +79,6 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
       classRef,
     );
   }
-}
-
-/**
- * The class that carries the decorator: that of the instance, also where a factory or a value provides it; otherwise
- * the one it is provided as, so that a stand-in given to `overrideProvider()` is still the task type.
- */
-function decoratedClassOf(wrapper: InstanceWrapper): Type | undefined {
-  const instance: unknown = wrapper.instance;
-  const own: unknown = typeof instance === 'object' && instance !== null ? instance.constructor : undefined;
-  return [own, wrapper.metatype, wrapper.token].find(
-    (candidate): candidate is Type =>
-      typeof candidate === 'function' && Reflect.hasMetadata(STREAM_TASK_METADATA, candidate),
-  );
-}
-
-/** `VideoToolsModule` is `video-tools`. */
-function appNameOf(wrapper: InstanceWrapper): string {
-  return (wrapper.host?.name ?? '')
-    .replace(/Module$/, '')
-    .replaceAll(/([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$2-')
-    .toLowerCase();
 }
 
 function prototypeOf(wrapper: InstanceWrapper, classRef: Type): unknown {

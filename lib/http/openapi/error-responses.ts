@@ -1,0 +1,125 @@
+import { STATUS_CODES } from 'node:http';
+import { statusOf } from '../http-errors.js';
+import { refTo, type Component, type Response, type Schema } from './openapi-metadata.js';
+
+/** What each code means to a client. */
+const meanings = {
+  INVALID_TASK_ID: 'a part of the path cannot name a task',
+  INVALID_QUERY: 'a query parameter is wrong',
+  INVALID_EVENT: 'the name of the signal is malformed',
+  INVALID_INPUT:
+    'the body is neither an object nor an array, or it does not match the schema of the task type',
+  FORBIDDEN: 'the authorizer refuses',
+  TASK_NOT_FOUND: 'there is no such task or task type, or the authorizer hides it',
+  TASK_ENDED: 'the task is over, or If-Match names another run',
+  UNSUPPORTED_MEDIA_TYPE: 'the body is not JSON',
+  TOO_MANY_TASKS: 'too many tasks of this type wait',
+  TOO_MANY_SIGNALS: 'too many signals wait',
+  TOO_MANY_STREAMS: 'too many streams are open',
+  SHUTTING_DOWN: 'the server is closing',
+} as const;
+
+export type ErrorCode = keyof typeof meanings;
+
+/** Answers of the framework itself, before a route is called. They have no code. */
+const fromFramework: Readonly<Record<number, string>> = {
+  400: 'the body is broken JSON',
+  413: 'the body is larger than the server accepts',
+  415: 'the framework cannot read the body',
+};
+
+export const frameworkError: Component = {
+  name: 'FrameworkError',
+  schema: {
+    type: 'object',
+    description: 'An error of the framework, without a code.',
+    required: ['statusCode', 'message'],
+    properties: {
+      statusCode: { type: 'integer' },
+      message: { type: 'string' },
+      error: { type: 'string' },
+    },
+    additionalProperties: true,
+  },
+};
+
+/**
+ * The error answers of a route, by status.
+ *
+ * @param codes those that it has, in any order
+ * @param takesBody whether the framework reads a body first, and may refuse it
+ */
+export function errorResponses(
+  codes: readonly ErrorCode[],
+  { takesBody = false }: { readonly takesBody?: boolean } = {},
+): Record<number, Response> {
+  const statuses = new Set([
+    ...codes.map(statusOf),
+    ...(takesBody ? Object.keys(fromFramework).map(Number) : []),
+  ]);
+  return Object.fromEntries(
+    [...statuses]
+      .toSorted((one, other) => one - other)
+      .map((status) => {
+        const own = codes.filter((code) => statusOf(code) === status);
+        return [status, errorResponse(status, own, takesBody ? fromFramework[status] : undefined)];
+      }),
+  );
+}
+
+function errorResponse(status: number, codes: readonly ErrorCode[], framework: string | undefined): Response {
+  const reasons = codes.map((code) => `\`${code}\`: ${meanings[code]}.`);
+  if (framework !== undefined) reasons.push(`Without a code: ${framework}.`);
+  const schemas = [
+    ...(codes.length > 0 ? [errorBody(status, codes)] : []),
+    ...(framework === undefined ? [] : [refTo('FrameworkError')]),
+  ];
+  const [only, ...others] = schemas;
+  return {
+    description: reasons.join(' '),
+    ...(isTemporary(status) && {
+      headers: {
+        'Retry-After': {
+          description: 'Seconds after which the client may try again.',
+          schema: { type: 'integer' },
+        },
+      },
+    }),
+    content: { 'application/json': { schema: only && others.length === 0 ? only : { anyOf: schemas } } },
+  };
+}
+
+function errorBody(status: number, codes: readonly ErrorCode[]): Schema {
+  return {
+    type: 'object',
+    required: ['statusCode', 'code', 'message', 'error'],
+    properties: {
+      statusCode: { type: 'integer', enum: [status] },
+      code: { type: 'string', enum: [...codes] },
+      message: { type: 'string' },
+      error: { type: 'string', enum: [STATUS_CODES[status]] },
+      ...(codes.includes('INVALID_INPUT') && { issues }),
+    },
+  };
+}
+
+const issues: Schema = {
+  type: 'array',
+  description: 'With `INVALID_INPUT`: what is wrong with the body.',
+  items: {
+    type: 'object',
+    required: ['message', 'path'],
+    properties: {
+      message: { type: 'string' },
+      path: {
+        type: 'array',
+        description: 'Where in the body, outermost first. Empty for the body as a whole.',
+        items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
+      },
+    },
+  },
+};
+
+function isTemporary(status: number): boolean {
+  return status === 429 || status === 503;
+}

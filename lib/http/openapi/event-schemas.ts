@@ -1,0 +1,160 @@
+import type { Component, Schema } from './openapi-metadata.js';
+import { refTo } from './openapi-metadata.js';
+
+interface EventDescription {
+  readonly type: string;
+  readonly meaning: string;
+  readonly data: Schema;
+}
+
+const attempt: Schema = { type: 'integer', minimum: 1 };
+const abandoned: Schema = {
+  type: 'boolean',
+  enum: [true],
+  description: 'Present if the handler did not end within its grace.',
+};
+const reason: Schema = {
+  type: 'string',
+  description: 'external_cancellation, self_cancellation, unwatched, shutdown or lost.',
+};
+
+const descriptions: readonly EventDescription[] = [
+  {
+    type: 'started',
+    meaning: 'An attempt begins.',
+    data: object(['attempt'], { attempt }),
+  },
+  {
+    type: 'retrying',
+    meaning: 'An attempt failed. Another one follows.',
+    data: object(['attempt', 'delay', 'message'], {
+      attempt: { ...attempt, description: 'The attempt that comes.' },
+      delay: { type: 'number', description: 'Milliseconds until then.' },
+      message: { type: 'string' },
+    }),
+  },
+  {
+    type: 'cancelling',
+    meaning: 'A cancellation was accepted. Sent only by task types that announce it.',
+    data: object(['reason'], { reason, detail: { type: 'string' } }),
+  },
+  {
+    type: 'completed',
+    meaning: 'The end: the task returned.',
+    data: object(['finalValue'], { finalValue: { description: 'What the task returned.' } }),
+  },
+  {
+    type: 'failed',
+    meaning: 'The end: the task failed.',
+    data: object(['message', 'errorType'], { message: { type: 'string' }, errorType: { type: 'string' } }),
+  },
+  {
+    type: 'cancelled',
+    meaning: 'The end: the task was cancelled.',
+    data: object(['message', 'reason'], {
+      message: { type: 'string' },
+      reason,
+      detail: { type: 'string' },
+      abandoned,
+    }),
+  },
+  {
+    type: 'timeout',
+    meaning: 'The end: a time limit passed.',
+    data: object(['message', 'of', 'timeout'], {
+      message: { type: 'string' },
+      of: { type: 'string', enum: ['total', 'idle', 'pending'] },
+      timeout: { type: 'number', description: 'The limit in milliseconds.' },
+      abandoned,
+    }),
+  },
+  {
+    type: 'gap',
+    meaning: 'Events before the next one are not kept, or the position of the client is unknown.',
+    data: object(['cause', 'missed', 'snapshot'], {
+      cause: { type: 'string', enum: ['expired', 'restarted', 'unknown-id'] },
+      missed: { type: 'integer', minimum: 1, nullable: true },
+      snapshot: refTo('TaskSnapshot'),
+    }),
+  },
+];
+
+const unavailable: EventDescription = {
+  type: 'unavailable',
+  meaning: 'A task of the list cannot be watched.',
+  data: object(['task', 'code', 'message'], {
+    task: { type: 'string', description: 'app/name/id' },
+    code: { type: 'string' },
+    message: { type: 'string' },
+  }),
+};
+
+/** The data of each event that the coordinator sends. */
+export const eventComponents: readonly Component[] = descriptions.map(componentOf);
+export const unavailableComponent: Component = componentOf(unavailable);
+
+/** For people: what comes on a stream. */
+export const eventsText = [
+  'Server-Sent Events. The `data` of each event is one line of JSON:',
+  ...descriptions.map(({ type, meaning }) => `- \`${type}\` (${componentName(type)}): ${meaning}`),
+  '- any other type, `progress` among them: what the task sends.',
+].join('\n');
+
+/**
+ * One event as JSON Schema 2020-12, for OpenAPI 3.2.
+ *
+ * @param ofMany whether the stream is of many tasks: then each event says whose it is
+ */
+export function eventSchema(ofMany: boolean): Schema {
+  const known = ofMany ? [...descriptions, unavailable] : descriptions;
+  return {
+    type: 'object',
+    required: ['event', 'data', 'id'],
+    properties: {
+      event: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,64}$' },
+      data: { type: 'string', contentMediaType: 'application/json' },
+      id: { type: 'string', description: 'Give it back as Last-Event-ID to continue after this event.' },
+      retry: { type: 'integer', minimum: 0 },
+    },
+    anyOf: [
+      // What is told of a task that cannot be watched names the task itself.
+      ...known.map((event) => variant(event, ofMany && event !== unavailable)),
+      {
+        description: 'What the task sends.',
+        properties: {
+          event: { not: { enum: known.map(({ type }) => type) } },
+          data: { contentSchema: ofMany ? envelope({}) : true },
+        },
+      },
+    ],
+  };
+}
+
+function variant({ type, meaning }: EventDescription, inEnvelope: boolean): Schema {
+  const schema = refTo(componentName(type));
+  return {
+    description: meaning,
+    properties: { event: { const: type }, data: { contentSchema: inEnvelope ? envelope(schema) : schema } },
+  };
+}
+
+function envelope(data: Schema): Schema {
+  return object(['task', 'id', 'data'], {
+    task: { type: 'string', description: 'app/name/id' },
+    id: { type: 'string', description: 'The id of the event in the log of its task.' },
+    data,
+  });
+}
+
+function componentOf({ type, meaning, data }: EventDescription): Component {
+  return { name: componentName(type), schema: { description: `Data of \`${type}\`. ${meaning}`, ...data } };
+}
+
+/** `started` is `TaskStartedEvent`. */
+function componentName(type: string): string {
+  return `Task${type.charAt(0).toUpperCase()}${type.slice(1)}Event`;
+}
+
+function object(required: readonly string[], properties: Schema): Schema {
+  return { type: 'object', required, properties };
+}
