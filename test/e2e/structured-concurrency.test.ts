@@ -88,6 +88,10 @@ describe('structured concurrency', () => {
     await using stream = await app.watch(path, 20_000);
     // All but the silent page: it is the only one that can still be open.
     await stream.next<Progress>(({ data }) => (data as Partial<Progress> | null)?.done === 60);
+    // A signal that names no page is no reason to end the crawl.
+    for (const unusable of [undefined, {}, { path: 37 }])
+      await app.request('POST', `${path}/signals/skip`, unusable);
+    await stream.next('unusable-signal');
     await app.request('POST', `${path}/signals/skip`, { path: '/pages/37' });
     const { data } = await stream.next<{ finalValue: Summary }>('completed');
     expect(sorted(data.finalValue)).toEqual({ ...wholeSite, timedOut: [], skipped: ['/pages/37'] });

@@ -10,3 +10,6 @@ export const crawlInput = z.object({
 });
 
 export type CrawlInput = z.infer<typeof crawlInput>;
+
+/** The body of a `skip` signal. Any client may send anything there. */
+export const skipRequest = z.object({ path: z.string() });

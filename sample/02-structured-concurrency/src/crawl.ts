@@ -1,5 +1,5 @@
 import { type CancelScope, ScopeTimeoutError, type TaskContext, type TaskGroup } from 'nestjs-streaming';
-import type { CrawlInput } from './crawl.input.js';
+import { type CrawlInput, skipRequest } from './crawl.input.js';
 import { type Page, type PageClient, PageError } from './page-client.js';
 import { Places } from './places.js';
 
@@ -114,11 +114,15 @@ export class Crawl {
     }
   }
 
-  /** `POST …/signals/skip {"path":"/pages/37"}` gives up one page, and nothing else. */
+  /**
+   * `POST …/signals/skip {"path":"/pages/37"}` gives up one page, and nothing else. Only the input of a task is checked
+   * for you. A signal is not, and an error here would end the crawl.
+   */
   async #skipOnRequest(scope: CancelScope): Promise<void> {
     for (;;) {
-      const { path } = await this.#task.waitForSignal<{ path: string }>('skip', { scope });
-      this.#open.get(path)?.cancel('somebody wants it skipped');
+      const { data } = skipRequest.safeParse(await this.#task.waitForSignal('skip', { scope }));
+      if (data) this.#open.get(data.path)?.cancel('somebody wants it skipped');
+      else void this.#task.sendEvent('unusable-signal', { signal: 'skip', expected: { path: '/pages/37' } });
     }
   }
 
