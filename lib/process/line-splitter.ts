@@ -1,6 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 
-/** Longer lines come in pieces: a process that never ends its line must not fill the memory, nor an event. */
+/** Longer lines come in pieces: a process that never ends its line must not fill the memory. */
 const longestLine = 16_384;
 
 /**
@@ -26,7 +26,7 @@ export class LineSplitter {
 
   *#split(given: string): Generator<string> {
     if (given === '') return;
-    // The line was over with the \r of the last piece: the other half of its \r\n is no empty line.
+    // The \r at the end of the last piece has ended the line: a \n that follows is no empty line.
     const text = this.#endedWithReturn && given.startsWith('\n') ? given.slice(1) : given;
     this.#endedWithReturn = given.endsWith('\r');
     const lines = text.split(/\r\n|\n|\r/);
@@ -45,7 +45,11 @@ export class LineSplitter {
   }
 }
 
-/** Not between the halves of a surrogate pair. */
-function cutBefore(text: string, end: number): number {
+/**
+ * Where to cut a text: at `end`, or one before it when that is inside a surrogate pair.
+ *
+ * @internal
+ */
+export function cutBefore(text: string, end: number): number {
   return /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) ? end - 1 : end;
 }

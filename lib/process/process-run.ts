@@ -1,5 +1,6 @@
-import { finished, pipeline, type Readable, type Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { Timer } from '../cancellation/timer.js';
+import { feedInput } from './feed-input.js';
 import { OutputReader } from './output-reader.js';
 import { ProcessFailedError } from './process-failed.error.js';
 import type { ProcessExit, ProcessGroup } from './process-group.js';
@@ -30,7 +31,7 @@ export class ProcessRun {
     this.#readers = { stdout: this.#read('stdout'), stderr: this.#read('stderr') };
     const { stdout, stderr } = this.#readers;
     this.#reading = Promise.all([stdout, stderr].map((reader) => reader.done.catch(this.stop)));
-    if (init.input !== undefined) this.#feed(init.input, group.leader.stdin as Writable);
+    if (init.input !== undefined) feedInput(init.input, group.leader.stdin as Writable, this.stop);
   }
 
   /** Ends the process; {@link end} rejects with this error, unless there was one before. */
@@ -77,26 +78,6 @@ export class ProcessRun {
         },
       }),
     });
-  }
-
-  #feed(input: NonNullable<ProcessOptions['input']>, stdin: Writable): void {
-    // A process need not read all there is, and may end before.
-    stdin.on('error', () => {});
-    if (typeof input === 'string' || ArrayBuffer.isView(input)) {
-      stdin.end(input);
-      return;
-    }
-    let isTaken = true;
-    const onEnd = (): void => {
-      isTaken = false;
-    };
-    stdin.once('error', onEnd);
-    stdin.once('close', onEnd);
-    // Each of the two destroys the other, with its error: what counts is which was first.
-    finished(input, { writable: false }, (error) => {
-      if (error && isTaken) this.stop(error);
-    });
-    pipeline(input, stdin, () => {});
   }
 
   #failure({ code: exitCode, signal }: ProcessExit, why?: string): ProcessFailedError {

@@ -2,8 +2,9 @@ import type { Readable } from 'node:stream';
 import { type Check, checkOptions, duration, integer } from '../task/check-options.js';
 
 /**
- * Gets what a process writes, line by line. What it returns is awaited before the next line is read, so that a slow
- * listener slows the process down and nothing piles up.
+ * Gets the output of a process, line by line, in the async context of the call. The promise that it returns is awaited
+ * before the next line is read: a slow listener slows the process down, and nothing piles up. An error that it throws, or
+ * a promise that rejects, ends the process.
  *
  * @publicApi
  */
@@ -27,11 +28,12 @@ export interface ProcessOptions {
   readonly cwd?: string | URL;
   /** The whole environment, as for `spawn`. Default: this process's. */
   readonly env?: NodeJS.ProcessEnv;
-  /** What it reads from its standard input. Default: nothing, an empty one. */
+  /** Its standard input. A stream must give strings or bytes. Default: empty. */
   readonly input?: string | Uint8Array | Readable;
   /**
    * Where its output goes. Default: `'events'` in a task and the scopes inside it, `'ignore'` elsewhere. A line ends
-   * with `\n`, `\r\n` or `\r`; one of more than 16 384 characters comes in pieces.
+   * with `\n`, `\r\n` or `\r`. A line of more than 16 384 characters comes in pieces. A line that is too long for an
+   * event of the task (`maxEventBytes`, counted in JSON) comes in several events.
    */
   readonly output?: ProcessOutput;
   /** With `output: 'collect'`: most bytes of each stream; a process that writes more is ended. Default 10 485 760. */

@@ -11,6 +11,7 @@ import {
   type ProcessOutput,
   type ProcessResult,
 } from './process.options.js';
+import { sendLine } from './send-line.js';
 
 /**
  * Runs a program to its end, in a process group of its own. When the scope is cancelled, the whole group gets SIGTERM,
@@ -73,7 +74,7 @@ export async function runProcess(
 /** Where the output goes when it goes to the watchers, or when nothing was said. */
 function outputOf(scope: CancelScope, { output }: ProcessOptions): Exclude<ProcessOutput, 'events'> {
   const task = scope instanceof TaskContext ? scope : TaskContext.current();
-  if (task) return (line, stream) => task.sendEvent(stream, line);
+  if (task) return (line, stream) => sendLine(task, stream, line);
   if (output === undefined) return 'ignore';
   throw new InvalidOptionsError(
     'Wrong option "output" in runProcess(): "events" needs a running task to send them',

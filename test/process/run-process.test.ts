@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +110,37 @@ describe('runProcess', () => {
       expect(endlessInput.destroyed).toBe(true);
     });
 
+    it('reads the bytes of any view, and of a stream that gives them', async () => {
+      const view = new DataView(new TextEncoder().encode('xabcx').buffer, 1, 3);
+      const input = view as unknown as Uint8Array;
+      expect((await shell('cat', { input, output: 'collect' })).stdout).toBe('abc');
+      const stream = Readable.from([input, 'd']);
+      expect((await shell('cat', { input: stream, output: 'collect' })).stdout).toBe('abcd');
+    });
+
+    it.each([
+      ['numbers', [1, 2], 'number'],
+      ['an object among texts', ['head', { b: 1 }, 'tail'], 'object'],
+    ])('is ended when its input stream gives %s', async (_what, items, type) => {
+      const input = Readable.from(items);
+      const ended = shell(`cat; ${endless}`, { input });
+      await expect(ended).rejects.toThrow(
+        `the input stream gave a value of type ${type}; it must give strings or bytes`,
+      );
+      expect(input.destroyed).toBe(true);
+    });
+
+    it('reads nothing from a stream that has ended, and fails with one that was destroyed', async () => {
+      const ended = new PassThrough();
+      ended.resume().end('a');
+      await once(ended, 'close');
+      await expect(shell('cat', { input: ended, output: 'collect' })).resolves.toMatchObject({ stdout: '' });
+      const destroyed = new PassThrough();
+      const failure = new Error('gone before');
+      destroyed.on('error', () => {}).destroy(failure);
+      await expect(shell('cat', { input: destroyed })).rejects.toBe(failure);
+    });
+
     it('is ended when what it reads fails', async () => {
       const input = new PassThrough();
       const failure = new Error('the upload broke off');
@@ -142,6 +175,56 @@ describe('runProcess', () => {
         ['one', 'three', 'four', 'five'].map((line) => ['stdout', line]),
       );
       expect(all.filter(([type]) => type === 'stderr')).toEqual([['stderr', 'two']]);
+    });
+
+    it.each([
+      ['long', 'x'.repeat(5_000)],
+      ['long in UTF-8', 'é🙂'.repeat(1_000)],
+      ['long in JSON', '"'.repeat(2_100) + '\u2028\u0001'.repeat(500)],
+    ])('comes in several events when a line is too %s for one', async (_how, line) => {
+      const maxEventBytes = 4_096;
+      const { handle, events } = await startTask(
+        (task) => runProcess(task, 'cat', [], { input: `before\n${line}\nafter` }),
+        { task: { maxEventBytes } },
+      );
+      await handle.result;
+      const lines = (await events.done)
+        .filter(({ type }) => type === 'stdout')
+        .map(({ data }) => data as string);
+      expect(lines.length).toBeGreaterThan(3);
+      expect([lines.at(0), lines.at(-1)]).toEqual(['before', 'after']);
+      expect(lines.slice(1, -1).join('')).toBe(line);
+      for (const piece of lines) {
+        expect(Buffer.byteLength(JSON.stringify(piece))).toBeLessThanOrEqual(maxEventBytes);
+        expect(Buffer.from(piece).toString()).toBe(piece);
+      }
+    });
+
+    it('goes to a listener in the async context of the call', async () => {
+      const tenant = new AsyncLocalStorage<string>();
+      const seen: unknown[] = [];
+      const run = (name: string): Promise<unknown> =>
+        tenant.run(name, () =>
+          shell(`echo ${name}; sleep 0.05; echo ${name}`, {
+            output: (line) => seen.push([line, tenant.getStore()]),
+          }),
+        );
+      await Promise.all([run('a'), run('b')]);
+      expect(seen).toHaveLength(4);
+      for (const [line, store] of seen as [string, string][]) expect(store).toBe(line);
+    });
+
+    it.each<[string, (failure: Error) => unknown]>([
+      [
+        'throws',
+        (failure) => {
+          throw failure;
+        },
+      ],
+      ['rejects', (failure) => Promise.reject(failure)],
+    ])('ends the process with the last line when the listener %s', async (_how, fail) => {
+      const failure = new Error('the disk is full');
+      await expect(shell('printf last', { output: () => fail(failure) })).rejects.toBe(failure);
     });
 
     it('goes nowhere outside of a task, where "events" is refused', async () => {
