@@ -16,9 +16,8 @@ const shutdownsOf = new WeakMap<object, Set<CoordinatorShutdown>>();
 /**
  * Shuts down when the application closes, whichever of Nest's hooks comes first.
  *
- * A global module's hooks are the last to run, when the providers that handlers use may be gone already. So the first
- * hook is put on the handlers themselves, which are destroyed before what they depend on, and where they are made for each
- * run, on what they depend on. The HTTP server closes
+ * A global module's hooks are the last to run, when the providers that handlers use may be gone already. So a hook is put
+ * on the handlers themselves and before the hooks of all that they inject: each waits for the tasks. The HTTP server closes
  * between `beforeApplicationShutdown` and `onApplicationShutdown`, and waits for every open stream: the latter alone
  * would never be reached.
  */
@@ -32,7 +31,7 @@ export class ShutdownHooks
   ) {}
 
   onApplicationBootstrap(): void {
-    for (const host of this.explorer.hosts) this.#precede(host);
+    this.explorer.forEachHost((host) => this.#precede(host));
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -55,12 +54,9 @@ export class ShutdownHooks
       return;
     }
     // A frozen value provider takes no hook; the module's own comes later, but comes.
-    const own = Object.getOwnPropertyDescriptor(host, 'onModuleDestroy');
-    if (own ? !own.configurable : !Object.isExtensible(host)) return;
     const shutdowns = new Set([this.shutdown]);
-    shutdownsOf.set(host, shutdowns);
     const before = host.onModuleDestroy;
-    Object.defineProperty(host, 'onModuleDestroy', {
+    const isPut = Reflect.defineProperty(host, 'onModuleDestroy', {
       configurable: true,
       enumerable: false,
       writable: true,
@@ -71,5 +67,6 @@ export class ShutdownHooks
         await before?.call(this);
       },
     });
+    if (isPut) shutdownsOf.set(host, shutdowns);
   }
 }

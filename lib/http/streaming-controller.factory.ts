@@ -64,15 +64,19 @@ export function createStreamingController({
   // Nest's log, tags and operation ids are made of the name.
   Object.defineProperty(BuiltInStreamingController, 'name', { value: StreamingController.name });
   const { prototype } = BuiltInStreamingController;
-  const passthrough = Res({ passthrough: true });
+  const text = (name: string): Parameter => [Param(name), String];
+  const exchange: Parameter[] = [
+    [Req(), Object],
+    [Res({ passthrough: true }), Object],
+  ];
   if (start) {
-    const type = [Param('app'), Param('name')];
+    const type = [text('app'), text('name')];
     const first = [Post(':app/:name'), DescribeRoute(startRoute(inputs))];
-    route(prototype, 'startTask', first, [...type, Req(), passthrough]);
+    route(prototype, 'startTask', first, [...type, ...exchange]);
     const second = [Put(':app/:name/:id'), DescribeRoute(startWithIdRoute(inputs))];
-    route(prototype, 'startTaskWithId', second, [...type, Param('id'), Req(), passthrough]);
+    route(prototype, 'startTaskWithId', second, [...type, text('id'), ...exchange]);
   }
-  if (list) route(prototype, 'listTasks', [Get(), DescribeRoute(listRoute)], [Req(), passthrough]);
+  if (list) route(prototype, 'listTasks', [Get(), DescribeRoute(listRoute)], exchange);
   applyDecorators(
     Controller(path),
     UseGuards(...guards),
@@ -82,14 +86,20 @@ export function createStreamingController({
   return BuiltInStreamingController;
 }
 
+/** A parameter's decorator, and its type. */
+type Parameter = readonly [decorator: ParameterDecorator, type: unknown];
+
 /** Does what decorators in front of a method would do, where whether it is a route depends on an option. */
 function route(
   prototype: object,
   method: string,
   decorators: readonly MethodDecorator[],
-  parameters: readonly ParameterDecorator[],
+  parameters: readonly Parameter[],
 ): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, method) as PropertyDescriptor;
-  parameters.forEach((parameter, index) => parameter(prototype, method, index));
+  parameters.forEach(([parameter], index) => parameter(prototype, method, index));
+  // The compiler would leave these. Without them Nest warns that a global ValidationPipe has nothing to validate by.
+  const types = parameters.map(([, type]) => type);
+  Reflect.defineMetadata('design:paramtypes', types, prototype, method);
   for (const decorator of decorators) decorator(prototype, method, descriptor);
 }

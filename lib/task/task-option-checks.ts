@@ -1,4 +1,5 @@
 import { boolean, countOrInfinity, duration, integer, limit, object, oneOf, texts } from './check-options.js';
+import { isStandardSchema } from './standard-schema.js';
 import { isTaskName } from './task-ref.js';
 
 export const taskChecks = {
@@ -47,7 +48,7 @@ export const streamTaskChecks = {
   app: taskName,
   name: taskName,
   input: (value: unknown) =>
-    typeof value === 'function' || (typeof value === 'object' && value !== null && '~standard' in value)
+    typeof value === 'function' || isStandardSchema(value)
       ? undefined
       : 'a Standard Schema or a class with class-validator decorators',
   replay: replayChecks,

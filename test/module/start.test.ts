@@ -7,6 +7,7 @@ import {
   Injectable,
   Module,
   type NestInterceptor,
+  ValidationPipe,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
@@ -331,6 +332,21 @@ describe('forRootAsync', () => {
     expect(() => StreamingModule.forRootAsync(given as never)).toThrow(new InvalidOptionsError(message));
   });
 });
+
+test.each(['express', 'fastify'] as const)(
+  'a global ValidationPipe makes Nest warn of nothing (%s)',
+  async (adapter) => {
+    const Task = handlerTask(() => null, { name: 'x' });
+    const { logs, url } = await createTaskApp({
+      adapter,
+      tasks: [Task],
+      options: { http: { start: true, list: true } },
+      configure: (app) => app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true })),
+    });
+    expect(logs.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([]);
+    expect((await fetch(`${url}/test/x/1`, { method: 'PUT' })).status).toBe(201);
+  },
+);
 
 test('a module that is imported twice stops the start: there would be two coordinators', async () => {
   @Module({ imports: [StreamingModule.forRoot({ http: { path: 'one' } })] })

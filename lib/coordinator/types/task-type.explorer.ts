@@ -3,33 +3,52 @@ import {
   Injectable,
   Logger,
   type OnApplicationBootstrap,
-  type OnModuleDestroy,
   type OnModuleInit,
+  Optional,
   type Type,
 } from '@nestjs/common';
-import { ContextIdFactory, DiscoveryService, ModuleRef } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryService, LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
 import { InvalidOptionsError } from '../../task/errors/invalid-options.error.js';
 import { InvalidTaskTypeError } from '../../task/errors/invalid-task-type.error.js';
 import { STREAM_TASK_METADATA } from '../../task/stream-task.decorator.js';
-import type { TaskHandler } from '../../task/task-handler.interface.js';
-import type { StreamTaskOptions } from '../../task/task-options.js';
+import type { InputValidation, StreamTaskOptions } from '../../task/task-options.js';
 import { isTaskName } from '../../task/task-ref.js';
 import { appNameOf, decoratedClassOf, type InstanceWrapper } from './find-task-types.js';
+import { globalValidations } from './global-validation.js';
+import { handlerResolver, isHandler } from './handler-resolver.js';
 import { createInputValidator } from './input-validator.js';
+import { onModuleLoaded } from './lazy-modules.js';
+import { isSingle, shutdownHostsOf } from './shutdown-hosts.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
 
-/** Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type. */
+/**
+ * Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type: at
+ * start, and when a module is loaded lazily.
+ */
 @Injectable()
 export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
-  /** With the first of these to be destroyed, what handlers use begins to go: their instances, or their survivors. */
-  readonly hosts = new Set<object>();
+  /** Each provider that was looked at or is being looked at: modules that are loaded at once may share imports. */
+  readonly #explored = new Map<InstanceWrapper, Promise<void>>();
+  readonly #hosts = new Set<object>();
+  #onHost: ((host: object) => void) | undefined;
+  #hasReported = false;
 
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly registry: TaskTypeRegistry,
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
-  ) {}
+    private readonly modules: ModulesContainer,
+    loader: LazyModuleLoader,
+    @Optional() private readonly config?: ApplicationConfig,
+  ) {
+    onModuleLoaded(loader, modules, async (loaded) => {
+      const before = new Set(registry.names);
+      await this.#explore(discovery.getProviders({}, [...loaded]));
+      const found = registry.names.filter((name) => !before.has(name));
+      if (this.#hasReported && found.length > 0) report(found);
+    });
+  }
 
   async onModuleInit(): Promise<void> {
     const providers = this.discovery.getProviders();
@@ -38,20 +57,42 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
         'StreamingModule is imported twice, so there would be two coordinators; import it once, in the root module: it is global',
       );
     }
-    for (const wrapper of providers) {
-      if (wrapper.isAlias) continue;
-      const classRef = decoratedClassOf(wrapper);
-      if (classRef) await this.#register(wrapper, classRef);
-    }
+    await this.#explore(providers);
   }
 
   /** Says what it found, as Nest does of routes. */
   onApplicationBootstrap(): void {
-    const { names } = this.registry;
-    const found = `Task types: ${names.join(', ')}`;
-    new Logger('Streaming').log(
-      names.length > 0 ? found : 'No task type was found: decorate a provider with @StreamTask()',
-    );
+    this.#hasReported = true;
+    report(this.registry.names);
+  }
+
+  /**
+   * With the first of these to be destroyed, what handlers use begins to go. Calls back for each, and for those that come
+   * with modules that are loaded later.
+   */
+  forEachHost(callback: (host: object) => void): void {
+    this.#onHost = callback;
+    for (const host of this.#hosts) callback(host);
+  }
+
+  get hosts(): ReadonlySet<object> {
+    return this.#hosts;
+  }
+
+  async #explore(providers: readonly InstanceWrapper[]): Promise<void> {
+    for (const wrapper of providers) {
+      if (wrapper.isAlias) continue;
+      const classRef = decoratedClassOf(wrapper);
+      if (!classRef) continue;
+      const exploring = this.#explored.get(wrapper) ?? this.#register(wrapper, classRef);
+      this.#explored.set(wrapper, exploring);
+      try {
+        await exploring;
+      } catch (error) {
+        this.#explored.delete(wrapper);
+        throw error;
+      }
+    }
   }
 
   async #register(wrapper: InstanceWrapper, classRef: Type): Promise<void> {
@@ -72,64 +113,42 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
         `${classRef.name} is decorated with @StreamTask() and has no process() method; add one, see TaskHandler`,
       );
     }
-    const validate = await createInputValidator(`${app}/${name}`, given.input);
-    for (const host of isStatic ? [handler] : survivorsOf(wrapper)) this.hosts.add(host);
+    const validate = await createInputValidator(`${app}/${name}`, given.input, this.#validations);
     this.registry.add(
-      { app, name, options, validate, resolve: isStatic ? () => handler : resolverOf(wrapper, classRef) },
+      {
+        app,
+        name,
+        options,
+        validate,
+        resolve: isStatic ? () => handler : handlerResolver(wrapper, classRef),
+      },
       classRef,
     );
+    for (const host of shutdownHostsOf(wrapper, this.modules)) this.#addHost(host);
   }
+
+  /** How inputs are validated whose `input` is a class: as the module says, or else as the bodies of routes are. */
+  get #validations(): readonly InputValidation[] {
+    const { validation } = this.options;
+    const validations = validation ? [validation] : globalValidations(this.config);
+    return validations.length > 0 ? validations : [{}];
+  }
+
+  #addHost(host: object): void {
+    if (this.#hosts.has(host)) return;
+    this.#hosts.add(host);
+    this.#onHost?.(host);
+  }
+}
+
+function report(names: readonly string[]): void {
+  const found = `Task types: ${names.join(', ')}`;
+  new Logger('Streaming').log(
+    names.length > 0 ? found : 'No task type was found: decorate a provider with @StreamTask()',
+  );
 }
 
 function prototypeOf(wrapper: InstanceWrapper, classRef: Type): unknown {
   // What a factory makes is known when it has made it.
   return wrapper.inject ? classRef.prototype : (wrapper.metatype ?? classRef).prototype;
-}
-
-function isHandler(value: unknown): value is TaskHandler {
-  return typeof (value as TaskHandler | null | undefined)?.process === 'function';
-}
-
-/**
- * What outlives the instances that are made for each run, and is destroyed whether they still run or not: their module, and
- * whatever they depend on that has a hook for it.
- */
-function survivorsOf(wrapper: InstanceWrapper): readonly object[] {
-  const survivors: object[] = wrapper.host?.instance ? [wrapper.host.instance] : [];
-  const reached = new Set([wrapper]);
-  for (const dependent of reached) {
-    for (const dependency of dependenciesOf(dependent)) reached.add(dependency);
-    if (isSingle(dependent) && hasDestroyHook(dependent.instance)) survivors.push(dependent.instance);
-  }
-  return survivors;
-}
-
-/** Those of the constructor or the factory, and of properties. Nest has no list where there are none. */
-function dependenciesOf(wrapper: InstanceWrapper): readonly InstanceWrapper[] {
-  const given = wrapper.getCtorMetadata() as (InstanceWrapper | undefined)[] | undefined;
-  const properties = wrapper.getPropertiesMetadata() as { wrapper: InstanceWrapper }[] | undefined;
-  const all = [...(given ?? []), ...(properties ?? []).map((property) => property.wrapper)];
-  return all.filter((each) => each !== undefined);
-}
-
-/** Whether there is one instance, made at start. */
-function isSingle(wrapper: InstanceWrapper): boolean {
-  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
-}
-
-function hasDestroyHook(instance: unknown): instance is OnModuleDestroy {
-  return typeof (instance as Partial<OnModuleDestroy> | null | undefined)?.onModuleDestroy === 'function';
-}
-
-/** Each run gets an instance of its own, made in the module that provides the class. */
-function resolverOf(wrapper: InstanceWrapper, classRef: Type): (request: unknown) => Promise<TaskHandler> {
-  return async (request) => {
-    const moduleRef = wrapper.host?.getProviderByKey<ModuleRef>(ModuleRef).instance as ModuleRef;
-    const contextId = ContextIdFactory.create();
-    moduleRef.registerRequestByContextId(request, contextId);
-    const handler: unknown = await moduleRef.resolve(wrapper.token as Type, contextId);
-    if (!isHandler(handler))
-      throw new InvalidTaskTypeError(`The provider of ${classRef.name} made no handler`);
-    return handler;
-  };
 }

@@ -12,5 +12,5 @@ export interface TaskType extends TaskTypeRef {
    *
    * @param request what `@Inject(REQUEST)` gives to request-scoped providers
    */
-  resolve(request: unknown): TaskHandler | Promise<TaskHandler>;
+  resolve(request: object): TaskHandler | Promise<TaskHandler>;
 }
