@@ -97,7 +97,9 @@ function route(
   parameters: readonly Parameter[],
 ): void {
   const descriptor = Object.getOwnPropertyDescriptor(prototype, method) as PropertyDescriptor;
-  parameters.forEach(([parameter], index) => parameter(prototype, method, index));
+  // The last comes first, as the compiler does it: what describes the routes keeps that order.
+  for (const [index, [parameter]] of [...parameters.entries()].toReversed())
+    parameter(prototype, method, index);
   // The compiler would leave these. Without them Nest warns that a global ValidationPipe has nothing to validate by.
   const types = parameters.map(([, type]) => type);
   Reflect.defineMetadata('design:paramtypes', types, prototype, method);
