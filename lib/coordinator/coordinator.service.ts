@@ -23,7 +23,7 @@ import {
   type TaskFilter,
   type TaskPage,
 } from './coordinator.options.js';
-import { listTasks } from './list-tasks.js';
+import { defaultLimit, listRuns, pageOf } from './list-tasks.js';
 import type { RunStart } from './run/run-start.js';
 import { TaskRun } from './run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
@@ -161,7 +161,8 @@ export class CoordinatorService {
    */
   async list(filter: TaskFilter = {}): Promise<TaskPage> {
     checkTaskFilter(filter);
-    const { runs, nextCursor } = listTasks(this.store.all(), filter);
+    const { limit = defaultLimit, ...rest } = filter;
+    const { runs, nextCursor } = pageOf(listRuns(this.store.all(), rest), limit);
     return { items: runs.map((run) => run.snapshot()), nextCursor };
   }
 

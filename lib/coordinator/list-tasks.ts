@@ -1,8 +1,9 @@
-import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
 import type { TaskFilter } from './coordinator.options.js';
+import { cursorBehind, readCursor } from './list-cursor.js';
 import type { TaskRun } from './run/task-run.js';
 
-const defaultLimit = 100;
+/** Tasks of a page where the filter does not say. */
+export const defaultLimit = 100;
 
 export interface RunPage {
   readonly runs: readonly TaskRun[];
@@ -10,22 +11,27 @@ export interface RunPage {
 }
 
 /**
- * One page of the tasks that pass the filter, newest first. A cursor is the number of the page's last run; runs are
- * numbered as they are registered, so a page is not moved by tasks that come or go.
+ * The runs that pass the filter, newest first, beginning behind its cursor. Runs are numbered as they are registered, so
+ * tasks that come or go do not move a page.
  *
- * @throws InvalidQueryError for a cursor that no page gave
+ * @throws InvalidQueryError for a cursor that no list of this process gave
  */
-export function listTasks(
-  runs: Iterable<TaskRun>,
-  { cursor, limit = defaultLimit, ...filter }: TaskFilter,
-): RunPage {
+export function listRuns(runs: Iterable<TaskRun>, { cursor, ...filter }: TaskFilter): TaskRun[] {
   const below = cursor === undefined ? Infinity : readCursor(cursor);
-  const found = [...runs]
+  return [...runs]
     .filter((run) => run.number < below && passes(run, filter))
     .toSorted((a, b) => b.number - a.number);
-  const page = found.slice(0, limit);
+}
+
+/**
+ * The first page of what was listed.
+ *
+ * @param runs at least one more than the page holds, where there is one: otherwise this page is the last
+ */
+export function pageOf(runs: readonly TaskRun[], limit: number): RunPage {
+  const page = runs.slice(0, limit);
   const last = page.at(-1);
-  return { runs: page, nextCursor: last && found.length > limit ? writeCursor(last.number) : null };
+  return { runs: page, nextCursor: last && runs.length > limit ? cursorBehind(last) : null };
 }
 
 function passes(run: TaskRun, { app, name, status, owner }: TaskFilter): boolean {
@@ -35,18 +41,4 @@ function passes(run: TaskRun, { app, name, status, owner }: TaskFilter): boolean
     (status === undefined || run.status === status) &&
     (owner === undefined || run.start.owner === owner)
   );
-}
-
-function writeCursor(number: number): string {
-  return Buffer.from(`before:${number}`).toString('base64url');
-}
-
-function readCursor(cursor: string): number {
-  const match = /^before:([1-9][0-9]{0,15})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'));
-  if (!match) {
-    throw new InvalidQueryError(
-      `Invalid cursor ${JSON.stringify(cursor.slice(0, 80))}: give the nextCursor of the page before`,
-    );
-  }
-  return Number(match[1]);
 }

@@ -61,6 +61,15 @@ export class RunHandle<Result> implements TaskHandle<Result> {
     this.#host = host;
   }
 
+  /**
+   * The run of a handle, for the routes: `snapshot()` tells more than a client may know.
+   *
+   * @throws TypeError for a handle that the coordinator did not make
+   */
+  static runOf(handle: TaskHandle): TaskRun {
+    return (handle as RunHandle<unknown>).#run;
+  }
+
   get ref(): TaskRef {
     return this.#run.ref;
   }

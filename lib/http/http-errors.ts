@@ -3,10 +3,13 @@ import { HttpException } from '@nestjs/common';
 import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { StreamingError } from '../cancellation/streaming.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
+import { TaskTypeNotFoundError } from '../task/errors/task-type-not-found.error.js';
 import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
+import { answeredIssues, cutText } from './answered-issues.js';
+import { isHttp1, type PlatformResponse, rawResponse } from './http-exchange.js';
 
 /** Seconds after which a client may try again. */
-export const RETRY_AFTER = 5;
+const retryAfter = 5;
 
 /** Each code with its status; what is not here is the server's own fault. */
 const statuses: Readonly<Record<string, number>> = {
@@ -69,9 +72,25 @@ export function isAnother(ref: TaskRef): StreamingHttpException {
   );
 }
 
-/** The errors of this package as HTTP answers; any other is none of its business. */
+/** The errors of this package as HTTP answers. Any other error is returned as it is. */
 export function asHttpError(error: unknown): unknown {
+  if (error instanceof TaskTypeNotFoundError) {
+    // Its own message tells the application what to write where.
+    return new StreamingHttpException('TASK_NOT_FOUND', 'There is no such task type', {}, { cause: error });
+  }
   if (!(error instanceof StreamingError) || statuses[error.code] === undefined) return error;
-  const details = error instanceof InvalidInputError ? { issues: error.issues } : {};
-  return new StreamingHttpException(error.code, error.message, details, { cause: error });
+  const details = error instanceof InvalidInputError ? answeredIssues(error.issues) : {};
+  return new StreamingHttpException(error.code, cutText(error.message), details, { cause: error });
+}
+
+/** When a client may come back. */
+export function setErrorHeaders(
+  response: PlatformResponse,
+  error: StreamingHttpException,
+  isClosing: boolean,
+): void {
+  if (!error.isTemporary) return;
+  response.header('Retry-After', String(retryAfter));
+  // Kept alive, the connection could hold up the server's close. There is no such header in HTTP/2.
+  if (isClosing && isHttp1(rawResponse(response))) response.header('Connection', 'close');
 }

@@ -5,8 +5,9 @@ export interface PlatformRequest {
   readonly headers: IncomingHttpHeaders;
   readonly method: string;
   readonly url?: string;
+  /** The URL as the client sent it. */
   readonly originalUrl?: string;
-  readonly query?: unknown;
+  /** What a body parser of the application left, if one has read the body. */
   readonly body?: unknown;
   readonly raw?: IncomingMessage;
 }
@@ -16,6 +17,11 @@ export interface PlatformResponse {
   header(name: string, value: string): unknown;
   status(code: number): unknown;
   readonly raw?: ServerResponse;
+}
+
+/** The request of Node's own server behind a platform's. */
+export function rawRequest(request: PlatformRequest): IncomingMessage {
+  return request.raw ?? (request as unknown as IncomingMessage);
 }
 
 /** The response of Node's own server behind a platform's. */
@@ -42,12 +48,8 @@ export function acceptsEventStream({ headers }: PlatformRequest): boolean {
   return /(?:^|,)\s*text\/event-stream\s*(?:;|,|$)/i.test(headers.accept ?? '');
 }
 
-/** Where the client was, as far as it says so; an empty id counts as none. */
-export function lastEventIdOf({ headers, query }: PlatformRequest): string | undefined {
-  const header = headers['last-event-id'];
-  if (header !== undefined && header.length > 0) return String(header);
-  const { lastEventId } = (query ?? {}) as { lastEventId?: unknown };
-  if (lastEventId === undefined || lastEventId === '') return undefined;
-  // Given twice it is an array: no position, but no silent replay either.
-  return typeof lastEventId === 'string' ? lastEventId : 'doubled';
+/** No cache may keep an answer that is true for a moment only: a `404` of a task that starts later, a snapshot. */
+export function forbidStoring(response: PlatformResponse): void {
+  // An interceptor that subscribes again has the handler called again, for a stream whose headers are out.
+  if (!rawResponse(response).headersSent) response.header('Cache-Control', 'no-store');
 }

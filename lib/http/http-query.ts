@@ -9,14 +9,33 @@ export const longestWait = 30_000;
 export const largestPage = 1_000;
 
 /**
+ * Every value of one parameter. Read from the URL as the client sent it: an application chooses how its framework parses
+ * a query, and some parsers drop parameters, change their case or turn them into numbers.
+ */
+function queryValues({ url = '', originalUrl = url }: PlatformRequest, name: string): string[] {
+  const [, search] = /\?([^#]+)/.exec(originalUrl) ?? [];
+  return search === undefined ? [] : new URLSearchParams(search).getAll(name);
+}
+
+/**
  * One parameter of the query, given at most once.
  *
  * @throws InvalidQueryError
  */
-export function queryText({ query }: PlatformRequest, name: string): string | undefined {
-  const value = ((query ?? {}) as Record<string, unknown>)[name];
-  if (value === undefined || typeof value === 'string') return value;
-  throw new InvalidQueryError(`Invalid query parameter "${name}": give it once, as text`);
+export function queryText(request: PlatformRequest, name: string): string | undefined {
+  const [value, ...more] = queryValues(request, name);
+  if (more.length === 0) return value;
+  throw new InvalidQueryError(`Invalid query parameter "${name}": give it once`);
+}
+
+/** The id of the last event that the client has, from the header or else from the query. An empty id counts as none. */
+export function lastEventIdOf(request: PlatformRequest): string | undefined {
+  const header = request.headers['last-event-id'];
+  if (header !== undefined && header.length > 0) return String(header);
+  const [value, ...more] = queryValues(request, 'lastEventId');
+  // Two values are no position. They are no reason for a silent replay either: the client gets a gap.
+  if (more.length > 0) return 'doubled';
+  return value === '' ? undefined : value;
 }
 
 function queryNumber(
@@ -47,14 +66,12 @@ export function queryLatest(request: PlatformRequest): boolean {
 }
 
 /**
- * The tasks of a list, `?task=app/name/id&task=…`. Read from the URL itself: parsers of queries differ in what becomes
- * of a parameter that is given many times.
+ * The tasks of a list, `?task=app/name/id&task=…`.
  *
  * @throws InvalidQueryError when there is none, too many, one twice, or one that is no path of a task
  */
-export function queryTasks({ url = '', originalUrl = url }: PlatformRequest): TaskRef[] {
-  const [, search = ''] = /\?([^#]*)/.exec(originalUrl) ?? [];
-  const given = new URLSearchParams(search).getAll('task');
+export function queryTasks(request: PlatformRequest): TaskRef[] {
+  const given = queryValues(request, 'task');
   if (given.length === 0 || given.length > mostPositions) {
     throw new InvalidQueryError(
       `Invalid query parameter "task": expected it 1 to ${mostPositions} times, as app/name/id, got it ${given.length} times`,

@@ -4,20 +4,22 @@ import type { Observable } from 'rxjs';
 import { Timer } from '../cancellation/timer.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
-import { listTasks } from '../coordinator/list-tasks.js';
+import { defaultLimit, listRuns, pageOf } from '../coordinator/list-tasks.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import { signalRun } from '../coordinator/signal-run.js';
+import { RunHandle } from '../coordinator/task-handle.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { TaskTypeRegistry } from '../coordinator/types/task-type.registry.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import { isHttp1, type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
+import { forbidStoring, type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
 import {
   asHttpError,
   ended,
   isAnother,
-  RETRY_AFTER,
+  setErrorHeaders,
   StreamingHttpException,
   typeNotFound,
 } from './http-errors.js';
@@ -26,10 +28,8 @@ import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
 import { TaskAccess } from './task-access.js';
 import { TaskStreams } from './task-streams.js';
-
-const defaultListLimit = 100;
-/** How many pages a list looks through for tasks that the client may see. */
-const mostPages = 10;
+import { textOfOption } from './text-of-option.js';
+import { visibleRuns } from './visible-runs.js';
 
 /**
  * What a `DELETE` answers.
@@ -123,52 +123,47 @@ export class StreamingHttpService {
       if (!this.types.find(type)) throw typeNotFound(type);
       const existing = this.store.find(ref);
       await this.access.check('start', ref, request, existing?.start.owner);
-      const owner = this.#ownerOf(request);
-      const handle = await this.coordinator.start(type, jsonBody(request) ?? {}, {
+      if (this.closing.begun) throw new ShuttingDownError();
+      const { http, where } = this.options;
+      const owner = textOfOption('http.owner', where, http.owner, request);
+      const input = (await jsonBody(request)) ?? {};
+      const handle = await this.coordinator.start(type, input, {
         id: ref.id,
         ...(owner !== undefined && { owner }),
       });
-      const run = this.store.find(ref);
-      // While it was allowed for the id as it was, somebody else may have started it.
-      if (!handle.created && run && run !== existing)
+      // Of the store the run may be gone already: an ended task may be kept for no time at all.
+      const run = RunHandle.runOf(handle);
+      // It was allowed for the id as it was then. Another client may have started it since.
+      if (!handle.created && run !== existing)
         await this.access.check('start', ref, request, run.start.owner);
       response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);
       if (handle.created)
         response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
-      // Kept for no time at all, a task may be gone already.
-      return run ? this.#snapshot(run) : handle.snapshot();
+      return this.#snapshot(run);
     });
   }
 
   signal(ref: TaskRef, name: string, request: PlatformRequest, response: PlatformResponse): Promise<void> {
     return this.#answer(response, async () => {
       const run = await this.access.find('signal', ref, request);
-      if (!signalRun(run, name, jsonBody(request))) throw ended(ref);
+      const data = await jsonBody(request);
+      if (!signalRun(run, name, data)) throw ended(ref);
     });
   }
 
-  /** Only what the client may see; those tasks are not counted that it may not. */
+  /** Only the tasks that the client may see. Neither the items nor the cursor tell how many others there are. */
   list(request: PlatformRequest, response: PlatformResponse): Promise<ListAnswer> {
     return this.#answer(response, async () => {
-      const { limit = defaultListLimit, cursor, ...filter } = queryFilter(request);
-      const items: TaskSnapshot[] = [];
-      let next: string | null = cursor ?? null;
-      for (let page = 0; page < mostPages; page++) {
-        const from: string | null = next;
-        const { runs, nextCursor } = listTasks(this.store.all(), {
-          ...filter,
-          limit: limit - items.length,
-          ...(from !== null && { cursor: from }),
-        });
-        for (const run of runs) {
-          if ((await this.access.ask('list', run.ref, request, run.start.owner)) === true) {
-            items.push(this.#snapshot(run));
-          }
-        }
-        next = nextCursor;
-        if (next === null || items.length === limit) break;
-      }
-      return { items, nextCursor: next };
+      const { limit = defaultLimit, ...filter } = queryFilter(request);
+      const listed = listRuns(this.store.all(), filter);
+      const visible = await visibleRuns(
+        listed,
+        limit + 1,
+        async (run) => (await this.access.ask('list', run.ref, request, run.start.owner)) === true,
+        () => rawResponse(response).destroyed,
+      );
+      const { runs, nextCursor } = pageOf(visible, limit);
+      return { items: runs.map((run) => this.#snapshot(run)), nextCursor };
     });
   }
 
@@ -176,22 +171,14 @@ export class StreamingHttpService {
     return publicSnapshot(run, this.access.isAuthorized);
   }
 
-  #ownerOf(request: PlatformRequest): string | undefined {
-    const { owner } = this.options.http;
-    return (owner as ((request: unknown) => string | null | undefined) | undefined)?.(request) ?? undefined;
-  }
-
   /** Turns this package's errors into HTTP answers. */
   async #answer<T>(response: PlatformResponse, body: () => Promise<T>): Promise<T> {
+    forbidStoring(response);
     try {
       return await body();
     } catch (error) {
       const answer = asHttpError(error);
-      if (answer instanceof StreamingHttpException && answer.isTemporary) {
-        response.header('Retry-After', String(RETRY_AFTER));
-        // Kept alive, the connection could hold up the server's close. There is no such header in HTTP/2.
-        if (this.closing.begun && isHttp1(rawResponse(response))) response.header('Connection', 'close');
-      }
+      if (answer instanceof StreamingHttpException) setErrorHeaders(response, answer, this.closing.begun);
       throw answer;
     }
   }

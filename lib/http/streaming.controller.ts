@@ -10,10 +10,12 @@ import {
   Req,
   Res,
   Sse,
+  UseGuards,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import { noStoreGuard } from './no-store.guard.js';
 import { DescribeRoute } from './openapi/openapi-metadata.js';
 import {
   cancelRoute,
@@ -36,6 +38,7 @@ import { type CancelAnswer, StreamingHttpService } from './streaming-http.servic
  * export class JobsController extends StreamingController {}
  * @publicApi
  */
+@UseGuards(noStoreGuard)
 export abstract class StreamingController {
   // Injected as a property, so that a subclass is free in its constructor.
   @Inject(StreamingHttpService)

@@ -10,22 +10,17 @@ import type { LogPosition } from '../log/log-cursor.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import type { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
-import {
-  acceptsEventStream,
-  lastEventIdOf,
-  leaveNoContentUntagged,
-  type PlatformRequest,
-} from './http-exchange.js';
+import { acceptsEventStream, leaveNoContentUntagged, type PlatformRequest } from './http-exchange.js';
 import { asHttpError, StreamingHttpException } from './http-errors.js';
-import { queryLatest, queryTasks } from './http-query.js';
+import { lastEventIdOf, queryLatest, queryTasks } from './http-query.js';
 import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
 import type { Unavailable } from './stream/connection/tasks-envelope.js';
 import type { ReachedLimit } from './stream/stream-places.js';
 import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
+import { textOfOption } from './text-of-option.js';
 
 /** A task of a list: the run that may be watched, or why it may not. */
 interface Listed {
@@ -121,32 +116,20 @@ export class TaskStreams {
     request: PlatformRequest,
     stream: Omit<StreamRequest, 'tasks' | 'principal'>,
   ): Observable<MessageEvent> {
-    const { interceptEvents } = this.options.http;
-    const principal = this.#principalOf(request);
+    const { http, where } = this.options;
+    // A promise would be another principal each time: it would count nothing.
+    const principal = textOfOption('http.principal', where, http.principal, request);
     const refusal = this.#refusal(tasks, principal);
     if (!refusal) {
       return this.connections.watch({
         ...stream,
         tasks,
-        isIntercepted: interceptEvents ?? stream.isIntercepted,
+        isIntercepted: http.interceptEvents ?? stream.isIntercepted,
         principal,
       });
     }
     if (acceptsEventStream(request)) return this.connections.refuse(stream.response);
     throw refusal;
-  }
-
-  /**
-   * @throws InvalidOptionsError for what is no text: a promise is another one each time, and would count nothing
-   */
-  #principalOf(request: PlatformRequest): string | undefined {
-    const { principal } = this.options.http;
-    const given = (principal as ((request: unknown) => unknown) | undefined)?.(request) ?? undefined;
-    if (given === undefined || typeof given === 'string') return given;
-    if (given instanceof Promise) given.catch(() => {});
-    throw new InvalidOptionsError(
-      `Wrong option "http.principal" in ${this.options.where}: expected it to give a string or undefined at once, it gave ${given instanceof Promise ? 'a promise' : typeof given}`,
-    );
   }
 
   #refusal(
@@ -167,8 +150,6 @@ function logsOf(runs: readonly TaskRun[]): TaskLog[] {
 /** So that an EventSource does not come back. */
 function seenEnd(response: ServerResponse): HttpException {
   leaveNoContentUntagged(response);
-  // Of all answers without a word about it a cache may keep a `204`.
-  response.setHeader('Cache-Control', 'no-store');
   return new HttpException('', HttpStatus.NO_CONTENT);
 }
 

@@ -133,4 +133,4 @@ const errors: readonly face.StreamingError[] = Object.values(face)
   .filter((value): value is typeof value & (abstract new () => face.StreamingError) => {
     return typeof value === 'function' && value.prototype instanceof face.StreamingError;
   })
-  .map((type) => Reflect.construct(type, ['app', 'name', 1]) as face.StreamingError);
+  .map((type) => Reflect.construct(type, ['app', [], 1]) as face.StreamingError);

@@ -250,6 +250,38 @@ describe.each(adapters)('bad input over HTTP (%s)', (adapter) => {
     await bench.expectUntouched();
   });
 
+  it('the answer to a large input that fails is small, and says how many issues there are', async () => {
+    const list = new PuppetTask({ input: z.array(z.string()) });
+    const keys = new PuppetTask({ input: z.record(z.string(), z.string()) });
+    const app = await createTaskApp({
+      adapter,
+      tasks: [list.type, keys.type],
+      options: { http: { start: true } },
+    });
+    const ask = async (task: PuppetTask, json: unknown) => {
+      const answer = await call('POST', `${app.url}/test/${task.name}`, { json });
+      expectError(answer, 400, 'INVALID_INPUT');
+      expect(Buffer.byteLength(answer.text)).toBeLessThan(20_000);
+      return answer.body as { issues: { path: unknown[] }[]; issueCount?: number; message: string };
+    };
+    const numbers = (count: number): number[] => Array.from({ length: count }, () => 1);
+    const many = await ask(list, numbers(40_000));
+    expect(many.issueCount).toBe(40_000);
+    expect(many.issues.map(({ path }) => path)).toEqual(numbers(100).map((_, index) => [index]));
+    expect(await ask(list, numbers(100))).not.toHaveProperty('issueCount');
+    const long = await ask(
+      keys,
+      Object.fromEntries(numbers(40).map((_, n) => [`${n}${'\u00fc'.repeat(1_000)}`, n])),
+    );
+    expect(long.issueCount).toBe(40);
+    expect(long.issues.length).toBeGreaterThan(5);
+    expect(long.message.length).toBeLessThan(600);
+    expect((await ask(keys, { ['k'.repeat(90_000)]: 1 })).issues).toMatchObject([
+      { path: [`${'k'.repeat(500)}…`] },
+    ]);
+    expect((await app.coordinator.list()).items).toEqual([]);
+  });
+
   it('JSON that would poison a prototype does not', async () => {
     const bench = await createBench(adapter);
     const body = '{"n":1,"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}';

@@ -11,6 +11,8 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { IncomingMessage } from 'node:http';
 import { type AuthorizeRequest, StreamingController, type TaskAuthorizer } from 'nestjs-streaming';
+import { handlerTask } from '../support/app.js';
+import { deferred, eventually } from '../support/wait.js';
 import { call } from '../support/clients/http-client.js';
 import {
   adapters,
@@ -199,6 +201,80 @@ describe.each(adapters)('who may do what (%s)', (adapter) => {
       expect((await call('POST', `${app.url}/test/${task.name}`, { json: {} })).status).toBe(201);
       expect((await app.coordinator.list()).items[0]).not.toHaveProperty('owner');
     }
+  });
+
+  it.each([
+    ['a promise', () => Promise.resolve('ann'), 'a promise'],
+    ['a promise that rejects', () => Promise.reject(new Error('no user')), 'a promise'],
+    ['a number', () => 7, 'a value of type number'],
+    ['an object', () => ({ id: 'ann' }), 'a value of type object'],
+  ])(
+    'an http.owner that gives %s is 500 with an error in the log, and nothing is started',
+    async (...given) => {
+      const [, owner, told] = given;
+      const task = new PuppetTask();
+      const app = await createTaskApp({
+        adapter,
+        tasks: [task.type],
+        options: { http: { start: true, owner: owner as unknown as () => string } },
+      });
+      for (const [method, url] of [
+        ['POST', `${app.url}/test/${task.name}`],
+        ['PUT', task.urlOf(app, 'x')],
+      ] as const) {
+        const answer = await call(method, url, { json: {} });
+        expect(answer).toMatchObject({ status: 500, body: { statusCode: 500 } });
+        expect(answer.text).not.toContain('owner');
+      }
+      expect((await app.coordinator.list()).items).toEqual([]);
+      const errors = app.logs.errors.join('\n');
+      expect(errors).toContain('Wrong option "http.owner" in StreamingModule.forRoot()');
+      expect(errors).toContain(`it gave ${told}`);
+    },
+  );
+
+  it('of a task that ends and is forgotten while a PUT finds it, the answer is the public snapshot', async () => {
+    let gate = deferred();
+    let turns = 0;
+    @Injectable()
+    class Authorizer implements TaskAuthorizer {
+      async authorize({ action }: AuthorizeRequest): Promise<boolean> {
+        if (action === 'start') {
+          gate.resolve();
+          // The task ends some microtasks from now: before, while or after the coordinator finds it.
+          for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+        }
+        return true;
+      }
+    }
+    const type = handlerTask(
+      async () => {
+        await gate.promise;
+        for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+        throw new Error('password=1234');
+      },
+      { name: 'short' },
+    );
+    const app = await createTaskApp({
+      adapter,
+      tasks: [type],
+      options: { authorize: Authorizer, replay: { retention: 0 }, http: { start: true } },
+    });
+    const told = new Set<number>();
+    for (turns = 0; turns < 60; turns++) {
+      gate = deferred();
+      const id = `x${turns}`;
+      await app.coordinator.start(type, {}, { id });
+      await eventually(async () =>
+        expect((await app.coordinator.list({ status: 'running' })).items.map((item) => item.id)).toContain(
+          id,
+        ),
+      );
+      const answer = await call('PUT', `${app.url}/test/short/${id}`, { json: {} });
+      told.add(answer.status);
+      expect(answer.text).not.toContain('1234');
+    }
+    expect(told).toEqual(new Set([200, 201]));
   });
 
   it('without an authorizer snapshots carry neither owner nor metadata nor who cancelled', async () => {

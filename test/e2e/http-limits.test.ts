@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import type { TaskAuthorizer, TaskSnapshot } from 'nestjs-streaming';
+import type { Server } from 'node:net';
+import type { AuthorizeRequest, TaskAuthorizer, TaskSnapshot } from 'nestjs-streaming';
+import { handlerTask } from '../support/app.js';
 import { call } from '../support/clients/http-client.js';
 import type { SseStream } from '../support/clients/sse.js';
 import { deferred, eventually } from '../support/wait.js';
@@ -227,6 +229,91 @@ describe.each(adapters)('GET /stream (%s)', (adapter) => {
       return;
     }
     expect(answer).toMatchObject({ status: 400, body: { statusCode: 400, code: 'INVALID_QUERY' } });
+  });
+
+  describe('with an authorizer', () => {
+    let asked = 0;
+    let open = deferred();
+
+    @Injectable()
+    class Owners implements TaskAuthorizer<{ headers: Record<string, string> }> {
+      async authorize({ owner, request }: AuthorizeRequest<{ headers: Record<string, string> }>) {
+        asked += 1;
+        if (request.headers['x-user'] === 'slow') await open.promise;
+        return owner === request.headers['x-user'] || 'hide';
+      }
+    }
+
+    /** @param owners of the tasks, the oldest first; each is called by its number */
+    async function serveTo(owners: readonly string[]) {
+      asked = 0;
+      open = deferred();
+      const type = handlerTask((task) => task.sleep(60_000), { name: 'owned' });
+      const app = await createTaskApp({
+        adapter,
+        tasks: [type],
+        options: { authorize: Owners, http: { list: true } },
+      });
+      for (const [index, owner] of owners.entries()) {
+        await app.coordinator.start(type, {}, { id: `${index}`, owner });
+      }
+      const page = async (user: string, query: string): Promise<Page> =>
+        (await call('GET', `${app.url}?${query}`, { headers: { 'x-user': user } })).body as Page;
+      return { app, page };
+    }
+    const many = (owner: string): string[] => range(1, 150).map(() => owner);
+
+    it('a client that may see none gets no cursor, however many there are', async () => {
+      const { page } = await serveTo([...many('ann'), ...many('ann')]);
+      for (const limit of [1, 7, 100, 1_000]) {
+        expect(await page('bob', `limit=${limit}`)).toEqual({ items: [], nextCursor: null });
+      }
+    });
+
+    it('pages hold what a client may see, and a cursor follows only where it may see more', async () => {
+      const { page } = await serveTo(['ann', 'bob', ...many('ann'), 'bob', 'bob', ...many('ann')]);
+      const first = await page('bob', 'limit=2');
+      expect(idsOf(first)).toEqual(['153', '152']);
+      expect(idsOf(await page('bob', 'limit=1'))).toEqual(['153']);
+      const last = await page('bob', `limit=2&cursor=${first.nextCursor}`);
+      expect([idsOf(last), last.nextCursor]).toEqual([['1'], null]);
+      expect((await page('bob', 'limit=3')).nextCursor).toBeNull();
+    });
+
+    it('cursors do not tell how many tasks are between them, and none can be made', async () => {
+      const { app, page } = await serveTo(['bob', ...many('ann'), 'bob', 'bob']);
+      const cursors = [
+        await page('bob', 'limit=1'),
+        await page('bob', 'limit=1'),
+        await page('bob', 'limit=2'),
+      ].map(({ nextCursor }) => nextCursor!);
+      expect(new Set(cursors).size).toBe(3);
+      expect(new Set(cursors.map(({ length }) => length)).size).toBe(1);
+      const changed = cursors[0]!.replace(/^./, (first) => (first === 'A' ? 'B' : 'A'));
+      const plain = Buffer.from('before:1').toString('base64url');
+      for (const cursor of [changed, plain, 'A'.repeat(48), cursors[0]!.slice(0, -1)]) {
+        expect(await call('GET', `${app.url}?cursor=${cursor}`)).toMatchObject({
+          status: 400,
+          body: { code: 'INVALID_QUERY', message: expect.stringContaining('nextCursor') },
+        });
+      }
+    });
+
+    it('is asked no further when the client has left', async () => {
+      const { app } = await serveTo([...many('ann'), ...many('ann')]);
+      const client = await connectRaw(app.port);
+      client.request('GET', '/stream', { 'x-user': 'slow' });
+      await eventually(() => expect(asked).toBe(100));
+      const connections = async (): Promise<number> =>
+        new Promise((resolve) =>
+          (app.app.getHttpServer() as Server).getConnections((_error, count) => resolve(count)),
+        );
+      await client.close('reset');
+      await eventually(async () => expect(await connections()).toBe(0));
+      open.resolve();
+      await call('GET', `${app.url}?limit=1`, { headers: { 'x-user': 'ann' } });
+      expect(asked).toBe(102);
+    });
   });
 
   it('does not tell of owners, nor filter by them', async () => {

@@ -5,11 +5,13 @@ import {
   type INestApplication,
   Module,
   type ModuleMetadata,
+  type NestApplicationOptions,
   type Provider,
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyServerOptions } from 'fastify';
 import type { AddressInfo, Server } from 'node:net';
 import {
   CoordinatorService,
@@ -41,6 +43,10 @@ export interface TaskAppOptions {
   readonly streaming?: DynamicModule;
   /** Default `express`. */
   readonly adapter?: 'express' | 'fastify' | 'fastify-http2';
+  /** What Fastify is made with. */
+  readonly fastify?: FastifyServerOptions;
+  /** What Nest is told beside. */
+  readonly nest?: NestApplicationOptions;
   /** As a browser's applications need it: it may hold a connection that it has not used yet, for which Node waits. */
   readonly forceCloseConnections?: boolean;
   /** `false` only initialises the application, for tests without HTTP. Default `true`. */
@@ -84,7 +90,7 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
     given,
     given.streaming ?? StreamingModule.forRoot({ ...options, tasks: { grace: 1_000, ...options.tasks } }),
   );
-  const settings = { logger: logs, abortOnError: false, forceCloseConnections };
+  const settings = { logger: logs, abortOnError: false, forceCloseConnections, ...given.nest };
   const fastify = fastifyAdapter(given);
   const app = fastify
     ? await NestFactory.create<INestApplication>(module, fastify, settings)
@@ -118,8 +124,8 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
   return taskApp;
 }
 
-function fastifyAdapter({ adapter }: TaskAppOptions): FastifyAdapter | undefined {
-  if (adapter === 'fastify') return new FastifyAdapter();
+function fastifyAdapter({ adapter, fastify }: TaskAppOptions): FastifyAdapter | undefined {
+  if (adapter === 'fastify') return new FastifyAdapter(fastify);
   // Without TLS: a client has to know that it is HTTP/2.
   return adapter === 'fastify-http2' ? new FastifyAdapter({ http2: true }) : undefined;
 }

@@ -44,13 +44,18 @@ export class Http2Client {
     return new Http2SseStream(stream, head);
   }
 
-  /** One request, and the whole answer to it. */
+  /**
+   * One request, and the whole answer to it.
+   *
+   * @param body sent without a `Content-Length`; of an empty one there is a frame without data
+   */
   async call(
     method: string,
     url: string,
     headers: Readonly<Record<string, string>> = {},
+    body?: string,
   ): Promise<Http2Answer> {
-    const [stream, head] = await this.request(method, url, headers);
+    const [stream, head] = await this.request(method, url, headers, body);
     let text = '';
     stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
     await withTimeout(closeOf(stream), 5_000, `the answer to ${method} ${url}`);
@@ -67,12 +72,14 @@ export class Http2Client {
     method: string,
     url: string,
     headers: Readonly<Record<string, string>>,
+    body?: string,
   ): Promise<[ClientHttp2Stream, IncomingHttpHeaders & { ':status'?: number }]> {
     const { pathname, search } = new URL(url);
     const stream = this.session.request(
       { ':method': method, ':path': pathname + search, ...headers },
-      { endStream: true },
+      { endStream: body === undefined },
     );
+    if (body !== undefined) stream.end(body);
     const answered = deferred<IncomingHttpHeaders & { ':status'?: number }>();
     stream.once('response', answered.resolve);
     stream.on('error', answered.reject);

@@ -1,0 +1,42 @@
+import type { InputIssue } from '../task/errors/invalid-input.error.js';
+
+/** Most issues of a refused input in an answer. */
+const mostIssues = 100;
+/** Most bytes of them all, as JSON. */
+const mostBytes = 16_384;
+/** Most characters of a message and of each part of a path. */
+const longestText = 500;
+/** Most parts of a path. */
+const longestPath = 32;
+
+/** What an answer tells of the issues. */
+interface AnsweredIssues {
+  readonly issues: readonly InputIssue[];
+  /** How many there were, where the answer does not have all of them. */
+  readonly issueCount?: number;
+}
+
+/**
+ * The issues of a refused input as an answer has them. A schema finds one for each element of an array: without limits,
+ * the answer is many times as large as the request.
+ */
+export function answeredIssues(all: readonly InputIssue[]): AnsweredIssues {
+  const issues: InputIssue[] = [];
+  let bytes = 0;
+  for (const { message, path } of all.slice(0, mostIssues)) {
+    const issue = { message: cutText(message), path: path.slice(0, longestPath).map(cutPart) };
+    bytes += Buffer.byteLength(JSON.stringify(issue));
+    if (bytes > mostBytes && issues.length > 0) break;
+    issues.push(issue);
+  }
+  return issues.length < all.length ? { issues, issueCount: all.length } : { issues };
+}
+
+/** Cuts a text that may hold as much of the input as its sender likes. */
+export function cutText(text: string): string {
+  return text.length <= longestText ? text : `${text.slice(0, longestText).replace(/[\uD800-\uDBFF]$/, '')}…`;
+}
+
+function cutPart(part: string | number): string | number {
+  return typeof part === 'string' ? cutText(part) : part;
+}
