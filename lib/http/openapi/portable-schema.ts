@@ -115,11 +115,16 @@ function arrayOf({ type, items, prefixItems, additionalItems }: Schema, convert:
   return type === 'array' || listOf(type).includes('array') ? { items: {} } : {};
 }
 
-function choicesOf(schema: Schema, convert: Convert): Schema {
-  const lists = ['allOf', 'anyOf', 'oneOf'].filter((word) => listOf(schema[word]).length > 0);
+function choicesOf({ allOf, anyOf, oneOf, not }: Schema, convert: Convert): Schema {
+  const convertAll = (list: unknown) => listOf(list).map(convert);
+  // Of choices that allow more, two may fit where one did.
+  const isLoose = losesWords(oneOf);
+  const all = [...convertAll(allOf), ...(isLoose ? [{ anyOf: convertAll(oneOf) }] : [])];
   return {
-    ...Object.fromEntries(lists.map((word) => [word, listOf(schema[word]).map(convert)])),
-    ...(schema['not'] !== undefined && !hasUnknownWords(schema['not']) && { not: convert(schema['not']) }),
+    ...(all.length > 0 && { allOf: all }),
+    ...(listOf(anyOf).length > 0 && { anyOf: convertAll(anyOf) }),
+    ...(listOf(oneOf).length > 0 && !isLoose && { oneOf: convertAll(oneOf) }),
+    ...(not !== undefined && !losesWords(not) && { not: convert(not) }),
   };
 }
 
@@ -141,9 +146,14 @@ function exclusiveOf(schema: Schema, word: 'Minimum' | 'Maximum'): number | unde
   return typeof limit === 'number' ? limit : undefined;
 }
 
-/** What would be left out within a `not` would make it allow less. */
-function hasUnknownWords(schema: unknown): boolean {
-  return isSchema(schema) && Object.keys(schema).some((word) => unshared.has(word));
+/** Whether something in it has no word. Within a `not`, more would then be less. */
+function losesWords(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.some(losesWords);
+  if (!isSchema(schema)) return false;
+  return (
+    Array.isArray(schema['items']) ||
+    Object.entries(schema).some(([word, inner]) => unshared.has(word) || losesWords(inner))
+  );
 }
 
 const unshared = new Set([
@@ -151,6 +161,7 @@ const unshared = new Set([
   'propertyNames',
   'if',
   'contains',
+  'dependencies',
   'dependentSchemas',
   'dependentRequired',
   'unevaluatedProperties',
