@@ -17,6 +17,8 @@ export interface PlatformResponse {
   header(name: string, value: string): unknown;
   status(code: number): unknown;
   readonly raw?: ServerResponse;
+  /** Fastify's: it takes its timers from the response, and sends nothing itself. */
+  hijack?(): unknown;
 }
 
 /** The request of Node's own server behind a platform's. */

@@ -75,9 +75,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#answer(response, () =>
-      this.streams.watch(ref, request, rawResponse(response), isIntercepted),
-    );
+    return this.#answer(response, () => this.streams.watch(ref, request, response, isIntercepted));
   }
 
   /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream, likewise. */
@@ -86,7 +84,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#answer(response, () => this.streams.watchAll(request, rawResponse(response), isIntercepted));
+    return this.#answer(response, () => this.streams.watchAll(request, response, isIntercepted));
   }
 
   status(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<TaskSnapshot> {

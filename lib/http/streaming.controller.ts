@@ -25,6 +25,7 @@ import {
   watchRoute,
 } from './openapi/route-descriptions.js';
 import { QuietStream } from './stream/quiet-stream.js';
+import { streamWriterGuard } from './stream-writer.guard.js';
 import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
 
@@ -38,7 +39,7 @@ import { type CancelAnswer, StreamingHttpService } from './streaming-http.servic
  * export class JobsController extends StreamingController {}
  * @publicApi
  */
-@UseGuards(noStoreGuard)
+@UseGuards(noStoreGuard, streamWriterGuard)
 export abstract class StreamingController {
   // Injected as a property, so that a subclass is free in its constructor.
   @Inject(StreamingHttpService)

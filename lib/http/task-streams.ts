@@ -12,7 +12,13 @@ import type { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
-import { acceptsEventStream, leaveNoContentUntagged, type PlatformRequest } from './http-exchange.js';
+import {
+  acceptsEventStream,
+  leaveNoContentUntagged,
+  type PlatformRequest,
+  type PlatformResponse,
+  rawResponse,
+} from './http-exchange.js';
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { lastEventIdOf, queryLatest, queryTasks } from './http-query.js';
 import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
@@ -46,17 +52,17 @@ export class TaskStreams {
   async watch(
     ref: TaskRef,
     request: PlatformRequest,
-    response: ServerResponse,
+    response: PlatformResponse,
     isIntercepted: boolean,
   ): Promise<Observable<MessageEvent>> {
     const run = await this.access.find('watch', ref, request);
     const lastEventId = lastEventIdOf(request);
-    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(response);
+    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.connections.headersOnly(response);
+    if (request.method === 'HEAD') return this.connections.headersOnly(rawResponse(response));
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
     const task = await this.#watched(run, position, request);
-    return this.#open([task], request, { response, isIntercepted });
+    return this.#open([task], request, { ...opening(response), isIntercepted });
   }
 
   /**
@@ -66,7 +72,7 @@ export class TaskStreams {
    */
   async watchAll(
     request: PlatformRequest,
-    response: ServerResponse,
+    response: PlatformResponse,
     isIntercepted: boolean,
   ): Promise<Observable<MessageEvent>> {
     const refs = queryTasks(request);
@@ -76,9 +82,9 @@ export class TaskStreams {
     const [first] = listed;
     if (runs.length === 0 && first?.error) throw first.error;
     const lastEventId = lastEventIdOf(request);
-    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(response);
+    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.connections.headersOnly(response);
+    if (request.method === 'HEAD') return this.connections.headersOnly(rawResponse(response));
     const points = new CompositeResume(
       listed.map(({ ref, run = this.store.find(ref) }) => run?.log),
       lastEventId,
@@ -93,7 +99,7 @@ export class TaskStreams {
       ref,
       unavailable: error && unavailable(error, points.partOf(index)),
     }));
-    return this.#open(tasks, request, { response, isIntercepted, list });
+    return this.#open(tasks, request, { ...opening(response), isIntercepted, list });
   }
 
   async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
@@ -141,6 +147,11 @@ export class TaskStreams {
     const reached = this.connections.reachedLimit(runs, principal);
     return reached && tooManyStreams(reached);
   }
+}
+
+/** Fastify's `handlerTimeout` would cut a stream off that is open: it is told that the response is taken care of. */
+function opening(response: PlatformResponse): Pick<StreamRequest, 'response' | 'onOpen'> {
+  return { response: rawResponse(response), onOpen: () => void response.hijack?.() };
 }
 
 function logsOf(runs: readonly TaskRun[]): TaskLog[] {

@@ -15,6 +15,11 @@ export class QuietStream extends Observable<never> {
     return this;
   }
 
+  /** Whether Nest alone subscribes, and passes nothing on to an interceptor. */
+  get isForNest(): boolean {
+    return this.#isForNest;
+  }
+
   override pipe(...operators: OperatorFunction<never, never>[]): Observable<never> {
     if (this.#isForNest) return this;
     return operators.reduce<Observable<never>>((source, operator) => operator(source), this);

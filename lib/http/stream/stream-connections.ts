@@ -15,6 +15,7 @@ import { EmittedConnection } from './connection/emitted-connection.js';
 import { FlushQueue } from './hub/flush-queue.js';
 import { FramedConnection } from './connection/framed-connection.js';
 import { Http2Sessions } from './output/http2-sessions.js';
+import { type NestReceiver, NestWriter } from './output/nest-writer.js';
 import { isGone, OpenResponses } from './output/open-responses.js';
 import type { ConnectionInit, StreamConnection } from './connection/stream-connection.js';
 import { QuietStream } from './quiet-stream.js';
@@ -35,6 +36,8 @@ const [leastAge, mostAge] = [0.8, 0.95];
 /** A stream to be opened. */
 export interface StreamRequest {
   readonly response: ServerResponse;
+  /** Called once the headers are out: from then on nothing but the stream is to end the response. */
+  readonly onOpen?: () => void;
   /** The tasks that are watched. */
   readonly tasks: readonly WatchedTask[];
   /** Set for a stream of many tasks: all that were asked for. */
@@ -80,11 +83,14 @@ export class StreamConnections implements ShutdownParticipant {
     const runs = tasks.map(({ run }) => run);
     // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
     if (!this.#responses.has(response)) this.#track(response, this.#places.take(runs, principal));
+    const { onOpen } = request;
     let waiting: StreamRequest | undefined = request;
+    const nest = NestWriter.of(response);
+    const hasInterceptors = nest.hasBegun;
     const Stream = request.isIntercepted ? Observable<MessageEvent> : QuietStream;
-    return new Stream((stream: Subscriber<MessageEvent>) => {
+    const observable = new Stream((stream: Subscriber<MessageEvent>) => {
       if (!waiting) return;
-      const connection = this.#connect(waiting, stream);
+      const connection = this.#connect(waiting, nest, stream);
       // Nest keeps the Observable as long as the stream is open: it shall hold nothing else.
       waiting = undefined;
       this.#responses.use(response, connection);
@@ -92,8 +98,17 @@ export class StreamConnections implements ShutdownParticipant {
         connection.close();
         for (const run of runs) if (this.#hubs.get(run)?.size === 0) this.#hubs.delete(run);
       });
-      onceHeadersAreSent(response, stream, () => connection.open());
+      nest.onceHeadersAreSent(
+        () => stream.closed,
+        () => {
+          onOpen?.();
+          connection.open();
+        },
+      );
+      // Nest waits another turn, as an interceptor may still fail.
+      if (!hasInterceptors && observable instanceof QuietStream && observable.isForNest) nest.sendHeaders();
     });
+    return observable;
   }
 
   /** A stream that only says when to come back: an EventSource never comes back after an error status. */
@@ -102,10 +117,7 @@ export class StreamConnections implements ShutdownParticipant {
     this.#track(response, () => {});
     this.#responses.endsConnection(response);
     return new Observable((stream) => {
-      onceHeadersAreSent(response, stream, () => {
-        response.write(`retry: ${jittered(this.#http.retry)}\n`);
-        stream.complete();
-      });
+      whenOpen(response, stream, () => response.write(`retry: ${jittered(this.#http.retry)}\n`));
     });
   }
 
@@ -114,7 +126,7 @@ export class StreamConnections implements ShutdownParticipant {
     if (isGone(response)) return EMPTY;
     this.#track(response, () => {});
     return new Observable((stream) => {
-      onceHeadersAreSent(response, stream, () => stream.complete());
+      whenOpen(response, stream, () => {});
     });
   }
 
@@ -125,10 +137,11 @@ export class StreamConnections implements ShutdownParticipant {
 
   #connect(
     { response, tasks, list, isIntercepted }: StreamRequest,
+    nest: NestWriter,
     stream: Subscriber<MessageEvent>,
   ): StreamConnection {
     const { retry, maxAge } = this.#http;
-    const init: ConnectionInit = { response, retry, endsAt: endOf(maxAge) };
+    const init: ConnectionInit = { response, nest, retry, endsAt: endOf(maxAge) };
     const hubOf = ({ run }: WatchedTask): StreamHub => this.#hubOf(run);
     const [task] = tasks;
     if (task && !list && !isIntercepted) return new TaskConnection(init, task, hubOf(task), stream);
@@ -186,6 +199,21 @@ export class StreamConnections implements ShutdownParticipant {
   }
 }
 
+/** Ends a stream without events, once the headers are out and `body` was called. Interceptors add nothing to it. */
+function whenOpen(response: ServerResponse, stream: Subscriber<never>, body: () => void): void {
+  const nest = NestWriter.of(response);
+  const nobody: NestReceiver = { receive() {} };
+  nest.attach(nobody);
+  nest.onceHeadersAreSent(
+    () => stream.closed,
+    () => {
+      body();
+      stream.complete();
+      nest.end(nobody);
+    },
+  );
+}
+
 /** Sessions of HTTP/2 are not the client's to end by a header. */
 function wantsKeepAlive(response: ServerResponse): boolean {
   return !isHttp1(response) || response.shouldKeepAlive;
@@ -200,22 +228,4 @@ function jittered(retry: number): number {
 function endOf(maxAge: number | null): number | undefined {
   if (maxAge === null) return undefined;
   return clock().now() + maxAge * (leastAge + (mostAge - leastAge) * Math.random());
-}
-
-/**
- * Calls back when Nest has sent the headers, which it does a turn after it subscribed; nothing may be written before,
- * and nothing the Observable could emit would make it sooner and leave the wire as documented.
- */
-function onceHeadersAreSent(
-  response: ServerResponse,
-  stream: Subscriber<MessageEvent>,
-  callback: () => void,
-): void {
-  const check = (): void => {
-    if (stream.closed) return;
-    if (response.headersSent) callback();
-    else setTimeout(check, 1);
-  };
-  // A turn later than the timer that Nest sets when `subscribe` returns.
-  queueMicrotask(() => setTimeout(check, 0));
 }

@@ -12,6 +12,7 @@ import { TaskStore } from '../../../lib/coordinator/task-store.js';
 import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
 import { FlushQueue } from '../../../lib/http/stream/hub/flush-queue.js';
 import { StreamHub } from '../../../lib/http/stream/hub/stream-hub.js';
+import { NestWriter } from '../../../lib/http/stream/output/nest-writer.js';
 import { bodyOf } from '../../support/clients/raw-socket.js';
 import type { SseEvent } from '../../support/clients/sse.js';
 import { createTaskApp, expectNoHole, type Puppet, PuppetTask, seqOf } from '../../support/watching.js';
@@ -101,7 +102,13 @@ class Client {
     response.flushHeaders();
     const task = { run, position: { after }, mayKnow: false };
     new Observable<MessageEvent>((stream) => {
-      this.#connection = new TaskConnection({ response, retry: 1, endsAt: undefined }, task, hub, stream);
+      const nest = NestWriter.of(response);
+      this.#connection = new TaskConnection(
+        { response, nest, retry: 1, endsAt: undefined },
+        task,
+        hub,
+        stream,
+      );
     }).subscribe({
       complete: () => {
         this.isEnded = true;

@@ -1,23 +1,55 @@
 import type { MessageEvent } from '@nestjs/common';
+import { parseCompositeId } from '../../../log/composite-id.js';
+import { chunkOf } from '../../../log/event-chunk.js';
 import { FeedConnection } from './feed-connection.js';
-import { lengthOf, type StreamMessage } from './stream-message.js';
+import { formatRelayed } from './relayed-message.js';
+import type { StreamMessage } from './stream-message.js';
 
 /**
- * A stream whose events go through the application's interceptors, and are written by Nest. Several times as dear as one
- * that writes for itself.
+ * A stream whose events go through the application's interceptors. What comes out of them is written one by one, so it is
+ * several times as dear as a stream that shares its chunks.
  */
 export class EmittedConnection extends FeedConnection {
+  /** The id of the newest event that was emitted. */
+  #newestId: string | undefined;
+  /** Whether the last event there will be was written. */
+  #isOver = false;
+
   protected send(messages: readonly StreamMessage[]): void {
+    this.#newestId = messages.at(-1)?.id;
     this.within(() => {
-      for (const message of messages) this.emit(messageEvent(message));
+      for (const message of messages) this.stream.next(messageEvent(message));
     });
-    // Nest queues what it is given: it gets more when that is out.
-    this.output.settle(messages.reduce((sum, message) => sum + lengthOf(message), 0));
+    // Interceptors may pass the events on later in this turn. Until then nobody knows whether the client takes them.
+    this.output.settle();
+  }
+
+  override receive(message: MessageEvent): void {
+    // What an interceptor throws, Nest would tell of in such a frame. The type is reserved, so no event has it.
+    if (this.#isOver || message.type === 'error' || this.response.writableEnded) return;
+    const id = this.#positionIn(message);
+    this.output.write(chunkOf(formatRelayed(message, id)));
+    if (id === undefined || id !== this.#newestId || !this.isDone) return;
+    this.#isOver = true;
+    this.nest.end(this);
+  }
+
+  /** Ends the events. What interceptors still hold of them is written before Nest ends the response. */
+  override complete(): void {
+    this.within(() => this.stream.complete());
+  }
+
+  /** Its id, if it is a position in what is watched here, and not one that an interceptor made up. */
+  #positionIn({ id }: MessageEvent): string | undefined {
+    if (typeof id !== 'string') return undefined;
+    if (id === this.#newestId) return id;
+    const epochs = parseCompositeId(id)?.byEpoch;
+    return epochs && this.epochs.some((epoch) => epochs.has(epoch)) ? id : undefined;
   }
 }
 
 /**
- * Data that is no object or array stays as its JSON: Nest writes text as it is, and no `data:` line for `null`.
+ * Data that is no object or array stays as its JSON: text would be written as it is, and `null` not at all.
  */
 function messageEvent({ type, json, id }: StreamMessage): MessageEvent {
   const isObject = json.startsWith('{') || json.startsWith('[');

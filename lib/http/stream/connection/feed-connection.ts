@@ -69,9 +69,19 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
         continue;
       }
       this.output.flush();
-      if (feed.done && this.#feeds.every(({ done }) => done)) this.complete();
+      if (feed.done && this.isDone) this.complete();
       return;
     }
+  }
+
+  /** Whether everything was read and nothing will follow. */
+  protected get isDone(): boolean {
+    return this.#feeds.every(({ done }) => done);
+  }
+
+  /** Which logs are read here. */
+  protected get epochs(): readonly string[] {
+    return this.#feeds.map(({ run }) => run.log.epoch);
   }
 
   #take(feed: TaskFeed): StreamMessage[] {

@@ -4,6 +4,7 @@ import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
 import { clock } from '../../../cancellation/clock.js';
 import { chunkOf } from '../../../log/event-chunk.js';
+import type { NestReceiver, NestWriter } from '../output/nest-writer.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 /**
@@ -17,6 +18,7 @@ const heartbeat = chunkOf(':\n');
 /** What every connection is opened with. */
 export interface ConnectionInit {
   readonly response: ServerResponse;
+  readonly nest: NestWriter;
   /** What clients are told to wait before they come back, in milliseconds. */
   readonly retry: number;
   /** When it is ended whatever is still to come, on the monotonic clock. */
@@ -27,10 +29,11 @@ export interface ConnectionInit {
  * One watcher over HTTP. It reads by cursors, as fast as its client takes what it writes: a client that does not read
  * holds back its own cursors, and nothing else.
  */
-export abstract class StreamConnection implements Writer {
+export abstract class StreamConnection implements Writer, NestReceiver {
   protected readonly output: StreamOutput;
   protected isOpen = false;
   readonly response: ServerResponse;
+  protected readonly nest: NestWriter;
   readonly #retry: number;
   readonly #endsAt: number | undefined;
   readonly #stream: Subscriber<MessageEvent>;
@@ -47,8 +50,10 @@ export abstract class StreamConnection implements Writer {
   /**
    * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
    */
-  constructor({ response, retry, endsAt }: ConnectionInit, stream: Subscriber<MessageEvent>) {
+  constructor({ response, nest, retry, endsAt }: ConnectionInit, stream: Subscriber<MessageEvent>) {
     this.response = response;
+    this.nest = nest;
+    nest.attach(this);
     this.#retry = retry;
     this.#endsAt = endsAt;
     this.#stream = stream;
@@ -59,12 +64,25 @@ export abstract class StreamConnection implements Writer {
   open(): void {
     this.isOpen = true;
     this.output.write(chunkOf(`retry: ${this.#retry}\n: connected\n`));
+    this.nest.release();
     this.begin();
+  }
+
+  /**
+   * Interceptors do not see the events of this stream, so nothing that they emit is written. An empty comment is Nest's: it
+   * looks whether the client is still there.
+   */
+  receive({ comment }: MessageEvent): void {
+    if (comment === '') this.beat();
   }
 
   /** Ends the response, once what was written to it is taken. */
   complete(): void {
-    this.within(() => this.#stream.complete());
+    this.within(() => {
+      this.#stream.complete();
+      // An interceptor may go on without an end. The client shall not wait for it.
+      this.nest.end(this);
+    });
   }
 
   /** Runs `body` in the async context of the request. */
@@ -100,9 +118,9 @@ export abstract class StreamConnection implements Writer {
     return now - this.#progressAt >= stallTimeout;
   }
 
-  /** Gives an event to Nest, for interceptors to see. */
-  protected emit(event: MessageEvent): void {
-    this.#stream.next(event);
+  /** For interceptors that see the events: they may still write some after the end. */
+  protected get stream(): Subscriber<MessageEvent> {
+    return this.#stream;
   }
 
   /** Whether the client is to take something before more is written. */

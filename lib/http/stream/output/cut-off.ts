@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { constants, type Http2ServerResponse } from 'node:http2';
 import { isHttp1 } from '../../http-exchange.js';
+import { isConnection } from './end-connection.js';
 
 /**
  * Ends a response in the middle: its connection over HTTP/1, over HTTP/2 its stream alone, by a reset with a code,
@@ -9,7 +10,9 @@ import { isHttp1 } from '../../http-exchange.js';
 export function cutOff(response: ServerResponse): void {
   if (isHttp1(response)) {
     // Of its request: a response that waits behind a pipelined one has none.
-    response.req.socket.destroy();
+    const { socket } = response.req;
+    if (isConnection(socket)) socket.destroy();
+    else response.destroy();
     return;
   }
   const { stream } = response as unknown as Http2ServerResponse;

@@ -21,6 +21,15 @@ export function endConnection(socket: Socket, onEnd: () => void): void {
   next.once('close', () => endConnection(socket, onEnd));
 }
 
+/**
+ * Whether this is a connection. `inject()` of Fastify and the adapters for serverless platforms make up a socket that can
+ * neither be ended nor destroyed: there a response is all there is.
+ */
+export function isConnection(socket: Socket | undefined): socket is Socket {
+  const { destroy, destroySoon } = (socket ?? {}) as Partial<Socket>;
+  return typeof destroy === 'function' && typeof destroySoon === 'function';
+}
+
 /** The response whose turn it is. Nothing but this tells of one that is no stream. */
 function answerOn(socket: Socket): ServerResponse | undefined {
   return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined;

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { Timer } from '../../../cancellation/timer.js';
 import { isHttp1 } from '../../http-exchange.js';
 import { cutOff } from './cut-off.js';
-import { endConnection } from './end-connection.js';
+import { endConnection, isConnection } from './end-connection.js';
 import { destroySession } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
 
@@ -51,13 +51,13 @@ export class OpenResponses<User extends ResponseUser> {
       // Nest looks at the socket alone; the response may end before it, by other hands.
       user?.complete();
       onClose();
-      const isLast = isHttp1(response) && this.#sockets.remove(response);
+      const isLast = this.#hasSocket(response) && this.#sockets.remove(response);
       // Kept alive, the connection would hold the server's close for seconds.
       if (isLast && (this.#draining || this.#single.has(response))) this.#end(response.req.socket);
       this.#checkDrained();
     };
     response.on('close', remove);
-    if (isHttp1(response)) this.#sockets.add(response, remove);
+    if (this.#hasSocket(response)) this.#sockets.add(response, remove);
   }
 
   /** Does nothing for a response that is closed by now. It has one user: whoever comes later takes it over. */
@@ -94,6 +94,10 @@ export class OpenResponses<User extends ResponseUser> {
     this.#isDrained = true;
   }
 
+  #hasSocket(response: ServerResponse): boolean {
+    return isHttp1(response) && isConnection(response.req.socket);
+  }
+
   #end(socket: Socket): void {
     if (this.#isDrained) {
       // Nobody waits for its answers any more, and nobody would cut it off.
@@ -114,7 +118,8 @@ export class OpenResponses<User extends ResponseUser> {
 
 /** Its client has left, or somebody else has answered while it was decided whether to. */
 export function isGone(response: ServerResponse): boolean {
-  return response.req.socket.destroyed || response.writableEnded || response.destroyed;
+  const socket = response.req.socket as Socket | undefined;
+  return socket?.destroyed === true || response.writableEnded || response.destroyed;
 }
 
 /** Its client may not hold up the server's close: neither may a session that it does not read. */

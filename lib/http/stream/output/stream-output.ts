@@ -54,13 +54,15 @@ export class StreamOutput {
   get taken(): number {
     const { socket } = this.#response;
     // What is compressed is counted where it leaves. The socket of a session serves others as well.
-    const written = socket && isHttp1(this.#response) ? socket.bytesWritten : this.#written;
+    // An adapter's own socket counts nothing.
+    const written = (isHttp1(this.#response) ? socket?.bytesWritten : undefined) ?? this.#written;
     return written - this.waiting;
   }
 
   /** Bytes that wait for the client, as far as this process holds them. */
   get waiting(): number {
-    return this.#response.writableLength;
+    // An adapter's own socket may count nothing, and still ask to wait.
+    return this.#response.writableLength || Number(this.#isWaiting);
   }
 
   /**
@@ -116,13 +118,8 @@ export class StreamOutput {
     if (this.#socket?.writableNeedDrain) this.#waitFor(this.#socket);
   }
 
-  /**
-   * Somebody else writes to the response, in this turn: blocks until the client has taken that.
-   *
-   * @param bytes about how many
-   */
-  settle(bytes: number): void {
-    this.#written += bytes;
+  /** More is written later in this turn, through other hands: blocks until the client has taken that. */
+  settle(): void {
     this.#isRelayed = true;
     this.#isSettling = true;
     setImmediate(() => {
@@ -143,6 +140,7 @@ export class StreamOutput {
   }
 
   #waitFor(target: Drain): void {
+    if (this.#isClosed) return;
     this.#isWaiting = true;
     if (target === this.#drain) return;
     this.#unlisten();
@@ -150,7 +148,7 @@ export class StreamOutput {
       if (!this.#isWaiting) return;
       this.#isWaiting = false;
       // Somebody else has waited for it, too, and may have more to write than the client takes at once.
-      if (this.#isRelayed) this.settle(0);
+      if (this.#isRelayed) this.settle();
       else this.#goOn();
     };
     // For good, not once: where it compresses, `compression` puts the listener on a stream from which nobody removes it.

@@ -1,0 +1,46 @@
+import type { MessageEvent } from '@nestjs/common';
+import { escapeLineSeparators } from '../../../task/json.js';
+
+/**
+ * What an interceptor emits, as it goes over the wire. Unlike the events of a log it may be any message that Nest takes,
+ * with text of several lines.
+ *
+ * @param id `undefined` where it is no position of a log
+ */
+export function formatRelayed({ type, data, retry, comment }: MessageEvent, id: string | undefined): string {
+  const fields = [
+    type ? `event: ${oneLine(type)}\n` : '',
+    retry === undefined || retry === null ? '' : `retry: ${oneLine(String(retry))}\n`,
+    comment === undefined || comment === null ? '' : lines(': ', comment),
+    data === undefined || data === null ? '' : lines('data: ', textOf(data)),
+    id === undefined ? '' : `id: ${oneLine(id)}\n`,
+  ];
+  return `${fields.join('')}\n`;
+}
+
+function textOf(data: string | object): string {
+  const text = typeof data === 'string' ? data : JSON.stringify(data);
+  const escaped = escapeLineSeparators(text);
+  // In text that is no JSON an escape would be read as it stands.
+  return escaped === text || !isJson(text) ? text : escaped;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\r\n]/g, '');
+}
+
+function lines(prefix: string, text: string): string {
+  return text
+    .split(/\r\n|\r|\n/)
+    .map((line) => `${prefix}${line}\n`)
+    .join('');
+}

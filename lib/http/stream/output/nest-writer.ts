@@ -1,0 +1,127 @@
+import type { ServerResponse } from 'node:http';
+import type { MessageEvent } from '@nestjs/common';
+
+/** What Nest's router writes an `@Sse()` stream with: its `SseStream`, as far as NestJS 11.2 and 12 agree on it. */
+interface SseSource {
+  readonly headersCommitted: boolean;
+  readonly writableEnded: boolean;
+  commitHeaders(): void;
+  writeMessage(message: MessageEvent, written: (error?: Error) => void): void;
+  end(): void;
+}
+
+/** Who writes the stream in Nest's place. */
+export interface NestReceiver {
+  /** Takes what Nest is about to write: what an interceptor emits, or Nest itself. */
+  receive(message: MessageEvent): void;
+}
+
+/** So often it is looked whether the headers are out, where Nest's stream is not known. In milliseconds. */
+const pollInterval = 1;
+
+const writers = new WeakMap<ServerResponse, NestWriter>();
+
+/**
+ * Nest's side of a stream. Nest sends the headers and ends the response. What it would write in between goes to the
+ * receiver instead: Nest numbers what interceptors emit, and those numbers would be taken for positions of the log.
+ */
+export class NestWriter {
+  readonly #response: ServerResponse;
+  #source: SseSource | undefined;
+  #receiver: NestReceiver | undefined;
+  /** What came before the receiver began to write. */
+  #early: MessageEvent[] | undefined = [];
+  #onHeaders: (() => void) | undefined;
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    response.once('pipe', (source: unknown) => this.#take(source));
+  }
+
+  /** The one of this response. Before Nest pipes into the response, it has to be asked for once. */
+  static of(response: ServerResponse): NestWriter {
+    let writer = writers.get(response);
+    if (!writer) {
+      writer = new NestWriter(response);
+      writers.set(response, writer);
+    }
+    return writer;
+  }
+
+  /** Whether Nest has piped its stream already. It does so before it calls the handler only if there are interceptors. */
+  get hasBegun(): boolean {
+    return this.#source !== undefined;
+  }
+
+  /** From now on the stream is this receiver's, not that of one before. */
+  attach(receiver: NestReceiver): void {
+    this.#receiver = receiver;
+    this.#early ??= [];
+  }
+
+  /** The receiver has begun to write: it gets what has come, and what comes. */
+  release(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const message of early) this.#receiver?.receive(message);
+  }
+
+  /**
+   * Calls back when the headers are out. Nothing may be written before.
+   *
+   * @param isOver whether nobody waits for them any more
+   */
+  onceHeadersAreSent(isOver: () => boolean, callback: () => void): void {
+    const call = (): void => {
+      if (!isOver()) callback();
+    };
+    if (this.#response.headersSent) call();
+    else if (this.#source) this.#onHeaders = call;
+    else this.#poll(isOver, callback);
+  }
+
+  /** Sends the headers now. Only where no interceptor may still set one, or fail. */
+  sendHeaders(): void {
+    this.#source?.commitHeaders();
+  }
+
+  /** Ends the response, whatever an interceptor still waits for. Does nothing for a receiver that was replaced. */
+  end(receiver: NestReceiver): void {
+    const source = this.#source;
+    if (source && receiver === this.#receiver && !source.writableEnded) source.end();
+  }
+
+  #take(source: unknown): void {
+    if (!isSseSource(source)) return;
+    this.#source = source;
+    const commit = source.commitHeaders.bind(source);
+    source.commitHeaders = () => {
+      commit();
+      const onHeaders = source.headersCommitted ? this.#onHeaders : undefined;
+      if (!onHeaders) return;
+      this.#onHeaders = undefined;
+      onHeaders();
+    };
+    source.writeMessage = (message, written) => {
+      if (this.#early) this.#early.push(message);
+      else this.#receiver?.receive(message);
+      process.nextTick(written);
+    };
+  }
+
+  /** A route of the application's own with interceptors: Nest has piped before this package was called. */
+  #poll(isOver: () => boolean, callback: () => void): void {
+    const check = (): void => {
+      if (isOver()) return;
+      if (this.#response.headersSent) callback();
+      else setTimeout(check, pollInterval);
+    };
+    // A turn later than the timer that Nest sets when `subscribe` returns.
+    queueMicrotask(() => setTimeout(check, 0));
+  }
+}
+
+function isSseSource(source: unknown): source is SseSource {
+  const { commitHeaders, writeMessage, end } = source as Partial<SseSource>;
+  return [commitHeaders, writeMessage, end].every((method) => typeof method === 'function');
+}
