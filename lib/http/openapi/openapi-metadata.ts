@@ -53,6 +53,7 @@ const keys = {
   responses: 'swagger/apiResponse',
   components: 'swagger/apiExtraModels',
   schema: 'swagger/apiSchema',
+  properties: 'swagger/apiModelPropertiesArray',
 };
 
 /** Describes a route for `@nestjs/swagger`. */
@@ -76,6 +77,11 @@ export function refTo(component: string): Schema {
 export function componentNameOf(type: Type): string {
   const given = Reflect.getOwnMetadata(keys.schema, type) as readonly { name?: string }[] | undefined;
   return given?.at(-1)?.name ?? type.name;
+}
+
+/** Whether a class has properties with `@ApiProperty()`. */
+export function hasApiProperties(type: Type): boolean {
+  return Reflect.hasMetadata(keys.properties, type.prototype as object);
 }
 
 function bodyParameter(body: Body): object {

@@ -2,9 +2,10 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { StandardJSONSchemaV1, StandardTypedV1 } from '@standard-schema/spec';
 import { type FoundTaskType, findTaskTypes } from '../../coordinator/types/find-task-types.js';
+import { isStandardSchema } from '../../task/standard-schema.js';
 import type { InputSchema } from '../../task/task-options.js';
 import type { TaskTypeRef } from '../../task/task-ref.js';
-import { type Component, componentNameOf, refTo, type Schema } from './openapi-metadata.js';
+import { type Component, componentNameOf, hasApiProperties, refTo, type Schema } from './openapi-metadata.js';
 import { portableSchema } from './portable-schema.js';
 
 const anyInput: readonly Schema[] = [
@@ -58,13 +59,12 @@ function describe({ options: { input }, ...ref }: FoundTaskType): DescribedInput
 
 type StandardProps = StandardTypedV1.Props & Partial<StandardJSONSchemaV1.Props>;
 
-/** That of a schema, or of one that a class carries (nestjs-zod). */
+/** The schema itself, or the one that a class carries (nestjs-zod) which says nothing of its properties. */
 function standardOf(input: InputSchema): StandardProps | undefined {
-  const { schema } = input as { readonly schema?: Partial<StandardTypedV1> };
-  return (
-    (input as Partial<StandardTypedV1>)['~standard'] ??
-    (typeof input === 'function' ? schema?.['~standard'] : undefined)
-  );
+  if (isStandardSchema(input)) return input['~standard'];
+  const { schema, isZodDto } = input as { readonly schema?: unknown; readonly isZodDto?: unknown };
+  const carries = isStandardSchema(schema) && (isZodDto === true || !hasApiProperties(input));
+  return carries ? schema['~standard'] : undefined;
 }
 
 /** The side of the schema that is sent: what a client gives, before defaults and transforms. */

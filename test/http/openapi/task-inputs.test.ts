@@ -98,6 +98,15 @@ describe('the body of the routes that start tasks', () => {
     expect(schemas['app.Report.Input']).toMatchObject({ properties: { month: { type: 'string' } } });
   });
 
+  it('is not a static "schema" of a class with @ApiProperty(), which may be anything', async () => {
+    const withStatic = Object.assign(class extends ReportInput {}, {
+      schema: z.object({ other: z.string() }),
+    });
+    Object.defineProperty(withStatic, 'name', { value: 'StaticInput' });
+    const { schemas } = await described({ Report: withStatic });
+    expect(schemas['StaticInput']).toMatchObject({ properties: { month: { type: 'string' } } });
+  });
+
   it('is anything where no schema tells of it, as over HTTP an input is an object or an array', async () => {
     const { schema } = await described({ Any: undefined, Silent: v.object({ month: v.string() }) });
     expect(schema).toEqual({ anyOf: anyInput });
