@@ -1,8 +1,9 @@
-/** @type {import('jest').Config} */
-export default {
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
-  extensionsToTreatAsEsm: ['.ts'],
-  transform: {
+/**
+ * @param {'es6' | 'commonjs'} type of modules
+ * @returns {Record<string, [string, object]>}
+ */
+export function transformTo(type) {
+  return {
     '^.+\\.ts$': [
       '@swc/jest',
       {
@@ -12,12 +13,19 @@ export default {
           target: 'es2023',
           keepClassNames: true,
         },
-        module: { type: 'es6' },
+        module: { type },
         sourceMaps: 'inline',
         swcrc: false,
       },
     ],
-  },
+  };
+}
+
+/** @type {import('jest').Config} */
+export default {
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: transformTo('es6'),
   moduleNameMapper: {
     // The sources are tested, not the last build of them.
     '^nestjs-streaming$': '<rootDir>/lib/index.ts',

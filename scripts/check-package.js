@@ -11,6 +11,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { checkCommonJs, checkCopies } from './package-copies.js';
+import { checkLinks } from './package-links.js';
+import { env } from './run-command.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGE = 'nestjs-streaming';
@@ -52,6 +55,7 @@ const work = mkdtempSync(join(tmpdir(), `${PACKAGE}-`));
 try {
   const { tarball, files } = pack();
   checkContents(files);
+  checkLinks(ROOT, files);
   checkSourceMaps(files.filter((file) => file.endsWith('.js')));
   await checkManifest(tarball);
   for (const version of NEST_VERSIONS) checkUse(tarball, version);
@@ -118,8 +122,15 @@ function checkUse(tarball, nest) {
     app,
     paths.filter((path) => !ENTRY_POINTS[path]?.peers),
   );
-  install(app, ...paths.flatMap((path) => ENTRY_POINTS[path]?.peers ?? []));
+  install(app, 'esbuild@0.25', ...paths.flatMap((path) => ENTRY_POINTS[path]?.peers ?? []));
   checkEntryPoints(app, paths);
+  checkCopies(
+    app,
+    paths.map((path) => `${PACKAGE}${path}`),
+    run,
+  );
+  // Nest 12 has ES modules only.
+  if (nest.startsWith('11.')) checkCommonJs(app, run);
 }
 
 /**
@@ -203,7 +214,5 @@ function checkTypes(app) {
  * @param {string} cwd
  */
 function run(command, args, cwd) {
-  // npm hands its settings for this package to its scripts; an npm started here must not take them for its own.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('npm_')));
   return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }

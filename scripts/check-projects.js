@@ -5,7 +5,7 @@
  *
  * Needs a build in dist/ and the npm registry. `npm run check:projects -- 11 pnpm` checks only what its arguments name.
  */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { env, runCommand as run } from './run-command.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FILES = join(ROOT, 'scripts/projects');
@@ -33,8 +33,6 @@ const chosenOf = (/** @type {string[]} */ all) =>
   all.some((name) => chosen.includes(name)) ? all.filter((name) => chosen.includes(name)) : all;
 
 const work = mkdtempSync(join(tmpdir(), 'nestjs-streaming-projects-'));
-// npm hands its settings for this package to its scripts; an npm started here must not take them for its own.
-const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('npm_')));
 try {
   const tarball = await pack();
   // One after the other: each of the steps keeps all processors busy.
@@ -170,19 +168,4 @@ async function freePort() {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
   server.close();
   return port;
-}
-
-/**
- * @param {string} cwd
- * @param {string[]} command
- * @returns {Promise<string>} its output
- */
-async function run(cwd, [file = '', ...args]) {
-  try {
-    const { stdout } = await promisify(execFile)(file, args, { cwd, env, maxBuffer: 2 ** 26 });
-    return stdout;
-  } catch (error) {
-    const { stdout, stderr } = /** @type {{ stdout?: string, stderr?: string }} */ (error);
-    throw new Error(`${cwd}: ${file} ${args.join(' ')}\n${stdout}\n${stderr}`, { cause: error });
-  }
 }

@@ -1,7 +1,13 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { AddressInfo, Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { collect, createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from '../support/app.js';
 import { RawSocket } from '../support/clients/raw-socket.js';
 import { openStream, type SseStream } from '../support/clients/sse.js';
+import { nestMajor } from '../support/nest-major.js';
 import { eventually } from '../support/wait.js';
 
 /**
@@ -21,6 +27,9 @@ const Mixed = handlerTask(
   },
   { name: 'mixed' },
 );
+
+@Module({})
+class Empty {}
 
 interface Client {
   readonly id: string;
@@ -95,6 +104,25 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
       await unused.closed;
     },
   );
+
+  it('Fastify closes it where the application alone has the option on Nest 12, and not on Nest 11', async () => {
+    const settings = { logger: false, abortOnError: false, forceCloseConnections: true } as const;
+    const app = await NestFactory.create(Empty, new FastifyAdapter(), settings);
+    await app.listen(0, '127.0.0.1');
+    const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
+    const unused = await RawSocket.connect(port);
+    sockets.push(unused);
+    // So that the server knows of it.
+    const used = await RawSocket.get(port, '/none');
+    sockets.push(used);
+    await used.until('404');
+    const closing = app.close();
+    const wait = nestMajor === 11 ? 300 : BOUND;
+    const closed = await Promise.race([unused.closed.then(() => true), delay(wait, false)]);
+    expect(closed).toBe(nestMajor !== 11);
+    await unused.close('reset');
+    await closing;
+  });
 
   it('clients that would keep their connection are told and let go as well', async () => {
     const taskApp = await create();

@@ -124,8 +124,11 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
   return taskApp;
 }
 
-function fastifyAdapter({ adapter, fastify }: TaskAppOptions): FastifyAdapter | undefined {
-  if (adapter === 'fastify') return new FastifyAdapter(fastify);
+function fastifyAdapter(given: TaskAppOptions): FastifyAdapter | undefined {
+  const { adapter, fastify, forceCloseConnections = false } = given;
+  // Nest 11 heeds the application's option on Express alone.
+  const closing = forceCloseConnections ? { forceCloseConnections } : {};
+  if (adapter === 'fastify') return new FastifyAdapter({ ...closing, ...fastify });
   // Without TLS: a client has to know that it is HTTP/2.
   return adapter === 'fastify-http2' ? new FastifyAdapter({ http2: true }) : undefined;
 }

@@ -1,0 +1,23 @@
+import { transformTo } from './jest.config.js';
+import config from './jest.quick.config.js';
+
+/**
+ * The tests as CommonJS, and of this package its CommonJS build, without Node's flag for modules: what Nest 11 projects
+ * have by default. Nest 12 does not load there.
+ *
+ * @type {import('jest').Config}
+ */
+export default {
+  ...config,
+  extensionsToTreatAsEsm: [],
+  transform: transformTo('commonjs'),
+  moduleNameMapper: {
+    '^nestjs-streaming$': '<rootDir>/dist/commonjs/index.js',
+    '^nestjs-streaming/([^.]+)$': '<rootDir>/dist/commonjs/$1/index.js',
+    // Other packages have a folder named lib too.
+    '^(?:\\.\\./)+lib/((?:cancellation|coordinator|http|log|postgres|process|rxjs|task|testing|worker)/.*|streaming\\..*)\\.js$':
+      '<rootDir>/dist/commonjs/$1.js',
+    '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],
+  },
+  modulePathIgnorePatterns: ['<rootDir>/bench/', '<rootDir>/sample/.*/(dist|data)/'],
+};

@@ -1,0 +1,102 @@
+/**
+ * Two builds are published, and one process must have one of them: whether files import the package, require it, or do both,
+ * in Node and in a bundle. Also runs the CommonJS build, in a Node that cannot require ES modules.
+ *
+ * Part of `npm run check:package`.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * As a user's bundler: in the bundle is this package, and outside are its peers. What runs in threads stays outside too: a
+ * thread begins with a file, and a bundle of CommonJS does not know where it lies.
+ */
+const BUNDLE = (/** @type {string} */ format) => [
+  '--bundle',
+  '--platform=node',
+  '--external:@nestjs/*',
+  '--external:rxjs',
+  '--external:reflect-metadata',
+  '--external:piscina',
+  '--external:pg',
+  '--external:class-*',
+  '--external:nestjs-streaming/worker',
+  `--format=${format}`,
+];
+
+/**
+ * @param {string} app where the package is installed with esbuild and all optional peers
+ * @param {string[]} specifiers the entry points
+ * @param {(command: string, args: string[], cwd: string) => string} run
+ */
+export function checkCopies(app, specifiers, run) {
+  const write = (/** @type {string} */ name, /** @type {string} */ text) =>
+    writeFileSync(join(app, name), text);
+  const list = specifiers.map((specifier) => `'${specifier}': require('${specifier}'),`).join('\n');
+  write('required.cjs', `exports.required = {\n${list}\n};\n`);
+  const imports = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}';`);
+  const checks = specifiers.map((specifier, index) => `check('${specifier}', entry${index});`);
+  write(
+    'copies.mjs',
+    `import 'reflect-metadata';
+import { required } from './required.cjs';
+${imports.join('\n')}
+function check(specifier, imported) {
+  for (const [name, value] of Object.entries(imported)) {
+    if (required[specifier][name] !== value) throw new Error(\`Two copies of \${name} of \${specifier}\`);
+  }
+}
+${checks.join('\n')}
+`,
+  );
+  run(process.execPath, ['copies.mjs'], app);
+  const esbuild = join(app, 'node_modules/esbuild/bin/esbuild');
+  for (const [format, file] of [
+    ['cjs', 'bundle.cjs'],
+    ['esm', 'bundle.mjs'],
+  ]) {
+    run(esbuild, ['copies.mjs', ...BUNDLE(format ?? ''), `--outfile=${file}`, '--log-level=error'], app);
+    run(process.execPath, [file ?? ''], app);
+  }
+}
+
+/**
+ * @param {string} app where the package is installed with Nest 11 and all optional peers
+ * @param {(command: string, args: string[], cwd: string) => string} run
+ */
+export function checkCommonJs(app, run) {
+  writeFileSync(
+    join(app, 'job.mjs'),
+    'export default (n, job) => { job.throwIfCancelled(); return n * 2; };\n',
+  );
+  writeFileSync(
+    join(app, 'commonjs.cjs'),
+    `require('reflect-metadata');
+const { join } = require('node:path');
+const { Module } = require('@nestjs/common');
+const { NestFactory } = require('@nestjs/core');
+const { CoordinatorService, StreamingModule, StreamTask } = require('nestjs-streaming');
+const { runInWorker } = require('nestjs-streaming/worker');
+
+if (!require.resolve('nestjs-streaming').includes('commonjs')) throw new Error('Not the CommonJS build');
+class DoubleTask {
+  process(task) {
+    return runInWorker(task, join(__dirname, 'job.mjs'), task.input);
+  }
+}
+StreamTask()(DoubleTask);
+class AppModule {}
+Module({ imports: [StreamingModule.forRoot()], providers: [DoubleTask] })(AppModule);
+
+async function main() {
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: false, abortOnError: false });
+  const task = await app.get(CoordinatorService).start(DoubleTask, 21);
+  const result = await task.result;
+  await app.close();
+  if (result !== 42) throw new Error('The task gave ' + result);
+}
+void main();
+`,
+  );
+  run(process.execPath, ['--no-experimental-require-module', 'commonjs.cjs'], app);
+}
