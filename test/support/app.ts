@@ -11,7 +11,6 @@ import {
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import type { FastifyServerOptions } from 'fastify';
 import type { AddressInfo, Server } from 'node:net';
 import {
   CoordinatorService,
@@ -44,7 +43,7 @@ export interface TaskAppOptions {
   /** Default `express`. */
   readonly adapter?: 'express' | 'fastify' | 'fastify-http2';
   /** What Fastify is made with. */
-  readonly fastify?: FastifyServerOptions;
+  readonly fastify?: { routerOptions: { querystringParser(text: string): Record<string, unknown> } };
   /** What Nest is told beside. */
   readonly nest?: NestApplicationOptions;
   /** As a browser's applications need it: it may hold a connection that it has not used yet, for which Node waits. */
