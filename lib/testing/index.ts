@@ -1,1 +1,8 @@
-export { HarnessRun, type HarnessOptions, TaskHarness, taskHarness } from './task-harness.js';
+/**
+ * `nestjs-streaming/testing`: runs one task type in a unit test, on a clock that the test moves.
+ *
+ * @packageDocumentation
+ */
+export { HarnessHangError } from './hang.error.js';
+export { HarnessRun } from './harness-run.js';
+export { type HarnessOptions, TaskHarness, taskHarness } from './task-harness.js';

@@ -1,19 +1,17 @@
 import type { DynamicModule, INestApplicationContext, Provider, Type } from '@nestjs/common';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { filter, firstValueFrom } from 'rxjs';
-import { useClock } from '../cancellation/clock.js';
-import type { CancelOptions, StartOptions } from '../coordinator/coordinator.options.js';
+import type { StartOptions } from '../coordinator/coordinator.options.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
-import type { TaskHandle } from '../coordinator/task-handle.js';
+import { TaskStore } from '../coordinator/task-store.js';
 import { StreamingModule } from '../streaming.module.js';
 import type { StreamingModuleOptions } from '../streaming.options.js';
-import type { JsonInput } from '../task/json.js';
-import type { TaskEvent } from '../task/task-event.js';
+import { checkOptions, duration } from '../task/check-options.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
-import type { TaskOutcome } from '../task/task-outcome.js';
-import type { TaskSnapshot } from '../task/task-snapshot.js';
-import { settle, TestClock } from './test-clock.js';
+import { closeClock, onClock, openClock, withClock } from './clock-switch.js';
+import { HarnessRun } from './harness-run.js';
+import { RealWork } from './real-work.js';
+import { settle, type TestClock } from './test-clock.js';
 
 /**
  * @publicApi
@@ -25,35 +23,27 @@ export interface HarnessOptions {
   imports?: (Type | DynamicModule)[];
   /** As in `StreamingModule.forRoot()`; there are no HTTP routes. */
   streaming?: Omit<StreamingModuleOptions, 'http' | 'authorize'>;
+  /**
+   * How long nothing may happen before a promise that a test waits for rejects with a `HarnessHangError`, in milliseconds
+   * of real time. Keep it below the time limit of the test runner. Default 2 000.
+   */
+  hangTimeout?: number;
 }
-
-/** How long after a cancellation everything that was left in a test is over, at the latest, in milliseconds. */
-const closeStep = 1_000;
 
 /** What the task under test is provided by; its `app` is `harness` where the task names none. */
 @Module({})
 class HarnessModule {}
 
-let activeClock: { readonly clock: TestClock; readonly restore: () => void; users: number } | undefined;
-
-function acquireClock(): TestClock {
-  if (!activeClock) {
-    const clock = new TestClock();
-    activeClock = { clock, restore: useClock(clock), users: 0 };
-  }
-  activeClock.users++;
-  return activeClock.clock;
-}
-
-function releaseClock(): void {
-  if (!activeClock || --activeClock.users > 0) return;
-  activeClock.restore();
-  activeClock = undefined;
+/** What stands while a harness is open. */
+interface Opened {
+  readonly app: INestApplicationContext;
+  readonly clock: TestClock;
+  readonly work: RealWork;
 }
 
 /**
- * Runs one task type without HTTP, on a clock of the test's own: `task.sleep`, timeouts, grace, backoff and idle limits
- * wait for `advance`, in no time.
+ * Runs one task type without HTTP, on a clock of its own. `task.sleep`, timeouts, grace, backoff and idle limits wait
+ * until the test calls `advance` or `finish`, and then take no time. Each harness has its own clock.
  *
  * @param task the decorated class
  * @param options what it needs around it
@@ -78,9 +68,14 @@ export function taskHarness<T extends TaskHandler>(
 export class TaskHarness<T extends TaskHandler> {
   readonly #task: Type<T>;
   readonly #options: HarnessOptions;
-  #opened: Promise<{ app: INestApplicationContext; clock: TestClock }> | undefined;
+  #opened: Promise<Opened> | undefined;
+  #closing: Promise<void> = Promise.resolve();
 
   constructor(task: Type<T>, options: HarnessOptions) {
+    const { hangTimeout } = options;
+    checkOptions('taskHarness()', hangTimeout === undefined ? {} : { hangTimeout }, {
+      hangTimeout: duration,
+    });
     this.#task = task;
     this.#options = options;
   }
@@ -93,132 +88,80 @@ export class TaskHarness<T extends TaskHandler> {
    */
   async start(input: InputOf<T>, options?: StartOptions): Promise<HarnessRun<ResultOf<T>>> {
     const { app, clock } = await this.#open();
-    const handle = await app.get(CoordinatorService).start(this.#task, input, options);
-    const run = new HarnessRun(handle, app.get(CoordinatorService), clock);
+    const coordinator = app.get(CoordinatorService);
+    const work = new RealWork();
+    const handle = await withClock(clock, () => coordinator.start(this.#task, input, options));
+    const { hangTimeout = 2_000 } = this.#options;
+    const init = { coordinator, store: app.get(TaskStore), clock, work, hangTimeout };
+    const run = new HarnessRun(handle, init);
     await settle();
     return run;
   }
 
   /** The handler itself, or any other provider of the test's module. */
   async get<P>(token: Type<P>): Promise<P> {
-    return (await this.#open()).app.get(token, { strict: false });
+    const { app, clock } = await this.#open();
+    const provider = app.get(token, { strict: false });
+    return provider instanceof CoordinatorService ? onClock(clock, provider) : provider;
   }
 
-  /** Cancels what still runs, and gives the real clock back. Call it after each test. */
-  async close(): Promise<void> {
-    if (!this.#opened) return;
-    const { app, clock } = await this.#opened;
+  /**
+   * Cancels what still runs, lets the time of its cleanup pass, and gives the real clock back. Call it after each test.
+   * A second call waits for the first.
+   */
+  close(): Promise<void> {
+    const opened = this.#opened;
     this.#opened = undefined;
-    const state = { closed: false };
-    const closing = app.close().finally(() => {
-      state.closed = true;
-    });
-    // Grace is time too, and nobody else lets it pass.
-    while (!state.closed) await clock.advance(closeStep);
-    releaseClock();
-    await closing;
+    if (opened) this.#closing = this.#close(opened);
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #open(): Promise<{ app: INestApplicationContext; clock: TestClock }> {
+  #open(): Promise<Opened> {
     return (this.#opened ??= this.#create());
   }
 
-  async #create(): Promise<{ app: INestApplicationContext; clock: TestClock }> {
+  async #create(): Promise<Opened> {
     const { providers = [], imports = [], streaming = {} } = this.#options;
     const module: DynamicModule = {
       module: HarnessModule,
       imports: [StreamingModule.forRoot({ ...streaming, http: false }), ...imports],
       providers: [this.#task, ...providers],
     };
-    const clock = acquireClock();
+    const work = new RealWork();
+    const clock = openClock();
     try {
-      return {
-        app: await NestFactory.createApplicationContext(module, { logger: false, abortOnError: false }),
-        clock,
-      };
+      const app = await withClock(clock, () =>
+        NestFactory.createApplicationContext(module, { logger: false, abortOnError: false }),
+      );
+      return { app, clock, work };
     } catch (error) {
       this.#opened = undefined;
-      releaseClock();
+      closeClock(clock);
       throw error;
     }
   }
-}
 
-/**
- * One run in a test.
- *
- * @publicApi
- */
-export class HarnessRun<Result = unknown> {
-  readonly handle: TaskHandle<Result>;
-  /** Every event so far, the terminal one included. */
-  readonly events: TaskEvent[] = [];
-  readonly #coordinator: CoordinatorService;
-  readonly #clock: TestClock;
-
-  constructor(handle: TaskHandle<Result>, coordinator: CoordinatorService, clock: TestClock) {
-    this.handle = handle;
-    this.#coordinator = coordinator;
-    this.#clock = clock;
-    handle.events().subscribe((event) => this.events.push(event));
-  }
-
-  /** Types of the events so far, in order. */
-  get eventTypes(): string[] {
-    return this.events.map(({ type }) => type);
-  }
-
-  get status(): TaskSnapshot['status'] {
-    return this.handle.status;
-  }
-
-  /** As `handle.result`; it settles only when enough time was let pass. */
-  get result(): Promise<Result> {
-    return this.handle.result;
-  }
-
-  /** As `handle.outcome`; it settles only when enough time was let pass. */
-  get outcome(): Promise<TaskOutcome<Result>> {
-    return this.handle.outcome;
-  }
-
-  /**
-   * Lets time pass: every timer that is due fires at its time, in order.
-   *
-   * @param ms milliseconds
-   */
-  advance(ms: number): Promise<void> {
-    return this.#clock.advance(ms);
-  }
-
-  /**
-   * Waits, in real time, for an event: for handlers and cleanup that do something for real, which `advance` cannot hurry.
-   *
-   * @param type of the event
-   * @returns the first of that type, one that came already included
-   * @throws Error when the task is over and sent none
-   */
-  waitForEvent(type: string): Promise<TaskEvent> {
-    return firstValueFrom(this.handle.events().pipe(filter((event) => event.type === type))).catch(() => {
-      throw new Error(`The task ended without an event "${type}"; it sent ${this.eventTypes.join(', ')}`);
+  async #close(opened: Promise<Opened>): Promise<void> {
+    // If it could not be opened, `start` has said so.
+    const harness = await opened.catch(() => undefined);
+    if (!harness) return;
+    const { app, clock, work } = harness;
+    const state = { closed: false };
+    const closing = withClock(clock, () => app.close()).finally(() => {
+      state.closed = true;
     });
-  }
-
-  /** Cancels the task, and lets its cleanup run until it waits for something. */
-  async cancel(options?: CancelOptions): Promise<boolean> {
-    const accepted = this.handle.cancel(options);
+    closing.catch(() => {});
+    // Grace is time too, and the test no longer lets it pass. Real work in cleanup comes first.
     await settle();
-    return accepted;
-  }
-
-  /** Sends input to the handler's `waitForSignal(name)`. */
-  async signal(name: string, data?: JsonInput): Promise<boolean> {
-    const reached = await this.#coordinator.signal(this.handle.ref, name, data);
-    await settle();
-    return reached;
+    while (!state.closed) {
+      await work.end();
+      if (!(await clock.fireNext())) await settle();
+    }
+    closeClock(clock);
+    await closing;
   }
 }

@@ -1,15 +1,45 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+// Not the globals: a test may have replaced them with fake ones.
+import { setImmediate } from 'node:timers';
 import type { Clock, TimerHandle } from '../cancellation/clock.js';
 
 /** One timer that waits for its time. */
-class PendingTimer implements TimerHandle {
+export class PendingTimer implements TimerHandle {
+  readonly #timers: Set<PendingTimer>;
+  /** Runs the callback in the async context in which the timer was set, as a real timer does. */
+  readonly fire: () => void;
+  readonly #trace: { readonly stack?: string } = {};
+
   constructor(
+    timers: Set<PendingTimer>,
     readonly dueAt: number,
     readonly order: number,
-    readonly callback: () => void,
-  ) {}
+    callback: () => void,
+  ) {
+    this.#timers = timers;
+    this.fire = AsyncLocalStorage.bind(callback);
+    Error.captureStackTrace(this.#trace, PendingTimer);
+    timers.add(this);
+  }
 
   unref(): this {
     return this;
+  }
+
+  clear(): void {
+    this.#timers.delete(this);
+  }
+
+  /** The line of the handler that has set it; `undefined` for a timer that the coordinator has set for itself. */
+  get origin(): string | undefined {
+    const frames = (this.#trace.stack ?? '').split('\n').slice(1);
+    const own = frames.find((frame) => /[\\/]testing[\\/]test-clock\.[cm]?[jt]s/.test(frame));
+    const folder = own && /([^\s(]*)testing[\\/]test-clock\./.exec(own)?.[1];
+    const foreign = frames.find(
+      (frame) =>
+        !(folder && frame.includes(folder)) && !/node:|<anonymous>|[\\/]node_modules[\\/]/.test(frame),
+    );
+    return foreign?.trim().replace(/^at /, '');
   }
 }
 
@@ -31,37 +61,51 @@ export class TestClock implements Clock {
     return this.#epoch + this.#now;
   }
 
+  /** Changes whenever a timer is set. */
+  get timersSet(): number {
+    return this.#order;
+  }
+
+  /** The timers that wait, in the order in which they fire. */
+  get pending(): PendingTimer[] {
+    return [...this.#timers].toSorted((a, b) => a.dueAt - b.dueAt || a.order - b.order);
+  }
+
   setTimeout(callback: () => void, ms: number): TimerHandle {
-    const timer = new PendingTimer(this.#now + Math.max(ms, 0), this.#order++, callback);
-    this.#timers.add(timer);
-    return timer;
+    return new PendingTimer(this.#timers, this.#now + Math.max(ms, 0), this.#order++, callback);
   }
 
   clearTimeout(handle: TimerHandle): void {
-    this.#timers.delete(handle as PendingTimer);
+    (handle as PendingTimer).clear();
   }
 
   /** Lets `ms` pass: each timer fires at its time, and what follows from it happens before the next one. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     await settle();
-    for (let next = this.#next(end); next; next = this.#next(end)) {
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.dueAt);
-      next.callback();
-      await settle();
-    }
-    this.#now = end;
+    while (await this.fireNext(end));
+    this.#now = Math.max(this.#now, end);
   }
 
-  #next(end: number): PendingTimer | undefined {
+  /**
+   * Lets the time pass until the next timer, fires it, and lets what follows from it happen.
+   *
+   * @param end fires none that is due later
+   * @returns whether there was one
+   */
+  async fireNext(end = Infinity): Promise<boolean> {
     let next: PendingTimer | undefined;
     for (const timer of this.#timers) {
       if (timer.dueAt > end) continue;
       if (!next || timer.dueAt < next.dueAt || (timer.dueAt === next.dueAt && timer.order < next.order))
         next = timer;
     }
-    return next;
+    if (!next) return false;
+    next.clear();
+    this.#now = Math.max(this.#now, next.dueAt);
+    next.fire();
+    await settle();
+    return true;
   }
 }
 

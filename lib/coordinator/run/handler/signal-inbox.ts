@@ -10,6 +10,11 @@ export class SignalInbox {
   readonly #waiting = new Map<string, unknown[]>();
   readonly #receivers = new Map<string, Set<Receiver>>();
 
+  /** The names of the signals that the handler waits for. */
+  get expected(): string[] {
+    return [...this.#receivers.keys()];
+  }
+
   /**
    * @throws TooManySignalsError when too many wait already
    */

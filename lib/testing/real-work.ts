@@ -1,0 +1,56 @@
+// Not the globals: a test may have replaced them with fake ones.
+import { setTimeout } from 'node:timers';
+
+/** How long work may stand still before it counts as a server or a kept connection, in milliseconds. */
+const patience = 1_000;
+const look = 5;
+
+/**
+ * What Node is doing for real: files, sockets, processes, timers of the handler's own. Only work that was not there when
+ * the run began counts. Node does not list work in its thread pool, as of `crypto` and `zlib`.
+ */
+export class RealWork {
+  #before = active();
+  #seen = this.#before;
+  #changedAt = performance.now();
+
+  /** Whether there is more of it than at the beginning. */
+  get isActive(): boolean {
+    return isMore(active(), this.#before);
+  }
+
+  /** Waits for its end, or until it stands still. */
+  async end(): Promise<void> {
+    while (this.#isMoving()) await pause(look);
+  }
+
+  #isMoving(): boolean {
+    const now = active();
+    if (!isMore(now, this.#before)) return false;
+    if (isMore(now, this.#seen) || isMore(this.#seen, now)) {
+      this.#seen = now;
+      this.#changedAt = performance.now();
+    }
+    if (performance.now() - this.#changedAt < patience) return true;
+    this.#before = now;
+    return false;
+  }
+}
+
+/** Waits in real time; does not keep the process from ending. */
+export async function pause(ms: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
+
+function active(): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of process.getActiveResourcesInfo())
+    if (name !== 'Immediate') counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}
+
+function isMore(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): boolean {
+  return [...now].some(([name, count]) => count > (before.get(name) ?? 0));
+}
