@@ -31,6 +31,7 @@ export { TooManyTasksError } from './task/errors/too-many-tasks.error.js';
 
 export type { StandardSchemaV1 } from '@standard-schema/spec';
 export type { Json, JsonInput } from './task/json.js';
+export { type EventTask, OnTaskEvent, type OnTaskEventOptions } from './task/on-task-event.decorator.js';
 export { StreamTask } from './task/stream-task.decorator.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
 export type { GapCause, LifecycleEventType, TaskEvent } from './task/task-event.js';

@@ -2,6 +2,7 @@ import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common
 import { DiscoveryModule } from '@nestjs/core';
 import { CoordinatorShutdown } from './coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from './coordinator/coordinator.service.js';
+import { TaskListeners } from './coordinator/events/task-listeners.js';
 import { ShutdownHooks } from './coordinator/shutdown.hooks.js';
 import { TaskStore } from './coordinator/task-store.js';
 import { TaskTypeExplorer } from './coordinator/types/task-type.explorer.js';
@@ -57,6 +58,7 @@ export interface StreamingOptionsFactory {
     { provide: STREAMING_OPTIONS, useFactory: missingOptions },
     TaskTypeRegistry,
     TaskTypeExplorer,
+    TaskListeners,
     TaskStore,
     CoordinatorShutdown,
     CoordinatorService,

@@ -79,7 +79,7 @@ export class CoordinatorShutdown {
 }
 
 /** Waits for a promise, but no longer than `ms`. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = new Timer(ms, resolve);
     void promise.then(() => {

@@ -23,6 +23,7 @@ import {
   type TaskFilter,
   type TaskPage,
 } from './coordinator.options.js';
+import { TaskListeners } from './events/task-listeners.js';
 import { defaultLimit, listRuns, pageOf } from './list-tasks.js';
 import type { RunStart } from './run/run-start.js';
 import { TaskRun } from './run/task-run.js';
@@ -64,6 +65,7 @@ export class CoordinatorService {
     private readonly types: TaskTypeRegistry,
     private readonly store: TaskStore,
     private readonly closing: CoordinatorShutdown,
+    private readonly listeners: TaskListeners,
   ) {}
 
   /**
@@ -226,6 +228,7 @@ export class CoordinatorService {
 
   #register(type: TaskType, ref: TaskRef, input: unknown, start: RunStart, signal?: AbortSignal): TaskRun {
     const run = new TaskRun(type, ref, input, start, this.store.createLog(type.options.replay), this.#host);
+    this.listeners.follow(run);
     this.store.add(run);
     if (signal) run.follow(signal);
     if (!run.decided) this.#places.enter(run);

@@ -50,6 +50,14 @@ function isEventType(value: unknown): value is string {
   return typeof value === 'string' && eventType.test(value);
 }
 
+/** These are told to a watcher alone, or belong to the connection: no log has them. */
+const unlogged: ReadonlySet<string> = new Set(['gap', 'unavailable', 'open', 'error']);
+
+/** Whether an event of a log can have this type. */
+export function isLoggedEventType(value: unknown): value is string {
+  return isEventType(value) && !unlogged.has(value);
+}
+
 /**
  * @throws InvalidEventError for a type that is malformed or reserved for the coordinator
  */

@@ -1,4 +1,14 @@
-import { boolean, countOrInfinity, duration, integer, limit, object, oneOf, texts } from './check-options.js';
+import {
+  boolean,
+  type Check,
+  countOrInfinity,
+  duration,
+  integer,
+  limit,
+  object,
+  oneOf,
+  texts,
+} from './check-options.js';
 import { isStandardSchema } from './standard-schema.js';
 import { isTaskName } from './task-ref.js';
 
@@ -40,7 +50,7 @@ export const validationChecks = {
 
 export const replayChecks = { events: integer(1), bytes: integer(1) };
 
-const taskName = (value: unknown) =>
+export const taskName: Check = (value) =>
   isTaskName(value) ? undefined : '1 to 64 of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."';
 
 export const streamTaskChecks = {

@@ -47,6 +47,13 @@ export class RunReporter {
     );
   }
 
+  droppedEvents(listener: string, most: number): void {
+    this.#log(
+      'warn',
+      `${listener} is slower than the events of ${this.#key}: ${most} wait for it, and further ones are dropped`,
+    );
+  }
+
   abandoned(): void {
     this.#log(
       'warn',

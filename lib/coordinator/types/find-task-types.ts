@@ -5,6 +5,7 @@ import type { StreamTaskOptions } from '../../task/task-options.js';
 import type { TaskTypeRef } from '../../task/task-ref.js';
 
 export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
+export type Module = NonNullable<InstanceWrapper['host']>;
 
 /** A task type as its decorator describes it. Nothing is checked yet. */
 export interface FoundTaskType extends TaskTypeRef {

@@ -1,7 +1,5 @@
 import type { ModulesContainer } from '@nestjs/core';
-import type { InstanceWrapper } from './find-task-types.js';
-
-type Module = NonNullable<InstanceWrapper['host']>;
+import type { InstanceWrapper, Module } from './find-task-types.js';
 
 /**
  * A provider and all that it injects, directly or not.

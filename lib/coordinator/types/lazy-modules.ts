@@ -1,7 +1,5 @@
 import { type LazyModuleLoader, ModuleRef, type ModulesContainer } from '@nestjs/core';
-import type { InstanceWrapper } from './find-task-types.js';
-
-type Module = NonNullable<InstanceWrapper['host']>;
+import type { Module } from './find-task-types.js';
 
 /**
  * Calls back when a module was loaded lazily, with it and all that it imports, before `load()` gives it to its caller.

@@ -14,7 +14,8 @@ import { InvalidTaskTypeError } from '../../task/errors/invalid-task-type.error.
 import { STREAM_TASK_METADATA } from '../../task/stream-task.decorator.js';
 import type { InputValidation, StreamTaskOptions } from '../../task/task-options.js';
 import { isTaskName } from '../../task/task-ref.js';
-import { appNameOf, decoratedClassOf, type InstanceWrapper } from './find-task-types.js';
+import { TaskListeners } from '../events/task-listeners.js';
+import { appNameOf, decoratedClassOf, type InstanceWrapper, type Module } from './find-task-types.js';
 import { globalValidations } from './global-validation.js';
 import { handlerResolver, isHandler } from './handler-resolver.js';
 import { createInputValidator } from './input-validator.js';
@@ -39,12 +40,13 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
     private readonly registry: TaskTypeRegistry,
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
     private readonly modules: ModulesContainer,
+    private readonly listeners: TaskListeners,
     loader: LazyModuleLoader,
     @Optional() private readonly config?: ApplicationConfig,
   ) {
     onModuleLoaded(loader, modules, async (loaded) => {
       const before = new Set(registry.names);
-      await this.#explore(discovery.getProviders({}, [...loaded]));
+      await this.#explore([...loaded]);
       const found = registry.names.filter((name) => !before.has(name));
       if (this.#hasReported && found.length > 0) report(found);
     });
@@ -57,7 +59,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
         'StreamingModule is imported twice, so there would be two coordinators; import it once, in the root module: it is global',
       );
     }
-    await this.#explore(providers);
+    await this.#explore([...this.modules.values()]);
   }
 
   /** Says what it found, as Nest does of routes. */
@@ -79,9 +81,13 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
     return this.#hosts;
   }
 
-  async #explore(providers: readonly InstanceWrapper[]): Promise<void> {
+  async #explore(modules: Module[]): Promise<void> {
+    const providers = this.discovery.getProviders({}, modules).filter(({ isAlias }) => !isAlias);
+    for (const wrapper of [...providers, ...this.discovery.getControllers({}, modules)]) {
+      // What listens to the end of a task must live until then, as what the handler uses.
+      if (this.listeners.add(wrapper)) this.#addHosts(wrapper);
+    }
     for (const wrapper of providers) {
-      if (wrapper.isAlias) continue;
       const classRef = decoratedClassOf(wrapper);
       if (!classRef) continue;
       const exploring = this.#explored.get(wrapper) ?? this.#register(wrapper, classRef);
@@ -124,7 +130,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
       },
       classRef,
     );
-    for (const host of shutdownHostsOf(wrapper, this.modules)) this.#addHost(host);
+    this.#addHosts(wrapper);
   }
 
   /** How inputs are validated whose `input` is a class: as the module says, or else as the bodies of routes are. */
@@ -134,10 +140,12 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
     return validations.length > 0 ? validations : [{}];
   }
 
-  #addHost(host: object): void {
-    if (this.#hosts.has(host)) return;
-    this.#hosts.add(host);
-    this.#onHost?.(host);
+  #addHosts(wrapper: InstanceWrapper): void {
+    for (const host of shutdownHostsOf(wrapper, this.modules)) {
+      if (this.#hosts.has(host)) continue;
+      this.#hosts.add(host);
+      this.#onHost?.(host);
+    }
   }
 }
 

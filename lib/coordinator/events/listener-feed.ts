@@ -1,0 +1,74 @@
+import type { LogEntry } from '../../log/log-entry.js';
+import type { EventTask } from '../../task/on-task-event.decorator.js';
+import { terminalStatuses } from '../../task/task-status.js';
+import type { TaskRun } from '../run/task-run.js';
+import type { TaskListener } from './task-listener.js';
+
+/** How many events of one task may wait for one listener. */
+const mostWaiting = 10_000;
+
+const terminal: ReadonlySet<string> = new Set(terminalStatuses);
+
+/** Gives the events of one run to one listener: in order, each when the listener is done with the one before. */
+export class ListenerFeed {
+  readonly #run: TaskRun;
+  readonly #listener: TaskListener;
+  #waiting: LogEntry[] = [];
+  #isDropping = false;
+  #delivery: Promise<void> | undefined;
+
+  constructor(run: TaskRun, listener: TaskListener) {
+    this.#run = run;
+    this.#listener = listener;
+  }
+
+  /**
+   * Takes an event that the listener wants.
+   *
+   * @returns a promise for the time when the listener is done with all that waits, where it has to begin
+   */
+  add(entry: LogEntry): Promise<void> | undefined {
+    if (!this.#listener.wants(entry.type)) return undefined;
+    if (this.#waiting.length >= mostWaiting && !terminal.has(entry.type)) {
+      this.#reportDropping();
+      return undefined;
+    }
+    this.#waiting.push(entry);
+    return this.#delivery ? undefined : (this.#delivery = this.#deliver());
+  }
+
+  async #deliver(): Promise<void> {
+    // Whoever sends an event is not held up by what listens to it.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      for (const entry of batch) await this.#call(entry);
+    }
+    this.#delivery = undefined;
+  }
+
+  async #call(entry: LogEntry): Promise<void> {
+    try {
+      await this.#listener.call(entry.toEvent(), this.#task());
+    } catch (error) {
+      this.#run.report.error(`The listener ${this.#listener.name} of the event "${entry.type}"`, error);
+    }
+  }
+
+  /** A fresh object each time: no listener can change what another one gets. */
+  #task(): EventTask {
+    const { owner, metadata } = this.#run.start;
+    return {
+      ...this.#run.ref,
+      ...(owner !== undefined && { owner }),
+      ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
+    };
+  }
+
+  #reportDropping(): void {
+    if (this.#isDropping) return;
+    this.#isDropping = true;
+    this.#run.report.droppedEvents(this.#listener.name, mostWaiting);
+  }
+}
