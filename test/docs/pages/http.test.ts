@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Type } from '@nestjs/common';
+import type { INestApplication, Type } from '@nestjs/common';
+import type { OpenApiDocument } from 'nestjs-streaming';
 import { openStream } from '../../support/clients/sse.js';
 import { page } from '../support/documents.js';
 import { Examples } from '../support/examples.js';
@@ -25,6 +26,25 @@ describe('the page on HTTP', () => {
     await events.ended;
     expect(events.retry).toBe(2_000);
     expect((await fetch(`${origin}/stream/jobs/ReportTask/x`)).status).toBe(404);
+  });
+
+  test('the OpenAPI document has the routes, the inputs and the events', async () => {
+    const { serveOpenApi } = await load<{ serveOpenApi(app: INestApplication): void }>('openapi.ts');
+    const { ReportsModule } = await load<{ ReportsModule: Type }>('authorized.module.ts');
+    const origin = await listenTo(ReportsModule, serveOpenApi);
+    const document = (await (await fetch(`${origin}/openapi-json`)).json()) as OpenApiDocument;
+    expect(document).toMatchObject({
+      openapi: '3.2.0',
+      paths: {
+        '/stream/{app}/{name}/{id}': {
+          get: {
+            responses: { 200: { content: { 'text/event-stream': { itemSchema: expect.anything() } } } },
+          },
+          put: expect.anything(),
+          delete: expect.anything(),
+        },
+      },
+    });
   });
 
   test('an interceptor that maps events', async () => {
