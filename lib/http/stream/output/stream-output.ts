@@ -67,10 +67,12 @@ export class StreamOutput {
 
   /**
    * Bytes that the system has not taken of what was handed to it: they sink while one large write is under way. Over
-   * HTTP/2 that is a write of the session, and may be one of other streams alone.
+   * HTTP/2 that is a write of the session, and may be one of other streams alone. Over TLS the connection below is looked
+   * at: what was handed to TLS counts as a whole, until all of it is taken.
    */
   get queued(): unknown {
-    return handleOf(this.#response)?.writeQueueSize;
+    const handle = handleOf(this.#response);
+    return ((handle && belowTls(handle)) ?? handle)?.writeQueueSize;
   }
 
   /** Over HTTP/2 it tells one write of the session from the next. */
@@ -191,6 +193,11 @@ function needsDrain(response: ServerResponse): boolean {
 interface Handle {
   readonly writeQueueSize?: unknown;
   readonly bytesWritten?: unknown;
+}
+
+/** What Node has for the connection that TLS is spoken over. */
+function belowTls(handle: Handle): Handle | undefined {
+  return (Reflect.get(handle, '_parent') as Handle | null | undefined) ?? undefined;
 }
 
 function handleOf(response: ServerResponse): Handle | undefined {
