@@ -2,6 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { Module, type Type } from '@nestjs/common';
 import type { TaskHandler } from 'nestjs-streaming';
 import { createTaskApp } from '../../support/app.js';
+import { eventually } from '../../support/wait.js';
 import { page } from '../support/documents.js';
 import { Examples } from '../support/examples.js';
 
@@ -40,5 +41,19 @@ describe('the page on the coordinator', () => {
       status: 'cancelled',
       cancellation: { kind: 'external', detail: 'not needed', by: 'admin' },
     });
+  });
+
+  test('a provider that is called with events', async () => {
+    const { ReportTask } = await load<{ ReportTask: TaskType }>('report.task.ts');
+    const { AuditService } = await load<{ AuditService: Type<{ lines: string[] }> }>('audit.service.ts');
+    const { app, coordinator } = await createTaskApp({
+      tasks: [ReportTask],
+      providers: [AuditService],
+      listen: false,
+    });
+    const { id, outcome } = await coordinator.start(ReportTask, { month: '2026-11' }, { owner: 'ann' });
+    await outcome;
+    const { lines } = app.get<{ lines: string[] }>(AuditService);
+    await eventually(() => expect(lines).toEqual([`ann: report ${id} completed`]));
   });
 });
