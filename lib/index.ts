@@ -1,16 +1,16 @@
 export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
-export {
-  CancelScope,
-  runScope,
-  type ScopeBody,
-  type ResultsOf,
-  type TaskGroup,
-} from './cancellation/cancel-scope.js';
+export type { Backoff } from './cancellation/backoff.js';
+export { CancelScope, runScope } from './cancellation/cancel-scope.js';
 export { CancelledError } from './cancellation/cancelled.error.js';
 export { isCancellation } from './cancellation/is-cancellation.js';
+export type { RetryOptions } from './cancellation/retry.js';
+export type { ResultsOf, ScopeBody, TaskGroup } from './cancellation/scope-body.js';
 export { ScopeEndedError } from './cancellation/scope-ended.error.js';
 export { ScopeTimeoutError } from './cancellation/scope-timeout.error.js';
 
+export { UnrecoverableError } from './cancellation/unrecoverable.error.js';
+
+export { CommitAbandonedError } from './task/errors/commit-abandoned.error.js';
 export { InvalidEventError } from './task/errors/invalid-event.error.js';
 export { type InputIssue, InvalidInputError } from './task/errors/invalid-input.error.js';
 export { InvalidOptionsError } from './task/errors/invalid-options.error.js';
@@ -21,6 +21,7 @@ export { InvalidTaskTypeError } from './task/errors/invalid-task-type.error.js';
 export { ShuttingDownError } from './task/errors/shutting-down.error.js';
 export { StreamingError } from './cancellation/streaming.error.js';
 export { TaskEndedError } from './task/errors/task-ended.error.js';
+export { TaskFailedError } from './task/errors/task-failed.error.js';
 export { TaskNotFoundError } from './task/errors/task-not-found.error.js';
 export { TaskTimeoutError } from './task/errors/task-timeout.error.js';
 export { TaskTypeConflictError } from './task/errors/task-type-conflict.error.js';

@@ -1,15 +1,12 @@
 import { setMaxListeners } from 'node:events';
+import { AsyncContext } from './async-context.js';
 import type { CancelReason } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';
-import { bindSignal, isCancellationOf } from './is-cancellation.js';
+import { bindSignal, type CancellationRule, isCancellationOf } from './is-cancellation.js';
+import { isThenable, rejectedQuietly } from './promises.js';
+import { noHost, type ScopeHost } from './scope-host.js';
 import { Timer } from './timer.js';
-
-/** Something that waits at a checkpoint and is rejected when its scope is cancelled. */
-interface Waiter {
-  abort(error: CancelledError): void;
-  /** The timer it waits for, when it waits for one. */
-  readonly timer?: Timer;
-}
+import { type BeginWait, Waiters } from './waiters.js';
 
 /** A scope that a cancellation has come to, and what it throws from now on. */
 interface Reached<Told = CancelledError> {
@@ -17,9 +14,11 @@ interface Reached<Told = CancelledError> {
   readonly error: Told;
 }
 
-type CancelCallback = (reason: CancelReason) => void;
+type CancelCallback = (reason: CancelReason) => unknown;
 
 const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
+
+let lastId = 0;
 
 /**
  * The state of a scope: whether it is cancelled, who waits in it, and its place in the tree along which a cancellation
@@ -30,6 +29,8 @@ const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
  */
 export abstract class CancelLevel {
   #parent: CancelLevel | undefined;
+  /** The task around it, or nothing. */
+  readonly #host: ScopeHost;
   readonly #shielded: boolean;
   /**
    * How many scopes stand above this one.
@@ -43,7 +44,10 @@ export abstract class CancelLevel {
   #errorBelow: CancelledError | undefined;
   // Made on first use: an AbortController costs more than all the rest of a short task.
   #controller: AbortController | undefined;
-  #waiters: Set<Waiter> | undefined;
+  /** The async context in which the signal was first asked for: its listeners run there, wherever somebody cancels. */
+  #signalContext: AsyncContext | undefined;
+  #scopeId = 0;
+  #waiters: Waiters | undefined;
   #callbacks: Set<CancelCallback> | undefined;
   #over = false;
   /** Whether its timers may hold the process: until the task around it is over. */
@@ -52,9 +56,11 @@ export abstract class CancelLevel {
   /**
    * @param parent the scope it is opened in; born cancelled when that is
    * @param shielded whether the cancellation of the parent stops here
+   * @param host that of the parent, if there is one
    */
-  constructor(parent?: CancelLevel, shielded = false) {
+  constructor(parent?: CancelLevel, shielded = false, host: ScopeHost = noHost) {
     this.#parent = parent;
+    this.#host = parent ? parent.#host : host;
     this.#shielded = shielded;
     this.depth = parent ? parent.depth + 1 : 0;
     if (!parent) return;
@@ -80,7 +86,9 @@ export abstract class CancelLevel {
 
   /** Throws `signal.reason` when this scope is cancelled, and does nothing otherwise. */
   throwIfCancelled(): void {
-    if (this.#error) throw this.#error;
+    if (!this.#error) return;
+    this.#host.onCheckpoint(this.#host.step, this.#error);
+    throw this.#error;
   }
 
   /**
@@ -98,12 +106,9 @@ export abstract class CancelLevel {
 
   /** Gives the event loop a turn, so that a long loop can be cancelled; then checks for cancellation. */
   yield(): Promise<void> {
-    if (this.#error) return Promise.reject(this.#error);
-    return new Promise((resolve, reject) => {
-      setImmediate(() => {
-        if (this.#error) reject(this.#error);
-        else resolve();
-      });
+    return this.suspend<void>((resolve) => {
+      const immediate = setImmediate(resolve);
+      return { [Symbol.dispose]: () => clearImmediate(immediate) };
     });
   }
 
@@ -123,9 +128,10 @@ export abstract class CancelLevel {
   }
 
   /**
-   * Calls back once, synchronously, when this scope is cancelled; at once when it already is.
+   * Calls back once, synchronously, when this scope is cancelled; at once when it already is. The callback runs in the
+   * async context of this call.
    *
-   * @param callback gets the reason
+   * @param callback gets the reason. What it throws, or rejects with, is logged
    * @returns dispose of it to no longer be called
    */
   onCancel(callback: (reason: CancelReason) => void): Disposable {
@@ -137,7 +143,8 @@ export abstract class CancelLevel {
       return nothingToDispose;
     }
     const callbacks = (this.#callbacks ??= new Set());
-    const registered: CancelCallback = (reason) => callback(reason);
+    const context = new AsyncContext();
+    const registered: CancelCallback = (reason) => context.run(callback, reason);
     callbacks.add(registered);
     return { [Symbol.dispose]: () => void callbacks.delete(registered) };
   }
@@ -178,7 +185,34 @@ export abstract class CancelLevel {
    * @internal
    */
   explains(error: unknown): boolean {
-    return this.#error !== undefined && isCancellationOf(error, this.#error, this);
+    return this.#error !== undefined && isCancellationOf(error, { reason: this.#error, scope: this });
+  }
+
+  /**
+   * Names the scope in its errors.
+   *
+   * @internal
+   */
+  get scopeId(): number {
+    return (this.#scopeId ||= ++lastId);
+  }
+
+  /**
+   * What else counts as a cancellation in the task around it.
+   *
+   * @internal
+   */
+  get cancellationRule(): CancellationRule | undefined {
+    return this.#host.cancellationRule;
+  }
+
+  /**
+   * The task around it.
+   *
+   * @internal
+   */
+  get host(): ScopeHost {
+    return this.#host;
   }
 
   /**
@@ -187,37 +221,23 @@ export abstract class CancelLevel {
    * @param begin starts what is waited for, and returns what must be cleared when the scope is cancelled first
    * @internal
    */
-  suspend<T>(
-    begin: (resolve: (value: T) => void, reject: (error: unknown) => void) => Timer | Disposable | undefined,
-  ): Promise<T> {
-    if (this.#error) return Promise.reject(this.#error);
-    return new Promise<T>((resolve, reject) => {
-      const waiters = (this.#waiters ??= new Set());
-      let waiter: Waiter | undefined;
-      const leave = () => void (waiter && waiters.delete(waiter));
-      const held = begin(
-        (value) => {
-          leave();
-          resolve(value);
-        },
-        (error) => {
-          leave();
-          reject(error);
-        },
-      );
-      const timer = held instanceof Timer ? held : undefined;
-      if (!this.#holds) timer?.unref();
-      waiter = {
-        abort(error) {
-          if (timer) timer.clear();
-          else (held as Disposable | undefined)?.[Symbol.dispose]();
-          reject(error);
-        },
-        ...(timer && { timer }),
-      };
-      waiters.add(waiter);
-    });
+  suspend<T>(begin: BeginWait<T>): Promise<T> {
+    if (this.#error) {
+      this.#host.onCheckpoint(this.#host.step, this.#error);
+      return rejectedQuietly(this.#error);
+    }
+    if (this.#over) return this.refuseToWait();
+    const { step } = this.#host;
+    this.#waiters ??= new Waiters();
+    return this.#waiters.wait(begin, this.#holds, (error) => this.#host.onCheckpoint(step, error));
   }
+
+  /**
+   * What a wait in a scope that has ended gets.
+   *
+   * @internal
+   */
+  protected abstract refuseToWait(): Promise<never>;
 
   /**
    * Cancels this scope and those below it, all in this call: first the level rises everywhere, then signals abort,
@@ -272,14 +292,18 @@ export abstract class CancelLevel {
   protected onRenewed(): void {}
 
   /**
-   * Ends the scope. Scopes that were left running in it are from now on the business of the scope above; its own signal and
-   * what still waits in it hear of nothing any more. At the end of a task its timers no longer hold the process.
+   * Ends the scope. What still waits in it waits no longer, and its signal hears of nothing any more. Scopes that were left
+   * running in it belong to the scope above from now on. At the end of a task their timers no longer hold the process.
    *
    * @internal
    */
   protected retire(): void {
     this.#over = true;
     this.#callbacks = undefined;
+    this.#signalContext = undefined;
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    waiters?.drop();
     const parent = this.#parent;
     if (parent) {
       parent.#release(this);
@@ -313,7 +337,7 @@ export abstract class CancelLevel {
     for (const level of levels) {
       level.#holds = false;
       level.onLetGo();
-      for (const { timer } of level.#waiters ?? []) timer?.unref();
+      level.#waiters?.unref();
       for (const child of level.#children ?? []) levels.push(child);
     }
   }
@@ -321,21 +345,6 @@ export abstract class CancelLevel {
   /** @internal */
   get over(): boolean {
     return this.#over;
-  }
-
-  /**
-   * Takes what a callback threw: a scope reports it to the one above, and has nobody to throw it at at the top.
-   *
-   * @internal
-   */
-  protected reportCallbackError(error: unknown): void {
-    if (this.#parent) {
-      this.#parent.reportCallbackError(error);
-      return;
-    }
-    process.nextTick(() => {
-      throw new Error('A callback given to onCancel() threw', { cause: error });
-    });
   }
 
   #adopt(child: CancelLevel): void {
@@ -350,7 +359,7 @@ export abstract class CancelLevel {
     if (error.reason.kind === 'parent') return error;
     return (this.#errorBelow ??= new CancelledError(
       { kind: 'parent', root: error.reason },
-      { scope: this, cause: error },
+      { scope: this.scopeId, cause: error },
     ));
   }
 
@@ -364,18 +373,28 @@ export abstract class CancelLevel {
     const waiters = this.#waiters;
     this.#callbacks = undefined;
     this.#waiters = undefined;
-    this.#controller?.abort(error);
+    if (this.#controller) this.#abortSignal(this.#controller, error);
     // One of them may give another reason to those behind it.
     if (callbacks) for (const callback of callbacks) this.#call(callback, (this.#error ?? error).reason);
-    if (waiters) for (const waiter of waiters) waiter.abort(this.#error ?? error);
+    waiters?.abort(this.#error ?? error);
   }
 
   #call(callback: CancelCallback, reason: CancelReason): void {
+    const report = (error: unknown): void => this.#host.onCallbackError(error);
     try {
-      callback(reason);
+      // The type says that it returns nothing; an async function returns a promise all the same.
+      const returned: unknown = callback(reason);
+      if (isThenable(returned)) void returned.then(undefined, report);
     } catch (error) {
-      this.reportCallbackError(error);
+      report(error);
     }
+  }
+
+  #abortSignal(controller: AbortController, error: CancelledError): void {
+    const context = this.#signalContext;
+    this.#signalContext = undefined;
+    if (context) context.run(() => controller.abort(error));
+    else controller.abort(error);
   }
 
   #createController(): AbortController {
@@ -384,6 +403,7 @@ export abstract class CancelLevel {
     setMaxListeners(0, controller.signal);
     bindSignal(controller.signal, this);
     if (this.#error) controller.abort(this.#error);
+    else if (!this.#over) this.#signalContext = new AsyncContext();
     return controller;
   }
 }

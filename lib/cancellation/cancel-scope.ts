@@ -2,43 +2,13 @@ import { clock } from './clock.js';
 import { CancelLevel } from './cancel-level.js';
 import { type CancelReason, cutDetail } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';
+import { quietIf, rejectedQuietly } from './promises.js';
+import { retryIn, type RetryOptions } from './retry.js';
+import { isInstance } from './read-error.js';
 import { ScopeEndedError } from './scope-ended.error.js';
+import { assertBody, assertLimit, type ResultsOf, type ScopeBody, type TaskGroup } from './scope-body.js';
 import { ScopeTimeoutError } from './scope-timeout.error.js';
 import { Timer } from './timer.js';
-
-/**
- * Work in a scope of its own.
- *
- * @publicApi
- */
-export type ScopeBody<T> = (scope: CancelScope) => Promise<T>;
-
-/**
- * What `all` resolves to: the result of each body, in their order.
- *
- * @publicApi
- */
-export type ResultsOf<Bodies extends readonly ScopeBody<unknown>[]> = {
-  -readonly [K in keyof Bodies]: Awaited<ReturnType<Bodies[K]>>;
-};
-
-/**
- * A scope whose children run side by side and end together.
- *
- * @publicApi
- */
-export interface TaskGroup extends CancelScope {
-  /**
-   * Runs a child in a scope of its own, from the next microtask on. The group waits for it; its failure cancels the
-   * rest of the group.
-   *
-   * @param body gets the child's scope, which can be cancelled alone
-   * @param options `name` tells the child in the group's error
-   * @returns what the child returns; not looking at it is never an unhandled rejection
-   * @throws `signal.reason` (synchronously) when the group is being cancelled, ScopeEndedError when it has ended
-   */
-  spawn<T>(body: ScopeBody<T>, options?: { name?: string }): Promise<T>;
-}
 
 /**
  * A stretch of work that can be cancelled as one, and holds others that are cancelled with it.
@@ -67,7 +37,8 @@ export abstract class CancelScope extends CancelLevel {
    * Moves the end of this scope's own time.
    *
    * @param ms milliseconds from now; `null` for no limit
-   * @throws RangeError when `ms` is not a number; ScopeEndedError (a task: TaskEndedError) after the end
+   * @throws RangeError when `ms` is not a number; ScopeEndedError (a task: TaskEndedError) after the end, and when this
+   *   scope is cancelled already
    */
   abstract reschedule(ms: number | null): void;
 
@@ -92,10 +63,15 @@ export abstract class CancelScope extends CancelLevel {
    *   return response.text(); // inside: its signal hears of nothing once the scope has ended
    * });
    */
-  async timeout<T>(ms: number | null, body: (scope: CancelScope) => Promise<T>): Promise<T> {
-    assertBody('timeout', body);
-    assertLimit('timeout', ms);
-    return new InnerScope(this, { limit: ms }).run(body);
+  timeout<T>(ms: number | null, body: (scope: CancelScope) => Promise<T>): Promise<T> {
+    return this.#open(
+      () => {
+        assertBody('timeout', body);
+        assertLimit('timeout', ms);
+        return new InnerScope(this, { limit: ms });
+      },
+      (scope) => scope.run(body),
+    );
   }
 
   /**
@@ -104,9 +80,14 @@ export abstract class CancelScope extends CancelLevel {
    * @returns what the body returns, or `undefined` when the scope was cancelled by itself (or by its own deadline, see
    *   `reschedule`) and the body let that through
    */
-  async scope<T>(body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
-    assertBody('scope', body);
-    return new InnerScope(this).runAbsorbing(body);
+  scope<T>(body: (scope: CancelScope) => Promise<T>): Promise<T | undefined> {
+    return this.#open(
+      () => {
+        assertBody('scope', body);
+        return new InnerScope(this);
+      },
+      (scope) => scope.runAbsorbing(body),
+    );
   }
 
   /**
@@ -122,23 +103,28 @@ export abstract class CancelScope extends CancelLevel {
    *   for (const url of urls) void group.spawn((scope) => crawl(url, scope.signal));
    * });
    */
-  async group<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
-    assertBody('group', body);
-    return new GroupScope(this).runGroup(body);
+  group<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
+    return this.#open(
+      () => {
+        assertBody('group', body);
+        return new GroupScope(this);
+      },
+      (group) => group.runGroup(body),
+    );
   }
 
   /**
    * Runs bodies side by side, as `Promise.all`, but waits for all of them: the first error cancels the rest, and is
    * what is thrown.
    */
-  async all<const Bodies extends readonly ScopeBody<unknown>[]>(bodies: Bodies): Promise<ResultsOf<Bodies>> {
-    for (const body of bodies) assertBody('all', body);
-    try {
-      const results = await this.group((group) => Promise.all(bodies.map((body) => group.spawn(body))));
-      return results as ResultsOf<Bodies>;
-    } catch (error) {
-      throw error instanceof AggregateError ? (error.errors[0] as unknown) : error;
-    }
+  all<const Bodies extends readonly ScopeBody<unknown>[]>(bodies: Bodies): Promise<ResultsOf<Bodies>> {
+    return this.#open(
+      () => {
+        for (const body of bodies) assertBody('all', body);
+        return new GroupScope(this);
+      },
+      (group) => group.runAll(bodies),
+    );
   }
 
   /**
@@ -149,11 +135,48 @@ export abstract class CancelScope extends CancelLevel {
    * @returns what the body returns
    * @throws ScopeTimeoutError when its own time was over; any error of the body passes as it is
    */
-  async shield<T>(body: (scope: CancelScope) => Promise<T>, options: { timeout?: number } = {}): Promise<T> {
-    assertBody('shield', body);
-    const { timeout = null } = options;
-    assertLimit('shield', timeout);
-    return new InnerScope(this, { limit: timeout, shielded: true }).run(body);
+  shield<T>(body: (scope: CancelScope) => Promise<T>, options: { timeout?: number } = {}): Promise<T> {
+    return this.#open(
+      () => {
+        assertBody('shield', body);
+        const { timeout = null } = options;
+        assertLimit('shield', timeout);
+        return new InnerScope(this, { limit: timeout, shielded: true });
+      },
+      (scope) => scope.run(body),
+    );
+  }
+
+  /**
+   * Tries a body again when it fails. It is never tried again after a cancellation of this scope, and when the error is
+   * an `UnrecoverableError` or has `retryable: false`.
+   *
+   * @param options see {@link RetryOptions}
+   * @param body gets this scope, or with `timeout` a scope for this try, and the number of the try, from 1
+   * @returns what the body returns
+   * @throws the last error. The errors of earlier tries are its `errors`, the newest 100 of them; TypeError or RangeError
+   *   for wrong options
+   * @example
+   * const page = await task.retry({ attempts: 3, backoff: 500, timeout: 5_000 }, (scope) =>
+   *   fetchPage(url, scope.signal),
+   * );
+   */
+  retry<T>(options: RetryOptions, body: (scope: CancelScope, attempt: number) => Promise<T>): Promise<T> {
+    return quietIf(retryIn(this, options, body), (error) => error === this.cancellation);
+  }
+
+  /** Runs a body in a scope below this one. A rejection that is a cancellation only does not have to be awaited. */
+  #open<Scope extends CancelScope, T>(create: () => Scope, run: (scope: Scope) => Promise<T>): Promise<T> {
+    let inner: Scope;
+    try {
+      inner = create();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return quietIf(
+      run(inner),
+      (error) => error === this.cancellation || (error !== undefined && error === inner.cancellation),
+    );
   }
 }
 
@@ -176,7 +199,7 @@ class InnerScope extends CancelScope {
   ) {
     super(parent, shielded);
     this.#bornCancelled = this.cancelled;
-    if (limit !== null) this.reschedule(limit);
+    if (limit !== null) this.#limit(limit);
   }
 
   get deadline(): number | null {
@@ -200,6 +223,14 @@ class InnerScope extends CancelScope {
   reschedule(ms: number | null): void {
     assertLimit('reschedule', ms);
     if (this.over) throw new ScopeEndedError('reschedule() on a scope that has ended');
+    if (this.cancelled) {
+      const why = this.#expired ? 'its time is over' : 'it was cancelled';
+      throw new ScopeEndedError(`reschedule() on a scope that only cleans up: ${why}`);
+    }
+    this.#limit(ms);
+  }
+
+  #limit(ms: number | null): void {
     this.#timeout = ms ?? Infinity;
     this.#dueAt = clock().now() + this.#timeout;
     this.#deadline = this.#timeout === Infinity ? null : clock().epoch() + this.#timeout;
@@ -209,7 +240,25 @@ class InnerScope extends CancelScope {
   override expire(): void {
     if (this.cancelled || this.over) return;
     this.#expired = true;
+    this.#warnWhenLate();
     this.interrupt({ kind: 'timeout', of: 'scope', timeout: this.#timeout });
+  }
+
+  /** A body that ignores its signal is waited for, however long that is: somebody should know. */
+  #warnWhenLate(): void {
+    const { host } = this;
+    if (host.grace === Infinity) return;
+    const timeout = this.#timeout;
+    this.#timer?.clear();
+    this.#timer = new Timer(host.grace, () => {
+      host.warn(
+        `The body of timeout(${timeout}) still runs ${host.grace} ms after its time was over: it ignores its signal`,
+      );
+    }).unref();
+  }
+
+  protected refuseToWait(): Promise<never> {
+    return rejectedQuietly(new ScopeEndedError('This scope has ended: nothing can wait in it any more'));
   }
 
   /** Runs a body to its end; what it lets through of a cancellation shows whose that was, the outermost first. */
@@ -247,7 +296,7 @@ class InnerScope extends CancelScope {
   }
 
   protected interrupt(reason: CancelReason): void {
-    this.abort(new CancelledError(reason, { scope: this }));
+    this.abort(new CancelledError(reason, { scope: this.scopeId }));
   }
 
   /** Bodies that open one scope in the other are called one in the other: a new stack now and then. */
@@ -310,6 +359,17 @@ class GroupScope extends InnerScope implements TaskGroup {
     // The group has it; nobody has to look at the promise as well.
     result.catch(() => {});
     return result;
+  }
+
+  async runAll<const Bodies extends readonly ScopeBody<unknown>[]>(
+    bodies: Bodies,
+  ): Promise<ResultsOf<Bodies>> {
+    try {
+      const results = await this.runGroup((group) => Promise.all(bodies.map((body) => group.spawn(body))));
+      return results as ResultsOf<Bodies>;
+    } catch (error) {
+      throw isInstance(error, AggregateError) ? (error.errors[0] as unknown) : error;
+    }
   }
 
   async runGroup<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
@@ -378,15 +438,5 @@ export async function runScope<T>(body: (scope: CancelScope) => Promise<T>): Pro
     return await root.scope(body);
   } finally {
     root.end();
-  }
-}
-
-function assertBody(call: string, body: unknown): void {
-  if (typeof body !== 'function') throw new TypeError(`${call}(): expected a function, got ${typeof body}`);
-}
-
-function assertLimit(call: string, ms: number | null): void {
-  if (ms !== null && (typeof ms !== 'number' || Number.isNaN(ms))) {
-    throw new RangeError(`${call}(): expected a number of milliseconds or null, got ${String(ms)}`);
   }
 }

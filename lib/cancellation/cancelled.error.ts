@@ -14,9 +14,10 @@ export class CancelledError extends Error {
   override readonly name = 'CancelledError';
   readonly code = 'ABORT_ERR';
   readonly reason: CancelReason;
-  readonly #scope: object | undefined;
+  /** The id of its scope, not the scope: an error that is kept must not keep a whole task. */
+  readonly #scope: number | undefined;
 
-  constructor(reason: CancelReason, options?: ErrorOptions & { scope?: object }) {
+  constructor(reason: CancelReason, options?: ErrorOptions & { scope?: number }) {
     // It is made where somebody cancels and thrown where somebody waits: the stack would tell of neither, and is most of
     // what a cancellation costs.
     const { stackTraceLimit } = Error;
@@ -28,11 +29,11 @@ export class CancelledError extends Error {
   }
 
   /**
-   * The scope whose cancellation this error is.
+   * The id of the scope whose cancellation this error is.
    *
    * @internal
    */
-  static scopeOf(error: CancelledError): object | undefined {
+  static scopeOf(error: CancelledError): number | undefined {
     return error.#scope;
   }
 }

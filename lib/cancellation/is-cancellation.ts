@@ -1,57 +1,84 @@
 import { CancelledError } from './cancelled.error.js';
-import { readProperty } from './read-error.js';
+import { isInstance, readProperty } from './read-error.js';
 
-/** What a signal speaks for: a scope in its tree. */
+/** Tells whether an error is a cancellation that this package does not know: a module's option `isCancellation`. */
+export type CancellationRule = (error: unknown, signal: AbortSignal) => boolean;
+
+/** The scope that a signal belongs to. */
 interface ScopeInTree {
+  readonly scopeId: number;
   /** The scope whose cancellation reaches this one. */
   readonly above: ScopeInTree | undefined;
+  readonly signal: AbortSignal;
+  /** The rule of the task around it. */
+  readonly cancellationRule: CancellationRule | undefined;
 }
 
-const abortNames: ReadonlySet<unknown> = new Set(['AbortError']);
+/** Node's and the web's, and the classes of SDKs: `APIUserAbortError` of OpenAI and Anthropic. */
+const abortName = /AbortError$/;
 /** Node and this package; axios; a query that PostgreSQL cancelled. */
 const abortCodes: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
 
+/** How many causes are followed. An error may make a new cause each time it is asked. */
+const MOST_CAUSES = 32;
+/** How many errors are looked at that others hold: for the same reason. */
+const MOST_ERRORS = 100_000;
+
 const scopes = new WeakMap<AbortSignal, ScopeInTree>();
 
-/** Remembers which scope a signal speaks for, so that {@link isCancellation} knows every error of that scope. */
+/** Remembers which scope a signal belongs to, so that {@link isCancellation} knows every error of that scope. */
 export function bindSignal(signal: AbortSignal, scope: ScopeInTree): void {
   scopes.set(signal, scope);
 }
 
 /**
- * Tells whether an error is how the cancellation of `signal` shows itself, rather than a failure of its own.
+ * Tells whether an error is how the cancellation of `signal` shows itself, rather than a failure.
  *
- * Only ever true when the signal is aborted, and then for: its reason; a `CancelledError` of the same scope or of one
- * above it; an error whose `cause` chain leads to one of these; the abort errors of Node, the web, axios and
- * PostgreSQL; an `AggregateError` or `SuppressedError` of nothing else. The cancellation of another task is a failure
- * here.
+ * It is `true` only if the signal is aborted, and then for:
+ *
+ * - the signal's reason, and a `CancelledError` of the same scope or of one above it
+ * - an abort error of Node, the web, axios, PostgreSQL, or an SDK whose class is named `…AbortError`
+ * - what the module's option `isCancellation` recognizes
+ * - an error whose `cause` chain leads to one of these; 32 causes are followed
+ * - an `AggregateError` or a `SuppressedError` that holds nothing else
+ *
+ * The cancellation of another task is a failure here.
  *
  * @param error what was thrown
- * @param signal the signal the throwing code was given
+ * @param signal the signal that the throwing code was given
  * @publicApi
  */
 export function isCancellation(error: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
-  return isCancellationOf(error, signal.reason, scopes.get(signal));
+  const scope = scopes.get(signal);
+  return isCancellationOf(error, { reason: signal.reason, scope, signal });
 }
 
-/**
- * {@link isCancellation} for a cancelled scope whose signal nobody asked for: making one would be dear. An error that
- * holds others is judged by what it holds, whatever caused it.
- */
-export function isCancellationOf(error: unknown, reason: unknown, scope: ScopeInTree | undefined): boolean {
-  const pending = [error];
+/** The cancellation that an error may show. */
+interface Cancellation {
+  readonly reason: unknown;
+  readonly scope: ScopeInTree | undefined;
+  /** Left out where the scope's signal is meant: making one is expensive, and only a rule needs it. */
+  readonly signal?: AbortSignal;
+}
+
+/** An error that holds others is judged by what it holds, whatever caused it. */
+export function isCancellationOf(error: unknown, cancellation: Cancellation): boolean {
+  const pending: unknown[] = [error];
   const opened = new Set<unknown>();
   let found = false;
   for (const candidate of pending) {
-    const verdict = judge(candidate, reason, scope);
+    const verdict = judge(candidate, cancellation);
     if (verdict === false) return false;
-    if (verdict === true) found = true;
-    else if (!opened.has(verdict.holder)) {
-      if (verdict.held.length === 0) return false;
-      opened.add(verdict.holder);
-      for (const held of verdict.held) pending.push(held);
+    if (verdict === true) {
+      found = true;
+      continue;
     }
+    if (opened.has(verdict.holder)) continue;
+    const { length } = verdict.held;
+    if (length === 0 || pending.length + length > MOST_ERRORS) return false;
+    opened.add(verdict.holder);
+    for (const held of verdict.held) pending.push(held);
   }
   return found;
 }
@@ -59,20 +86,39 @@ export function isCancellationOf(error: unknown, reason: unknown, scope: ScopeIn
 type Verdict = boolean | { readonly holder: unknown; readonly held: readonly unknown[] };
 
 /** Follows the causes to what decides. */
-function judge(error: unknown, reason: unknown, scope: ScopeInTree | undefined): Verdict {
-  if (!isCancelledError(error)) {
-    if (abortNames.has(readProperty(error, 'name')) || abortCodes.has(readProperty(error, 'code')))
-      return true;
-  }
+function judge(error: unknown, cancellation: Cancellation): Verdict {
+  const { reason, scope } = cancellation;
   const seen = new Set<unknown>();
-  for (let link = error; link !== undefined && !seen.has(link); link = readProperty(link, 'cause')) {
+  let link = error;
+  for (let followed = 0; followed <= MOST_CAUSES && link !== undefined && !seen.has(link); followed++) {
     if (link === reason) return true;
-    if (isCancelledError(link) && isOf(link, scope)) return true;
+    if (isInstance(link, CancelledError)) {
+      if (isOf(link, scope)) return true;
+    } else if (isAbortError(link)) return true;
     const held = heldBy(link);
     if (held) return { holder: link, held };
     seen.add(link);
+    link = readProperty(link, 'cause');
   }
-  return false;
+  return isRecognized(error, cancellation);
+}
+
+function isAbortError(error: unknown): boolean {
+  if (abortCodes.has(readProperty(error, 'code'))) return true;
+  return isAbortName(readProperty(error, 'name')) || isAbortName(readClassName(error));
+}
+
+function isAbortName(name: unknown): boolean {
+  return typeof name === 'string' && abortName.test(name);
+}
+
+function readClassName(error: unknown): unknown {
+  return readProperty(readProperty(error, 'constructor'), 'name');
+}
+
+function isRecognized(error: unknown, { scope, signal }: Cancellation): boolean {
+  const rule = scope?.cancellationRule;
+  return scope !== undefined && rule !== undefined && rule(error, signal ?? scope.signal);
 }
 
 /** What an `AggregateError` or a `SuppressedError` holds; by name, as those of another realm are no instances. */
@@ -80,20 +126,30 @@ function heldBy(error: unknown): readonly unknown[] | undefined {
   const name = readProperty(error, 'name');
   if (name === 'SuppressedError') return [readProperty(error, 'error'), readProperty(error, 'suppressed')];
   const errors = name === 'AggregateError' ? readProperty(error, 'errors') : undefined;
-  return Array.isArray(errors) ? errors : undefined;
+  return isArray(errors) ? copyOf(errors) : undefined;
 }
 
-function isCancelledError(error: unknown): error is CancelledError {
+function isArray(value: unknown): value is readonly unknown[] {
   try {
-    return error instanceof CancelledError;
+    return Array.isArray(value);
   } catch {
-    // A proxy may throw when it is asked for its prototype.
+    // A proxy that was revoked.
     return false;
+  }
+}
+
+/** What cannot be read holds nothing that is known. */
+function copyOf(errors: readonly unknown[]): readonly unknown[] {
+  try {
+    return errors.length > MOST_ERRORS ? [] : [...errors];
+  } catch {
+    return [];
   }
 }
 
 function isOf(error: CancelledError, scope: ScopeInTree | undefined): boolean {
   const origin = CancelledError.scopeOf(error);
-  for (let level = scope; level; level = level.above) if (level === origin) return true;
+  if (origin === undefined) return false;
+  for (let level = scope; level; level = level.above) if (level.scopeId === origin) return true;
   return false;
 }

@@ -16,3 +16,12 @@ export function textOf(value: unknown): string {
     return 'something that has no text';
   }
 }
+
+/** `instanceof` that never throws: a proxy may, when it is asked for its prototype. */
+export function isInstance<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}

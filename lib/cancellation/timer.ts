@@ -1,10 +1,12 @@
+import { inRootContext } from './async-context.js';
 import { type Clock, clock, type TimerHandle } from './clock.js';
 
 /** The longest delay `setTimeout` takes; a longer one fires at once. */
 const LONGEST = 2 ** 31 - 1;
 
 /**
- * A `setTimeout` for delays of any length: one over 2^31 ms is chained, `Infinity` never fires and holds nothing.
+ * A `setTimeout` for delays of any length: one over 2^31 ms is chained, `Infinity` never fires and holds nothing. The
+ * callback runs in no caller's async context, and the timer keeps none alive.
  */
 export class Timer {
   readonly #clock: Clock = clock();
@@ -35,7 +37,7 @@ export class Timer {
     if (this.#rest === Infinity) return;
     const step = Math.min(this.#rest, LONGEST);
     this.#rest -= step;
-    this.#handle = this.#clock.setTimeout(this.#fire, step);
+    this.#handle = inRootContext(() => this.#clock.setTimeout(this.#fire, step));
     if (!this.#held) this.#handle.unref();
   }
 

@@ -9,7 +9,6 @@ import {
 } from '../streaming.options.js';
 import type { TerminalStatus } from '../task/task-status.js';
 import type { ShutdownReport } from './coordinator.options.js';
-import type { TaskRun } from './run/task-run.js';
 import { TaskStore } from './task-store.js';
 
 /** Something that must have told its watchers the end before the shutdown is done. */
@@ -72,7 +71,7 @@ export class CoordinatorShutdown {
       cancelled: count('cancelled'),
       failed: count('failed'),
       timedOut: count('timeout'),
-      abandoned: runs.filter((run: TaskRun) => run.outcome?.abandoned).map((run) => run.key),
+      abandoned: runs.filter((_run, index) => outcomes[index]?.abandoned).map((run) => run.key),
       durationMs: clock().now() - began,
     };
   }

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { Injectable, Logger, type Type } from '@nestjs/common';
+import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { defer, type Observable, throwError } from 'rxjs';
-import type { ShutdownOptions } from '../streaming.options.js';
+import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
 import { TooManyTasksError } from '../task/errors/too-many-tasks.error.js';
 import { type Json, type JsonInput, toJson } from '../task/json.js';
-import { TaskContext, taskContextStorage } from '../task/task-context.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
@@ -25,7 +24,8 @@ import {
 } from './coordinator.options.js';
 import { TaskListeners } from './events/task-listeners.js';
 import { defaultLimit, listRuns, pageOf } from './list-tasks.js';
-import type { RunStart } from './run/run-start.js';
+import { RunInput } from './run/run-input.js';
+import type { RunHost, RunStart } from './run/run-start.js';
 import { TaskRun } from './run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
 import { signalRun } from './signal-run.js';
@@ -48,13 +48,7 @@ import { watchTask } from './watch-task.js';
 export class CoordinatorService {
   readonly #logger = new Logger('Streaming');
   readonly #places = new TaskPlaces(beginSoon);
-  readonly #host = {
-    logger: this.#logger,
-    onOver: (run: TaskRun) => {
-      this.#places.leave(run);
-      this.store.retire(run);
-    },
-  };
+  readonly #host: RunHost;
 
   readonly #handles: HandleHost = {
     cancelRun: (run, options) => this.#cancel(run, options),
@@ -66,7 +60,16 @@ export class CoordinatorService {
     private readonly store: TaskStore,
     private readonly closing: CoordinatorShutdown,
     private readonly listeners: TaskListeners,
-  ) {}
+    @Inject(STREAMING_OPTIONS) options: ResolvedOptions,
+  ) {
+    this.#host = {
+      logger: this.#logger,
+      signals: store.signals,
+      isCancellation: options.isCancellation,
+      onFree: (run) => this.#places.leave(run),
+      onOver: (run) => store.retire(run),
+    };
+  }
 
   /**
    * Starts a task. With valid input it is registered at once; its handler begins in a later turn of the event loop, so
@@ -74,7 +77,8 @@ export class CoordinatorService {
    * with `created: false`.
    *
    * @param type the decorated class, or `{ app, name }`
-   * @param input what the handler gets as `task.input`, once it has passed the type's `input` schema
+   * @param input what the handler gets as `task.input`: JSON, once it has passed the type's `input` schema. The object itself
+   *   is left alone; each try gets a copy
    * @param options all optional
    * @throws TaskTypeNotFoundError, InvalidTaskIdError, InvalidInputError, InvalidOptionsError, TooManyTasksError and
    *   ShuttingDownError; none of them starts or keeps anything
@@ -102,9 +106,9 @@ export class CoordinatorService {
       if (existing) return existing;
     }
     const start = runStartOf(taskType, options);
-    let valid = taskType.validate(input);
-    if (valid instanceof Promise) {
-      valid = await valid;
+    let checked = RunInput.check(taskType, input);
+    if (checked instanceof Promise) {
+      checked = await checked;
       // While the schema was at work, the id may have been started and the shutdown begun.
       if (this.closing.begun) throw new ShuttingDownError();
       const startedMeanwhile = this.#existing(ref, options);
@@ -113,7 +117,7 @@ export class CoordinatorService {
     if (this.#places.isOverfull(taskType)) {
       throw new TooManyTasksError(app, name, taskType.options.maxPending);
     }
-    return new RunHandle(this.#register(taskType, ref, valid, start, options.signal), this.#handles, true);
+    return new RunHandle(this.#register(taskType, ref, checked, start, options.signal), this.#handles, true);
   }
 
   /**
@@ -226,7 +230,7 @@ export class CoordinatorService {
     return run && !(restart && run.over) ? new RunHandle(run, this.#handles, false) : undefined;
   }
 
-  #register(type: TaskType, ref: TaskRef, input: unknown, start: RunStart, signal?: AbortSignal): TaskRun {
+  #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunStart, signal?: AbortSignal): TaskRun {
     const run = new TaskRun(type, ref, input, start, this.store.createLog(type.options.replay), this.#host);
     this.listeners.follow(run);
     this.store.add(run);
@@ -238,11 +242,9 @@ export class CoordinatorService {
 
 const noOptions: StartOptions = {};
 
-/** In a later turn, and out of the context of the task that may have started it. */
+/** In a later turn of the event loop. */
 function beginSoon(run: TaskRun): void {
-  const schedule = (): unknown => setImmediate(() => run.begin());
-  if (TaskContext.current()) taskContextStorage.exit(schedule);
-  else schedule();
+  setImmediate(() => run.begin());
 }
 
 function runStartOf({ options: type }: TaskType, options: StartOptions): RunStart {

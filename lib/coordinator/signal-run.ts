@@ -12,13 +12,13 @@ import type { TaskRun } from './run/task-run.js';
 export function signalRun(run: TaskRun, name: string, data: unknown): boolean {
   assertSignalName(name);
   if (run.decided) return false;
-  run.inbox.send(name, copy(name, data));
+  run.inbox.send(name, encode(name, data));
   return true;
 }
 
-function copy(name: string, data: unknown): unknown {
+function encode(name: string, data: unknown): string {
   try {
-    return JSON.parse(toJson(data)) as unknown;
+    return toJson(data);
   } catch (cause) {
     throw new InvalidEventError(`The data of signal "${name}" is nothing JSON can hold`, { cause });
   }

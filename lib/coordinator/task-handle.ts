@@ -22,6 +22,9 @@ export interface TaskHandle<Result = unknown> {
   /**
    * What the handler returned. Rejects with a `CancelledError`, a `TaskTimeoutError` or the handler's own error. Not
    * looking at it is never an unhandled rejection.
+   *
+   * A handle of a task that has ended, as `start()` gives it for an id that exists, rejects with a `TaskFailedError` in
+   * place of the handler's own error when no other handle of that run is left.
    */
   readonly result: Promise<Result>;
   /** How the task ended. Never rejects. */
@@ -48,6 +51,7 @@ export interface HandleHost {
 }
 
 export class RunHandle<Result> implements TaskHandle<Result> {
+  readonly outcome: Promise<TaskOutcome<Result>>;
   readonly #run: TaskRun;
   readonly #host: HandleHost;
   #result: Promise<Result> | undefined;
@@ -59,6 +63,8 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   ) {
     this.#run = run;
     this.#host = host;
+    // Held from here on: what is kept of a run that has ended is less.
+    this.outcome = run.settled as Promise<TaskOutcome<Result>>;
   }
 
   /**
@@ -91,10 +97,6 @@ export class RunHandle<Result> implements TaskHandle<Result> {
       this.#result.catch(() => {});
     }
     return this.#result;
-  }
-
-  get outcome(): Promise<TaskOutcome<Result>> {
-    return this.#run.settled as Promise<TaskOutcome<Result>>;
   }
 
   async snapshot(): Promise<TaskSnapshot> {

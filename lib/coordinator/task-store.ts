@@ -6,6 +6,7 @@ import { type LogSink, TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { isTaskRef, type TaskRef, taskKey } from '../task/task-ref.js';
 import type { ReplayLimits } from '../task/task-options.js';
+import type { SignalBudget } from './run/handler/signal-inbox.js';
 import type { TaskRun } from './run/task-run.js';
 
 /** Every task of this process, running or ended and still kept. */
@@ -21,6 +22,7 @@ export class TaskStore implements LogSink {
   /** Of all logs that are kept: a client may ask for many that are not. */
   readonly #epochs = new Set<string>();
   #bytes = 0;
+  #signalBytes = 0;
   #timer: Timer | undefined;
 
   constructor(@Inject(STREAMING_OPTIONS) { replay }: ResolvedOptions) {
@@ -28,6 +30,19 @@ export class TaskStore implements LogSink {
     this.#mostEnded = replay.tasks;
     this.#mostBytes = replay.totalBytes;
   }
+
+  /** The memory of signals that tasks have not taken yet. Ended tasks make room for them, as they do for logs. */
+  readonly signals: SignalBudget = {
+    take: (bytes) => {
+      if (this.#signalBytes + bytes > this.#mostBytes) return false;
+      this.#signalBytes += bytes;
+      this.#evict();
+      return true;
+    },
+    giveBack: (bytes) => {
+      this.#signalBytes -= bytes;
+    },
+  };
 
   /** Encoded bytes of all logs that are kept. */
   get bytes(): number {
@@ -68,7 +83,7 @@ export class TaskStore implements LogSink {
 
   onBytes(delta: number): void {
     this.#bytes += delta;
-    if (this.#bytes > this.#mostBytes) this.#evict();
+    if (this.#bytes + this.#signalBytes > this.#mostBytes) this.#evict();
   }
 
   /** Keeps a new run; an ended one of the same key is forgotten. */
@@ -96,7 +111,7 @@ export class TaskStore implements LogSink {
 
   #evict(): void {
     for (const run of this.#ended.keys()) {
-      if (this.#ended.size <= this.#mostEnded && this.#bytes <= this.#mostBytes) return;
+      if (this.#ended.size <= this.#mostEnded && this.#bytes + this.#signalBytes <= this.#mostBytes) return;
       this.#forget(run);
     }
   }

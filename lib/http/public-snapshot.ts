@@ -1,5 +1,4 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
-import { publicError } from '../coordinator/run/public-error.js';
 import type { TaskRun } from '../coordinator/run/task-run.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 
@@ -13,7 +12,7 @@ export function publicSnapshot(run: TaskRun, isAuthorized: boolean): TaskSnapsho
     ...open,
     ...(isAuthorized && owner !== undefined && { owner }),
     ...(isAuthorized && metadata !== undefined && { metadata }),
-    error: run.outcome?.status === 'failed' ? publicError(run.outcome.error) : null,
+    error: run.end?.failure?.shown ?? null,
     cancellation: cancellation && publicReason(cancellation, isAuthorized),
   };
 }

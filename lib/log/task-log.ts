@@ -91,6 +91,7 @@ export class TaskLog {
       this.#ended = true;
       this.#wake?.next();
       this.#wake?.complete();
+      this.#wake = undefined;
     }
   }
 

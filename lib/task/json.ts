@@ -18,14 +18,16 @@ export type JsonInput = Json | object;
  * Writes a value as one line of JSON, for every reader: some split lines at U+0085, U+2028 and U+2029 too, so these are
  * escaped. `undefined` becomes `null`.
  *
- * @throws TypeError for what JSON cannot hold: a cycle, a BigInt, a function, a symbol, NaN, Infinity
+ * @throws TypeError for what JSON cannot hold: a cycle, a BigInt, a function, a symbol, NaN, Infinity; and for a value of
+ *   which it would silently keep nothing: a Map, a Set, an Error, a Promise
  */
 export function toJson(value: unknown): string {
   if (value === undefined) return 'null';
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`JSON cannot hold ${value}`);
-  // The type says string, but a function or a symbol gives undefined.
+  const lost = lossOf(value);
+  if (lost !== undefined) throw new TypeError(`JSON cannot hold ${lost}`);
+  // The type says string, but a `toJSON()` may give nothing.
   const json = JSON.stringify(value) as string | undefined;
-  if (json === undefined) throw new TypeError(`JSON cannot hold a ${typeof value}`);
+  if (json === undefined) throw new TypeError('JSON cannot hold what its toJSON() gives');
   return escapeLineSeparators(json);
 }
 
@@ -42,3 +44,31 @@ const escapes: Readonly<Record<string, string>> = {
   '\u2029': '\\u2029',
 };
 const lineSeparators = /[\u0085\u2028\u2029]/g;
+
+/** JSON writes the value in them. */
+const boxed: ReadonlySet<string> = new Set(['Number', 'String', 'Boolean', 'BigInt']);
+/** Their contents are lost, whatever properties they have beside. */
+const emptied: ReadonlySet<string> = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'Error']);
+
+/** What a value is that JSON cannot hold, or keeps nothing of. */
+export function lossOf(value: unknown): string | undefined {
+  if (typeof value === 'object') return value === null ? undefined : lossOfObject(value);
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value);
+  if (typeof value === 'bigint') return hasToJson(value) ? undefined : 'a BigInt';
+  return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : undefined;
+}
+
+function lossOfObject(value: object): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return undefined;
+  // By its tag, as what comes from another realm is no instance.
+  const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  if (kind === 'Object' || boxed.has(kind) || ArrayBuffer.isView(value) || hasToJson(value)) return undefined;
+  if (!emptied.has(kind) && Object.keys(value).length > 0) return undefined;
+  return /^[AEIOU]/.test(kind) ? `an ${kind}` : `a ${kind}`;
+}
+
+/** Whether it says itself what JSON takes of it. */
+export function hasToJson(value: object | bigint): boolean {
+  return typeof (value as { toJSON?: unknown }).toJSON === 'function';
+}

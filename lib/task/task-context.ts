@@ -33,7 +33,7 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
   abstract readonly id: string;
   /** `app:name:id` */
   abstract readonly key: string;
-  /** What the task was started with, validated. */
+  /** What the task was started with, as JSON holds it, validated. Each try gets a copy. */
   abstract readonly input: Input;
   /** Which try this is, from 1. */
   abstract readonly attempt: number;
@@ -73,11 +73,25 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
 
   /**
    * Registers cleanup for the end of this try. The last registered runs first, each is awaited, all of them run,
-   * together no longer than `grace`. One that throws makes the task `failed`.
+   * together no longer than `grace`. One that throws makes the task `failed`. Each runs in the async context of this call.
    *
-   * @throws TaskEndedError after the end
+   * @throws TaskEndedError after the end, and after the time for cleanup
    */
   abstract defer(cleanup: TaskCleanup): void;
+
+  /**
+   * The point of no return: from the first step of the body on, nothing cancels this try any more. A cancel is refused
+   * (`false`, over HTTP `409`), time limits no longer count, and the body gets a scope with a fresh signal. When the body
+   * returns, the task can only complete or fail. When it throws, the error passes, and the task fails or is tried again as
+   * after any other error. A shutdown waits for it as long as the `grace` is.
+   *
+   * @param body what must not be interrupted: the commit of a transaction, a payment
+   * @returns what the body returns
+   * @throws `signal.reason` when the task is cancelled already, and the body is not entered; TaskEndedError after the end
+   * @example
+   * const receipt = await task.commit(() => this.payments.capture(order));
+   */
+  abstract commit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T>;
 
   /**
    * Takes back the newest request to cancel that can be taken back. At none left the task has a fresh `signal`, and the
@@ -91,7 +105,7 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * Moves the end of the task's total `timeout`.
    *
    * @param ms milliseconds from now; `null` for no limit
-   * @throws TaskEndedError after the end; RangeError when `ms` is not a number
+   * @throws TaskEndedError after the end, and when the task is cancelled; RangeError when `ms` is not a number
    */
   abstract override reschedule(ms: number | null): void;
 

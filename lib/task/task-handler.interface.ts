@@ -1,12 +1,18 @@
-import type { Observable } from 'rxjs';
+import type { InteropObservable, Observable } from 'rxjs';
 import type { TaskContext } from './task-context.js';
 
 /**
  * What a class decorated with `@StreamTask()` implements.
  *
- * `process` may be an `async` function, an async generator (each yielded value becomes a `progress` event; the returned
- * value, or else the last yielded one, is the result) or may return an Observable (each value a `progress` event, the
- * last one the result). A yielded number is `{ percent }`.
+ * `process` may be:
+ *
+ * - an `async` function: what it returns is the result
+ * - a generator, async or not: each yielded value becomes a `progress` event. The returned value, or else the last yielded
+ *   one, is the result
+ * - a function that returns an async iterable (a web or Node stream too) or an Observable: each value becomes a `progress`
+ *   event, and the last one is the result
+ *
+ * A yielded number is `{ percent }`.
  *
  * @typeParam Input what the task is started with
  * @typeParam Result what it ends with; JSON
@@ -20,7 +26,15 @@ export interface TaskHandler<Input = unknown, Result = unknown> {
  * @publicApi
  */
 export type HandlerReturn<Result> =
-  Result | Promise<Result> | AsyncGenerator<unknown, Result | void, unknown> | Observable<Result>;
+  Result | Promise<Result> | HandlerSource<Result> | Promise<HandlerSource<Result>>;
+
+/** What gives values one after the other. */
+type HandlerSource<Result> =
+  | AsyncGenerator<unknown, Result | void, unknown>
+  | Generator<unknown, Result | void, unknown>
+  | AsyncIterable<Result>
+  | InteropObservable<Result>
+  | Observable<Result>;
 
 /**
  * The input of a task type.
@@ -43,6 +57,14 @@ type Unwrapped<R> =
     ? [Returned] extends [void]
       ? Yielded
       : Returned
-    : R extends Observable<infer Value>
-      ? Value
-      : R;
+    : R extends Generator<infer Yielded, infer Returned, unknown>
+      ? [Returned] extends [void]
+        ? Awaited<Yielded>
+        : Returned
+      : R extends Observable<infer Value>
+        ? Value
+        : R extends AsyncIterable<infer Value>
+          ? Value
+          : R extends InteropObservable<infer Value>
+            ? Value
+            : R;

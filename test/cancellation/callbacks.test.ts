@@ -68,7 +68,7 @@ describe('onCancel callbacks', () => {
     expect(stdout.split('\n').toSorted()).toEqual(
       [
         '',
-        'A callback given to onCancel() threw | Callback failed',
+        'A callback given to onCancel() failed | Callback failed',
         'CancelledError',
         'second',
         'true',

@@ -19,6 +19,7 @@ describe('nestjs-streaming/cancellation', () => {
       ScopeEndedError,
       ScopeTimeoutError,
       StreamingError,
+      UnrecoverableError,
     } = main;
     expect({ ...cancellation }).toEqual({
       CancelledError,
@@ -28,6 +29,7 @@ describe('nestjs-streaming/cancellation', () => {
       ScopeEndedError,
       ScopeTimeoutError,
       StreamingError,
+      UnrecoverableError,
     });
   });
 

@@ -62,11 +62,11 @@ class Run {
     );
     await clock.run();
     if (!observed) throw new Error('The program never ended');
-    const ids = new Map<object, number>([...this.#scopes].map(([id, known]) => [known, id]));
+    const ids = new Map([...this.#scopes].map(([id, known]) => [known.scopeId, id]));
     return {
       ...observed,
       saw: this.#saw,
-      idOf: (error) => ids.get(CancelledError.scopeOf(error) ?? error),
+      idOf: (error) => ids.get(CancelledError.scopeOf(error) ?? 0),
     };
   }
 

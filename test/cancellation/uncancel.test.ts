@@ -4,7 +4,9 @@ import {
   CancelledError,
   CancelScope,
   isCancellation,
+  ScopeEndedError,
   ScopeTimeoutError,
+  TaskEndedError,
   type TaskContext,
 } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
@@ -139,18 +141,19 @@ describe('uncancel() and the scopes inside', () => {
     expect(errors[0]).toMatchObject({ timeout: 30 });
   });
 
-  it('a deadline moved while the scope was cancelled is the one that counts', async () => {
+  it('a deadline cannot be moved while the scope is cancelled, and can be after it', async () => {
     const value = await cancelled((task) =>
-      task.timeout(10, async (scope) => {
+      task.timeout(1_000, async (scope) => {
         await cancelOf(scope);
-        scope.reschedule(null);
-        await delay(20);
+        expect(() => scope.reschedule(null)).toThrow(ScopeEndedError);
+        expect(() => task.reschedule(null)).toThrow(TaskEndedError);
         task.uncancel();
-        await scope.sleep(10);
-        return scope.expired;
+        scope.reschedule(null);
+        task.reschedule(null);
+        return [scope.deadline, task.deadline];
       }),
     );
-    expect(value).toBe(false);
+    expect(value).toEqual([null, null]);
   });
 
   it('a group goes on: it can spawn, and its children are its own', async () => {
@@ -328,8 +331,12 @@ class Root extends CancelScope {
 
   reschedule(): void {}
 
+  protected refuseToWait(): Promise<never> {
+    return Promise.reject(new Error('This scope has ended'));
+  }
+
   #by(detail: string): CancelledError {
-    return new CancelledError({ kind: 'external', detail }, { scope: this });
+    return new CancelledError({ kind: 'external', detail }, { scope: this.scopeId });
   }
 }
 

@@ -163,8 +163,8 @@ describe('input by a Standard Schema', () => {
     expect(spy).not.toHaveBeenCalled();
   });
 
-  test('without one any input is taken, the very object', async () => {
-    const given = { any: new Map([['thing', 1]]) };
+  test('without one any JSON is taken, as a copy', async () => {
+    const given = { any: [{ thing: 1 }], at: new Date(0) };
     let got: unknown;
     const Task = handlerTask((task: TaskContext) => {
       got = task.input;
@@ -173,7 +173,63 @@ describe('input by a Standard Schema', () => {
     await (
       await coordinator.start(Task, given)
     ).result;
-    expect(got).toBe(given);
+    expect(got).toEqual({ any: [{ thing: 1 }], at: '1970-01-01T00:00:00.000Z' });
+    expect(given.at).toBeInstanceOf(Date);
+  });
+
+  test('nothing at all stays nothing', async () => {
+    const Task = handlerTask((task: TaskContext) => typeof task.input);
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const handle = await coordinator.start(Task, undefined);
+    expect(await handle.result).toBe('undefined');
+  });
+
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+  test.each<[string, unknown, (string | number)[]]>([
+    ['a Map', { list: [1, new Map([[1, 2]])] }, ['list', 1]],
+    ['a Set', new Set([1]), []],
+    ['an Error', { why: new Error('x') }, ['why']],
+    ['a Promise', { later: Promise.resolve(1) }, ['later']],
+    ['a RegExp', { pattern: /x/ }, ['pattern']],
+    ['a function', { run: () => 1 }, ['run']],
+    ['a symbol', { tag: Symbol('x') }, ['tag']],
+    ['a BigInt', { count: 1n }, ['count']],
+    ['NaN', { a: { b: NaN } }, ['a', 'b']],
+    ['a cycle', circle, ['self']],
+  ])('what JSON cannot hold is refused, and its place named: %s', async (what, given, path) => {
+    const spy = jest.fn();
+    const Task = handlerTask(spy);
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const error: unknown = await coordinator.start(Task, given).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InvalidInputError);
+    expect((error as InvalidInputError).issues).toEqual([{ message: `JSON cannot hold ${what}`, path }]);
+    expect((await coordinator.list()).items).toEqual([]);
+    expect(spy).not.toHaveBeenCalled();
+  });
+
+  test('each try gets a copy, through the schema, and the object given is left alone', async () => {
+    const seen: unknown[] = [];
+    const Task = handlerTask(
+      (task: TaskContext<{ items: number[] }>) => {
+        seen.push(structuredClone(task.input));
+        task.input.items.length = 0;
+        if (task.attempt < 3) throw new Error('busy');
+      },
+      {
+        attempts: 3,
+        backoff: 0,
+        input: z.object({ items: z.array(z.number()), more: z.string().default('more') }),
+      },
+    );
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const given = { items: [1, 2] };
+    await (
+      await coordinator.start(Task, given)
+    ).result;
+    const whole = { items: [1, 2], more: 'more' };
+    expect(seen).toEqual([whole, whole, whole]);
+    expect(given).toEqual({ items: [1, 2] });
   });
 });
 

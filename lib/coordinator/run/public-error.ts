@@ -1,5 +1,5 @@
 import { HttpException } from '@nestjs/common';
-import { readProperty, textOf } from '../../cancellation/read-error.js';
+import { isInstance, readProperty, textOf } from '../../cancellation/read-error.js';
 import { ThrownValueError } from '../../task/errors/thrown-value.error.js';
 
 /** What may be told of an error. */
@@ -23,7 +23,16 @@ export function asError(thrown: unknown, key: string): unknown {
  * otherwise nothing that could tell a secret.
  */
 export function publicError(error: unknown): ErrorSummary {
-  return isExposed(error) ? fullError(error) : { message: 'Internal error', errorType: 'Error' };
+  const shown = shownOf(error);
+  return shown ? fullError(shown.error) : { message: 'Internal error', errorType: 'Error' };
+}
+
+/** What is shown of an error: of a group whose errors may all be shown, the first. */
+function shownOf(error: unknown): { readonly error: unknown } | undefined {
+  if (isExposed(error)) return { error };
+  if (!isInstance(error, AggregateError) || !Array.isArray(error.errors)) return undefined;
+  const errors: readonly unknown[] = error.errors;
+  return errors.length > 0 && errors.every(isExposed) ? { error: errors[0] } : undefined;
 }
 
 /** What the application itself sees. */
@@ -37,18 +46,10 @@ export function fullError(error: unknown): ErrorSummary {
 
 /** Whether an error was written for whoever watches: it tells no secret, and nobody has to be told of it twice. */
 export function isExposed(error: unknown): boolean {
-  return readProperty(error, 'expose') === true || isHttpException(error);
+  return readProperty(error, 'expose') === true || isInstance(error, HttpException);
 }
 
-/** For a log. */
-export function stackOf(error: unknown): string {
-  return textOf(readProperty(error, 'stack') ?? error);
-}
-
-function isHttpException(error: unknown): boolean {
-  try {
-    return error instanceof HttpException;
-  } catch {
-    return false;
-  }
+/** Whether watchers are told its message, or those of the errors that it holds. */
+export function isShown(error: unknown): boolean {
+  return shownOf(error) !== undefined;
 }

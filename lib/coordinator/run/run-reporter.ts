@@ -1,6 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { TerminalStatus } from '../../task/task-status.js';
-import { fullError, isExposed, stackOf } from './public-error.js';
+import { describeError, describeErrorInLine, oneLine } from './describe-error.js';
+import { isShown } from './public-error.js';
 
 /** What a person must see of a run, in the log. A logger that fails must not fail a run. */
 export class RunReporter {
@@ -14,7 +15,7 @@ export class RunReporter {
 
   /** Something of the application's threw where nobody could catch it. */
   error(what: string, error: unknown): void {
-    this.#log('error', `${what} of ${this.#key}`, stackOf(error));
+    this.#log('error', `${what} of ${this.#key}`, describeError(error));
   }
 
   /** Does what must not fail the run. */
@@ -26,18 +27,23 @@ export class RunReporter {
     }
   }
 
-  /** The message of an error that was written for watchers is enough; any other is shown whole. */
+  /** An error that was written for watchers is expected, so it is a warning. */
   failed(error: unknown): void {
-    if (isExposed(error)) this.#log('warn', `Task ${this.#key} failed: ${fullError(error).message}`);
-    else this.#log('error', `Task ${this.#key} failed`, stackOf(error));
+    if (isShown(error)) this.#log('warn', `Task ${this.#key} failed: ${describeErrorInLine(error)}`);
+    else this.#log('error', `Task ${this.#key} failed`, describeError(error));
   }
 
   retrying(error: unknown, attempt: number, attempts: number, delay: number): void {
-    const why = fullError(error).message;
+    const why = describeErrorInLine(error);
     this.#log(
       'warn',
       `Task ${this.#key} failed (try ${attempt} of ${attempts}), next try in ${delay} ms: ${why}`,
     );
+  }
+
+  wrongBackoff(what: string, delay: number, cause: unknown): void {
+    const why = cause === undefined ? '' : `: ${describeErrorInLine(cause)}`;
+    this.#log('warn', `The backoff of ${this.#key} ${what}; the next try is in ${delay} ms instead${why}`);
   }
 
   swallowed(status: TerminalStatus): void {
@@ -70,9 +76,13 @@ export class RunReporter {
     this.#log('log', `The abandoned handler of ${this.#key} ${how} after the end`);
   }
 
+  warn(message: string): void {
+    this.#log('warn', `${message} (task ${this.#key})`);
+  }
+
   #log(level: 'error' | 'warn' | 'log', message: string, ...rest: string[]): void {
     try {
-      this.#logger[level](message, ...rest);
+      this.#logger[level](oneLine(message), ...rest);
     } catch {
       // There is nobody left to tell.
     }

@@ -1,18 +1,15 @@
 import type { Json } from '../../task/json.js';
 import type { Progress, TaskSnapshot } from '../../task/task-snapshot.js';
-import { fullError } from './public-error.js';
 import type { TaskRun } from './task-run.js';
 
 /**
  * What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change.
  *
  * @param progress the newest, as JSON
- * @param result that of a completed run, as JSON
  */
-export function snapshotOf(run: TaskRun, progress: string, result: string): TaskSnapshot {
+export function snapshotOf(run: TaskRun, progress: string): TaskSnapshot {
   const { app, name, id } = run.ref;
   const { owner, metadata } = run.start;
-  const { outcome } = run;
   const [reason] = run.requests.standing;
   return {
     app,
@@ -26,8 +23,8 @@ export function snapshotOf(run: TaskRun, progress: string, result: string): Task
     startedAt: isoOrNull(run.startedAt),
     endedAt: isoOrNull(run.endedAt),
     progress: JSON.parse(progress) as Progress | null,
-    finalValue: JSON.parse(result) as Json,
-    error: outcome?.status === 'failed' ? fullError(outcome.error) : null,
+    finalValue: JSON.parse(run.end?.json ?? 'null') as Json,
+    error: run.end?.failure?.full ?? null,
     cancellation: reason ? { ...reason } : null,
     lastEventId: run.log.lastEventId,
     watchers: run.watchers,

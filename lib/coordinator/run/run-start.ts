@@ -1,5 +1,7 @@
 import type { Logger } from '@nestjs/common';
+import type { CancellationRule } from '../../cancellation/is-cancellation.js';
 import type { Json } from '../../task/json.js';
+import type { SignalBudget } from './handler/signal-inbox.js';
 import type { TaskRun } from './task-run.js';
 
 /** What one run was started with, besides its input. */
@@ -10,9 +12,14 @@ export interface RunStart {
   readonly metadata?: Json;
 }
 
-/** What a run tells whoever keeps it. */
+/** Where a run lives. */
 export interface RunHost {
   readonly logger: Logger;
-  /** It is over: its place is free, and it may be forgotten after a while. */
+  readonly signals: SignalBudget;
+  /** The module's option `isCancellation`. */
+  readonly isCancellation: CancellationRule | undefined;
+  /** Its outcome stands, and is about to be told: the next task may begin. */
+  onFree(run: TaskRun): void;
+  /** It is over: it may be forgotten after a while. */
   onOver(run: TaskRun): void;
 }

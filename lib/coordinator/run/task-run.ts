@@ -1,9 +1,12 @@
+import { AsyncContext } from '../../cancellation/async-context.js';
+import { backoffDelay, DEFAULT_BACKOFF } from '../../cancellation/backoff.js';
 import { clock } from '../../cancellation/clock.js';
 import type { CancelKind } from '../../cancellation/cancel-reason.js';
 import type { TaskLog } from '../../log/task-log.js';
+import type { CancellationRule } from '../../cancellation/is-cancellation.js';
+import { isUnrecoverable } from '../../cancellation/unrecoverable.error.js';
 import { toJson } from '../../task/json.js';
-import { taskContextStorage } from '../../task/task-context.js';
-import type { TaskHandler } from '../../task/task-handler.interface.js';
+import { TaskContext, taskContextStorage } from '../../task/task-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import { type TaskRef, taskKey } from '../../task/task-ref.js';
 import type { TaskSnapshot } from '../../task/task-snapshot.js';
@@ -18,11 +21,13 @@ import { RunCleanup } from './handler/run-cleanup.js';
 import { RunContext } from './handler/run-context.js';
 import { SignalInbox } from './handler/signal-inbox.js';
 import { type Decision, decideOutcome, type Settlement, addCleanupErrors } from './outcome/decide-outcome.js';
+import { KeptOutcome } from './outcome/kept-outcome.js';
 import { outcomeOf } from './outcome/run-outcome.js';
 import { terminalEventData, wireReason } from './outcome/terminal-event.js';
 import { Pause } from './pause.js';
 import { publicError } from './public-error.js';
-import { retryDelay } from './retry-delay.js';
+import { cancellationRuleOf } from './cancel/cancellation-rule.js';
+import type { RunInput } from './run-input.js';
 import { RunReporter } from './run-reporter.js';
 import { snapshotOf } from './run-snapshot.js';
 import type { RunHost, RunStart } from './run-start.js';
@@ -46,25 +51,28 @@ export class TaskRun {
   attempt = 0;
   startedAt: number | null = null;
   endedAt: number | null = null;
-  /** Set when the run is over. */
-  outcome: TaskOutcome | undefined;
+  /** What else its handler's errors may be that is a cancellation. */
+  readonly cancellationRule: CancellationRule | undefined;
   readonly #host: RunHost;
+  /** That of its `start()`: its handler runs there, whoever gives it its place. Let go at the end. */
+  #asyncContext: AsyncContext | undefined;
+  #input: RunInput | undefined;
+  #kept: KeptOutcome | undefined;
   // Made when the first of them is needed, as most runs need none.
   #limitsMade: RunLimits | undefined;
   #inboxMade: SignalInbox | undefined;
   #context: RunContext | undefined;
-  #handler: TaskHandler | undefined;
   #started = false;
   #decided = false;
   #abandonedHandler = false;
+  #isClosing = false;
+  #hasWarnedOfBackoff = false;
   #beganAt = 0;
   #cleanup: RunCleanup | undefined;
   #cutoff = Infinity;
   readonly #pause = new Pause();
   /** The newest progress, as JSON: each snapshot gets a copy. */
   #progress = 'null';
-  /** The result of a completed run, likewise. */
-  #result = 'null';
   #watchers = 0;
   #unfollow: (() => void) | undefined;
   #settled: Promise<TaskOutcome> | undefined;
@@ -73,18 +81,29 @@ export class TaskRun {
   constructor(
     readonly type: TaskType,
     readonly ref: TaskRef,
-    readonly input: unknown,
+    input: RunInput,
     readonly start: RunStart,
     readonly log: TaskLog,
     host: RunHost,
   ) {
     this.key = taskKey(ref);
     this.#host = host;
+    this.#input = input;
     this.report = new RunReporter(this.key, host.logger);
+    this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
+    // A task that starts another one is not kept alive by it.
+    this.#asyncContext = TaskContext.current()
+      ? taskContextStorage.exit(() => new AsyncContext())
+      : new AsyncContext();
   }
 
   get over(): boolean {
-    return this.outcome !== undefined;
+    return this.#kept !== undefined;
+  }
+
+  /** Set when the run is over. */
+  get end(): KeptOutcome | undefined {
+    return this.#kept;
   }
 
   /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
@@ -93,7 +112,7 @@ export class TaskRun {
   }
 
   get inbox(): SignalInbox {
-    return (this.#inboxMade ??= new SignalInbox());
+    return (this.#inboxMade ??= new SignalInbox(this.#host.signals));
   }
 
   get deadline(): number | null {
@@ -111,15 +130,15 @@ export class TaskRun {
 
   /** Settles when the run is over; never rejects. */
   get settled(): Promise<TaskOutcome> {
-    return (this.#settled ??= this.outcome
-      ? Promise.resolve(this.outcome)
-      : new Promise((resolve) => {
-          this.#announce = resolve;
-        }));
+    // Made anew for each who asks later: a promise keeps the async context alive that it is made in.
+    if (this.#kept) return Promise.resolve(this.#kept.outcome);
+    return (this.#settled ??= new Promise((resolve) => {
+      this.#announce = resolve;
+    }));
   }
 
   snapshot(): TaskSnapshot {
-    return snapshotOf(this, this.#progress, this.#result);
+    return snapshotOf(this, this.#progress);
   }
 
   /** Counts a watcher, until it detaches: each once. */
@@ -147,7 +166,7 @@ export class TaskRun {
   }
 
   reschedule(ms: number | null): void {
-    if (!this.#decided) this.#limits.armTotal(ms);
+    if (this.#isLimited) this.#limits.armTotal(ms);
   }
 
   /** Its total timeout has ended, as a scope inside that is due too was the first to see. */
@@ -174,23 +193,31 @@ export class TaskRun {
 
   /** Calls the handler for the first time. */
   begin(): void {
+    this.#inContext(() => this.#begin());
+  }
+
+  #begin(): void {
     if (this.#decided) return;
     this.status = 'running';
     this.startedAt = clock().epoch();
-    this.#beganAt = clock().now();
     if (this.start.timeout !== null) this.#limits.armTotal(this.start.timeout);
     this.#awaitWatcher();
-    this.#try(1);
+    this.#try(1, this.#input?.forTry());
   }
 
   /**
    * Requests a cancellation.
    *
    * @param grace what the handler has for its cleanup; of several requests the shortest counts
-   * @returns whether it was accepted: the outcome was not decided
+   * @returns whether it was accepted: the outcome was not decided, and the point of no return not passed
    */
   cancel(kind: CancelKind, details: RequestDetails = {}, grace?: number): boolean {
-    if (this.#decided) return false;
+    if (kind === 'shutdown') this.#isClosing = true;
+    if (this.#decided || this.#context?.committed) return false;
+    return this.#inContext(() => this.#cancel(kind, details, grace));
+  }
+
+  #cancel(kind: CancelKind, details: RequestDetails, grace: number | undefined): boolean {
     const first = !this.requests.any;
     const reason = this.requests.add(kind, details);
     if (this.status === 'pending') {
@@ -235,11 +262,27 @@ export class TaskRun {
   hasten(ms: number): void {
     this.#cutoff = Math.min(this.#cutoff, clock().now() + ms);
     this.#cleanup?.shorten(ms);
-    if (this.requests.any && !this.#decided) this.#limits.shortenGrace(ms);
+    if (this.#decided) return;
+    if (this.requests.any) this.#limits.shortenGrace(ms);
+    // Nothing cancels it, so nothing else ends it.
+    else if (this.#context?.committed) this.#limits.shortenGrace(Math.min(ms, this.start.grace));
   }
 
-  #try(attempt: number): void {
-    const context = new RunContext(this, attempt);
+  /** The handler has passed its point of no return: no time limit counts from here on. */
+  onCommitted(): void {
+    this.#limitsMade?.clear();
+    if (this.#isClosing) this.#limits.shortenGrace(this.#withinCutoff(this.start.grace));
+  }
+
+  #inContext<Result>(body: () => Result): Result {
+    return this.#asyncContext ? this.#asyncContext.run(body) : body();
+  }
+
+  /**
+   * @param input its own copy
+   */
+  #try(attempt: number, input: unknown): void {
+    const context = new RunContext(this, attempt, input);
     this.attempt = attempt;
     this.#context = context;
     this.#tell('started', `{"attempt":${attempt}}`);
@@ -249,25 +292,20 @@ export class TaskRun {
       this.#settle(context, { kind: 'idle' });
       return;
     }
-    this.#started = true;
-    this.#invoke(context).then(
+    this.#inContext(() => taskContextStorage.run(context, () => this.#invoke(context))).then(
       (value) => this.#settle(context, { kind: 'returned', value }),
       (error: unknown) => this.#settle(context, { kind: 'threw', error }),
     );
   }
 
-  #invoke(context: RunContext): Promise<unknown> {
-    return taskContextStorage.run(context, () => this.#callHandler(context));
-  }
-
-  #callHandler(context: RunContext): Promise<unknown> {
-    const handler = this.#handler ?? this.type.resolve(context);
-    if (!(handler instanceof Promise)) return invokeHandler(handler, context);
-    return handler.then((made) => {
-      this.#handler = made;
-      context.throwIfCancelled();
-      return invokeHandler(made, context);
-    });
+  /** Each try gets a handler of its own where they are made for one request. */
+  async #invoke(context: RunContext): Promise<unknown> {
+    const resolved = this.type.resolve(context);
+    const handler = resolved instanceof Promise ? await resolved : resolved;
+    context.throwIfCancelled();
+    if (!this.#started) this.#beganAt = clock().now();
+    this.#started = true;
+    return invokeHandler(handler, context);
   }
 
   #abandon(): void {
@@ -282,7 +320,7 @@ export class TaskRun {
       if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
       return;
     }
-    const { attempts, swallowedCancel, maxEventBytes } = this.type.options;
+    const { swallowedCancel, maxEventBytes } = this.type.options;
     const decision = decideOutcome(settlement, {
       key: this.key,
       requests: this.requests,
@@ -291,7 +329,7 @@ export class TaskRun {
       maxEventBytes,
       isOwnCancellation: (error) => context?.explains(error) ?? false,
     });
-    if (decision.status === 'failed' && !this.requests.any && this.attempt < attempts && context) {
+    if (decision.status === 'failed' && context && this.#isTriedAgain(decision)) {
       void this.#retry(context, decision);
       return;
     }
@@ -302,8 +340,13 @@ export class TaskRun {
     else this.#end(decision);
   }
 
+  #isTriedAgain({ error, abandoned }: Decision): boolean {
+    if (this.requests.any || this.#isClosing || abandoned) return false;
+    return this.attempt < this.type.options.attempts && !isUnrecoverable(error);
+  }
+
   async #retry(context: RunContext, decision: Decision): Promise<void> {
-    const { attempts, backoff } = this.type.options;
+    const { attempts } = this.type.options;
     const failed = this.attempt;
     this.#context = undefined;
     this.#limitsMade?.idle.clear();
@@ -312,17 +355,33 @@ export class TaskRun {
     context.close();
     if (this.#decided) return;
     if (!this.requests.any) {
-      const delay = retryDelay(backoff, failed, (what, value) =>
-        this.report.error(`The backoff that ${what}`, value),
-      );
+      const delay = this.#delayAfter(failed);
       this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
       this.#tell('retrying', toJson({ attempt: failed + 1, delay, message }));
       if (!this.requests.any) await this.#pause.wait(delay);
       if (this.#decided) return;
     }
+    let input: unknown;
+    try {
+      input = await this.#input?.forTry();
+    } catch (refused) {
+      if (!this.requests.any) {
+        this.#settle(undefined, { kind: 'threw', error: refused });
+        return;
+      }
+    }
+    if (this.#decided) return;
     if (this.requests.any) this.#settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
-    else this.#try(failed + 1);
+    else this.#try(failed + 1, input);
+  }
+
+  #delayAfter(attempt: number): number {
+    return backoffDelay(this.type.options.backoff, attempt, (what, cause) => {
+      if (this.#hasWarnedOfBackoff) return;
+      this.#hasWarnedOfBackoff = true;
+      this.report.wrongBackoff(what, DEFAULT_BACKOFF, cause);
+    });
   }
 
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
@@ -342,16 +401,32 @@ export class TaskRun {
   #end(decision: Decision): void {
     const outcome = this.#outcomeOf(decision);
     const data = terminalEventData(decision);
-    this.#result = decision.json ?? 'null';
     this.endedAt = clock().epoch();
     this.status = outcome.status;
-    this.outcome = outcome;
+    this.#kept = new KeptOutcome(outcome, decision.json);
     this.#context?.close();
     this.#unfollow?.();
+    // A watcher may start the next task when it sees the end of this one.
+    this.#host.onFree(this);
     this.report.guard(`The event "${outcome.status}"`, () => this.log.end(outcome.status, data));
     this.#host.onOver(this);
     this.#announce?.(outcome);
     if (outcome.status === 'failed') this.report.failed(outcome.error);
+    this.#letGo();
+  }
+
+  /** From here on it is a record and a log. */
+  #letGo(): void {
+    this.#inboxMade?.clear();
+    this.#inboxMade = undefined;
+    this.#input = undefined;
+    this.#context = undefined;
+    this.#asyncContext = undefined;
+    this.#settled = undefined;
+    this.#announce = undefined;
+    this.#unfollow = undefined;
+    this.#limitsMade = undefined;
+    this.#cleanup = undefined;
   }
 
   #outcomeOf(decision: Decision): TaskOutcome {
@@ -365,13 +440,13 @@ export class TaskRun {
   get #limits(): RunLimits {
     return (this.#limitsMade ??= new RunLimits(
       (of, timeout) => this.cancel('timeout', { of, timeout }),
-      () => this.#abandon(),
+      () => this.#inContext(() => this.#abandon()),
     ));
   }
 
   #awaitWatcher(): void {
     const { cancelWhenUnwatched } = this.type.options;
-    if (cancelWhenUnwatched === null || this.#watchers > 0 || this.status !== 'running' || this.#decided)
+    if (cancelWhenUnwatched === null || this.#watchers > 0 || this.status !== 'running' || !this.#isLimited)
       return;
     this.#limits.unwatched.arm(cancelWhenUnwatched, () => this.cancel('unwatched'));
   }
@@ -379,7 +454,12 @@ export class TaskRun {
   #awaitEvent(): void {
     const { idleTimeout } = this.type.options;
     // Between two tries there is nobody who could send one.
-    if (idleTimeout !== null && !this.#decided && this.#context) this.#limits.armIdle(idleTimeout);
+    if (idleTimeout !== null && this.#isLimited && this.#context) this.#limits.armIdle(idleTimeout);
+  }
+
+  /** Whether time limits count. */
+  get #isLimited(): boolean {
+    return !this.#decided && !this.#context?.committed;
   }
 
   #withinCutoff(ms: number): number {

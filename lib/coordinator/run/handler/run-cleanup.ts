@@ -6,6 +6,8 @@ import type { TaskOutcome } from '../../../task/task-outcome.js';
 /** Where cleanup is taken from, the last registered first. Cleanup may register more. */
 export interface CleanupStack {
   takeDefer(): TaskCleanup | undefined;
+  /** Nothing more can be registered. */
+  closeDefers(): void;
 }
 
 export interface CleanupResult {
@@ -15,9 +17,12 @@ export interface CleanupResult {
   readonly abandoned: boolean;
 }
 
+/** So many are called until the event loop has a turn: cleanup may register itself again without end. */
+const CALLS_PER_TURN = 100;
+
 /**
- * Runs all cleanup, one after the other. When the time is over the signal aborts and nothing is waited for any more
- * than a turn of the event loop; what was not called yet is still called.
+ * Runs all cleanup, one after the other. When the time is over the signal aborts, and nothing more can be registered. What
+ * was registered by then is still called, and waited for no longer than a turn of the event loop.
  */
 export class RunCleanup {
   readonly #controller = new AbortController();
@@ -54,6 +59,7 @@ export class RunCleanup {
   async run(stack: CleanupStack, outcome: TaskOutcome): Promise<CleanupResult> {
     const errors: unknown[] = [];
     let abandoned = false;
+    let calls = 0;
     for (let cleanup = stack.takeDefer(); cleanup; cleanup = stack.takeDefer()) {
       const state = { finished: false, givenUp: false };
       const finished = this.#call(cleanup, outcome).then(
@@ -67,14 +73,23 @@ export class RunCleanup {
         },
       );
       await Promise.race([finished, this.#expiry]);
-      if (!state.finished) await new Promise((resolve) => setImmediate(resolve));
+      if (!state.finished || ++calls % CALLS_PER_TURN === 0) await nextTurn();
       if (!state.finished) abandoned = state.givenUp = true;
+      if (this.#isOver) stack.closeDefers();
     }
     this.#timer?.clear();
     return { errors, abandoned };
   }
 
+  get #isOver(): boolean {
+    return this.#controller.signal.aborted || clock().now() >= this.#endsAt;
+  }
+
   async #call(cleanup: TaskCleanup, outcome: TaskOutcome): Promise<void> {
     await cleanup(outcome, this.#controller.signal);
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,5 +1,6 @@
 import type { CancelReason } from '../../../cancellation/cancel-reason.js';
 import type { CancelScope } from '../../../cancellation/cancel-scope.js';
+import { AsyncContext } from '../../../cancellation/async-context.js';
 import { CancelledError } from '../../../cancellation/cancelled.error.js';
 import { TaskEndedError } from '../../../task/errors/task-ended.error.js';
 import { assertEventType, assertSignalName } from '../../../task/task-event.js';
@@ -7,19 +8,30 @@ import type { Json, JsonInput } from '../../../task/json.js';
 import { type TaskCleanup, TaskContext } from '../../../task/task-context.js';
 import type { Progress } from '../../../task/task-snapshot.js';
 import type { TaskRun } from '../task-run.js';
+import { HandlerSteps } from './handler-steps.js';
 
 const done = Promise.resolve();
 
 /** What the handler holds in its hands for one try; everything it asks for is done by the run. */
 export class RunContext extends TaskContext {
   readonly attempt: number;
+  readonly input: unknown;
   readonly #run: TaskRun;
+  readonly #steps: HandlerSteps;
   #defers: TaskCleanup[] | undefined;
+  #takesDefers = true;
+  #committed = false;
 
-  constructor(run: TaskRun, attempt: number) {
-    super();
+  /**
+   * @param input a copy for this try
+   */
+  constructor(run: TaskRun, attempt: number, input: unknown) {
+    const steps = new HandlerSteps(run);
+    super(undefined, false, steps);
+    this.#steps = steps;
     this.#run = run;
     this.attempt = attempt;
+    this.input = input;
   }
 
   get app(): string {
@@ -36,10 +48,6 @@ export class RunContext extends TaskContext {
 
   get key(): string {
     return this.#run.key;
-  }
-
-  get input(): unknown {
-    return this.#run.input;
   }
 
   get owner(): string | undefined {
@@ -86,10 +94,11 @@ export class RunContext extends TaskContext {
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {
     assertSignalName(name);
-    if (scope.cancellation) return Promise.reject(scope.cancellation);
     const { inbox } = this.#run;
-    const waiting = inbox.take(name);
+    // What is cancelled or has ended takes no signal.
+    const waiting = scope.cancelled || scope.over || this.over ? undefined : inbox.take(name);
     if (waiting) return Promise.resolve(waiting.data as T);
+    if (this.over && !scope.cancelled) return this.refuseToWait();
     return scope.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
   }
 
@@ -97,7 +106,29 @@ export class RunContext extends TaskContext {
     if (typeof cleanup !== 'function')
       throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
     if (this.over) throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
-    (this.#defers ??= []).push(cleanup);
+    if (!this.#takesDefers) {
+      throw new TaskEndedError(`defer() in ${this.key} after the time for cleanup: nothing would call it`);
+    }
+    const context = new AsyncContext();
+    (this.#defers ??= []).push((outcome, signal) => context.run(cleanup, outcome, signal));
+  }
+
+  commit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T> {
+    if (typeof body !== 'function') {
+      return Promise.reject(new TypeError(`commit(): expected a function, got ${typeof body}`));
+    }
+    if (this.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
+    if (!this.cancelled && !this.#committed) {
+      this.#committed = true;
+      this.#run.onCommitted();
+    }
+    // A try that is cancelled already passes no point of no return.
+    return this.cancelled ? this.suspend<T>(() => undefined) : this.shield(body);
+  }
+
+  /** Whether the point of no return is passed. */
+  get committed(): boolean {
+    return this.#committed;
   }
 
   reschedule(ms: number | null): void {
@@ -105,6 +136,8 @@ export class RunContext extends TaskContext {
       throw new RangeError(`reschedule(): expected a number of milliseconds or null, got ${String(ms)}`);
     }
     if (this.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
+    if (this.cancelled)
+      throw new TaskEndedError(`reschedule() in ${this.key}, which is cancelled and only cleans up`);
     this.#run.reschedule(ms);
   }
 
@@ -124,12 +157,17 @@ export class RunContext extends TaskContext {
   }
 
   #cancelledBy(reason: CancelReason, cause: unknown): CancelledError {
-    return new CancelledError(reason, { scope: this, cause });
+    return new CancelledError(reason, { scope: this.scopeId, cause });
   }
 
   /** The cleanup registered last, taken from the list. */
   takeDefer(): TaskCleanup | undefined {
     return this.#defers?.pop();
+  }
+
+  /** The time for cleanup is over. */
+  closeDefers(): void {
+    this.#takesDefers = false;
   }
 
   get hasDefers(): boolean {
@@ -149,7 +187,23 @@ export class RunContext extends TaskContext {
     this.#run.expire();
   }
 
-  protected override reportCallbackError(error: unknown): void {
-    this.#run.report.error('An onCancel() callback', error);
+  /** A handler that is a generator goes on from its `yield`. */
+  enterStep(): void {
+    this.#steps.enter();
+  }
+
+  /** It stands at a `yield`: what waits now waits beside it. */
+  leaveStep(): void {
+    this.#steps.leave();
+  }
+
+  /** Whether the handler was told of its cancellation, at a checkpoint of the step that runs. */
+  get isTold(): boolean {
+    return this.cancellation !== undefined && this.#steps.told?.reason === this.cancellation.reason;
+  }
+
+  /** Nothing would come of it: the try is over, and its handler with it. */
+  protected refuseToWait(): Promise<never> {
+    return new Promise(() => {});
   }
 }

@@ -1,8 +1,10 @@
 import { isWithdrawable, type CancelReason } from '../../../cancellation/cancel-reason.js';
 import { CancelledError } from '../../../cancellation/cancelled.error.js';
+import { isInstance } from '../../../cancellation/read-error.js';
+import { CommitAbandonedError } from '../../../task/errors/commit-abandoned.error.js';
 import { InvalidResultError } from '../../../task/errors/invalid-result.error.js';
 import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';
-import { toJson } from '../../../task/json.js';
+import { NotJsonError, toWholeJson } from '../../../task/whole-json.js';
 import type { TerminalStatus } from '../../../task/task-status.js';
 import type { CancelRequests } from '../cancel/cancel-requests.js';
 import { asError } from '../public-error.js';
@@ -63,7 +65,8 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
       }
       return { ...cancelled(reason, context), swallowed: true, discardedValue: settlement.value };
     case 'abandoned':
-      return { ...cancelled(reason as CancelReason, context), abandoned: true };
+      if (!reason) return { status: 'failed', error: new CommitAbandonedError(context.key), abandoned: true };
+      return { ...cancelled(reason, context), abandoned: true };
     case 'idle':
       return cancelled(reason as CancelReason, context);
   }
@@ -72,11 +75,13 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
 function completed(value: unknown, { key, maxEventBytes }: DecisionContext): Decision {
   let json: string;
   try {
-    json = toJson(value);
+    json = toWholeJson(value);
   } catch (cause) {
     return {
       status: 'failed',
-      error: new InvalidResultError(`The result of ${key} is nothing JSON can hold`, { cause }),
+      error: new InvalidResultError(`The result of ${key} is nothing JSON can hold${whereOf(cause)}`, {
+        cause,
+      }),
       discardedValue: value,
     };
   }
@@ -86,6 +91,11 @@ function completed(value: unknown, { key, maxEventBytes }: DecisionContext): Dec
     `The result of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes; store it and return where`,
   );
   return { status: 'failed', error, discardedValue: value };
+}
+
+function whereOf(cause: unknown): string {
+  if (!isInstance(cause, NotJsonError)) return '';
+  return cause.path.length > 0 ? `: ${cause.message} at "${cause.path.join('.')}"` : `: ${cause.message}`;
 }
 
 function cancelled(reason: CancelReason, context: DecisionContext): Decision {
@@ -110,13 +120,13 @@ export function addCleanupErrors(key: string, decision: Decision, thrown: readon
   const errors = thrown.map((each) => asError(each, key));
   const { status, json, error, reason, cancellation, ...rest } = decision;
   const all = status === 'failed' ? [error, ...errors] : errors;
-  const beside = cancellation ?? (error instanceof TaskTimeoutError ? error.cause : error);
+  const beside = cancellation ?? (isInstance(error, TaskTimeoutError) ? error.cause : error);
   return {
     ...rest,
     status: 'failed',
     error: all.length === 1 ? all[0] : new AggregateError(all, `The cleanup of ${key} failed`),
     ...(reason && { reason }),
-    ...(beside instanceof CancelledError && { cancellation: beside }),
+    ...(isInstance(beside, CancelledError) && { cancellation: beside }),
     ...(json !== undefined && { discardedValue: JSON.parse(json) as unknown }),
   };
 }

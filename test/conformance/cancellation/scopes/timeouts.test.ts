@@ -91,7 +91,7 @@ describe('TO. Timeouts of a scope', () => {
         outer = scope;
         left = rejection(scope.timeout(30, (inner) => inner.sleep(60_000)));
       });
-      return left;
+      await left;
     });
     await expectEnd(started, 'completed');
     expect(outer).toMatchObject({ expired: false, cancelled: false });

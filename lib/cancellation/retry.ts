@@ -1,0 +1,89 @@
+import { type Backoff, backoffDelay, DEFAULT_BACKOFF } from './backoff.js';
+import type { CancelScope } from './cancel-scope.js';
+import { isUnrecoverable } from './unrecoverable.error.js';
+
+/**
+ * @publicApi
+ */
+export interface RetryOptions {
+  /** How often the body is tried at most, from 1; `Infinity` for no limit. */
+  attempts: number;
+  /** The wait before the next try: milliseconds, or a function of the number of the try that failed. @defaultValue 1 000 */
+  backoff?: Backoff;
+  /** Most time for each try, in milliseconds; `null` for no limit. @defaultValue null */
+  timeout?: number | null;
+  /** Decides whether an error is worth another try. @defaultValue every error is */
+  when?: (error: unknown) => boolean | Promise<boolean>;
+}
+
+/** So many errors of earlier tries are kept. */
+const MOST_ERRORS = 100;
+
+/** Tries a body again in a scope. See `CancelScope.retry`. */
+export async function retryIn<T>(
+  scope: CancelScope,
+  options: RetryOptions,
+  body: (scope: CancelScope, attempt: number) => Promise<T>,
+): Promise<T> {
+  check(options, body);
+  const { attempts, backoff = DEFAULT_BACKOFF, timeout = null, when } = options;
+  const earlier: unknown[] = [];
+  let hasWarned = false;
+  for (let attempt = 1; ; attempt++) {
+    scope.throwIfCancelled();
+    try {
+      if (timeout === null) return await body(scope, attempt);
+      return await scope.timeout(timeout, (inner) => body(inner, attempt));
+    } catch (error) {
+      if (scope.explains(error)) throw error;
+      const isFinal = scope.cancelled || attempt >= attempts || isUnrecoverable(error);
+      if (isFinal || (when && !(await when(error)))) throw withErrors(error, earlier);
+      earlier.push(error);
+      if (earlier.length > MOST_ERRORS) earlier.shift();
+    }
+    const delay = backoffDelay(backoff, attempt, (what) => {
+      if (!hasWarned)
+        scope.host.warn(`The backoff given to retry() ${what}; it waits ${DEFAULT_BACKOFF} ms instead`);
+      hasWarned = true;
+    });
+    await scope.sleep(delay);
+  }
+}
+
+/** Puts the errors of earlier tries on the last one, where it has none and takes them. */
+function withErrors(error: unknown, earlier: readonly unknown[]): unknown {
+  const others = earlier.filter((each) => each !== error);
+  if (others.length === 0 || typeof error !== 'object' || error === null) return error;
+  try {
+    if (!('errors' in error)) {
+      Object.defineProperty(error, 'errors', { value: others, configurable: true, writable: true });
+    }
+  } catch {
+    // It is frozen, or a proxy that refuses.
+  }
+  return error;
+}
+
+function check({ attempts, backoff, timeout, when }: RetryOptions, body: unknown): void {
+  if (attempts !== Infinity && !(Number.isSafeInteger(attempts) && attempts >= 1)) {
+    throw new RangeError(
+      `retry(): expected "attempts" to be a whole number, 1 or more, or Infinity, got ${String(attempts)}`,
+    );
+  }
+  if (
+    backoff !== undefined &&
+    typeof backoff !== 'function' &&
+    !(typeof backoff === 'number' && backoff >= 0 && backoff < Infinity)
+  ) {
+    throw new RangeError(
+      `retry(): expected "backoff" to be milliseconds, 0 or more, or a function, got ${String(backoff)}`,
+    );
+  }
+  if (timeout !== undefined && timeout !== null && (typeof timeout !== 'number' || Number.isNaN(timeout))) {
+    throw new RangeError(`retry(): expected "timeout" to be milliseconds or null, got ${String(timeout)}`);
+  }
+  if (when !== undefined && typeof when !== 'function') {
+    throw new TypeError(`retry(): expected "when" to be a function, got ${typeof when}`);
+  }
+  if (typeof body !== 'function') throw new TypeError(`retry(): expected a function, got ${typeof body}`);
+}
