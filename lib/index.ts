@@ -61,6 +61,8 @@ export type {
 export { CoordinatorService } from './coordinator/coordinator.service.js';
 export type { TaskHandle } from './coordinator/task-handle.js';
 
+export type { StreamPathOptions } from './http/stream-paths.js';
+export { StreamingExceptionFilter } from './http/streaming-exception.filter.js';
 export { StreamingController } from './http/streaming.controller.js';
 export { describeStreams, type OpenApiDocument } from './http/openapi/describe-streams.js';
 export type { PlatformRequest, PlatformResponse } from './http/http-exchange.js';

@@ -8,6 +8,7 @@ import { TaskStore } from './coordinator/task-store.js';
 import { TaskTypeExplorer } from './coordinator/types/task-type.explorer.js';
 import { TaskTypeRegistry } from './coordinator/types/task-type.registry.js';
 import { Http2Sessions } from './http/stream/output/http2-sessions.js';
+import { StreamPaths } from './http/stream-paths.js';
 import { StreamConnections } from './http/stream/stream-connections.js';
 import { StreamingHttpService } from './http/streaming-http.service.js';
 import { TaskAccess } from './http/task-access.js';
@@ -66,6 +67,7 @@ export interface StreamingOptionsFactory {
     TaskAccess,
     Http2Sessions,
     StreamConnections,
+    StreamPaths,
     TaskStreams,
     StreamingHttpService,
   ],

@@ -8,6 +8,7 @@ import {
   Put,
   Req,
   Res,
+  SetMetadata,
   type Type,
   UseGuards,
   UseInterceptors,
@@ -20,6 +21,7 @@ import { DescribeRoute } from './openapi/openapi-metadata.js';
 import { listRoute, startRoute, startWithIdRoute } from './openapi/route-descriptions.js';
 import { TaskInputs } from './openapi/task-inputs.js';
 import type { ListAnswer } from './streaming-http.service.js';
+import { type ControllerOrigin, STREAMING_CONTROLLER } from './stream-paths.js';
 import { StreamingController } from './streaming.controller.js';
 
 /** The controller that `forRoot({ http })` adds: the routes of a task, and those that are switched on. */
@@ -79,6 +81,7 @@ export function createStreamingController({
   if (list) route(prototype, 'listTasks', [Get(), DescribeRoute(listRoute)], exchange);
   applyDecorators(
     Controller(path),
+    SetMetadata(STREAMING_CONTROLLER, 'module' satisfies ControllerOrigin),
     UseGuards(...guards),
     UseInterceptors(...interceptors),
     ...decorators,

@@ -26,6 +26,7 @@ import {
 import { queryFilter, queryText, queryWait } from './http-query.js';
 import { jsonBody } from './json-body.js';
 import { publicSnapshot } from './public-snapshot.js';
+import { type StreamPathOptions, StreamPaths } from './stream-paths.js';
 import { TaskAccess } from './task-access.js';
 import { TaskStreams } from './task-streams.js';
 import { textOfOption } from './text-of-option.js';
@@ -62,7 +63,23 @@ export class StreamingHttpService {
     private readonly store: TaskStore,
     private readonly access: TaskAccess,
     private readonly streams: TaskStreams,
+    private readonly paths: StreamPaths,
   ) {}
+
+  /**
+   * The path of a task's stream, with the global prefix, the version of URI versioning and the path of the controller.
+   * The other routes of the task begin with it.
+   *
+   * @param options for a controller of your own, and for prefixes with parameters
+   * @throws InvalidTaskIdError; InvalidOptionsError where it cannot be told which controller is meant
+   * @example
+   * constructor(private readonly streamingHttp: StreamingHttpService) {}
+   * …
+   * return { events: this.streamingHttp.streamPath(task.ref) }; // '/api/v1/stream/app/ReportTask/7'
+   */
+  streamPath(ref: TaskRef, options?: StreamPathOptions): string {
+    return this.paths.pathOf(ref, options);
+  }
 
   /**
    * The events of one task, for a route with `@Sse()`.

@@ -9,6 +9,7 @@ import {
   Post,
   Req,
   Res,
+  SetMetadata,
   Sse,
   UseGuards,
 } from '@nestjs/common';
@@ -24,6 +25,7 @@ import {
   watchAllRoute,
   watchRoute,
 } from './openapi/route-descriptions.js';
+import { type ControllerOrigin, STREAMING_CONTROLLER } from './stream-paths.js';
 import { QuietStream } from './stream/quiet-stream.js';
 import { streamWriterGuard } from './stream-writer.guard.js';
 import { hasInterceptors } from './route-interceptors.js';
@@ -40,6 +42,7 @@ import { type CancelAnswer, StreamingHttpService } from './streaming-http.servic
  * @publicApi
  */
 @UseGuards(noStoreGuard, streamWriterGuard)
+@SetMetadata(STREAMING_CONTROLLER, 'application' satisfies ControllerOrigin)
 export abstract class StreamingController {
   // Injected as a property, so that a subclass is free in its constructor.
   @Inject(StreamingHttpService)
