@@ -39,10 +39,14 @@ export class Mortals {
     this.#refs.push(new WeakRef(object));
   }
 
-  /** How many are left, for good: a compilation in the background holds what it works on, for a moment. */
-  async left(): Promise<number> {
+  /**
+   * How many are left, for good: a compilation in the background holds what it works on, for a moment.
+   *
+   * @param expected it looks again only while there are more: in a large heap each look takes a second
+   */
+  async left(expected = 0): Promise<number> {
     let left = Infinity;
-    for (let n = 0; n < 10 && left > 0; n++) {
+    for (let n = 0; n < 10 && left > expected; n++) {
       await collect();
       left = this.#refs.filter((ref) => ref.deref() !== undefined).length;
     }

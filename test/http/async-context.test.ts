@@ -147,6 +147,6 @@ describe('the async context of a stream', () => {
       await first.close();
     })();
     await eventually(async () => expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 2 }));
-    await eventually(async () => expect(await callers.left()).toBe(2));
+    await eventually(async () => expect(await callers.left(2)).toBe(2));
   });
 });
