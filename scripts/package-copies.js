@@ -8,10 +8,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * As a user's bundler: in the bundle is this package, and outside are its peers. What runs in threads stays outside too: a
- * thread begins with a file, and a bundle of CommonJS does not know where it lies.
+ * As a user's bundler: in the bundle is this package, and outside are its peers. `nestjs-streaming/worker` cannot be in one: a
+ * thread begins with a file of the package.
  */
-const BUNDLE = (/** @type {string} */ format) => [
+const BUNDLE = [
   '--bundle',
   '--platform=node',
   '--external:@nestjs/*',
@@ -20,8 +20,7 @@ const BUNDLE = (/** @type {string} */ format) => [
   '--external:piscina',
   '--external:pg',
   '--external:class-*',
-  '--external:nestjs-streaming/worker',
-  `--format=${format}`,
+  '--log-level=error',
 ];
 
 /**
@@ -30,14 +29,35 @@ const BUNDLE = (/** @type {string} */ format) => [
  * @param {(command: string, args: string[], cwd: string) => string} run
  */
 export function checkCopies(app, specifiers, run) {
-  const write = (/** @type {string} */ name, /** @type {string} */ text) =>
-    writeFileSync(join(app, name), text);
-  const list = specifiers.map((specifier) => `'${specifier}': require('${specifier}'),`).join('\n');
-  write('required.cjs', `exports.required = {\n${list}\n};\n`);
+  writeProgram(app, specifiers);
+  run(process.execPath, ['copies.mjs'], app);
+  writeProgram(
+    app,
+    specifiers.filter((specifier) => !specifier.endsWith('/worker')),
+  );
+  const esbuild = join(app, 'node_modules/esbuild/bin/esbuild');
+  for (const [format, bundle] of /** @type {const} */ ([
+    ['cjs', 'bundle.cjs'],
+    ['esm', 'bundle.mjs'],
+  ])) {
+    run(esbuild, ['copies.mjs', ...BUNDLE, `--format=${format}`, `--outfile=${bundle}`], app);
+    run(process.execPath, [bundle], app);
+  }
+}
+
+/**
+ * A module that imports the package, and a CommonJS one that requires it: the exports must be the same.
+ *
+ * @param {string} app
+ * @param {string[]} specifiers
+ */
+function writeProgram(app, specifiers) {
+  const required = specifiers.map((specifier) => `'${specifier}': require('${specifier}'),`);
   const imports = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}';`);
   const checks = specifiers.map((specifier, index) => `check('${specifier}', entry${index});`);
-  write(
-    'copies.mjs',
+  writeFileSync(join(app, 'required.cjs'), `exports.required = {\n${required.join('\n')}\n};\n`);
+  writeFileSync(
+    join(app, 'copies.mjs'),
     `import 'reflect-metadata';
 import { required } from './required.cjs';
 ${imports.join('\n')}
@@ -49,15 +69,6 @@ function check(specifier, imported) {
 ${checks.join('\n')}
 `,
   );
-  run(process.execPath, ['copies.mjs'], app);
-  const esbuild = join(app, 'node_modules/esbuild/bin/esbuild');
-  for (const [format, file] of [
-    ['cjs', 'bundle.cjs'],
-    ['esm', 'bundle.mjs'],
-  ]) {
-    run(esbuild, ['copies.mjs', ...BUNDLE(format ?? ''), `--outfile=${file}`, '--log-level=error'], app);
-    run(process.execPath, [file ?? ''], app);
-  }
 }
 
 /**
