@@ -176,6 +176,28 @@ describe('an option that is undefined counts as not given', () => {
     expect(await starts(streaming())).toBe('stream');
   });
 
+  test('in start(), cancelTask(), list() and shutdown()', async () => {
+    const Task = handlerTask((task) => task.sleep(60_000), { name: 'x' });
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const start = nothing('id', 'timeout', 'grace', 'owner', 'metadata', 'signal', 'restart');
+    const { ref, created } = await coordinator.start(Task, {}, start);
+    expect(created).toBe(true);
+    const filter = nothing('app', 'name', 'status', 'owner', 'limit', 'cursor');
+    expect((await coordinator.list(filter)).items).toMatchObject([ref]);
+    const cancel = { ...nothing('detail', 'by', 'grace'), wait: 'settled' as const };
+    expect(await coordinator.cancelTask(ref, cancel)).toBe(true);
+    expect(await coordinator.shutdown(nothing('drain', 'timeout'))).toMatchObject({ cancelled: 0 });
+  });
+
+  test('in @StreamTask()', async () => {
+    const Task = handlerTask(() => 'done', {
+      ...nothing('app', 'input', 'timeout', 'grace', 'attempts', 'backoff', 'replay', 'maxEventBytes'),
+      name: 'x',
+    });
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    await expect((await coordinator.start(Task, {})).result).resolves.toBe('done');
+  });
+
   test('and does not hide what the factory gives', async () => {
     const streaming = StreamingModule.forRootAsync({
       http: nothing('heartbeat'),
