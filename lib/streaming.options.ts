@@ -24,28 +24,28 @@ import type {
 import { replayChecks, streamTaskChecks, taskChecks, validationChecks } from './task/task-option-checks.js';
 
 /**
- * How much is kept for watchers that come late or come back.
+ * How much is kept for watchers that come late or reconnect.
  *
  * @publicApi
  */
 export interface ReplayOptions extends ReplayLimits {
   /** How long an ended task is kept, in milliseconds. @defaultValue 300 000 */
   retention?: number;
-  /** How many ended tasks are kept; the oldest ended go first. @defaultValue 10 000 */
+  /** How many ended tasks are kept; the oldest go first. @defaultValue 10 000 */
   tasks?: number;
-  /** Encoded bytes of all logs; over that the oldest ended tasks go. @defaultValue 268 435 456 */
+  /** Encoded bytes of all logs; above that the oldest ended tasks go. @defaultValue 268 435 456 */
   totalBytes?: number;
 }
 
 /**
- * What shapes the routes, so that it must be known before the application's providers are.
+ * Options of the routes. They must be known before the application's providers are created.
  *
  * @publicApi
  */
 export interface HttpRouteOptions {
-  /** Adds the module's own controller; `false` where a `StreamingController` of yours serves all. @defaultValue true */
+  /** Adds the module's controller; `false` if your own `StreamingController` has the routes. @defaultValue true */
   controller?: boolean;
-  /** Where the controller stands. @defaultValue 'stream' */
+  /** The path of the controller. @defaultValue 'stream' */
   path?: string;
   /** Adds the routes that start tasks. @defaultValue false */
   start?: boolean;
@@ -65,32 +65,32 @@ export interface HttpRouteOptions {
 export interface HttpOptions extends HttpRouteOptions {
   /** Time between two heartbeats on a stream, at least 1 ms. @defaultValue 15 000 */
   heartbeat?: number;
-  /** When a client that lost its stream comes back, in milliseconds. @defaultValue 2 000 */
+  /** How long a client waits before it reconnects, in milliseconds. @defaultValue 2 000 */
   retry?: number;
   /** Open streams in this process. @defaultValue 10 000 */
   maxStreams?: number;
   /** Open streams of one task. @defaultValue 5 000 */
   maxStreamsPerTask?: number;
-  /** Open streams of one principal, as `principal` names it: one needs the other. @defaultValue Infinity */
+  /** Open streams of one principal. Needs `principal`. @defaultValue Infinity */
   maxStreamsPerPrincipal?: number;
   /**
-   * On whose account a stream goes: a user, a tenant, an address. Nobody's is not counted. Asked after the guards, with
-   * the request of your framework: give the parameter its type. @defaultValue nobody's
+   * Whose stream this is: a user, a tenant, an address. `undefined` is not counted. Called after the guards, with the
+   * request of your framework: give the parameter its type. Needs `maxStreamsPerPrincipal`. @defaultValue none
    */
   principal?: (request: never) => string | null | undefined;
   /**
-   * Ends each stream when it is this old, in milliseconds, or up to a fifth sooner; its client comes back and goes on
-   * where it was. For deployments that are to be rebalanced, and credentials that expire. @defaultValue null
+   * Ends each stream after this time, in milliseconds, or up to a fifth sooner. Its client reconnects and goes on where
+   * it was. For credentials that expire, and to balance load. @defaultValue null
    */
   maxAge?: number | null;
   /**
-   * Events pass through the Observable of the route, where interceptors see and may change them: several times as dear.
-   * @defaultValue true where the routes have interceptors of their own, false for global ones
+   * Whether events pass through interceptors, which may change them. This costs several times as much.
+   * @defaultValue true if the routes have interceptors, else false: global ones do not see events
    */
   interceptEvents?: boolean;
-  /** A client that takes nothing for this long while something waits for it is disconnected. @defaultValue 30 000 */
+  /** A client that reads nothing for this long, in milliseconds, is disconnected. @defaultValue 30 000 */
   stallTimeout?: number;
-  /** Who a task belongs to that this request starts. @defaultValue nobody */
+  /** The owner of the tasks that this request starts. Called after the guards. @defaultValue none */
   owner?: (request: never) => string | null | undefined;
 }
 
@@ -114,14 +114,13 @@ export interface StreamingModuleOptions {
   /** `false` adds no controller, as `{ controller: false }` does. */
   http?: false | HttpOptions;
   shutdown?: ShutdownOptions;
-  /** Decides who may do what over HTTP. Taken from the application's providers, or else made with what they offer. */
+  /** Decides who may do what over HTTP. Taken from the application's providers, or else created with them. */
   authorize?: Type<TaskAuthorizer>;
-  /** Modules with what the guards, the interceptors and the authorizer inject. */
+  /** Modules whose exports the guards, the interceptors and the authorizer inject. */
   imports?: ModuleMetadata['imports'];
   /**
-   * Tells which other errors are how a cancellation shows itself: those of a client library, for example. It is called
-   * only when the signal is aborted, with what was thrown and that signal. See `isCancellation()` for the errors that are
-   * known without it.
+   * Recognises the abort errors of other libraries as the cancellation. Called only if the signal is aborted, with what was
+   * thrown and that signal. `isCancellation()` lists the errors that are recognised without it.
    */
   isCancellation?: (error: unknown, signal: AbortSignal) => boolean;
 }

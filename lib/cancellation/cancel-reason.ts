@@ -1,9 +1,9 @@
 /**
  * Why something was cancelled.
  *
- * - `external`: somebody else asked for it (`cancelTask`, `DELETE`, the `signal` given to `start`)
+ * - `external`: a caller asked for it (`cancelTask`, `DELETE`, the `signal` given to `start`)
  * - `self`: the handler asked for it itself (`task.cancel()`)
- * - `unwatched`: nobody watched for `cancelWhenUnwatched`
+ * - `unwatched`: the task had no watcher for `cancelWhenUnwatched`
  * - `timeout`: a time limit passed; `of` says which
  * - `shutdown`: the application is closing
  * - `lost`: another instance owns the task now
@@ -28,7 +28,7 @@ export type TimeoutOf = 'total' | 'idle' | 'pending' | 'scope';
  */
 export interface CancelReason {
   readonly kind: CancelKind;
-  /** Free text of whoever asked, at most 500 characters. */
+  /** The text given with the request, at most 500 characters. */
   readonly detail?: string;
   /** Who asked. Never sent to watchers. */
   readonly by?: string;

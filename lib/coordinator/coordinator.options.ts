@@ -9,17 +9,17 @@ import type { TaskSnapshot } from '../task/task-snapshot.js';
 export interface StartOptions {
   /** 1 to 100 of `A-Z a-z 0-9 . _ ~ -`. @defaultValue a random UUID */
   id?: string;
-  /** Instead of the task type's, in milliseconds; `null` for no limit. */
+  /** Limit for the whole run, in milliseconds; `null` for no limit. @defaultValue the task type's */
   timeout?: number | null;
-  /** Instead of the task type's, in milliseconds. */
+  /** How long a cancelled handler may clean up, in milliseconds. @defaultValue the task type's */
   grace?: number;
-  /** Who the task belongs to; the authorizer and `list({ owner })` see it. */
+  /** The owner of the task, for the authorizer and `list({ owner })`. @defaultValue none */
   owner?: string;
-  /** Kept with the task, JSON. */
+  /** JSON that is kept with the task, and shown in snapshots. @defaultValue none */
   metadata?: Json;
-  /** Its abort cancels the task, as an `external` cancellation. */
+  /** Its abort cancels the task with the reason `external`. @defaultValue none */
   signal?: AbortSignal;
-  /** Runs an ended task of this id anew. A running one is left alone. @defaultValue false */
+  /** Runs an ended task of this id again. A running one is left alone. @defaultValue false */
   restart?: boolean;
 }
 
@@ -27,14 +27,14 @@ export interface StartOptions {
  * @publicApi
  */
 export interface CancelOptions {
-  /** Free text for whoever watches; cut at 500 characters. */
+  /** A text that watchers see, cut at 500 characters. */
   detail?: string;
   /** Who asks. In snapshots and the handler's `reason`, never sent to watchers. */
   by?: string;
-  /** What the handler has for its cleanup, in milliseconds. A later request can only shorten it. */
+  /** How long the handler may clean up, in milliseconds. A later request can only shorten it. @defaultValue the task's */
   grace?: number;
   /**
-   * `'accepted'`: resolves at once. `'settled'`: resolves when the task is over, `true` only if it ended `cancelled`.
+   * `'accepted'`: resolves at once. `'settled'`: resolves after the end of the task, with `true` only if it ended `cancelled`.
    * @defaultValue 'accepted'
    */
   wait?: 'accepted' | 'settled';
@@ -50,7 +50,7 @@ export interface TaskFilter {
   owner?: string;
   /** 1 to 1 000. @defaultValue 100 */
   limit?: number;
-  /** The `nextCursor` of the page before. */
+  /** The `nextCursor` of the previous page. */
   cursor?: string;
 }
 
@@ -60,7 +60,7 @@ export interface TaskFilter {
 export interface TaskPage {
   /** Newest first. */
   readonly items: readonly TaskSnapshot[];
-  /** Give it as `cursor` for the next page; `null` on the last one. */
+  /** Pass it as `cursor` to get the next page. `null` on the last page. */
   readonly nextCursor: string | null;
 }
 
@@ -72,7 +72,7 @@ export interface ShutdownReport {
   readonly cancelled: number;
   readonly failed: number;
   readonly timedOut: number;
-  /** Keys of tasks whose handler or cleanup was still running; they are counted as what they ended as, too. */
+  /** Keys of tasks whose handler or cleanup was still running. The counts above include them. */
   readonly abandoned: string[];
   readonly durationMs: number;
 }

@@ -32,8 +32,8 @@ import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
 
 /**
- * The routes of a task: watch (one or many), status, cancel, signal. Extend it for routes and guards of your own; inherited routes
- * stand below the path of your `@Controller()`.
+ * The routes of a task: watch (one or many), status, cancel, signal. Extend it to add routes and guards. The inherited
+ * routes are below the path of your `@Controller()`.
  *
  * @example
  * @Controller('jobs')
@@ -48,7 +48,7 @@ export abstract class StreamingController {
   @Inject(StreamingHttpService)
   protected readonly streamingHttp!: StreamingHttpService;
 
-  /** `text/event-stream` of a task's events; `Last-Event-ID` goes on where a client left. */
+  /** `text/event-stream` of a task's events. It resumes after `Last-Event-ID`. */
   @Sse(':app/:name/:id')
   @DescribeRoute(watchRoute)
   async watch(
@@ -64,7 +64,7 @@ export abstract class StreamingController {
     return this.watch === StreamingController.prototype.watch ? forNest(stream) : stream;
   }
 
-  /** `text/event-stream` of many tasks, as `?task=app/name/id&task=…` names them, on one connection. */
+  /** `text/event-stream` of many tasks on one connection: `?task=app/name/id&task=…`. */
   @Sse('events')
   @DescribeRoute(watchAllRoute)
   async watchAll(
@@ -89,7 +89,7 @@ export abstract class StreamingController {
     return this.streamingHttp.status({ app, name, id }, request, response);
   }
 
-  /** `202` when the cancellation is accepted, `409` when the task is over. */
+  /** `202` when the cancellation is accepted, `409` when the task has ended. */
   @Delete(':app/:name/:id')
   @DescribeRoute(cancelRoute)
   cancelTask(

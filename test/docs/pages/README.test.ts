@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import { EventSource } from 'eventsource';
@@ -80,9 +81,9 @@ describe('the complete example of the README', () => {
   );
 
   /** Runs the script of the page. What it shows is recorded. */
-  function openPage(): string[] {
+  function openPage(on = port, timer: typeof setTimeout = setTimeout): string[] {
     const shown: string[] = [];
-    const origin = `http://127.0.0.1:${port}`;
+    const origin = `http://127.0.0.1:${on}`;
     runInNewContext(readme.block('js', 'page').text, {
       EventSource: Object.assign(
         function (path: string) {
@@ -91,7 +92,7 @@ describe('the complete example of the README', () => {
         { CLOSED: EventSource.CLOSED },
       ),
       fetch: (path: string) => fetch(origin + path),
-      setTimeout,
+      setTimeout: timer,
       document: {
         querySelector: (selector: string) => {
           expect(selector).toBe('#task');
@@ -130,6 +131,33 @@ describe('the complete example of the README', () => {
       { timeout: 10_000 },
     );
   }, 60_000);
+
+  test('its page says that the session has ended, and comes back after a proxy that answers 502', async () => {
+    let status = 401;
+    const paths: string[] = [];
+    const proxy = createHttpServer(({ url = '' }, response) => {
+      paths.push(url);
+      response.writeHead(status).end();
+    });
+    await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve));
+    const { port: at } = proxy.address() as AddressInfo;
+    try {
+      const signedOut = openPage(at);
+      await eventually(() => expect(signedOut).toEqual(['Please sign in again.']));
+      status = 502;
+      paths.splice(0);
+      const soon = ((callback: (...given: unknown[]) => void, ms: number, ...given: unknown[]) =>
+        setTimeout(callback, ms / 100, ...given)) as typeof setTimeout;
+      const waiting = openPage(at, soon);
+      await eventually(() => expect(paths.filter((path) => path === PATH).length).toBeGreaterThan(1));
+      expect(waiting).toEqual([]);
+      status = 404; // without which it would go on for ever
+      await eventually(() => expect(waiting).toHaveLength(1));
+    } finally {
+      proxy.closeAllConnections();
+      await new Promise((resolve) => void proxy.close(resolve));
+    }
+  });
 
   test('cancels what runs on SIGTERM, tells its watchers, and ends by itself', async () => {
     await startExample();
