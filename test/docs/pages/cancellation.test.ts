@@ -166,6 +166,35 @@ describe('the tools in the guide to cancellation', () => {
     expect(server.requests).toContain('DELETE /lock');
   });
 
+  test('commit: cancelled before it, refused from then on', async () => {
+    const { handle, events } = await guide.start('commit', { orders: `${server.url}/receipt` });
+    await expect(handle.result).resolves.toEqual({ receipt: 'receipt' });
+    expect(events.types.at(-1)).toBe('completed');
+    await expectCancelled(await guide.start('commit', { orders: `${server.url}/silent` }));
+
+    const answer = deferred();
+    await using slow = await new HangingServer((_request, response) => {
+      void answer.promise.then(() => response.end('paid'));
+    }).listen();
+    const paying = await guide.start('commit', { orders: slow.url });
+    await slow.request('POST');
+    expect(await paying.handle.cancel()).toBe(false);
+    answer.resolve();
+    await expect(paying.handle.result).resolves.toEqual({ receipt: 'paid' });
+  });
+
+  test('retry: until it works, and not after a cancellation', async () => {
+    let calls = 0;
+    await using busy = await new HangingServer((_request, response) => {
+      calls++;
+      response.writeHead(calls < 3 ? 503 : 200).end('at last');
+    }).listen();
+    const { handle } = await guide.start('retry', { url: busy.url });
+    await expect(handle.result).resolves.toEqual({ text: 'at last' });
+    expect(calls).toBe(3);
+    await expectHangingCancelled('retry', { url: `${server.url}/silent` });
+  });
+
   test('defer', async () => {
     const started = await guide.start('defer', { folder, server: `${server.url}/outcome` });
     await eventually(() => readdirSync(folder).some((name) => existsSync(join(folder, name, 'part'))));

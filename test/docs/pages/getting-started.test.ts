@@ -39,6 +39,9 @@ describe('the page on getting started', () => {
     await stream.ended;
     expect(removed).toEqual([]);
 
+    const refused = await fetch(`${origin}/thumbnails`, { method: 'POST' });
+    expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'INVALID_INPUT' }]);
+
     const long = await create(origin, ['a.png', 'b.png', 'c.png', 'd.png']);
     const watched = await openStream(origin + long.stream);
     await watched.next('thumbnail');

@@ -5,10 +5,12 @@ import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import type { TaskAuthorizer, TaskContext, TaskHandler } from 'nestjs-streaming';
+import { Pool } from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { createTaskApp, handlerTask } from '../../support/app.js';
 import { openStream } from '../../support/clients/sse.js';
 import { describeWithChromium, launchChromium } from '../../support/programs/chromium.js';
+import { describeWithPostgres, findPostgres } from '../../support/programs/postgres.js';
 import { eventually } from '../../support/wait.js';
 import { page } from '../support/documents.js';
 import { Examples, expectCancelled, startTask } from '../support/examples.js';
@@ -120,6 +122,39 @@ describe('the page of recipes', () => {
       await eventually(() => expect(paths.map((path) => existsSync(path))).toEqual([false]));
       expect((await fetch(`${origin}/rows`, { method: 'POST' })).status).toBe(400);
     });
+  });
+
+  if (findPostgres() === undefined) examples.leaveOut('transfer.task.ts');
+
+  describeWithPostgres('a transaction', (database) => {
+    test('is rolled back when it is cancelled, and committed otherwise', async () => {
+      const { TransferTask } = await load<{ TransferTask: TaskType }>('transfer.task.ts');
+      const pool = new Pool({ ...database.config, max: 2 });
+      pool.on('error', () => undefined);
+      try {
+        await pool.query(
+          `CREATE TABLE accounts AS SELECT name, 100 AS amount FROM unnest('{ann,bob}'::text[]) name`,
+        );
+        const amounts = async (): Promise<unknown> =>
+          (await pool.query('SELECT name, amount FROM accounts ORDER BY name')).rows;
+        const app = { providers: [{ provide: Pool, useValue: pool }] };
+        const input = { from: 'ann', to: 'bob', amount: 30 };
+        await expectCancelled(await startTask(TransferTask, input, app));
+        expect(await amounts()).toEqual([
+          { name: 'ann', amount: 100 },
+          { name: 'bob', amount: 100 },
+        ]);
+        const { handle } = await startTask(TransferTask, input, app);
+        await expect(handle.result).resolves.toBeNull();
+        expect(await amounts()).toEqual([
+          { name: 'ann', amount: 70 },
+          { name: 'bob', amount: 130 },
+        ]);
+      } finally {
+        await pool.query('DROP TABLE IF EXISTS accounts');
+        await pool.end();
+      }
+    }, 20_000);
   });
 
   test('a quota for each user', async () => {
