@@ -28,7 +28,7 @@ export abstract class CancelScope extends CancelLevel {
   /**
    * Cancels this scope.
    *
-   * @param detail free text, at most 500 characters, for whoever watches
+   * @param detail a text that watchers see, at most 500 characters
    * @returns whether the request was accepted
    */
   abstract cancel(detail?: string): boolean;

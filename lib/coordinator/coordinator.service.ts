@@ -123,8 +123,8 @@ export class CoordinatorService {
   /**
    * Cancels a task.
    *
-   * @returns `true` when the task was not over and the request was accepted, again and again until it is over; `false`
-   *   for an unknown or ended task. With `wait: 'settled'`, whether it ended `cancelled`
+   * @returns `true` if the task had not ended: the request is accepted, also when it is a repeated one. `false` for an
+   *   unknown or ended task. With `wait: 'settled'`, whether the task ended `cancelled`
    */
   cancelTask(app: string, name: string, id: string, options?: CancelOptions): Promise<boolean>;
   cancelTask(ref: TaskRef, options?: CancelOptions): Promise<boolean>;
@@ -155,7 +155,7 @@ export class CoordinatorService {
     return run !== undefined && signalRun(run, name, data);
   }
 
-  /** A task as it stands now; `undefined` when it is unknown or no longer kept. */
+  /** The current state of a task; `undefined` if it is unknown or no longer kept. */
   async get(ref: TaskRef): Promise<TaskSnapshot | undefined> {
     return this.store.find(ref)?.snapshot();
   }
@@ -172,17 +172,17 @@ export class CoordinatorService {
     return { items: runs.map((run) => run.snapshot()), nextCursor };
   }
 
-  /** Whether a task was started and is not over; one that waits for a place counts. */
+  /** Whether a task was started and has not ended. A task that waits for a place counts. */
   async isTaskRunning(app: string, name: string, id: string): Promise<boolean> {
     const run = this.store.find({ app, name, id });
     return run !== undefined && !run.over;
   }
 
   /**
-   * The events of a task: what is kept, from the start or after the event with the id `after`, then what comes; it
-   * completes after the terminal event. What can no longer be had shows as an event of type `gap`.
+   * The events of a task: first those that are kept, from the start or after the event with the id `after`, then new
+   * ones. It completes after the terminal event. An event of type `gap` stands for events that are no longer kept.
    *
-   * Errors with TaskNotFoundError, and with nothing else.
+   * The only error is TaskNotFoundError.
    */
   events(ref: TaskRef, options: { after?: string } = {}): Observable<TaskEvent> {
     return defer(() => {
@@ -193,7 +193,7 @@ export class CoordinatorService {
 
   /**
    * Ends every task: refuses new ones, lets running ones go on for `drain`, then cancels the rest with reason
-   * `shutdown`, and abandons what has not ended after `timeout`. `app.close()` does this by itself.
+   * `shutdown`, and abandons those that have not ended after `timeout`. `app.close()` does this by itself.
    *
    * @returns what became of the tasks; the same promise however often it is called. It never rejects because of a task
    * @throws InvalidOptionsError (synchronously)
@@ -203,9 +203,9 @@ export class CoordinatorService {
   }
 
   /**
-   * `app:name:id`, as a task is called in logs.
+   * `app:name:id`, the name of a task in logs.
    *
-   * @throws InvalidTaskIdError when no task can be called so
+   * @throws InvalidTaskIdError if one of the three is malformed
    */
   getTaskKey(app: string, name: string, id: string): string {
     const ref = { app, name, id };

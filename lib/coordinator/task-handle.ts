@@ -8,8 +8,8 @@ import type { CancelOptions } from './coordinator.options.js';
 import type { TaskRun } from './run/task-run.js';
 
 /**
- * One run of a task, in the hands of whoever started it. A handle stays with its run: when the id is started anew, the
- * old handle still speaks of the old run.
+ * One run of a task, as `start()` returns it. A handle belongs to its run: if the id is started again, the old handle
+ * still stands for the old run.
  *
  * @publicApi
  */
@@ -20,8 +20,8 @@ export interface TaskHandle<Result = unknown> {
   readonly created: boolean;
   readonly status: TaskStatus;
   /**
-   * What the handler returned. Rejects with a `CancelledError`, a `TaskTimeoutError` or the handler's own error. Not
-   * looking at it is never an unhandled rejection.
+   * What the handler returned. Rejects with a `CancelledError`, a `TaskTimeoutError` or the handler's own error. If you
+   * do not read it, it is no unhandled rejection.
    *
    * A handle of a task that has ended, as `start()` gives it for an id that exists, rejects with a `TaskFailedError` in
    * place of the handler's own error when no other handle of that run is left.
