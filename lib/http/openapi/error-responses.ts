@@ -98,7 +98,7 @@ function errorBody(status: number, codes: readonly ErrorCode[]): Schema {
       code: { type: 'string', enum: [...codes] },
       message: { type: 'string' },
       error: { type: 'string', enum: [STATUS_CODES[status]] },
-      ...(codes.includes('INVALID_INPUT') && { issues }),
+      ...(codes.includes('INVALID_INPUT') && { issues, issueCount }),
     },
   };
 }
@@ -118,6 +118,11 @@ const issues: Schema = {
       },
     },
   },
+};
+
+const issueCount: Schema = {
+  type: 'integer',
+  description: 'How many issues there are, if the body does not have all of them.',
 };
 
 function isTemporary(status: number): boolean {
