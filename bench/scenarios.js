@@ -4,6 +4,7 @@ import { fanOutScenarios } from './fan-out/scenarios.js';
 import { idleScenarios } from './idle/scenarios.js';
 import { pacedScenarios } from './paced/scenarios.js';
 import { replayScenarios } from './replay/scenarios.js';
+import { stormScenarios } from './storm/scenarios.js';
 import { taskScenarios } from './tasks/scenarios.js';
 
 /**
@@ -19,6 +20,7 @@ export function allScenarios(size) {
     ...idleScenarios(size),
     ...replayScenarios(size),
     ...closeScenarios(size),
+    ...stormScenarios(size),
     ...taskScenarios(size),
     ...cancelScenarios(size),
   ];

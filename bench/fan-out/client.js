@@ -2,11 +2,9 @@
 import { openHttp2Watcher } from '../support/http2-watcher.js';
 import { serve } from '../support/serve.js';
 import { inWaves, openWatcher } from '../support/watchers.js';
-import { MARKER } from './event.js';
+import { markersIn } from './markers.js';
 import { openReceipts } from './receipts.js';
 import { Tally } from './tally.js';
-
-const marker = MARKER.charCodeAt(0);
 
 let tally = new Tally(0);
 /** @type {{ destroy: () => void }[]} */
@@ -50,15 +48,3 @@ serve({
     for (const connection of open) connection.destroy();
   },
 });
-
-/**
- * @param {Buffer} bytes
- * @param {number} length
- */
-function markersIn(bytes, length) {
-  // A search knows no end but that of the buffer: it shall not go through what an earlier, longer read left behind.
-  if (length < bytes.length) bytes[length] = marker;
-  let found = 0;
-  for (let at = bytes.indexOf(marker); at >= 0 && at < length; at = bytes.indexOf(marker, at + 1)) found++;
-  return found;
-}

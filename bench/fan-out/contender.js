@@ -10,6 +10,7 @@ import { contenders } from './contenders/index.js';
  * @property {(topic: string, events: readonly import('./event.js').BenchEvent[]) => void} publish sends one tick's
  *   events to all watchers of a topic
  * @property {import('../support/watchers.js').Ask} [ask] how its watchers ask for a stream
+ * @property {() => unknown} [end] ends all streams, and goes on
  * @property {() => Promise<void>} [close] ends it in order, with all its streams
  *
  * @callback Start

@@ -1,5 +1,6 @@
 import { stalledRow } from '../paced/scenarios.js';
 import { figureOf, ratioOf } from './figures.js';
+import { endedAfter, resumingRow } from '../storm/scenarios.js';
 import { own, ownServers } from '../support/scenario.js';
 import { formatCount, formatRatio, markdownTable } from './table.js';
 
@@ -49,10 +50,28 @@ const goals = [
   {
     scenario: 'idle',
     text: 'held, ours ÷ nest-sse on the same adapter',
-    bound: { atMost: 1 },
+    bound: { atMost: 0.8 },
     of: (section, server) => ratioOf(section, server, section.table.reference?.of(server) ?? ''),
   },
   { scenario: 'replay', text: 'held for the reader', bound: { under: 2, unit: 'MB' }, of: absolute },
+  {
+    scenario: 'storm',
+    text: 'opened per CPU second, ours ÷ nest-sse on the same adapter',
+    bound: { atLeast: 1.3 },
+    of: (section, server) => ratioOf(section, server, section.table.reference?.of(server) ?? ''),
+  },
+  {
+    scenario: 'storm',
+    text: 'cost with 100 events replayed ÷ without',
+    bound: { atMost: 1.5 },
+    of: (section, server) => ratioOf(section, server, resumingRow(server)),
+  },
+  {
+    scenario: 'storm',
+    text: 'time to end, ours ÷ node:http-write',
+    bound: { atMost: 3 },
+    of: (section, server) => ratioOf(section, server, 'node:http-write', endedAfter),
+  },
   { scenario: 'close', text: 'by the clock', bound: { under: 1_500, unit: 'ms' }, of: absolute },
 ];
 

@@ -32,6 +32,9 @@ export function nestSse(platform) {
       publish(topic, events) {
         for (const { id, data } of events) subjects.get(topic)?.next({ id, type: TYPE, data });
       },
+      end() {
+        for (const subject of subjects.values()) subject.complete();
+      },
     };
   };
 }

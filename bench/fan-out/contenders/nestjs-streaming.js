@@ -47,6 +47,7 @@ export function nestjsStreaming(platform, { http = {}, ask } = {}) {
         const task = running.get(topic);
         for (const { data } of events) void task?.sendEvent(TYPE, data);
       },
+      end: () => Promise.all(tasks.map((task) => task.cancel({ wait: 'settled' }))),
       close: () => app.close(),
     };
   };

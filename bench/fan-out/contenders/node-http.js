@@ -33,8 +33,13 @@ function nodeHttp(sinkOf, encode) {
       response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' });
       response.flushHeaders();
       const sink = sinkOf(response);
-      if (sink) watchers.get(request.url ?? '')?.add(sink);
+      const sinks = watchers.get(request.url ?? '');
+      if (sink) sinks?.add(sink);
       watching++;
+      response.on('close', () => {
+        if (sink) sinks?.delete(sink);
+        watching--;
+      });
     });
     await new Promise((resolve) => {
       server.listen(0, '127.0.0.1', () => resolve(undefined));
@@ -48,6 +53,9 @@ function nodeHttp(sinkOf, encode) {
           events.map(({ id, data }) => `event: ${TYPE}\ndata: ${JSON.stringify(data)}\nid: ${id}\n\n`),
         );
         for (const sink of watchers.get(`/${topic}`) ?? []) for (const chunk of chunks) sink.write(chunk);
+      },
+      end() {
+        for (const sinks of watchers.values()) for (const sink of sinks) sink.end();
       },
     };
   };
