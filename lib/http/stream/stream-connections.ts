@@ -11,6 +11,7 @@ import {
 } from '../../streaming.options.js';
 import { isHttp1 } from '../http-exchange.js';
 import { cutOff } from './output/cut-off.js';
+import { isConnection } from './output/end-connection.js';
 import { EmittedConnection } from './connection/emitted-connection.js';
 import { FlushQueue } from './hub/flush-queue.js';
 import { FramedConnection } from './connection/framed-connection.js';
@@ -106,7 +107,8 @@ export class StreamConnections implements ShutdownParticipant {
         },
       );
       // Nest waits another turn, as an interceptor may still fail.
-      if (!hasInterceptors && observable instanceof QuietStream && observable.isForNest) nest.sendHeaders();
+      if (hasInterceptors || !(observable instanceof QuietStream) || !observable.isForNest) return;
+      asOneWrite(response, () => nest.sendHeaders());
     });
     return observable;
   }
@@ -217,6 +219,21 @@ function whenOpen(response: ServerResponse, stream: Subscriber<never>, body: () 
 /** Sessions of HTTP/2 are not the client's to end by a header. */
 function wantsKeepAlive(response: ServerResponse): boolean {
   return !isHttp1(response) || response.shouldKeepAlive;
+}
+
+/** Headers, greeting and replay leave in one system call, which costs as much as all that this package does to open. */
+function asOneWrite(response: ServerResponse, write: () => void): void {
+  const { socket } = response;
+  if (!isHttp1(response) || !isConnection(socket ?? undefined)) {
+    write();
+    return;
+  }
+  socket?.cork();
+  try {
+    write();
+  } finally {
+    socket?.uncork();
+  }
 }
 
 /** Between one and three times what is set, so that clients that were cut together do not come back together. */

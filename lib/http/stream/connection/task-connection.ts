@@ -45,8 +45,7 @@ export class TaskConnection extends StreamConnection implements HubReader {
   }
 
   protected begin(): void {
-    // With all that open in this turn: those at the same place share what is written.
-    this.#hub.schedule();
+    this.#hub.open(this);
   }
 
   resume(): void {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
+import { inRootContext } from '../../../cancellation/async-context.js';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
 import type { EventChunk } from '../../../log/event-chunk.js';
 import { LogCursor } from '../../../log/log-cursor.js';
@@ -59,6 +60,7 @@ export class StreamHub {
   #isWriting = false;
   #isStale = false;
   #isQueued = false;
+  #isForgetting = false;
 
   constructor(run: TaskRun, queue: FlushQueue) {
     this.#gaps = new GapWriter(run);
@@ -79,6 +81,17 @@ export class StreamHub {
 
   add(reader: HubReader): void {
     this.#apart.add(reader);
+  }
+
+  /**
+   * Lets a reader that has just opened catch up at once: what it replays leaves with the headers. What others that open in
+   * this turn read from the same place is made once.
+   */
+  open(reader: HubReader): void {
+    this.#catchUp(reader);
+    if (this.#isForgetting) return;
+    this.#isForgetting = true;
+    inRootContext(() => setImmediate(this.#forget));
   }
 
   /**
@@ -126,6 +139,11 @@ export class StreamHub {
     if (this.#apart.has(reader)) this.#catchUp(reader);
     this.chunks.forget();
   }
+
+  readonly #forget = (): void => {
+    this.#isForgetting = false;
+    this.chunks.forget();
+  };
 
   #begin(): Round {
     this.#isStale = false;
