@@ -13,25 +13,24 @@ export type TaskAction = 'start' | 'watch' | 'status' | 'cancel' | 'signal' | 'l
 export interface AuthorizeRequest<Request = unknown> {
   readonly action: TaskAction;
   readonly ref: TaskRef;
-  /** Who the task belongs to: the `owner` it was started with. */
+  /** The `owner` that the task was started with. */
   readonly owner?: string;
-  /** The request of the platform, Express's or Fastify's, as guards have left it. */
+  /** The request of Express or Fastify, after the guards. */
   readonly request: Request;
 }
 
 /**
- * Decides who may do what with which task over HTTP. Asked again at every request, so also whenever a watcher comes
- * back. For `list` it is asked once for each task; those it refuses are left out.
+ * Decides who may do what with which task over HTTP. It is asked at every request, so also whenever a watcher reconnects.
+ * For `list` it is asked about each task. Tasks that it denies are left out.
  *
  * @publicApi
  */
 export interface TaskAuthorizer<Request = unknown> {
   /**
-   * What it throws is no refusal, it is an error of the request: an `HttpException` is answered as it is, anything else with
-   * `500`. That holds for a request of many tasks, too, as a whole: whether that task may be seen is not known.
+   * If it throws, the whole request fails, also one of many tasks: with its `HttpException`, or with `500`.
    *
-   * @returns `true` to allow; `false` for `403 FORBIDDEN`; `'hide'` for the `404` of a task that does not exist. Of many
-   *   tasks a stream tells that one is `unavailable`, and goes on with the others
+   * @returns `true` to allow; `false` for `403 FORBIDDEN`; `'hide'` for the `404` of a task that does not exist. A stream of
+   *   many tasks sends an `unavailable` event instead, and goes on with the others
    */
   authorize(request: AuthorizeRequest<Request>): boolean | 'hide' | Promise<boolean | 'hide'>;
 }

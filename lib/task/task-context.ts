@@ -9,15 +9,15 @@ import type { Progress } from './task-snapshot.js';
 export const taskContextStorage = new AsyncLocalStorage<TaskContext>();
 
 /**
- * Called when a task ends, with the outcome as decided so far and a signal that aborts when the time for cleanup is
- * over (the cancellation of the task itself does not abort it).
+ * Called when a task ends, with the outcome as decided so far and a signal that aborts when the time for cleanup is up.
+ * The cancellation of the task does not abort that signal.
  *
  * @publicApi
  */
 export type TaskCleanup = (outcome: TaskOutcome, signal: AbortSignal) => unknown;
 
 /**
- * What a handler gets: its input, its signal, and the way to its watchers.
+ * What a handler gets: its input, its signal, and the means to send events.
  *
  * @example
  * async process(task: TaskContext<{ url: string }>) {
@@ -35,38 +35,38 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
   abstract readonly key: string;
   /** What the task was started with, as JSON holds it, validated. Each try gets a copy. */
   abstract readonly input: Input;
-  /** Which try this is, from 1. */
+  /** The number of this try, from 1. */
   abstract readonly attempt: number;
   abstract readonly owner: string | undefined;
 
-  /** How many accepted requests to cancel were not withdrawn. */
+  /** How many requests to cancel were accepted and not withdrawn. */
   abstract get cancelling(): number;
 
   /**
-   * Sends an event to all watchers, now and later ones. It takes effect in call order at once; the promise settles when
-   * the event is in the log. It never fails because of a cancellation, and does nothing after the end.
+   * Sends an event to all watchers, present and future. It takes effect at once, in the order of the calls; the promise
+   * settles when the event is in the log. A cancellation never makes it fail. After the end it does nothing.
    *
-   * @param type 1 to 64 of `A-Z a-z 0-9 . _ : -`, none that the coordinator sends itself
-   * @param data anything JSON can hold; `null` when left out
+   * @param type 1 to 64 of `A-Z a-z 0-9 . _ : -`. Types that the coordinator sends are reserved
+   * @param data anything JSON can hold. @defaultValue null
    * @throws InvalidEventError (synchronously) for a reserved or malformed type, for data that JSON cannot hold, and for
    *   more than `maxEventBytes` of it
    */
   abstract sendEvent(type: string, data?: JsonInput): Promise<void>;
 
   /**
-   * Sends a `progress` event, which also stands in the snapshot until the next one.
+   * Sends a `progress` event. The newest one is also in the snapshot.
    *
-   * @param progress a number is `{ percent }`
+   * @param progress a number stands for `{ percent }`
    * @throws InvalidEventError (synchronously) as `sendEvent`
    */
   abstract progress(progress: number | Progress): Promise<void>;
 
   /**
-   * Waits for input that somebody sends to the running task (`coordinator.signal()`, `POST …/signals/:signal`). Input
-   * that came before waits here, first in first out, at most 100 of a name.
+   * Waits for input that is sent to the running task (`coordinator.signal()`, `POST …/signals/:signal`). Input that arrived
+   * earlier waits in a queue, first in first out, at most 100 for each name.
    *
    * @param name as an event's type
-   * @param options `scope`: the scope to wait in, one opened below the task; the task's own when left out
+   * @param options `scope`: the wait ends with this scope, which must be one below the task. @defaultValue the task
    * @returns what was sent; rejects with `signal.reason` of that scope on cancel
    */
   abstract waitForSignal<T = Json>(name: string, options?: { scope?: CancelScope }): Promise<T>;
@@ -94,8 +94,8 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
   abstract commit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T>;
 
   /**
-   * Takes back the newest request to cancel that can be taken back. At none left the task has a fresh `signal`, and the
-   * grace stops.
+   * Withdraws the newest request to cancel that can be withdrawn. When none is left, the task has a fresh `signal`, and
+   * the grace stops.
    *
    * @returns how many requests stand
    */
@@ -109,7 +109,7 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    */
   abstract override reschedule(ms: number | null): void;
 
-  /** The context of the task that runs here, anywhere below its handler; `undefined` outside of any. */
+  /** The context of the task whose handler called this code, directly or not; `undefined` outside of a task. */
   static current(): TaskContext | undefined {
     return taskContextStorage.getStore();
   }

@@ -2,7 +2,7 @@ import type { Type, ValidationPipeOptions } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 /**
- * How many events and bytes of a task's log are kept for watchers that come late or come back.
+ * How many events and bytes of a task's log are kept for watchers that come late or reconnect.
  *
  * @publicApi
  */
@@ -14,20 +14,20 @@ export interface ReplayLimits {
 }
 
 /**
- * What can be set for every task type in `forRoot({ tasks })` and for one in `@StreamTask()`. Times are milliseconds.
+ * Options for every task type in `forRoot({ tasks })`, and for one type in `@StreamTask()`. Times are milliseconds.
  *
  * @publicApi
  */
 export interface TaskDefaults {
-  /** Most time for the whole run, all tries together; `null` for no limit. @defaultValue null */
+  /** Limit for the whole run, all tries together; `null` for none. @defaultValue null */
   timeout?: number | null;
-  /** Most time between two events while a try runs; `null` for no limit. @defaultValue null */
+  /** Limit for the time between two events while a try runs; `null` for none. @defaultValue null */
   idleTimeout?: number | null;
-  /** Most time to wait for a free place; `null` for no limit. @defaultValue null */
+  /** Limit for the wait for a free place; `null` for none. @defaultValue null */
   pendingTimeout?: number | null;
   /** How long a cancelled handler may take to clean up before it is abandoned. @defaultValue 10 000 */
   grace?: number;
-  /** Handlers of one type running at once in this process; the rest wait, first in first out. @defaultValue unlimited */
+  /** Handlers of one type running at once in this process; others wait, first in first out. @defaultValue unlimited */
   concurrency?: number;
   /** How many may wait for a place; more are refused with `TOO_MANY_TASKS`. @defaultValue 10 000 */
   maxPending?: number;
@@ -35,18 +35,18 @@ export interface TaskDefaults {
   attempts?: number;
   /** The wait before the next try: milliseconds, or a function of the number of the try that failed. @defaultValue 1 000 */
   backoff?: number | ((attempt: number) => number);
-  /** What a handler ends as that was cancelled and returns normally. @defaultValue 'cancelled' */
+  /** How a cancelled handler that returns normally ends. @defaultValue 'cancelled' */
   swallowedCancel?: 'cancelled' | 'completed';
-  /** Cancel when nobody has watched for this long; `null` for never. @defaultValue null */
+  /** Cancels the task after this time without a watcher; `null` for never. @defaultValue null */
   cancelWhenUnwatched?: number | null;
-  /** Send a `cancelling` event when a cancellation is accepted. @defaultValue false */
+  /** Sends a `cancelling` event when a cancellation is accepted. @defaultValue false */
   announceCancelling?: boolean;
-  /** Most encoded bytes of the data of one event, and of a result. @defaultValue 262 144, or `replay.bytes` when that is less */
+  /** Limit for the encoded bytes of one event's data, and of a result. @defaultValue 262 144, or `replay.bytes` when that is less */
   maxEventBytes?: number;
 }
 
 /**
- * How inputs are validated whose `input` is a class: class-validator's `ValidatorOptions`, and in `transformOptions` what
+ * How an `input` that is a class is validated: class-validator's `ValidatorOptions`, and in `transformOptions` what
  * class-transformer takes for `plainToInstance`.
  *
  * @publicApi
@@ -75,7 +75,7 @@ export type InputValidation = Pick<
  * @publicApi
  */
 export interface ModuleTaskOptions extends TaskDefaults {
-  /** Holds for every `input` that is a class. @defaultValue the options of the global `ValidationPipe`, where there is one */
+  /** For every `input` that is a class. @defaultValue the options of the global `ValidationPipe`, if there is one */
   validation?: InputValidation;
 }
 
@@ -87,7 +87,7 @@ export interface ModuleTaskOptions extends TaskDefaults {
 export type InputSchema = StandardSchemaV1 | Type;
 
 /**
- * What a schema gives: the input as the handler gets it.
+ * The output of a schema: the input as the handler gets it.
  *
  * @publicApi
  */
@@ -108,7 +108,7 @@ export interface StreamTaskOptions extends TaskDefaults {
   app?: string;
   /** Second part of the URL, matched exactly. @defaultValue the name of the class */
   name?: string;
-  /** Validates and types the input. @defaultValue none: any input is taken */
+  /** Validates and types the input. @defaultValue none: every input is accepted */
   input?: InputSchema;
   /** @defaultValue that of the module */
   replay?: ReplayLimits;

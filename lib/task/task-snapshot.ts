@@ -4,7 +4,7 @@ import type { TaskRef } from './task-ref.js';
 import type { TaskStatus } from './task-status.js';
 
 /**
- * How far a task is. `percent` and `message` are what the quick start's page shows; the rest is yours.
+ * How far a task is. `percent` and `message` are conventions; add what you need.
  *
  * @publicApi
  */
@@ -15,13 +15,13 @@ export interface Progress {
 }
 
 /**
- * What a task looks like at one moment. Times are ISO strings.
+ * The state of a task at one moment. Times are ISO strings.
  *
  * @publicApi
  */
 export interface TaskSnapshot<Result = Json> extends TaskRef {
   readonly status: TaskStatus;
-  /** Which try runs or ran last, from 1; 0 before the first. */
+  /** The number of the current or last try, from 1; 0 before the first. */
   readonly attempt: number;
   /** Over HTTP only with an authorizer. */
   readonly owner?: string;
@@ -34,11 +34,11 @@ export interface TaskSnapshot<Result = Json> extends TaskRef {
   readonly progress: Progress | null;
   /** What the handler of a `completed` task returned. */
   readonly finalValue: Result | null;
-  /** What a `failed` task failed with. Over HTTP what watchers may see of it. */
+  /** The error of a `failed` task. Over HTTP it is what watchers may see of it. */
   readonly error: { readonly message: string; readonly errorType: string } | null;
-  /** The reason that stands, of a task that is being cancelled or was. */
+  /** The reason, if the task is being cancelled or was cancelled. */
   readonly cancellation: CancelReason | null;
   readonly lastEventId: string | null;
-  /** How many watch right now. */
+  /** The number of watchers. */
   readonly watchers: number;
 }
