@@ -1,10 +1,8 @@
 import { AsyncContext } from '../../cancellation/async-context.js';
-import { backoffDelay, DEFAULT_BACKOFF } from '../../cancellation/backoff.js';
 import { clock } from '../../cancellation/clock.js';
 import type { CancelKind } from '../../cancellation/cancel-reason.js';
 import type { TaskLog } from '../../log/task-log.js';
 import type { CancellationRule } from '../../cancellation/is-cancellation.js';
-import { isUnrecoverable } from '../../cancellation/unrecoverable.error.js';
 import { toJson } from '../../task/json.js';
 import { TaskContext, taskContextStorage } from '../../task/task-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
@@ -21,13 +19,15 @@ import { RunCleanup } from './handler/run-cleanup.js';
 import { RunContext } from './handler/run-context.js';
 import { SignalInbox } from './handler/signal-inbox.js';
 import { type Decision, decideOutcome, type Settlement, addCleanupErrors } from './outcome/decide-outcome.js';
-import { KeptOutcome } from './outcome/kept-outcome.js';
+import type { KeptOutcome } from './outcome/kept-outcome.js';
+import { RunEnd } from './outcome/run-end.js';
 import { outcomeOf } from './outcome/run-outcome.js';
 import { terminalEventData, wireReason } from './outcome/terminal-event.js';
 import { Pause } from './pause.js';
 import { publicError } from './public-error.js';
 import { cancellationRuleOf } from './cancel/cancellation-rule.js';
 import type { RunInput } from './run-input.js';
+import { RetryPolicy } from './retry-policy.js';
 import { RunReporter } from './run-reporter.js';
 import { snapshotOf } from './run-snapshot.js';
 import type { RunHost, RunStart } from './run-start.js';
@@ -57,7 +57,8 @@ export class TaskRun {
   /** That of its `start()`: its handler runs there, whoever gives it its place. Let go at the end. */
   #asyncContext: AsyncContext | undefined;
   #input: RunInput | undefined;
-  #kept: KeptOutcome | undefined;
+  readonly #end = new RunEnd();
+  readonly #retries: RetryPolicy;
   // Made when the first of them is needed, as most runs need none.
   #limitsMade: RunLimits | undefined;
   #inboxMade: SignalInbox | undefined;
@@ -66,7 +67,6 @@ export class TaskRun {
   #decided = false;
   #abandonedHandler = false;
   #isClosing = false;
-  #hasWarnedOfBackoff = false;
   #beganAt = 0;
   #cleanup: RunCleanup | undefined;
   #cutoff = Infinity;
@@ -75,8 +75,6 @@ export class TaskRun {
   #progress = 'null';
   #watchers = 0;
   #unfollow: (() => void) | undefined;
-  #settled: Promise<TaskOutcome> | undefined;
-  #announce: ((outcome: TaskOutcome) => void) | undefined;
 
   constructor(
     readonly type: TaskType,
@@ -90,6 +88,7 @@ export class TaskRun {
     this.#host = host;
     this.#input = input;
     this.report = new RunReporter(this.key, host.logger);
+    this.#retries = new RetryPolicy(type.options, this.report);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
     this.#asyncContext = TaskContext.current()
@@ -98,12 +97,12 @@ export class TaskRun {
   }
 
   get over(): boolean {
-    return this.#kept !== undefined;
+    return this.#end.kept !== undefined;
   }
 
   /** Set when the run is over. */
   get end(): KeptOutcome | undefined {
-    return this.#kept;
+    return this.#end.kept;
   }
 
   /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
@@ -130,11 +129,7 @@ export class TaskRun {
 
   /** Settles when the run is over; never rejects. */
   get settled(): Promise<TaskOutcome> {
-    // Made anew for each who asks later: a promise keeps the async context alive that it is made in.
-    if (this.#kept) return Promise.resolve(this.#kept.outcome);
-    return (this.#settled ??= new Promise((resolve) => {
-      this.#announce = resolve;
-    }));
+    return this.#end.promise;
   }
 
   snapshot(): TaskSnapshot {
@@ -271,6 +266,7 @@ export class TaskRun {
   /** The handler has passed its point of no return: no time limit counts from here on. */
   onCommitted(): void {
     this.#limitsMade?.clear();
+    this.#limitsMade?.armTotal(null);
     if (this.#isClosing) this.#limits.shortenGrace(this.#withinCutoff(this.start.grace));
   }
 
@@ -329,20 +325,16 @@ export class TaskRun {
       maxEventBytes,
       isOwnCancellation: (error) => context?.explains(error) ?? false,
     });
-    if (decision.status === 'failed' && context && this.#isTriedAgain(decision)) {
+    const mayTryAgain = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
+    if (mayTryAgain && context && !this.requests.any && this.#retries.allows(this.attempt, decision.error)) {
       void this.#retry(context, decision);
       return;
     }
     this.#decided = true;
     this.#limitsMade?.clear();
     if (decision.swallowed) this.report.swallowed(decision.status);
-    if (context?.hasDefers) void this.#cleanUp(context, decision).then((final) => this.#end(final));
-    else this.#end(decision);
-  }
-
-  #isTriedAgain({ error, abandoned }: Decision): boolean {
-    if (this.requests.any || this.#isClosing || abandoned) return false;
-    return this.attempt < this.type.options.attempts && !isUnrecoverable(error);
+    if (context?.hasDefers) void this.#cleanUp(context, decision).then((final) => this.#finish(final));
+    else this.#finish(decision);
   }
 
   async #retry(context: RunContext, decision: Decision): Promise<void> {
@@ -355,7 +347,7 @@ export class TaskRun {
     context.close();
     if (this.#decided) return;
     if (!this.requests.any) {
-      const delay = this.#delayAfter(failed);
+      const delay = this.#retries.delayAfter(failed);
       this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
       this.#tell('retrying', toJson({ attempt: failed + 1, delay, message }));
@@ -376,14 +368,6 @@ export class TaskRun {
     else this.#try(failed + 1, input);
   }
 
-  #delayAfter(attempt: number): number {
-    return backoffDelay(this.type.options.backoff, attempt, (what, cause) => {
-      if (this.#hasWarnedOfBackoff) return;
-      this.#hasWarnedOfBackoff = true;
-      this.report.wrongBackoff(what, DEFAULT_BACKOFF, cause);
-    });
-  }
-
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
     if (!context.hasDefers) return decision;
     const cleanup = new RunCleanup(this.#withinCutoff(this.start.grace), (error) =>
@@ -398,19 +382,19 @@ export class TaskRun {
     return addCleanupErrors(this.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
   }
 
-  #end(decision: Decision): void {
+  #finish(decision: Decision): void {
     const outcome = this.#outcomeOf(decision);
     const data = terminalEventData(decision);
     this.endedAt = clock().epoch();
     this.status = outcome.status;
-    this.#kept = new KeptOutcome(outcome, decision.json);
+    this.#end.reach(outcome, decision.json);
     this.#context?.close();
     this.#unfollow?.();
     // A watcher may start the next task when it sees the end of this one.
     this.#host.onFree(this);
     this.report.guard(`The event "${outcome.status}"`, () => this.log.end(outcome.status, data));
     this.#host.onOver(this);
-    this.#announce?.(outcome);
+    this.#end.announce(outcome);
     if (outcome.status === 'failed') this.report.failed(outcome.error);
     this.#letGo();
   }
@@ -422,8 +406,6 @@ export class TaskRun {
     this.#input = undefined;
     this.#context = undefined;
     this.#asyncContext = undefined;
-    this.#settled = undefined;
-    this.#announce = undefined;
     this.#unfollow = undefined;
     this.#limitsMade = undefined;
     this.#cleanup = undefined;

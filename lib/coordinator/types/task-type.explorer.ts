@@ -19,6 +19,7 @@ import { appNameOf, decoratedClassOf, type InstanceWrapper, type Module } from '
 import { globalValidations } from './global-validation.js';
 import { handlerResolver, isHandler } from './handler-resolver.js';
 import { createInputValidator } from './input-validator.js';
+import { injectedProviders } from './injected-providers.js';
 import { onModuleLoaded } from './lazy-modules.js';
 import { isSingle, shutdownHostsOf } from './shutdown-hosts.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
@@ -126,7 +127,9 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
         name,
         options,
         validate,
-        resolve: isStatic ? () => handler : handlerResolver(wrapper, classRef),
+        resolve: isStatic
+          ? () => handler
+          : handlerResolver(wrapper, classRef, injectedProviders(wrapper, this.modules)),
       },
       classRef,
     );

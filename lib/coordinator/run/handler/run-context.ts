@@ -94,11 +94,12 @@ export class RunContext extends TaskContext {
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {
     assertSignalName(name);
-    const { inbox } = this.#run;
     // What is cancelled or has ended takes no signal.
-    const waiting = scope.cancelled || scope.over || this.over ? undefined : inbox.take(name);
+    if (scope.cancelled || scope.over) return scope.suspend<T>(() => undefined);
+    if (this.over) return this.refuseToWait();
+    const { inbox } = this.#run;
+    const waiting = inbox.take(name);
     if (waiting) return Promise.resolve(waiting.data as T);
-    if (this.over && !scope.cancelled) return this.refuseToWait();
     return scope.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
   }
 
