@@ -82,13 +82,19 @@ class GeneratorDrive {
   async #go(on: () => unknown): Promise<Step> {
     this.#context.enterStep();
     const step = on();
-    if (!this.#isNative && isThenable(step)) return this.#goUnlessCancelled(Promise.resolve(step));
-    return (await step) as Step;
+    if (this.#isNative) return (await step) as Step;
+    return isThenable(step) ? this.#goUnlessCancelled(Promise.resolve(step)) : this.#close(undefined);
   }
 
   #throw(cancellation: unknown): unknown {
     this.#thrown = cancellation;
-    return this.#generator.throw(cancellation);
+    if (this.#isNative) return this.#generator.throw(cancellation);
+    try {
+      return this.#generator.throw(cancellation);
+    } catch {
+      // It takes no such error: what follows closes it.
+      return undefined;
+    }
   }
 
   /**

@@ -1,0 +1,191 @@
+import { describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isCancellation, type StreamTaskOptions, type TaskContext } from 'nestjs-streaming';
+import { startTask } from '../support/app.js';
+import { eventually } from '../support/wait.js';
+
+/** Starts a generator, cancels it so many times while it runs, and gives its trace. */
+async function cancelled(
+  handler: (task: TaskContext, did: (what: string) => void) => unknown,
+  options: StreamTaskOptions & { cancels?: number; until?: string } = {},
+) {
+  const { cancels = 1, until = 'progress', ...task } = options;
+  const trace: string[] = [];
+  const started = await startTask((context) => handler(context, (what) => void trace.push(what)), { task });
+  await started.events.until(until);
+  for (let n = 0; n < cancels; n++) {
+    const before = trace.length;
+    await started.handle.cancel();
+    if (n < cancels - 1) await eventually(() => trace.length > before);
+  }
+  const outcome = await started.handle.outcome;
+  return { outcome, trace, started, sent: started.events.events.map(({ data }) => data) };
+}
+
+describe('a generator that is cancelled', () => {
+  it('is told once: what its cleanup yields is sent, and the cleanup goes on', async () => {
+    const { outcome, trace, sent } = await cancelled(async function* (_task, did) {
+      try {
+        for (let n = 0; ; n++) {
+          yield n;
+          await delay(1);
+        }
+      } finally {
+        did('begun');
+        yield { message: 'rolling back' };
+        did('half way');
+        yield { message: 'rolled back' };
+        did('done');
+      }
+    });
+    expect(outcome).toMatchObject({ status: 'cancelled', swallowed: false });
+    expect(trace).toEqual(['begun', 'half way', 'done']);
+    expect(sent).toEqual(expect.arrayContaining([{ message: 'rolling back' }, { message: 'rolled back' }]));
+  });
+
+  it('is not told again at a yield when a checkpoint has told it', async () => {
+    const { outcome, trace } = await cancelled(
+      async function* (task, did) {
+        yield 1;
+        try {
+          void task.sendEvent('inside');
+          await task.sleep(60_000);
+        } finally {
+          did('first');
+          yield 2;
+          did('second');
+        }
+      },
+      { until: 'inside' },
+    );
+    expect(outcome.status).toBe('cancelled');
+    expect(trace).toEqual(['first', 'second']);
+  });
+
+  it('is told at a yield when only something beside it waited at a checkpoint', async () => {
+    const { outcome, trace } = await cancelled(async function* (task, did) {
+      task.waitForSignal('skip').then(
+        () => did('skip'),
+        () => did('no skip'),
+      );
+      try {
+        for (;;) {
+          yield 1;
+          await delay(1);
+        }
+      } finally {
+        did('told');
+      }
+    });
+    expect(outcome).toMatchObject({ status: 'cancelled', abandoned: false });
+    expect(trace.toSorted()).toEqual(['no skip', 'told']);
+  });
+
+  it('is told again of a request that comes after uncancel()', async () => {
+    const { outcome, trace } = await cancelled(
+      async function* (task, did) {
+        try {
+          for (;;) {
+            yield 1;
+            await delay(1);
+          }
+        } catch (error) {
+          expect(isCancellation(error, task.signal)).toBe(true);
+          task.uncancel();
+          did('first');
+        }
+        try {
+          for (;;) {
+            yield 2;
+            await delay(1);
+          }
+        } finally {
+          did('second');
+        }
+      },
+      { cancels: 2 },
+    );
+    expect(outcome.status).toBe('cancelled');
+    expect(trace).toEqual(['first', 'second']);
+  });
+
+  it('goes on to its end, unseen, when it was abandoned', async () => {
+    const { outcome, trace, started } = await cancelled(
+      async function* (task, did) {
+        yield 1;
+        try {
+          void task.sendEvent('inside');
+          await delay(60);
+          yield 2;
+          did('not here');
+        } finally {
+          did('begun');
+          yield 3;
+          did('done');
+        }
+      },
+      { grace: 10, until: 'inside' },
+    );
+    expect(outcome).toMatchObject({ status: 'cancelled', abandoned: true });
+    await eventually(() => trace.length === 2);
+    expect(trace).toEqual(['begun', 'done']);
+    expect(started.events.types).toEqual(['started', 'progress', 'inside', 'cancelled']);
+  });
+
+  it('may be a function* without async, and may yield promises', async () => {
+    const { outcome, trace } = await cancelled(function* (_task, did) {
+      try {
+        for (let n = 0; ; n++) yield Promise.resolve(n);
+      } finally {
+        did('closed');
+      }
+    });
+    expect(outcome.status).toBe('cancelled');
+    expect(trace).toEqual(['closed']);
+    const whole = await startTask(function* () {
+      yield 10;
+      try {
+        yield Promise.reject(new Error('one failed'));
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return 'not here';
+    });
+    expect(await whole.handle.result).toBe('one failed');
+  });
+
+  const ticks = (): ReadableStream<number> =>
+    new ReadableStream({
+      async pull(controller) {
+        await delay(1);
+        controller.enqueue(1);
+      },
+    });
+  it.each<[string, () => AsyncIterable<number>]>([
+    ['a web stream', ticks],
+    [
+      'an iterator without throw()',
+      () => ({
+        [Symbol.asyncIterator]: () => ({
+          next: async () => {
+            await delay(1);
+            return { done: false, value: 1 };
+          },
+          return: async () => ({ done: true, value: undefined }),
+        }),
+      }),
+    ],
+  ])('ends cancelled in a yield* over %s', async (_what, source) => {
+    const { outcome, trace } = await cancelled(async function* (_task, did) {
+      try {
+        yield* source();
+      } finally {
+        did('begun');
+        yield 2;
+        did('done');
+      }
+    });
+    expect(outcome).toMatchObject({ status: 'cancelled', swallowed: false });
+    expect(trace).toEqual(['begun', 'done']);
+  });
+});
