@@ -1,0 +1,109 @@
+import { describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { runScope, ScopeEndedError, type CancelScope, type TaskContext } from 'nestjs-streaming';
+import { startTask } from '../support/app.js';
+import { StoppedClock } from '../support/stopped-clock.js';
+
+describe('what waits in a scope that has ended', () => {
+  it('takes no signal: the next one that asks gets it', async () => {
+    const { handle, events, coordinator } = await startTask(async (task) => {
+      await task.scope(async (scope) => {
+        void task.waitForSignal('go', { scope }).then(
+          () => task.sendEvent('taken'),
+          () => {},
+        );
+        await scope.sleep(1);
+      });
+      void task.sendEvent('second');
+      return task.waitForSignal('go');
+    });
+    await events.until('second');
+    await coordinator.signal(handle.ref, 'go', 'hello');
+    expect(await handle.result).toBe('hello');
+    expect(events.types).not.toContain('taken');
+  });
+
+  it('a try that failed takes no signal from the next one', async () => {
+    let first: TaskContext | undefined;
+    const { handle, events, coordinator } = await startTask(
+      async (task) => {
+        if (task.attempt === 1) {
+          first = task;
+          void task.waitForSignal('go').catch(() => {});
+          throw new Error('once');
+        }
+        void first?.waitForSignal('go').catch(() => {});
+        void task.sendEvent('second');
+        return task.waitForSignal('go');
+      },
+      { task: { attempts: 2, backoff: 0 } },
+    );
+    await events.until('second');
+    await coordinator.signal(handle.ref, 'go', 'hello');
+    expect(await handle.result).toBe('hello');
+  });
+
+  it('holds no timer, and its promise stays as it is', async () => {
+    using clock = new StoppedClock();
+    let settled = false;
+    await runScope(async (scope) => {
+      scope.sleep(10).then(
+        () => (settled = true),
+        () => (settled = true),
+      );
+      return 'done';
+    });
+    await clock.advance(1_000);
+    expect(settled).toBe(false);
+  });
+
+  it('a wait that begins after the end is refused', async () => {
+    let ended: CancelScope | undefined;
+    await runScope((scope) =>
+      scope.scope(async (inner) => {
+        ended = inner;
+      }),
+    );
+    await expect(ended?.sleep(1)).rejects.toBeInstanceOf(ScopeEndedError);
+    await expect(ended?.waitFor(Promise.resolve(1))).rejects.toBeInstanceOf(ScopeEndedError);
+    // Not awaited it is no unhandled rejection.
+    void ended?.sleep(1);
+    await delay(1);
+  });
+});
+
+describe('reschedule()', () => {
+  it('throws in a scope that has expired, and in one that was cancelled', async () => {
+    const errors: unknown[] = [];
+    await runScope(async (root) => {
+      await root
+        .timeout(1, async (scope) => {
+          await scope.sleep(60_000).catch(() => {});
+          expect(() => scope.reschedule(1_000)).toThrow(ScopeEndedError);
+          scope.throwIfCancelled();
+        })
+        .catch((error: unknown) => errors.push(error));
+      await root.scope(async (scope) => {
+        scope.cancel();
+        expect(() => scope.reschedule(null)).toThrow('it was cancelled');
+      });
+    });
+    expect(errors).toMatchObject([{ name: 'ScopeTimeoutError' }]);
+  });
+});
+
+describe('a time limit whose body ignores it', () => {
+  it('is warned of once, when the grace is over', async () => {
+    const { handle, logs } = await startTask(
+      async (task) => {
+        await task.timeout(5, () => delay(60)).catch(() => {});
+        await task.timeout(5, (scope) => scope.sleep(60_000)).catch(() => {});
+      },
+      { task: { grace: 10 } },
+    );
+    expect((await handle.outcome).status).toBe('completed');
+    expect(logs.warnings.filter((text) => text.includes('timeout(5)'))).toEqual([
+      expect.stringContaining('still runs 10 ms after its time was over'),
+    ]);
+  });
+});

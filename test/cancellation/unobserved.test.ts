@@ -1,0 +1,99 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
+import { runScope, type TaskContext } from 'nestjs-streaming';
+import { startTask } from '../support/app.js';
+
+const waits: Record<string, (task: TaskContext) => Promise<unknown>> = {
+  sleep: (task) => task.sleep(60_000),
+  yield: (task) => task.yield(),
+  waitFor: (task) => task.waitFor(new Promise(() => {})),
+  waitForSignal: (task) => task.waitForSignal('never'),
+  timeout: (task) => task.timeout(60_000, (scope) => scope.sleep(60_000)),
+  scope: (task) => task.scope((scope) => scope.sleep(60_000)),
+  group: (task) => task.group(async (group) => group.spawn((scope) => scope.sleep(60_000))),
+  all: (task) => task.all([(scope) => scope.sleep(60_000)]),
+  shield: (task) => task.shield((scope) => scope.sleep(60_000), { timeout: 60_000 }),
+  retry: (task) => task.retry({ attempts: 2 }, (scope) => scope.sleep(60_000)),
+  'a scope in a scope': (task) =>
+    task.timeout(60_000, (scope) => scope.timeout(60_000, (inner) => inner.sleep(60_000))),
+};
+
+// What is unhandled fails the test during which it comes up.
+describe('a promise that rejects only by a cancellation', () => {
+  it.each(Object.entries(waits))(
+    '%s: is no unhandled rejection when it is not awaited',
+    async (_what, wait) => {
+      const { handle, running } = await startTask(async (task) => {
+        void wait(task);
+        await task.sleep(60_000);
+      });
+      await running;
+      await handle.cancel();
+      expect((await handle.outcome).status).toBe('cancelled');
+      await delay(1);
+    },
+  );
+
+  it.each(Object.entries(waits))('%s: nor in a task that is cancelled already', async (_what, wait) => {
+    const { handle, running } = await startTask(async (task) => {
+      await task.sleep(60_000).catch(() => {});
+      void wait(task);
+      task.throwIfCancelled();
+    });
+    await running;
+    await handle.cancel();
+    expect((await handle.outcome).status).toBe('cancelled');
+    await delay(1);
+  });
+
+  it('nor one of a scope that was cancelled by itself', async () => {
+    await runScope(async (root) => {
+      void root.timeout(60_000, async (scope) => {
+        scope.cancel();
+        await scope.sleep(1);
+      });
+      await root.sleep(5);
+    });
+  });
+});
+
+describe('any other error in it', () => {
+  const bodies: Record<string, string> = {
+    waitFor: `scope.waitFor(Promise.reject(new Error('mine')))`,
+    timeout: `scope.timeout(60_000, async () => { throw new Error('mine'); })`,
+    'a time limit': `scope.timeout(1, (inner) => inner.sleep(60_000))`,
+    scope: `scope.scope(async () => { throw new Error('mine'); })`,
+    group: `scope.group(async () => { throw new Error('mine'); })`,
+    retry: `scope.retry({ attempts: 1 }, async () => { throw new Error('mine'); })`,
+  };
+  it.each(Object.entries(bodies))('%s: is an unhandled rejection', (_what, body) => {
+    const script = `
+      import { runScope } from 'nestjs-streaming/cancellation';
+      process.on('unhandledRejection', (error) => { console.log(error.name); process.exit(3); });
+      await runScope(async (scope) => { void ${body}; await scope.sleep(200); });
+    `;
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+      encoding: 'utf8',
+    });
+    expect([status, stderr]).toEqual([3, '']);
+    expect(stdout).toMatch(/Error/);
+  });
+});
+
+describe('a callback that returns a promise which rejects', () => {
+  it('onCancel(): is logged as one that throws', async () => {
+    const { handle, running, logs } = await startTask(async (task) => {
+      task.onCancel(async () => {
+        await Promise.resolve();
+        throw new Error('async onCancel');
+      });
+      await task.sleep(60_000);
+    });
+    await running;
+    await handle.cancel();
+    await handle.outcome;
+    await delay(1);
+    expect(logs.errors).toEqual([expect.stringContaining('async onCancel')]);
+  });
+});

@@ -1,0 +1,100 @@
+import { describe, expect, it } from '@jest/globals';
+import { Injectable, Scope } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { StreamTask, TaskEndedError } from 'nestjs-streaming';
+import { createTaskApp, startTask } from '../support/app.js';
+import { deferred, eventually } from '../support/wait.js';
+
+describe('cleanup that registers itself again', () => {
+  it.each<[string, () => Promise<void>]>([
+    ['behind some I/O', () => new Promise((resolve) => void setImmediate(resolve))],
+    ['at once', () => Promise.resolve()],
+  ])('%s: ends with the grace, and the event loop goes on', async (_what, wait) => {
+    let turns = 0;
+    let error: unknown;
+    const ticking = setInterval(() => turns++, 1);
+    const { handle } = await startTask(
+      async (task) => {
+        const release = async (): Promise<void> => {
+          await wait();
+          try {
+            task.defer(release);
+          } catch (thrown) {
+            error = thrown;
+          }
+        };
+        task.defer(release);
+      },
+      { task: { grace: 50 } },
+    );
+    expect((await handle.outcome).status).toBe('completed');
+    clearInterval(ticking);
+    expect(turns).toBeGreaterThan(0);
+    expect(error).toBeInstanceOf(TaskEndedError);
+  });
+
+  it('what was registered in time is called, also when the time is over', async () => {
+    const called: number[] = [];
+    const { handle } = await startTask(
+      async (task) => {
+        for (let n = 1; n <= 3; n++) task.defer(() => void called.push(n));
+        task.defer(() => new Promise(() => {}));
+      },
+      { task: { grace: 10 } },
+    );
+    expect(await handle.outcome).toMatchObject({ status: 'completed', abandoned: true });
+    expect(called).toEqual([3, 2, 1]);
+  });
+
+  it('does not hold up a shutdown', async () => {
+    const { coordinator, handle } = await startTask(
+      async (task) => {
+        const release = async (): Promise<void> => {
+          await delay(1);
+          task.defer(release);
+        };
+        task.defer(release);
+      },
+      { task: { grace: 60_000 } },
+    );
+    await eventually(() => handle.status === 'running');
+    const report = await coordinator.shutdown({ timeout: 30 });
+    expect(report.durationMs).toBeLessThan(1_000);
+  });
+});
+
+describe('a handler whose providers are made for each try', () => {
+  it('has begun only when its process() is called', async () => {
+    const making = deferred();
+    const made = deferred();
+    @Injectable({ scope: Scope.REQUEST })
+    class Slow {}
+    @StreamTask()
+    class Task {
+      constructor(readonly slow: Slow) {}
+      process(): number {
+        return 1;
+      }
+    }
+    const { coordinator } = await createTaskApp({
+      tasks: [Task],
+      listen: false,
+      providers: [
+        {
+          provide: Slow,
+          scope: Scope.REQUEST,
+          useFactory: async () => {
+            making.resolve();
+            await made.promise;
+            return new Slow();
+          },
+        },
+      ],
+    });
+    const handle = await coordinator.start(Task, {});
+    await making.promise;
+    await handle.cancel();
+    made.resolve();
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', started: false, durationMs: 0 });
+  });
+});
