@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { clearImmediate, setImmediate } from 'node:timers';
 import { AsyncContext } from './async-context.js';
 import type { CancelReason } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';

@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { defer, type Observable, throwError } from 'rxjs';

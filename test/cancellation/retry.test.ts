@@ -42,9 +42,7 @@ describe('scope.retry()', () => {
     ['undefined', undefined],
   ])('throws %s as it is', async (_what, thrown) => {
     const outcome = await inScope((scope) =>
-      scope.retry({ attempts: 2, backoff: 0 }, async () => {
-        throw thrown;
-      }),
+      scope.retry({ attempts: 2, backoff: 0 }, () => Promise.reject(thrown)),
     ).then(
       () => 'returned',
       (error: unknown) => [error],

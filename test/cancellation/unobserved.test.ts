@@ -84,10 +84,8 @@ describe('any other error in it', () => {
 describe('a callback that returns a promise which rejects', () => {
   it('onCancel(): is logged as one that throws', async () => {
     const { handle, running, logs } = await startTask(async (task) => {
-      task.onCancel(async () => {
-        await Promise.resolve();
-        throw new Error('async onCancel');
-      });
+      const callback: () => unknown = () => Promise.reject(new Error('async onCancel'));
+      task.onCancel(callback);
       await task.sleep(60_000);
     });
     await running;

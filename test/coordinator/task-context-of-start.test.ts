@@ -124,7 +124,7 @@ describe('the async context of a task', () => {
     const mortals = new Mortals();
     const Work = handlerTask(async (task: TaskContext<{ payload: string }>) => {
       mortals.add(task);
-      mortals.add(task.input as object);
+      mortals.add(task.input);
       void task.signal;
       await task.sleep(1);
       return 1;

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { EventEmitter, on } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Subject } from 'rxjs';
+import { type Observer, Subject } from 'rxjs';
 import { InvalidResultError } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
 
@@ -136,7 +136,7 @@ describe('a handler that returns a source', () => {
       ['@@observable']() {
         return this;
       },
-      subscribe: (observer: Parameters<typeof subject.subscribe>[0]) => subject.subscribe(observer),
+      subscribe: (observer: Observer<number>) => subject.subscribe(observer),
     };
     const { handle, events, running } = await startTask(() => marked);
     await running;

@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import { isThenable } from '../../../cancellation/promises.js';
 import { readProperty } from '../../../cancellation/read-error.js';
 import type { RunContext } from './run-context.js';

@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import type { RunContext } from './run-context.js';
 
 /** What a source of values looks like to the one who drives it. */

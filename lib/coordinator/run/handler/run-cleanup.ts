@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import { clock } from '../../../cancellation/clock.js';
 import { Timer } from '../../../cancellation/timer.js';
 import type { TaskCleanup } from '../../../task/task-context.js';
