@@ -22,11 +22,24 @@ export function toWholeJson(value: unknown): string {
     json = toJson(value);
   } catch (cause) {
     if (isTooDeep(cause)) throw new NotJsonError('nested too deeply', [], { cause });
-    throw findLoss(value, true) ?? new NotJsonError(messageOf(cause), [], { cause });
+    throw lossIn(value, true) ?? unreadable(cause);
   }
-  const loss = typeof value === 'object' && value !== null ? findLoss(value) : undefined;
+  const loss = typeof value === 'object' && value !== null ? lossIn(value) : undefined;
   if (loss) throw loss;
   return json;
+}
+
+/** A getter or a `toJSON()` may throw. What it says stands in the cause alone: it may be no message for everybody. */
+function unreadable(cause: unknown): NotJsonError {
+  return new NotJsonError('JSON cannot hold what throws when it is read', [], { cause });
+}
+
+function lossIn(value: unknown, mayBeCyclic = false): NotJsonError | undefined {
+  try {
+    return findLoss(value, mayBeCyclic);
+  } catch (cause) {
+    return unreadable(cause);
+  }
 }
 
 /** A value inside another one, with the way to it. */
@@ -41,7 +54,7 @@ interface Place {
  *
  * @param mayBeCyclic whether it holds itself, perhaps: what was written is no cycle
  */
-function findLoss(value: unknown, mayBeCyclic = false): NotJsonError | undefined {
+function findLoss(value: unknown, mayBeCyclic: boolean): NotJsonError | undefined {
   const places: Place[] = [{ value, key: '', above: undefined }];
   for (const place of places) {
     const lost = mayBeCyclic && isAbove(place) ? 'a cycle' : lossOf(place.value);
@@ -82,9 +95,4 @@ function pathOf(place: Place): (string | number)[] {
 /** It is written by recursion. */
 function isTooDeep(error: unknown): boolean {
   return (error as Partial<Error> | undefined)?.name === 'RangeError';
-}
-
-function messageOf(error: unknown): string {
-  const { message } = (error ?? {}) as { message?: unknown };
-  return typeof message === 'string' ? message : String(error);
 }

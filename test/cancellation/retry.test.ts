@@ -5,6 +5,10 @@ import { deferred } from '../support/wait.js';
 
 const inScope = <T>(body: (scope: CancelScope) => Promise<T>): Promise<T> => runScope(body) as Promise<T>;
 
+function raise(thrown: unknown): never {
+  throw thrown as Error;
+}
+
 describe('scope.retry()', () => {
   it('tries the body again until it returns, in the same scope', async () => {
     const seen: unknown[] = [];
@@ -42,7 +46,7 @@ describe('scope.retry()', () => {
     ['undefined', undefined],
   ])('throws %s as it is', async (_what, thrown) => {
     const outcome = await inScope((scope) =>
-      scope.retry({ attempts: 2, backoff: 0 }, () => Promise.reject(thrown)),
+      scope.retry({ attempts: 2, backoff: 0 }, async () => raise(thrown)),
     ).then(
       () => 'returned',
       (error: unknown) => [error],
