@@ -1,10 +1,12 @@
+import { inRootContext } from './async-context.js';
+
 /** Where time comes from. */
 export interface Clock {
   /** Milliseconds that only ever grow, for measuring. */
   now(): number;
   /** Epoch milliseconds, for telling. */
   epoch(): number;
-  /** As the global one, for at most 2^31 - 1 ms. */
+  /** As the global one, for at most 2^31 - 1 ms, and outside of every caller's async context. */
   setTimeout(callback: () => void, ms: number): TimerHandle;
   clearTimeout(handle: TimerHandle): void;
 }
@@ -17,7 +19,7 @@ export interface TimerHandle {
 const systemClock: Clock = {
   now: () => performance.now(),
   epoch: () => Date.now(),
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  setTimeout: (callback, ms) => inRootContext(() => setTimeout(callback, ms)),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
 };
 

@@ -1,4 +1,3 @@
-import { inRootContext } from './async-context.js';
 import { type Clock, clock, type TimerHandle } from './clock.js';
 
 /** The longest delay `setTimeout` takes; a longer one fires at once. */
@@ -37,7 +36,7 @@ export class Timer {
     if (this.#rest === Infinity) return;
     const step = Math.min(this.#rest, LONGEST);
     this.#rest -= step;
-    this.#handle = inRootContext(() => this.#clock.setTimeout(this.#fire, step));
+    this.#handle = this.#clock.setTimeout(this.#fire, step);
     if (!this.#held) this.#handle.unref();
   }
 

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { inRootContext } from '../cancellation/async-context.js';
 import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
 import { type LogSink, TaskLog } from '../log/task-log.js';
@@ -121,7 +120,7 @@ export class TaskStore implements LogSink {
     const now = clock().now();
     for (const [run, until] of this.#ended) {
       if (until > now) {
-        this.#timer ??= inRootContext(() => this.#sweepIn(until - now));
+        this.#timer ??= this.#sweepIn(until - now);
         return;
       }
       this.#forget(run);

@@ -1,4 +1,5 @@
 import type { ClientBase, Pool, PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/cancel-scope.js';
 import { checkOptions, duration } from '../task/check-options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
@@ -40,12 +41,22 @@ export interface RunQueryOptions {
  * const { rows } = await runQuery(task, this.pool, 'SELECT * FROM report($1)', [task.input.year]);
  * @publicApi
  */
-export async function runQuery<Row extends QueryResultRow = Record<string, unknown>>(
+export function runQuery<Row extends QueryResultRow = Record<string, unknown>>(
   scope: CancelScope,
   db: Pool | ClientBase,
   query: string | QueryConfig,
   values?: readonly unknown[],
   options: RunQueryOptions = {},
+): Promise<QueryResult<Row>> {
+  return quietIf(runQueryIn<Row>(scope, db, query, values, options), (error) => error === scope.cancellation);
+}
+
+async function runQueryIn<Row extends QueryResultRow>(
+  scope: CancelScope,
+  db: Pool | ClientBase,
+  query: string | QueryConfig,
+  values: readonly unknown[] | undefined,
+  options: RunQueryOptions,
 ): Promise<QueryResult<Row>> {
   checkOptions('runQuery()', options, { cancelTimeout: duration });
   assertDatabase(db);

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/cancel-scope.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { TaskContext } from '../task/task-context.js';
@@ -43,11 +44,20 @@ import { sendLine } from './send-line.js';
  * );
  * @publicApi
  */
-export async function runProcess(
+export function runProcess(
   scope: CancelScope,
   command: string,
   args: readonly string[] = [],
   options: ProcessOptions = {},
+): Promise<ProcessResult> {
+  return quietIf(runProcessIn(scope, command, args, options), (error) => error === scope.cancellation);
+}
+
+async function runProcessIn(
+  scope: CancelScope,
+  command: string,
+  args: readonly string[] = [],
+  options: ProcessOptions,
 ): Promise<ProcessResult> {
   checkProcessOptions(options);
   scope.throwIfCancelled();

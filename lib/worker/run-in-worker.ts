@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/cancel-scope.js';
 import { sharedPool } from './pool-access.js';
 import { WorkerRun } from './worker-run.js';
@@ -29,11 +30,20 @@ import { checkWorkerOptions, type WorkerOptions } from './worker.options.js';
  * const primes = await runInWorker<number[]>(task, new URL('./primes.js', import.meta.url), task.input.upTo);
  * @publicApi
  */
-export async function runInWorker<Result = unknown>(
+export function runInWorker<Result = unknown>(
   scope: CancelScope,
   file: string | URL,
   data: unknown,
   options: WorkerOptions = {},
+): Promise<Result> {
+  return quietIf(runInWorkerIn<Result>(scope, file, data, options), (error) => error === scope.cancellation);
+}
+
+async function runInWorkerIn<Result>(
+  scope: CancelScope,
+  file: string | URL,
+  data: unknown,
+  options: WorkerOptions,
 ): Promise<Result> {
   checkWorkerOptions(options);
   const url = urlOf(file);

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runScope, type TaskContext } from 'nestjs-streaming';
+import { runProcess } from 'nestjs-streaming/process';
 import { startTask } from '../support/app.js';
 
 const waits: Record<string, (task: TaskContext) => Promise<unknown>> = {
@@ -15,6 +16,7 @@ const waits: Record<string, (task: TaskContext) => Promise<unknown>> = {
   all: (task) => task.all([(scope) => scope.sleep(60_000)]),
   shield: (task) => task.shield((scope) => scope.sleep(60_000), { timeout: 60_000 }),
   retry: (task) => task.retry({ attempts: 2 }, (scope) => scope.sleep(60_000)),
+  runProcess: (task) => runProcess(task, 'sleep', ['60']),
   'a scope in a scope': (task) =>
     task.timeout(60_000, (scope) => scope.timeout(60_000, (inner) => inner.sleep(60_000))),
 };

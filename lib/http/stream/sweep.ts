@@ -1,4 +1,3 @@
-import { inRootContext } from '../../cancellation/async-context.js';
 import { Timer } from '../../cancellation/timer.js';
 import { beginSlice } from './turn-slice.js';
 
@@ -18,7 +17,7 @@ export class Sweep<Item> {
     this.#ms = ms;
     this.#items = items;
     this.#visit = visit;
-    this.#timer = inRootContext(() => this.#arm());
+    this.#timer = this.#arm();
   }
 
   stop(): void {
