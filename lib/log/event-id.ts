@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 
-/** Twelve characters of five random bits each: 60 bits nobody can guess, and no clock in them. */
+/** Twelve characters of five random bits each: 60 bits that cannot be guessed, and no clock in them. */
 const epochLength = 12;
 const alphabet = Buffer.from('abcdefghijklmnopqrstuvwxyz234567');
 const pool = Buffer.allocUnsafeSlow(epochLength * 256);
@@ -29,7 +29,8 @@ export function formatEventId(epoch: string, seq: number): string {
   return `${epoch}-${seq}`;
 }
 
-const pattern = /^([a-z0-9]{8,16})-(0|[1-9][0-9]{0,15})$/;
+/** Other instances and versions may mint epochs of another length: the wire format allows 8 to 20 characters. */
+const pattern = /^([a-z0-9]{8,20})-(0|[1-9][0-9]{0,15})$/;
 
 /** Reads an id; `undefined` for anything that is none. */
 export function parseEventId(id: string): EventId | undefined {

@@ -46,7 +46,7 @@ describe.each(adapters)('HTTP/1.0 (%s)', (adapter) => {
       await peer.closed;
       expect(peer.went).toBe('ended');
       // Not a byte but the stream's own.
-      const events = peer.body.replaceAll(/^:\n/gm, '').replaceAll(/[a-z0-9]{8,16}-(?=\d)/g, '');
+      const events = peer.body.replaceAll(/^:\n/gm, '').replaceAll(/[a-z0-9]{8,20}-(?=\d)/g, '');
       const n = [1, 2, 3, 4, 5].map((value) => `event: n\ndata: ${value}\nid: ${value + 1}\n\n`);
       expect(events).toBe(
         `\nretry: 1000\n: connected\nevent: started\ndata: {"attempt":1}\nid: 1\n\n${n.join('')}` +

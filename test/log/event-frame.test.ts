@@ -6,7 +6,7 @@ import { formatFrame, frameLength, jsonOf } from '../../lib/log/event-frame.js';
 import { toJson } from '../../lib/task/json.js';
 
 const types = fc.stringMatching(/^[A-Za-z0-9._:-]{1,64}$/);
-const ids = fc.stringMatching(/^[a-z0-9]{8,16}-[1-9][0-9]{0,14}$/);
+const ids = fc.stringMatching(/^[a-z0-9]{8,20}-[1-9][0-9]{0,14}$/);
 
 /** What breaks the encoders of others, and what an ordinary string is made of. */
 const nasty = fc.constantFrom(

@@ -63,7 +63,7 @@ describe.each(adapters)('position and identity (%s)', (adapter) => {
     await puppet.end();
     await stream.ended;
     for (const { id = '' } of stream.events) {
-      expect(id).toMatch(/^[a-z0-9]{8,16}-(0|[1-9][0-9]*)$/);
+      expect(id).toMatch(/^[a-z0-9]{8,20}-(0|[1-9][0-9]*)$/);
       expect(Buffer.byteLength(id)).toBeLessThanOrEqual(64);
     }
   });
