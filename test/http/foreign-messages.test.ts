@@ -184,7 +184,9 @@ describe.each(adapters)('messages that an interceptor makes up (%s)', (adapter) 
       'completed',
     ]);
     expect(idsOf(stream)).toHaveLength(3);
-    expect(stream.raw).toContain('\n: so far\n');
+    // A blank line follows an event only.
+    expect(stream.raw).toMatch(/\n: so far\n(?!\n)/);
+    expect(stream.raw).not.toMatch(/\n: so far\n\n/);
   });
 
   it.each([

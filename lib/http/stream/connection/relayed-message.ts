@@ -5,6 +5,9 @@ import { escapeLineSeparators } from '../../../task/json.js';
  * What an interceptor emits, as it goes over the wire. Unlike the events of a log it may be any message that Nest takes,
  * with text of several lines.
  *
+ * A message that is only a comment or a `retry` is no event, so no blank line follows it: some clients fire an empty
+ * message at one.
+ *
  * @param id `undefined` where it is no position of a log
  */
 export function formatRelayed({ type, data, retry, comment }: MessageEvent, id: string | undefined): string {
@@ -15,7 +18,8 @@ export function formatRelayed({ type, data, retry, comment }: MessageEvent, id: 
     data === undefined || data === null ? '' : lines('data: ', textOf(data)),
     id === undefined ? '' : `id: ${oneLine(id)}\n`,
   ];
-  return `${fields.join('')}\n`;
+  const isEvent = Boolean(type) || id !== undefined || (data !== undefined && data !== null);
+  return `${fields.join('')}${isEvent ? '\n' : ''}`;
 }
 
 function textOf(data: string | object): string {
