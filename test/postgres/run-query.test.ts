@@ -331,6 +331,18 @@ describeWithPostgres('runQuery', (server) => {
     expect((await client.query<{ n: number }>('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
   });
 
+  // The suite fails on an unhandled rejection, see test/support/setup.ts.
+  it('is no unhandled rejection when nothing awaits a query that is cancelled', async () => {
+    const pool = createPool();
+    await runScope(async (scope) => {
+      void runQuery(scope, pool, 'SELECT pg_sleep(60) /* left */');
+      await eventually(async () => (await running('left')) === 1);
+      scope.cancel();
+      void runQuery(scope, pool, 'SELECT 1');
+    });
+    await eventually(async () => (await running('left')) === 0);
+  });
+
   it('is not sent when it was cancelled before', async () => {
     const pool = createPool();
     await runScope(async (scope) => {

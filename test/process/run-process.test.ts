@@ -398,6 +398,20 @@ describe('runProcess', () => {
       expect(() => realpathSync(mark)).toThrow('ENOENT');
     });
 
+    // The suite fails on an unhandled rejection, see test/support/setup.ts.
+    it('is no unhandled rejection when nothing awaits it', async () => {
+      const pid = deferred<number>();
+      await runScope(async (scope) => {
+        void runProcess(scope, 'sh', ['-c', `echo $$; ${endless}`], {
+          output: (line) => pid.resolve(Number(line)),
+        });
+        const running = await pid.promise;
+        scope.cancel();
+        void runProcess(scope, 'true');
+        await eventually(() => !isRunning(running));
+      });
+    });
+
     it('does not wait for a listener that never comes back, nor for a daemon that left the group', async () => {
       const stuck = startShell(`echo ready; ${endless}`, { output: () => new Promise(() => {}) });
       await stuck.scope;

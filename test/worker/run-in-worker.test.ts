@@ -284,6 +284,18 @@ describe('runInWorker', () => {
       expect(second.value).toBe(0);
     });
 
+    // The suite fails on an unhandled rejection, see test/support/setup.ts.
+    it('is no unhandled rejection when nothing awaits it', async () => {
+      const counter = new Counter();
+      await runScope(async (scope) => {
+        void runInWorker(scope, jobs, counter.buffer, { name: 'endless', pool, killDelay: 0 });
+        await counter.running();
+        scope.cancel();
+        void runInWorker(scope, jobs, counter.buffer, { name: 'endless', pool });
+      });
+      await expectPoolWorks();
+    });
+
     it('does not begin when it was cancelled before', async () => {
       const counter = new Counter();
       await runScope(async (scope) => {
