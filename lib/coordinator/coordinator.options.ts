@@ -8,19 +8,19 @@ import type { TaskSnapshot } from '../task/task-snapshot.js';
  */
 export interface StartOptions {
   /** 1 to 100 of `A-Z a-z 0-9 . _ ~ -`. @defaultValue a random UUID */
-  id?: string;
+  id?: string | undefined;
   /** Limit for the whole run, in milliseconds; `null` for no limit. @defaultValue the task type's */
-  timeout?: number | null;
+  timeout?: number | null | undefined;
   /** How long a cancelled handler may clean up, in milliseconds. @defaultValue the task type's */
-  grace?: number;
+  grace?: number | undefined;
   /** The owner of the task, for the authorizer and `list({ owner })`. @defaultValue none */
-  owner?: string;
+  owner?: string | undefined;
   /** JSON that is kept with the task, and shown in snapshots. @defaultValue none */
-  metadata?: Json;
+  metadata?: Json | undefined;
   /** Its abort cancels the task with the reason `external`. @defaultValue none */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Runs an ended task of this id again. A running one is left alone. @defaultValue false */
-  restart?: boolean;
+  restart?: boolean | undefined;
 }
 
 /**
@@ -28,30 +28,30 @@ export interface StartOptions {
  */
 export interface CancelOptions {
   /** A text that watchers see, cut at 500 characters. */
-  detail?: string;
+  detail?: string | undefined;
   /** Who asks. In snapshots and the handler's `reason`, never sent to watchers. */
-  by?: string;
+  by?: string | undefined;
   /** How long the handler may clean up, in milliseconds. A later request can only shorten it. @defaultValue the task's */
-  grace?: number;
+  grace?: number | undefined;
   /**
    * `'accepted'`: resolves at once. `'settled'`: resolves after the end of the task, with `true` only if it ended `cancelled`.
    * @defaultValue 'accepted'
    */
-  wait?: 'accepted' | 'settled';
+  wait?: 'accepted' | 'settled' | undefined;
 }
 
 /**
  * @publicApi
  */
 export interface TaskFilter {
-  app?: string;
-  name?: string;
-  status?: TaskStatus;
-  owner?: string;
+  app?: string | undefined;
+  name?: string | undefined;
+  status?: TaskStatus | undefined;
+  owner?: string | undefined;
   /** 1 to 1 000. @defaultValue 100 */
-  limit?: number;
+  limit?: number | undefined;
   /** The `nextCursor` of the previous page. */
-  cursor?: string;
+  cursor?: string | undefined;
 }
 
 /**

@@ -29,7 +29,7 @@ export interface TaskHandle<Result = unknown> {
   readonly result: Promise<Result>;
   /** How the task ended. Never rejects. */
   readonly outcome: Promise<TaskOutcome<Result>>;
-  snapshot(): Promise<TaskSnapshot>;
+  snapshot(): Promise<TaskSnapshot<Result>>;
   /**
    * The events of this run, from the start of what is kept.
    *
@@ -99,8 +99,8 @@ export class RunHandle<Result> implements TaskHandle<Result> {
     return this.#result;
   }
 
-  async snapshot(): Promise<TaskSnapshot> {
-    return this.#run.snapshot();
+  async snapshot(): Promise<TaskSnapshot<Result>> {
+    return this.#run.snapshot() as TaskSnapshot<Result>;
   }
 
   events(options: { after?: string } = {}): Observable<TaskEvent> {

@@ -64,6 +64,14 @@ export function ended(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException('TASK_ENDED', `The task ${taskPath(ref)} is over`);
 }
 
+/** It runs, and its outcome stands or its point of no return is passed. */
+export function tooLate(ref: TaskRef): StreamingHttpException {
+  return new StreamingHttpException(
+    'TASK_ENDED',
+    `The task ${taskPath(ref)} can no longer be cancelled: it is about to end, or past its task.commit()`,
+  );
+}
+
 /** The run that was meant is over: its id is another one's. */
 export function isAnother(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException(

@@ -21,6 +21,7 @@ import {
   isAnother,
   setErrorHeaders,
   StreamingHttpException,
+  tooLate,
   typeNotFound,
 } from './http-errors.js';
 import { queryFilter, queryText, queryWait } from './http-query.js';
@@ -118,7 +119,7 @@ export class StreamingHttpService {
       const detail = queryText(request, 'detail');
       const wait = queryWait(request);
       if (!matchesEpoch(request, run)) throw isAnother(ref);
-      if (!run.cancel('external', detail ? { detail } : {})) throw ended(ref);
+      if (!run.cancel('external', detail ? { detail } : {})) throw run.over ? ended(ref) : tooLate(ref);
       if (wait !== undefined && (await settlesWithin(run, wait))) return this.#snapshot(run);
       response.status(HttpStatus.ACCEPTED);
       return { cancelled: true, status: run.status === 'cancelled' ? 'cancelled' : 'cancelling' };

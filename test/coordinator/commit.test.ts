@@ -22,7 +22,10 @@ describe('task.commit()', () => {
     expect(await handle.cancel()).toBe(false);
     const { app, name, id } = handle.ref;
     const answer = await fetch(`${taskApp.url}/${app}/${name}/${id}`, { method: 'DELETE' });
-    expect([answer.status, await answer.json()]).toMatchObject([409, { code: 'TASK_ENDED' }]);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      409,
+      { code: 'TASK_ENDED', message: expect.stringContaining('can no longer be cancelled') },
+    ]);
     expect((await handle.snapshot()).status).toBe('running');
     go.resolve();
     expect(await handle.outcome).toMatchObject({

@@ -345,3 +345,14 @@ describe('what is wrong stops the start', () => {
     expect(app.get(Recorder).seen).toHaveLength(6);
   });
 });
+
+describe('@OnTaskEvent() of task types that there are not', () => {
+  test('is told of in a warning at start, once for each method', async () => {
+    const { logs } = await run(recorder('completed', { app: 'a', name: 'step' }));
+    expect(logs.warnings).toEqual([
+      expect.stringContaining('hears nothing so far: there is no task type with {"app":"a","name":"step"}'),
+    ]);
+    expect((await run(recorder('completed', { name: 'steps' }))).logs.warnings).toEqual([]);
+    expect((await run(recorder())).logs.warnings).toEqual([]);
+  });
+});

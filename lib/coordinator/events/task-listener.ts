@@ -38,6 +38,15 @@ export class TaskListener {
     return `${this.className}.${String(this.#method)}()`;
   }
 
+  /** The task types that it names, where it names any. */
+  get filter(): OnTaskEventOptions {
+    return this.#options;
+  }
+
+  get isFiltered(): boolean {
+    return this.#options.app !== undefined || this.#options.name !== undefined;
+  }
+
   /** Whether it listens to tasks of this type. */
   hears({ app, name }: TaskTypeRef): boolean {
     return (this.#options.app ?? app) === app && (this.#options.name ?? name) === name;

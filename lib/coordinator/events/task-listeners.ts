@@ -3,7 +3,8 @@ import { Injectable } from '@nestjs/common';
 import { LogCursor } from '../../log/log-cursor.js';
 import { LogEntry } from '../../log/log-entry.js';
 import { InvalidOptionsError } from '../../task/errors/invalid-options.error.js';
-import { listenersOf } from '../../task/on-task-event.decorator.js';
+import { listenersOf, type OnTaskEventOptions } from '../../task/on-task-event.decorator.js';
+import type { TaskTypeRef } from '../../task/task-ref.js';
 import { CoordinatorShutdown, within } from '../coordinator-shutdown.js';
 import type { TaskRun } from '../run/task-run.js';
 import type { InstanceWrapper } from '../types/find-task-types.js';
@@ -49,6 +50,13 @@ export class TaskListeners {
     this.#listeners.push(...listeners);
     this.#known.add(instance);
     return true;
+  }
+
+  /** Those that listen to none of these task types, each with what it names. */
+  unheard(types: readonly TaskTypeRef[]): { name: string; filter: OnTaskEventOptions }[] {
+    return this.#listeners.filter(
+      (listener) => listener.isFiltered && !types.some((type) => listener.hears(type)),
+    );
   }
 
   /** Calls the listeners with the events of a run, from its first to its terminal event. */

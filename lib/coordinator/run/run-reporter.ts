@@ -1,5 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { TerminalStatus } from '../../task/task-status.js';
+import { isInstance } from '../../cancellation/read-error.js';
+import { CommitAbandonedError } from '../../task/errors/commit-abandoned.error.js';
 import { describeError, describeErrorInLine, oneLine } from './describe-error.js';
 import { isShown } from './public-error.js';
 
@@ -29,7 +31,8 @@ export class RunReporter {
 
   /** An error that was written for watchers is expected, so it is a warning. */
   failed(error: unknown): void {
-    if (isShown(error)) this.#log('warn', `Task ${this.#key} failed: ${describeErrorInLine(error)}`);
+    const isExpected = isShown(error) && !isInstance(error, CommitAbandonedError);
+    if (isExpected) this.#log('warn', `Task ${this.#key} failed: ${describeErrorInLine(error)}`);
     else this.#log('error', `Task ${this.#key} failed`, describeError(error));
   }
 
@@ -60,11 +63,11 @@ export class RunReporter {
     );
   }
 
-  abandoned(): void {
-    this.#log(
-      'warn',
-      `Task ${this.#key} ignored its signal and was abandoned when its grace ended; what it still does is not seen`,
-    );
+  abandoned(isCommitted: boolean): void {
+    const why = isCommitted
+      ? 'was still past its task.commit() when the time of the shutdown was over, and was abandoned'
+      : 'ignored its signal and was abandoned when its grace ended';
+    this.#log('warn', `Task ${this.#key} ${why}; what it still does is not seen`);
   }
 
   abandonedCleanup(): void {

@@ -306,7 +306,7 @@ export class TaskRun {
 
   #abandon(): void {
     this.#abandonedHandler = true;
-    this.report.abandoned();
+    this.report.abandoned(this.#context?.committed ?? false);
     this.#settle(this.#context, { kind: 'abandoned' });
   }
 

@@ -67,6 +67,12 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     this.#hasReported = true;
     report(this.registry.names);
+    // One that was renamed would make an audit empty without a word.
+    for (const { name, filter } of this.listeners.unheard(this.registry.all)) {
+      new Logger('Streaming').warn(
+        `@OnTaskEvent() of ${name} hears nothing so far: there is no task type with ${JSON.stringify(filter)}`,
+      );
+    }
   }
 
   /**

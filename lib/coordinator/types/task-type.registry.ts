@@ -27,6 +27,10 @@ export class TaskTypeRegistry {
     else this.#byClass.set(classRef, [type]);
   }
 
+  get all(): readonly TaskType[] {
+    return [...this.#byName.values()];
+  }
+
   /** Each as `app/name`, sorted. */
   get names(): string[] {
     return [...this.#byName.keys()].toSorted();
