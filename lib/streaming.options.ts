@@ -354,12 +354,12 @@ function resolveHttp(
   }
   if (http.maxStreamsPerPrincipal !== Infinity && !http.principal) {
     throw new InvalidOptionsError(
-      `Wrong option "http.maxStreamsPerPrincipal" in ${where}: without "http.principal" nobody's streams are counted`,
+      `Wrong option "http.maxStreamsPerPrincipal" in ${where}: without "http.principal" no streams are counted`,
     );
   }
   if (http.principal && both.maxStreamsPerPrincipal === undefined) {
     throw new InvalidOptionsError(
-      `Wrong option "http.principal" in ${where}: without "http.maxStreamsPerPrincipal" what it counts has no limit; give one`,
+      `Wrong option "http.principal" in ${where}: without "http.maxStreamsPerPrincipal" the streams that it counts have no limit; give one`,
     );
   }
   return http;

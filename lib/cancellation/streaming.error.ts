@@ -6,6 +6,6 @@
 export abstract class StreamingError extends Error {
   /** Stable, in capitals; the same as in HTTP answers. */
   abstract readonly code: string;
-  /** These messages are written to be read by whoever asked, so they may be shown to watchers. */
+  /** These messages are written for clients, so watchers may see them. */
   readonly expose: boolean = true;
 }

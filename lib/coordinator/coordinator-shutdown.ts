@@ -11,7 +11,7 @@ import type { TerminalStatus } from '../task/task-status.js';
 import type { ShutdownReport } from './coordinator.options.js';
 import { TaskStore } from './task-store.js';
 
-/** Something that must have told its watchers the end before the shutdown is done. */
+/** Something whose watchers must have seen the end before the shutdown is done. */
 export interface ShutdownParticipant {
   /**
    * @param ms what is left of the shutdown's time

@@ -50,7 +50,7 @@ export class TaskPlaces {
   readonly #onPlace: (run: TaskRun) => void;
 
   /**
-   * @param onPlace told of every run that has got its place
+   * @param onPlace called with each run that gets its place
    */
   constructor(onPlace: (run: TaskRun) => void) {
     this.#onPlace = onPlace;

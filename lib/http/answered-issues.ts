@@ -9,7 +9,7 @@ const longestText = 500;
 /** Most parts of a path. */
 const longestPath = 32;
 
-/** What an answer tells of the issues. */
+/** The issues as an answer has them. */
 interface AnsweredIssues {
   readonly issues: readonly InputIssue[];
   /** How many there were, where the answer does not have all of them. */

@@ -11,7 +11,7 @@ import { isHttp1, type PlatformResponse, rawResponse } from './http-exchange.js'
 /** Seconds after which a client may try again. */
 const retryAfter = 5;
 
-/** Each code with its status; what is not here is the server's own fault. */
+/** Each code with its status. A code that is not here is the server's own fault, a 500. */
 const statuses: Readonly<Record<string, number>> = {
   INVALID_TASK_ID: 400,
   INVALID_INPUT: 400,
@@ -31,7 +31,7 @@ export function statusOf(code: string): number {
   return statuses[code] ?? 500;
 }
 
-/** An answer that is refused by its status, in the form of Nest's own error bodies and with a `code`. */
+/** An error answer, in the form of Nest's own error bodies and with a `code`. */
 export class StreamingHttpException extends HttpException {
   readonly code: string;
 
@@ -64,7 +64,7 @@ export function ended(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException('TASK_ENDED', `The task ${taskPath(ref)} is over`);
 }
 
-/** It runs, and its outcome stands or its point of no return is passed. */
+/** The task runs, but its outcome is decided, or it has passed its point of no return. */
 export function tooLate(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException(
     'TASK_ENDED',
@@ -72,7 +72,7 @@ export function tooLate(ref: TaskRef): StreamingHttpException {
   );
 }
 
-/** The run that was meant is over: its id is another one's. */
+/** The run that the client means has ended, and another run has its id. */
 export function isAnother(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException(
     'TASK_ENDED',

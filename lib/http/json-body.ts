@@ -35,7 +35,7 @@ export async function jsonBody(request: PlatformRequest): Promise<object | undef
   throw new InvalidInputError('Over HTTP the body must be a JSON object or array');
 }
 
-/** Whether its headers allow a body. HTTP/2 needs none of them: there only the stream itself can tell. */
+/** Whether its headers allow a body. HTTP/2 needs neither header: there only the stream itself can tell. */
 function mayHaveBody(request: PlatformRequest): boolean {
   const { headers } = request;
   const length = headers['content-length'];
@@ -44,7 +44,7 @@ function mayHaveBody(request: PlatformRequest): boolean {
 }
 
 /**
- * @param most bytes to read of a body that no parser has read; with more than that it is only known that there is one
+ * @param most bytes to read of a body that no parser has read. Of a longer one the result only says that there is one
  * @returns the JSON value that a parser has left, or text, or bytes; `undefined` when nothing was sent
  */
 async function sentBody(request: PlatformRequest, most: number): Promise<unknown> {

@@ -85,7 +85,7 @@ export class StreamingHttpService {
   /**
    * The events of one task, for a route with `@Sse()`.
    *
-   * @param isIntercepted whether interceptors shall see the events, where `http.interceptEvents` does not say
+   * @param isIntercepted whether interceptors see the events, where `http.interceptEvents` is not set
    */
   watch(
     ref: TaskRef,
@@ -96,7 +96,7 @@ export class StreamingHttpService {
     return this.#answer(response, () => this.streams.watch(ref, request, response, isIntercepted));
   }
 
-  /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream, likewise. */
+  /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream. For a route with `@Sse()`. */
   watchAll(
     request: PlatformRequest,
     response: PlatformResponse,
@@ -147,9 +147,9 @@ export class StreamingHttpService {
         id: ref.id,
         ...(owner !== undefined && { owner }),
       });
-      // Of the store the run may be gone already: an ended task may be kept for no time at all.
+      // The store may have forgotten the run already: an ended task may be kept for no time at all.
       const run = RunHandle.runOf(handle);
-      // It was allowed for the id as it was then. Another client may have started it since.
+      // The authorizer allowed the id as it was then. Another client may have started it since.
       if (!handle.created && run !== existing)
         await this.access.check('start', ref, request, run.start.owner);
       response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);

@@ -25,7 +25,7 @@ export class TaskAccess implements OnModuleInit {
     if (authorize) this.#authorizer = await this.#provide(authorize);
     else if (http.controller && process.env.NODE_ENV === 'production') {
       new Logger('Streaming').warn(
-        `Anybody who reaches the HTTP routes may watch and cancel every task: set "authorize" in ${where}`,
+        `Anyone who reaches the HTTP routes may watch and cancel every task: set "authorize" in ${where}`,
       );
     }
   }
@@ -55,7 +55,7 @@ export class TaskAccess implements OnModuleInit {
     if (!answer) throw forbidden();
   }
 
-  /** Whether a client that may watch may also know whose the task is: a gap comes with a snapshot. */
+  /** Whether a client that may watch may also see the owner: a gap has a snapshot. */
   async mayKnow({ ref, start }: TaskRun, request: PlatformRequest): Promise<boolean> {
     return this.isAuthorized && (await this.ask('status', ref, request, start.owner)) === true;
   }
@@ -73,7 +73,7 @@ export class TaskAccess implements OnModuleInit {
       request,
       ...(owner !== undefined && { owner }),
     });
-    // Anything else it may answer, for want of a type, allows nothing.
+    // Without a type it may answer anything else: that allows nothing.
     return answer === true || answer === 'hide' ? answer : false;
   }
 

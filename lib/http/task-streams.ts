@@ -66,9 +66,10 @@ export class TaskStreams {
   }
 
   /**
-   * Those of a list that may be watched; the others are told of on the stream, as one missing must not end them all.
+   * Watches the tasks of a list that may be watched. The stream reports each of the others by an `unavailable` event, since
+   * one missing task must not end the stream of all.
    *
-   * @throws the error of the first when none may be, and whatever else the authorizer throws, for whichever task
+   * @throws the first task's error when none can be watched; any error that the authorizer throws for one of them
    */
   async watchAll(
     request: PlatformRequest,
@@ -123,7 +124,7 @@ export class TaskStreams {
     stream: Omit<StreamRequest, 'tasks' | 'principal'>,
   ): Observable<MessageEvent> {
     const { http, where } = this.options;
-    // A promise would be another principal each time: it would count nothing.
+    // A promise would be a new principal each time, so the limit would never be reached.
     const principal = textOfOption('http.principal', where, http.principal, request);
     const refusal = this.#refusal(tasks, principal);
     if (!refusal) {
@@ -149,7 +150,7 @@ export class TaskStreams {
   }
 }
 
-/** Fastify's `handlerTimeout` would cut a stream off that is open: it is told that the response is taken care of. */
+/** Fastify's `handlerTimeout` would cut off a stream that is open, so the reply is hijacked. */
 function opening(response: PlatformResponse): Pick<StreamRequest, 'response' | 'onOpen'> {
   return { response: rawResponse(response), onOpen: () => void response.hijack?.() };
 }

@@ -6,8 +6,8 @@ import type { TaskLog } from './task-log.js';
 
 /**
  * Where a watcher of several tasks goes on in each. A position is found by its epoch, so the tasks may come in another
- * order, others be added and some left out. Whatever an id does not tell for sure is a gap: of what a watcher may have
- * seen nothing begins anew without a word.
+ * order, and the list may change. Where an id does not tell the position for sure, the watcher gets a gap: nothing that it
+ * may have seen is replayed without one.
  *
  * @see resume
  */

@@ -1,13 +1,13 @@
 /**
  * Bytes of a stream as one chunk of an HTTP/1.1 body. Nearly every event is written alone and straight to the socket, so it
- * is encoded as such a chunk, and what needs it bare takes what is within.
+ * is encoded as a chunk. A writer that needs the bare bytes takes them out of it.
  *
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-7.1
  */
 export interface EventChunk {
   /** The chunk as it goes over the wire. */
   readonly framed: Buffer;
-  /** Length of what is within. */
+  /** Length of the bare bytes. */
   readonly bytes: number;
 }
 
@@ -27,13 +27,13 @@ export function encodeChunk(text: string, bytes: number): Buffer {
   return Buffer.from(headOf(bytes) + text + lineEnd);
 }
 
-/** What is within, as it is written where something else frames it. All who write it share it: nobody may change it. */
+/** The bare bytes, for a writer that frames them itself. All watchers share them, so they must not be changed. */
 export function contentOf({ framed, bytes }: EventChunk): Buffer {
   const end = framed.length - lineEnd.length;
   return framed.subarray(end - bytes, end);
 }
 
-/** One chunk of what is within several. */
+/** Joins several chunks to one. */
 export function joinChunks(chunks: readonly EventChunk[]): EventChunk {
   const [only] = chunks;
   if (only && chunks.length === 1) return only;

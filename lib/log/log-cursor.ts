@@ -6,7 +6,7 @@ import type { TaskLog } from './task-log.js';
 /** A stretch of the log that this watcher will not see. */
 export interface LogGap {
   readonly cause: GapCause;
-  /** How many events; `null` when nobody knows. */
+  /** How many events; `null` when that is unknown. */
   readonly missed: number | null;
   /** The position just before what comes next. */
   readonly id: string;
@@ -19,8 +19,8 @@ export interface LogPosition {
 }
 
 /**
- * One watcher's place in a log: what comes after it? A cursor holds nothing but that number, so a watcher that does
- * not read costs nothing more. What was trimmed before it was read shows as a gap.
+ * One watcher's position in a log. A cursor holds only that number, so a watcher that does not read costs nothing more.
+ * Events that were trimmed before they were read show as a gap.
  */
 export class LogCursor {
   readonly #log: TaskLog;
@@ -43,7 +43,7 @@ export class LogCursor {
     return this.#after;
   }
 
-  /** Whether the watcher is to be told of a gap before all else. */
+  /** Whether the watcher gets a gap first. */
   get hasGap(): boolean {
     return this.#gap !== undefined;
   }

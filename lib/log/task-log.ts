@@ -9,9 +9,9 @@ export interface LogLimits {
   readonly bytes: number;
 }
 
-/** Told of how much is kept. */
+/** Is informed of how much is kept. */
 export interface LogSink {
-  /** The bytes that are kept are to grow, or shrink. When it throws, they do not: the event is not taken. */
+  /** Called before the retained size changes. If it throws, nothing changes: the event is not taken. */
   onBytes(delta: number): void;
 }
 
@@ -68,7 +68,7 @@ export class TaskLog {
   }
 
   /**
-   * Adds an event and wakes whoever watches. Does nothing once the log has ended.
+   * Adds an event and wakes the watchers. Does nothing once the log has ended.
    *
    * @throws what the sink throws; then nothing has changed, and the next event gets the number
    */
@@ -79,9 +79,9 @@ export class TaskLog {
   }
 
   /**
-   * Adds the last event, wakes whoever watches, and tells them that nothing follows.
+   * Adds the last event, wakes the watchers, and completes them.
    *
-   * @throws what the sink throws; then it has ended without that event, so that nobody waits for ever
+   * @throws what the sink throws; then the log has ended without that event, so that no watcher waits for ever
    */
   end(type: string, json: string): void {
     if (this.#ended) return;
@@ -101,7 +101,7 @@ export class TaskLog {
     return (this.#wake ??= new Subject<void>()).subscribe(wake);
   }
 
-  /** All of it happens or nothing does: first comes what can fail. */
+  /** What can fail comes first, so that all of it happens or nothing does. */
   #add(type: string, json: string): void {
     const entry = new LogEntry(this.epoch, this.#lastSeq + 1, type, json);
     const { head, bytes } = this.#trimmedFor(entry);

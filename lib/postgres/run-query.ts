@@ -16,7 +16,7 @@ export interface RunQueryOptions {
 
 /**
  * Makes a query that is cancelled on the server when the scope is cancelled. Otherwise the server would finish a query
- * that nobody waits for. The call returns when the query has ended and the server has answered the request to cancel it.
+ * whose result is not needed. The call returns when the query has ended and the server has answered the request to cancel it.
  * So the request cannot hit the connection's next query.
  *
  * From a pool the call takes a connection for this one query, and stops waiting for one on cancel. The connection goes

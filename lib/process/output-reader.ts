@@ -16,12 +16,12 @@ interface ReaderInit {
 
 /** Reads what a process writes to one of its two outputs, no faster than it is taken. */
 export class OutputReader {
-  /** Settles at the end of the output, or when it was given up; rejects when reading, or whoever reads, failed. */
+  /** Settles at the end of the output, or when it was given up. Rejects when reading or the listener failed. */
   readonly done: Promise<void>;
   readonly #stream: Readable;
   readonly #deliver: ReaderInit['deliver'];
   readonly #keep: ReaderInit['keep'];
-  /** Where a listener is waited for; cancelled when nobody waits any more. */
+  /** The scope in which a listener is awaited. It is cancelled when the output is given up. */
   readonly #waiting = CancelScope.root();
   readonly #kept: Buffer[] = [];
   #keptBytes = 0;
@@ -44,7 +44,7 @@ export class OutputReader {
     return this.#tail;
   }
 
-  /** Whatever still comes, or whoever still takes it: it is over. */
+  /** Reads no further, and waits for no listener. */
   giveUp(): void {
     this.#waiting.cancel();
     this.#stream.destroy();
@@ -73,11 +73,11 @@ export class OutputReader {
     this.#kept.push(chunk);
   }
 
-  /** Waits for whoever got a line. */
+  /** Waits for the listener that got a line. */
   async #take(returned: unknown): Promise<void> {
     if (typeof returned !== 'object' || returned === null || !('then' in returned)) return;
     const promise = Promise.resolve(returned);
-    // When it is given up, nobody looks at it any more.
+    // When it is given up, nothing awaits it any more.
     promise.catch(() => {});
     await this.#waiting.waitFor(promise);
   }

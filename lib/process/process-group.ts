@@ -28,7 +28,7 @@ const hasGroups = process.platform !== 'win32';
 
 const living = new Set<ProcessGroup>();
 
-/** This process ends and nobody will wait for the others. */
+/** This process ends, so nothing will wait for the others. */
 function killTheLiving(): void {
   for (const group of living) group.signal('SIGKILL');
 }
@@ -109,8 +109,8 @@ export class ProcessGroup {
   }
 
   /**
-   * A number is not given to another process as long as a group has it. If there is one of that number although ours
-   * has ended, the group is gone.
+   * The system does not reuse a process id while a group has it. So if there is a process with that id although ours has
+   * ended, the group is gone.
    */
   get #isReplaced(): boolean {
     const { exitCode, signalCode } = this.leader;

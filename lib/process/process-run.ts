@@ -53,7 +53,7 @@ export class ProcessRun {
     return { exitCode: exit.code, stdout: stdout.text, stderr: stderr.text };
   }
 
-  /** What has left the group may hold the outputs open; nobody waits for that. */
+  /** A process that has left the group may hold the outputs open. We do not wait for it. */
   async #endReading(): Promise<void> {
     await this.#endGroup();
     const { stdout, stderr } = this.#readers;

@@ -91,7 +91,7 @@ export const oneOf =
   (value) =>
     values.includes(value as string) ? undefined : values.map((v) => `"${v}"`).join(' or ');
 
-/** Somebody else's to check. */
+/** Checked elsewhere. */
 export const anything: Check = () => undefined;
 
 export const func: Check = (value) => (typeof value === 'function' ? undefined : 'a function');

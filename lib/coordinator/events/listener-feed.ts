@@ -38,7 +38,7 @@ export class ListenerFeed {
   }
 
   async #deliver(): Promise<void> {
-    // Whoever sends an event is not held up by what listens to it.
+    // A listener does not hold up the sender of the event.
     await Promise.resolve();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting;

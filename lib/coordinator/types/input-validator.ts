@@ -55,7 +55,7 @@ async function classValidator(
   return createDtoValidator(where, dto, validations);
 }
 
-/** Validators go down into their input by recursion, and whoever sends it says how deep that is. */
+/** Validators are recursive, and the sender decides how deep the input is. */
 function isTooDeep(error: unknown): boolean {
   const { name, message } = (error ?? {}) as Partial<Error>;
   return name === 'RangeError' && message === 'Maximum call stack size exceeded';

@@ -4,9 +4,9 @@ import type { Module } from './find-task-types.js';
 /**
  * Calls back when a module was loaded lazily, with it and all that it imports, before `load()` gives it to its caller.
  *
- * Nest runs no hook in such a module, and tells nobody of it. So `load()` of the application's one loader is wrapped. To look
- * for new modules when a task type is missed would find task types too, but not a name that is taken, nor a wrong option;
- * here they fail the `load()` that brought them, as they fail the start of the application otherwise.
+ * Nest runs no hook in such a module and gives no notice of it, so `load()` of the application's one loader is wrapped. We
+ * could also look for new modules when a task type is missed. But then a name that is taken and a wrong option would show too
+ * late. Here they fail the `load()` that brought them, as they fail the start of the application otherwise.
  */
 export function onModuleLoaded(
   loader: LazyModuleLoader,

@@ -11,7 +11,7 @@ const meanings = {
     'the body is neither an object nor an array, or it does not match the schema of the task type',
   FORBIDDEN: 'the authorizer refuses',
   TASK_NOT_FOUND: 'there is no such task or task type, or the authorizer hides it',
-  TASK_ENDED: 'the task is over, or If-Match names another run',
+  TASK_ENDED: 'the task is over or can no longer be cancelled, or If-Match names another run',
   UNSUPPORTED_MEDIA_TYPE: 'the body is not JSON',
   TOO_MANY_TASKS: 'too many tasks of this type wait',
   TOO_MANY_SIGNALS: 'too many signals wait',

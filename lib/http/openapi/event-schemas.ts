@@ -117,7 +117,7 @@ export function eventSchema(ofMany: boolean): Schema {
       retry: { type: 'integer', minimum: 0 },
     },
     anyOf: [
-      // What is told of a task that cannot be watched names the task itself.
+      // An `unavailable` event names its task itself.
       ...known.map((event) => variant(event, ofMany && event !== unavailable)),
       {
         description: 'What the task sends.',

@@ -44,7 +44,7 @@ export class TaskInputs {
 }
 
 interface DescribedInput {
-  /** The component that is its schema; `undefined` where the task type tells of none. */
+  /** The component with its schema; `undefined` where the task type has none. */
   readonly name?: string;
   readonly components: readonly Component[];
 }

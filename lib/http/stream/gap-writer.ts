@@ -11,7 +11,7 @@ export class GapWriter {
   #mayKnow: boolean;
 
   /**
-   * @param mayKnow whether the first one may say whose the task is
+   * @param mayKnow whether the first one may show the owner
    */
   constructor(run: TaskRun, mayKnow: boolean = false) {
     this.#run = run;
@@ -20,7 +20,7 @@ export class GapWriter {
 
   jsonOf({ cause, missed }: LogGap): string {
     const json = toJson({ cause, missed, snapshot: publicSnapshot(this.#run, this.#mayKnow) });
-    // Asked when the stream began: nobody knows what the answer is when it falls behind.
+    // The authorizer was asked when the stream began. For a later gap its answer may be another.
     this.#mayKnow = false;
     return json;
   }

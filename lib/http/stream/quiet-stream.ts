@@ -1,15 +1,15 @@
 import { Observable, type OperatorFunction } from 'rxjs';
 
 /**
- * A stream that emits nothing: its connection writes for itself, so subscribed is open, and completed is ended.
+ * A stream that emits nothing, since its connection writes for itself. It is open when subscribed, and ended when completed.
  *
- * What Nest pipes an `@Sse()` stream through has nothing to do then, and would take 3.6 kB for each watcher. So where Nest
- * alone can be who pipes it, no operator is applied.
+ * The operators that Nest pipes an `@Sse()` stream through have nothing to do then, and would take 3.6 kB for each watcher.
+ * So where only Nest can pipe it, no operator is applied.
  */
 export class QuietStream extends Observable<never> {
   #isForNest = false;
 
-  /** To be called where nobody but Nest gets it. */
+  /** To be called where only Nest gets it. */
   forNest(): this {
     this.#isForNest = true;
     return this;

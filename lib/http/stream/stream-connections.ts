@@ -37,15 +37,15 @@ const [leastAge, mostAge] = [0.8, 0.95];
 /** A stream to be opened. */
 export interface StreamRequest {
   readonly response: ServerResponse;
-  /** Called once the headers are out: from then on nothing but the stream is to end the response. */
+  /** Called once the headers are out. From then on only the stream may end the response. */
   readonly onOpen?: () => void;
   /** The tasks that are watched. */
   readonly tasks: readonly WatchedTask[];
   /** Set for a stream of many tasks: all that were asked for. */
   readonly list?: readonly ListedTask[];
-  /** Whether the events shall pass through Nest's Observable, for interceptors to see them. */
+  /** Whether the events pass through Nest's Observable, so that interceptors see them. */
   readonly isIntercepted: boolean;
-  /** On whose account it goes. */
+  /** The principal whose streams it counts among. */
   readonly principal?: string | undefined;
 }
 
@@ -75,8 +75,8 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   /**
-   * A stream for Nest's `@Sse()`: subscribed to it is open, completed it ends. Its place is taken here and now, before
-   * anybody else can ask whether there is one.
+   * A stream for Nest's `@Sse()`. It is open when subscribed, and ended when completed. Its place is taken in this call,
+   * before another request can check for one.
    */
   watch(request: StreamRequest): Observable<MessageEvent> {
     const { response, tasks, principal } = request;
@@ -92,7 +92,7 @@ export class StreamConnections implements ShutdownParticipant {
     const observable = new Stream((stream: Subscriber<MessageEvent>) => {
       if (!waiting) return;
       const connection = this.#connect(waiting, nest, stream);
-      // Nest keeps the Observable as long as the stream is open: it shall hold nothing else.
+      // Nest keeps the Observable as long as the stream is open, so it must hold nothing else.
       waiting = undefined;
       this.#responses.use(response, connection);
       stream.add(() => {
@@ -132,7 +132,7 @@ export class StreamConnections implements ShutdownParticipant {
     });
   }
 
-  /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
+  /** Waits until every client has taken the end of its stream. Connections that have not in time are destroyed. */
   drain(ms: number): Promise<void> {
     return this.#responses.drain(ms);
   }
@@ -204,14 +204,14 @@ export class StreamConnections implements ShutdownParticipant {
 /** Ends a stream without events, once the headers are out and `body` was called. Interceptors add nothing to it. */
 function whenOpen(response: ServerResponse, stream: Subscriber<never>, body: () => void): void {
   const nest = NestWriter.of(response);
-  const nobody: NestReceiver = { receive() {} };
-  nest.attach(nobody);
+  const ignore: NestReceiver = { receive() {} };
+  nest.attach(ignore);
   nest.onceHeadersAreSent(
     () => stream.closed,
     () => {
       body();
       stream.complete();
-      nest.end(nobody);
+      nest.end(ignore);
     },
   );
 }

@@ -24,7 +24,7 @@ export class StreamPlaces {
   }
 
   /**
-   * The limit that leaves no place: of several the one that is nearest to who asks, as it tells least about others.
+   * The limit that leaves no place. Of several it is the one nearest to the caller, which tells least about others.
    *
    * @param principal `undefined` for one that is not counted
    */

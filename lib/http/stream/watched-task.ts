@@ -5,6 +5,6 @@ import type { LogPosition } from '../../log/log-cursor.js';
 export interface WatchedTask {
   readonly run: TaskRun;
   readonly position: LogPosition;
-  /** Whether the gap that the stream begins with may say whose the task is. */
+  /** Whether the gap that the stream begins with may show the owner. */
   readonly mayKnow: boolean;
 }

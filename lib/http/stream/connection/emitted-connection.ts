@@ -7,7 +7,7 @@ import type { StreamMessage } from './stream-message.js';
 
 /**
  * A stream whose events go through the application's interceptors. What comes out of them is written one by one, so it is
- * several times as dear as a stream that shares its chunks.
+ * several times as expensive as a stream that shares its chunks.
  */
 export class EmittedConnection extends FeedConnection {
   /** The id of the newest event that was emitted. */
@@ -20,12 +20,12 @@ export class EmittedConnection extends FeedConnection {
     this.within(() => {
       for (const message of messages) this.stream.next(messageEvent(message));
     });
-    // Interceptors may pass the events on later in this turn. Until then nobody knows whether the client takes them.
+    // Interceptors may pass the events on later in this turn. Until then it is unknown whether the client takes them.
     this.output.settle();
   }
 
   override receive(message: MessageEvent): void {
-    // What an interceptor throws, Nest would tell of in such a frame. The type is reserved, so no event has it.
+    // Nest would report what an interceptor throws in such a frame. The type is reserved, so no event has it.
     if (this.#isOver || message.type === 'error' || this.response.writableEnded) return;
     const id = this.#positionIn(message);
     this.output.write(chunkOf(formatRelayed(message, id)));

@@ -27,7 +27,7 @@ export interface Envelope {
 export abstract class FeedConnection extends StreamConnection implements FeedReader {
   readonly #feeds: readonly TaskFeed[];
   readonly #envelope: Envelope | undefined;
-  /** Where the next turn begins: none of the tasks keeps the others waiting. */
+  /** Which feed begins the next turn, so that no task keeps the others waiting. */
   #turn = 0;
 
   constructor(

@@ -21,7 +21,7 @@ export interface ConnectionInit {
   readonly nest: NestWriter;
   /** What clients are told to wait before they come back, in milliseconds. */
   readonly retry: number;
-  /** When it is ended whatever is still to come, on the monotonic clock. */
+  /** When it must end even if more events follow, on the monotonic clock. */
   readonly endsAt: number | undefined;
 }
 
@@ -80,7 +80,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
   complete(): void {
     this.within(() => {
       this.#stream.complete();
-      // An interceptor may go on without an end. The client shall not wait for it.
+      // An interceptor may go on without an end. The client does not wait for it.
       this.nest.end(this);
     });
   }
@@ -96,7 +96,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
     this.output.flush();
   }
 
-  /** Whether it is to end now, whatever is still to come. */
+  /** Whether it must end now, even if more events follow. */
   isOld(now: number): boolean {
     return this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt;
   }
@@ -135,7 +135,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
     this.detach();
   }
 
-  /** Goes on, as the client has taken what it was waited for. */
+  /** Goes on: the client has taken what we waited for. */
   abstract resume(): void;
   /** Reads what there is. */
   protected abstract begin(): void;

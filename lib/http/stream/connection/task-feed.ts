@@ -8,7 +8,7 @@ import type { GapWriter } from '../gap-writer.js';
 import type { HubReader, StreamHub } from '../hub/stream-hub.js';
 import type { WatchedTask } from '../watched-task.js';
 
-/** Who reads a feed. */
+/** Reads a feed. */
 export interface FeedReader {
   /** Whether it waits for its client. */
   readonly isBlocked: boolean;
@@ -43,7 +43,7 @@ export class TaskFeed implements HubReader {
     return this.#reader.isBlocked;
   }
 
-  /** What a client would have to send to go on here. */
+  /** The id that a client has to send to go on here. */
   get id(): string {
     return this.#cursor.hasGap ? lostPosition : formatEventId(this.run.log.epoch, this.#cursor.after);
   }

@@ -21,8 +21,8 @@ export interface ListedTask {
 }
 
 /**
- * The events of many tasks on one stream: each tells whose it is and which id it has there, and its own id holds the
- * positions in all of them.
+ * The events of many tasks on one stream. Each names its task and its id there, and its own id holds the positions in all
+ * of them.
  */
 export class TasksEnvelope implements Envelope {
   readonly #tasks: readonly ListedTask[];

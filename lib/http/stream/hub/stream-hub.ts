@@ -9,7 +9,7 @@ import type { WatchedTask } from '../watched-task.js';
 import { ChunkReader } from './chunk-reader.js';
 import type { FlushQueue } from './flush-queue.js';
 
-/** One who reads a log at the hub. */
+/** Reads a log at the hub. */
 export interface HubReader {
   /** Whether it waits for its client. It comes back by the hub's `resume`. */
   readonly isBlocked: boolean;
@@ -74,7 +74,7 @@ export class StreamHub {
     return this.#inStep.size + this.#apart.size + this.#blocked.size;
   }
 
-  /** Nearly all may not know whose the task is, and share one. */
+  /** Nearly all watchers may not see the owner, and share one. */
   gapsFor({ mayKnow }: WatchedTask): GapWriter {
     return mayKnow ? new GapWriter(this.#run, true) : this.#gaps;
   }
@@ -120,7 +120,7 @@ export class StreamHub {
    * @returns whether it is to be queued again
    */
   flush(isOver: () => boolean): boolean {
-    // Also when it throws: whatever comes next has to queue it.
+    // Also when it throws: the next event has to queue it.
     this.#isQueued = false;
     const round = (this.#round ??= this.#begin());
     if (this.#writeInStep(round, isOver) && this.#catchUpApart(round, isOver)) {
@@ -166,7 +166,7 @@ export class StreamHub {
     let written = 0;
     this.#isWriting = true;
     for (const socket of inStep) {
-      // What waits on it may be the end of the response, by somebody else's hands: its reader has to look.
+      // Other code may have ended the response, and its end may be what waits there: its reader has to look.
       if (socket.writableLength > 0) this.#setApart(socket, from);
       else if ((framed && !socket.write(framed)) || done) this.#setApart(socket, to);
       if (++written % writesPerLook === 0 && isOver()) return false;
@@ -186,7 +186,7 @@ export class StreamHub {
 
   #nextChunk(): EventChunk | undefined {
     if (this.#inStep.size > 0) return this.chunks.read(this.#cursor, this.#gaps);
-    // For nobody, nothing is encoded.
+    // Without a reader in step nothing is encoded.
     this.#cursor.skipTo(this.#run.log.lastSeq);
     return undefined;
   }
@@ -197,7 +197,7 @@ export class StreamHub {
       if (this.#apart.delete(reader)) this.#blocked.add(reader);
       return;
     }
-    // In the midst of a chunk nobody could say whether it has had that.
+    // While a chunk is being written, it is unknown whether this reader has had it.
     if (!socket || this.#isWriting || !this.#apart.delete(reader)) return;
     this.#inStep.set(socket, reader);
   }

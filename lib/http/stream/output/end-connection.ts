@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Ends a connection behind the last answer on it. A client that pipelines may have asked for more meanwhile: what is
- * answered by now goes out, and the first answer that is not says that it is the last one. Requests behind that are the
- * client's to repeat, as HTTP has it.
+ * Ends a connection after the last answer on it. A client that pipelines may have sent more requests meanwhile. Answers that
+ * are complete go out, and the first that is not says that it is the last one. The client has to repeat the requests behind
+ * it, as HTTP has it.
  *
  * @param onEnd called once it ends, or is gone
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.6
@@ -30,7 +30,7 @@ export function isConnection(socket: Socket | undefined): socket is Socket {
   return typeof destroy === 'function' && typeof destroySoon === 'function';
 }
 
-/** The response whose turn it is. Nothing but this tells of one that is no stream. */
+/** The response whose turn it is. Node has no public way to find one that is no stream. */
 function answerOn(socket: Socket): ServerResponse | undefined {
   return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined;
 }

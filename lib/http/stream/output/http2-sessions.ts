@@ -8,7 +8,7 @@ import { Timer } from '../../../cancellation/timer.js';
 /** How long a session that stalled before may take to end when the server closes, in milliseconds. */
 const stalledDrain = 1_000;
 
-/** A server of Node's, of which only one of HTTP/2 ever tells of a session. */
+/** A server of Node's. Only one of HTTP/2 ever emits `session`. */
 interface SessionServer {
   on(event: 'session', listener: (session: ServerHttp2Session) => void): unknown;
 }

@@ -10,13 +10,13 @@ interface SseSource {
   end(): void;
 }
 
-/** Who writes the stream in Nest's place. */
+/** Writes the stream in Nest's place. */
 export interface NestReceiver {
   /** Takes what Nest is about to write: what an interceptor emits, or Nest itself. */
   receive(message: MessageEvent): void;
 }
 
-/** So often it is looked whether the headers are out, where Nest's stream is not known. In milliseconds. */
+/** How often we look whether the headers are out, where Nest's stream is not known. In milliseconds. */
 const pollInterval = 1;
 
 const writers = new WeakMap<ServerResponse, NestWriter>();
@@ -38,7 +38,7 @@ export class NestWriter {
     response.once('pipe', (source: unknown) => this.#take(source));
   }
 
-  /** The one of this response. Before Nest pipes into the response, it has to be asked for once. */
+  /** The writer of this response. It must be asked for once before Nest pipes into the response. */
   static of(response: ServerResponse): NestWriter {
     let writer = writers.get(response);
     if (!writer) {
@@ -69,7 +69,7 @@ export class NestWriter {
   /**
    * Calls back when the headers are out. Nothing may be written before.
    *
-   * @param isOver whether nobody waits for them any more
+   * @param isOver whether the headers are no longer waited for
    */
   onceHeadersAreSent(isOver: () => boolean, callback: () => void): void {
     const call = (): void => {

@@ -17,7 +17,7 @@ export interface ResponseUser {
   within(body: () => void): void;
 }
 
-/** Every response until it is closed, so also while a slow client still takes its end, and who uses it. */
+/** Every response with its user until it is closed, so also while a slow client still takes its end. */
 export class OpenResponses<User extends ResponseUser> {
   readonly #users = new Map<ServerResponse, User | undefined>();
   readonly #sockets = new ResponsesBySocket();
@@ -60,7 +60,7 @@ export class OpenResponses<User extends ResponseUser> {
     if (this.#hasSocket(response)) this.#sockets.add(response, remove);
   }
 
-  /** Does nothing for a response that is closed by now. It has one user: whoever comes later takes it over. */
+  /** Does nothing for a response that is closed by now. It has one user: a later one takes it over. */
   use(response: ServerResponse, user: User): void {
     if (!this.#users.has(response)) return;
     const before = this.#users.get(response);
@@ -68,12 +68,12 @@ export class OpenResponses<User extends ResponseUser> {
     before?.complete();
   }
 
-  /** No other request shall follow on its connection but those that are there. */
+  /** No further request may follow on its connection but those that have arrived. */
   endsConnection(response: ServerResponse): void {
     this.#single.add(response);
   }
 
-  /** Waits until every client has taken the end of its stream; who has not in time is destroyed. */
+  /** Waits until every client has taken the end of its stream. Connections that have not in time are destroyed. */
   async drain(ms: number): Promise<void> {
     this.#draining = true;
     await new Promise<void>((resolve) => {
@@ -100,7 +100,7 @@ export class OpenResponses<User extends ResponseUser> {
 
   #end(socket: Socket): void {
     if (this.#isDrained) {
-      // Nobody waits for its answers any more, and nobody would cut it off.
+      // Its answers are no longer awaited, and nothing would cut it off.
       socket.destroySoon();
       return;
     }
@@ -116,7 +116,7 @@ export class OpenResponses<User extends ResponseUser> {
   }
 }
 
-/** Its client has left, or somebody else has answered while it was decided whether to. */
+/** Its client has left, or other code has answered meanwhile. */
 export function isGone(response: ServerResponse): boolean {
   const socket = response.req.socket as Socket | undefined;
   return socket?.destroyed === true || response.writableEnded || response.destroyed;

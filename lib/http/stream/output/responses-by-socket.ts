@@ -5,15 +5,15 @@ import type { Socket } from 'node:net';
 type OnGone = () => void;
 
 /**
- * Which responses share a connection. A client that pipelines has several on one, and Node tells only that one of them
- * that the client is gone whose turn it is.
+ * Which responses share a connection. A client that pipelines has several on one. When it leaves, Node closes only the one
+ * whose turn it is.
  */
 export class ResponsesBySocket {
   /** Nearly all connections have one response, whose turn it is: nothing is made for it. */
   readonly #sockets = new Map<Socket, ServerResponse | Pipeline>();
 
   /**
-   * @param onGone called, if the connection closes before the response is removed, unless Node tells of it
+   * @param onGone called if the connection closes before the response is removed, unless Node itself emits `close` for it
    */
   add(response: ServerResponse, onGone: OnGone): void {
     const { socket } = response.req;

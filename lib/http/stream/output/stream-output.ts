@@ -8,13 +8,13 @@ import { sessionOf } from './http2-sessions.js';
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
 export const chunkBytes = 16 * 1024;
 
-/** What says when it has been taken what was written to it. */
+/** Says when what was written to it has been taken. */
 interface Drain {
   on(event: 'drain', listener: () => void): unknown;
   removeListener(event: 'drain', listener: () => void): unknown;
 }
 
-/** Who writes to an output. */
+/** Writes to an output. */
 export interface Writer {
   /** The client has taken what made the output block. */
   resume(): void;
@@ -36,7 +36,7 @@ export class StreamOutput {
   /** Whether something was written that a middleware may keep until it is flushed. */
   #isHeld = false;
   #isSettling = false;
-  /** Whether events are written by somebody else. */
+  /** Whether other code writes the events. */
   #isRelayed = false;
   #isClosed = false;
 
@@ -92,7 +92,7 @@ export class StreamOutput {
 
   write(chunk: EventChunk): void {
     const socket = (this.#socket ??= directWay(this.#response));
-    // Somebody else may have ended the response: what followed would belong to no response at all. With nothing left on
+    // Other code may have ended the response: what followed would belong to no response at all. With nothing left on
     // the socket its end is out, and the connection knows of it; the response is asked only then, as Express has changed
     // its prototype, and reading anything of it costs a third of a write.
     if (socket?.writableLength !== 0 && this.#response.writableEnded) return;
@@ -115,7 +115,7 @@ export class StreamOutput {
     if (typeof flush === 'function' && flush !== plainFlush) Reflect.apply(flush, this.#response, []);
   }
 
-  /** Somebody else has written to the socket: that may have asked to wait. */
+  /** Other code has written to the socket, which may have asked to wait. */
   checkSocket(): void {
     if (this.#socket?.writableNeedDrain) this.#waitFor(this.#socket);
   }
@@ -149,11 +149,11 @@ export class StreamOutput {
     this.#onDrain ??= () => {
       if (!this.#isWaiting) return;
       this.#isWaiting = false;
-      // Somebody else has waited for it, too, and may have more to write than the client takes at once.
+      // Other code has waited for it too, and may have more to write than the client takes at once.
       if (this.#isRelayed) this.settle();
       else this.#goOn();
     };
-    // For good, not once: where it compresses, `compression` puts the listener on a stream from which nobody removes it.
+    // For good, not once: `compression` puts the listener on its own stream, from which it cannot be removed.
     target.on('drain', this.#onDrain);
     this.#drain = target;
   }
@@ -164,15 +164,15 @@ export class StreamOutput {
   }
 
   #goOn(): void {
-    // What was drained may have been the end of the response, which is told of only after this.
+    // What was drained may have been the end of the response, whose event comes only after this one.
     if (!this.#response.writableEnded) this.#writer.resume();
   }
 }
 
 /**
  * The socket, once nothing is left in the response that must go first, and where its body goes over the wire in chunks as
- * Node itself frames them, through nobody's hands. Found once for a connection: whatever is read of a response is slow,
- * since Express changes its prototype.
+ * Node itself frames them, with no middleware in between. Found once for a connection: reading a property of a response is
+ * slow, since Express changes its prototype.
  */
 function directWay(response: ServerResponse): Socket | undefined {
   const { socket } = response;
@@ -180,7 +180,7 @@ function directWay(response: ServerResponse): Socket | undefined {
   return response.chunkedEncoding && Reflect.get(response, 'write') === plainWrite ? socket : undefined;
 }
 
-/** Whether it asks to wait, whoever wrote to it. */
+/** Whether it asks to wait, also for what other code wrote. */
 function needsDrain(response: ServerResponse): boolean {
   // Over HTTP/2 only the stream behind it says so.
   if (!isHttp1(response)) return (response as unknown as Http2ServerResponse).stream.writableNeedDrain;
