@@ -1,3 +1,5 @@
+// Not the global: a test may have replaced it with a fake one.
+import { performance } from 'node:perf_hooks';
 import type { CancelOptions } from '../coordinator/coordinator.options.js';
 import type { CoordinatorService } from '../coordinator/coordinator.service.js';
 import type { TaskHandle } from '../coordinator/task-handle.js';

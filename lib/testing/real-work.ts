@@ -1,4 +1,5 @@
 // Not the globals: a test may have replaced them with fake ones.
+import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers';
 
 /** How long work may stand still before it counts as a server or a kept connection, in milliseconds. */

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Buffer } from 'node:buffer';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
@@ -178,6 +178,25 @@ describe('a run in a test', () => {
       // The real clock is back.
       await using again = taskHarness(ScriptTask);
       expect(await (await again.start({ steps: ['sleep'] })).finish()).toMatchObject({ status: 'completed' });
+    });
+  });
+
+  describe('with the fake timers of the test runner', () => {
+    beforeEach(() => {
+      jest.useFakeTimers();
+    });
+    afterEach(() => {
+      jest.useRealTimers();
+    });
+
+    it('runs to its end: it keeps the real ones', async () => {
+      const run = await harness.start({ steps: ['sleep', 'file', 'sleep'] });
+      expect(await run.finish()).toMatchObject({ status: 'completed', durationMs: hour });
+    });
+
+    it('still says what a test waits for', async () => {
+      const run = await waiting.start({ for: 'signal' });
+      await expect(run.result).rejects.toThrow('run.result would hang');
     });
   });
 
