@@ -1,7 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type Server, type ServerResponse } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import { EventSource } from 'eventsource';
@@ -80,11 +80,19 @@ describe('the complete example of the README', () => {
     40_000,
   );
 
-  /** Runs the script of the page. What it shows is recorded. */
-  function openPage(on = port, timer: typeof setTimeout = setTimeout): string[] {
+  interface OpenPage {
+    /** What it shows, and has shown. */
+    readonly shown: string[];
+    signIn(): void;
+    stop(): void;
+  }
+
+  /** Runs the script of the page. */
+  function openPage(on = port, timer: typeof setTimeout = setTimeout): OpenPage {
     const shown: string[] = [];
+    const button = { onclick: (): void => undefined };
     const origin = `http://127.0.0.1:${on}`;
-    runInNewContext(readme.block('js', 'page').text, {
+    const context = {
       EventSource: Object.assign(
         function (path: string) {
           return new EventSource(origin + path);
@@ -93,8 +101,10 @@ describe('the complete example of the README', () => {
       ),
       fetch: (path: string) => fetch(origin + path),
       setTimeout: timer,
+      clearTimeout,
       document: {
         querySelector: (selector: string) => {
+          if (selector === '#sign-in') return button;
           expect(selector).toBe('#task');
           return {
             set textContent(text: string) {
@@ -103,23 +113,24 @@ describe('the complete example of the README', () => {
           };
         },
       },
-    });
-    return shown;
+    };
+    const stop = runInNewContext(`${readme.block('js', 'page').text}\nstop;`, context) as () => void;
+    return { shown, stop, signIn: () => button.onclick() };
   }
 
   test('is watched by its page, to the end', async () => {
     await startExample();
     const { headers } = parseCurl(start);
     await fetch(`http://127.0.0.1:${port}${PATH}`, { method: 'PUT', headers, body: '{"to":2}' });
-    const shown = openPage();
+    const { shown } = openPage();
     await eventually(() => expect(shown.at(-1)).toBe('completed'));
-    expect(shown).toEqual(['counted to 1', 'counted to 2', 'completed']);
+    expect(shown).toEqual(['Connected.', 'counted to 1', 'counted to 2', 'completed']);
   }, 40_000);
 
   test('is gone for its page after a restart, and the page says so', async () => {
     await startExample();
     await runCurl(start, port, false);
-    const shown = openPage();
+    const { shown } = openPage();
     await eventually(() => expect(shown).toContain('counted to 1'));
     const closed = once(app, 'close');
     app.kill('SIGKILL');
@@ -132,31 +143,96 @@ describe('the complete example of the README', () => {
     );
   }, 60_000);
 
-  test('its page says that the session has ended, and comes back after a proxy that answers 502', async () => {
-    let status = 401;
-    const paths: string[] = [];
-    const proxy = createHttpServer(({ url = '' }, response) => {
-      paths.push(url);
-      response.writeHead(status).end();
+  describe('its page, and a server that refuses', () => {
+    let status: number;
+    let paths: string[];
+    let server: Server;
+    let at: number;
+    const open = new Set<ServerResponse>();
+    const soon = ((callback: (...given: unknown[]) => void, ms: number, ...given: unknown[]) =>
+      setTimeout(callback, ms / 100, ...given)) as typeof setTimeout;
+
+    beforeEach(async () => {
+      paths = [];
+      server = createHttpServer(({ url = '', headers }, response) => {
+        paths.push(url);
+        response.writeHead(status, { 'content-type': 'text/event-stream' });
+        if (status !== 200) {
+          response.end();
+          return;
+        }
+        const seq = Number(/-(\d+)$/.exec(url)?.[1] ?? 0) + 1;
+        response.write('retry: 10\n');
+        // To a client that comes back by itself there is nothing new to say.
+        if (headers['last-event-id'] === undefined) {
+          response.write(`event: progress\ndata: {"message":"step ${seq}"}\nid: epoch-${seq}\n\n`);
+        }
+        open.add(response);
+      });
+      await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+      at = (server.address() as AddressInfo).port;
     });
-    await new Promise<void>((resolve) => void proxy.listen(0, '127.0.0.1', resolve));
-    const { port: at } = proxy.address() as AddressInfo;
-    try {
-      const signedOut = openPage(at);
-      await eventually(() => expect(signedOut).toEqual(['Please sign in again.']));
+
+    afterEach(async () => {
+      open.clear();
+      server.closeAllConnections();
+      await new Promise((resolve) => void server.close(resolve));
+    });
+
+    test('goes on behind the last event after a new sign-in', async () => {
+      status = 200;
+      const { shown, signIn, stop } = openPage(at);
+      await eventually(() => expect(shown).toEqual(['Connected.', 'step 1']));
+      status = 401;
+      for (const response of open) response.end();
+      await eventually(() => expect(shown.at(-1)).toBe('Please sign in again.'));
+      status = 200;
+      signIn();
+      await eventually(() => expect(shown.slice(-2)).toEqual(['step 1', 'step 2']));
+      expect(paths.at(-1)).toBe(`${PATH}?lastEventId=epoch-1`);
+      stop();
+    });
+
+    test('shows what it showed before when the connection is back, though the task says nothing', async () => {
+      status = 200;
+      const { shown, stop } = openPage(at);
+      await eventually(() => expect(shown.at(-1)).toBe('step 1'));
+      for (const response of open) response.end();
+      await eventually(() =>
+        expect(shown.slice(2, 4)).toEqual(['Connection lost. Reconnecting …', 'step 1']),
+      );
+      stop();
+    });
+
+    test.each([
+      [403, 'You may not watch this task.'],
+      [404, 'This task is gone: it expired, or the server was restarted.'],
+    ])('says what %i means', async (answered, text) => {
+      status = answered;
+      const { shown } = openPage(at);
+      await eventually(() => expect(shown).toEqual([text]));
+    });
+
+    test('comes back after a proxy that answers 502, until it is stopped', async () => {
       status = 502;
-      paths.splice(0);
-      const soon = ((callback: (...given: unknown[]) => void, ms: number, ...given: unknown[]) =>
-        setTimeout(callback, ms / 100, ...given)) as typeof setTimeout;
-      const waiting = openPage(at, soon);
+      const { shown, stop } = openPage(at, soon);
       await eventually(() => expect(paths.filter((path) => path === PATH).length).toBeGreaterThan(1));
-      expect(waiting).toEqual([]);
-      status = 404; // without which it would go on for ever
-      await eventually(() => expect(waiting).toHaveLength(1));
-    } finally {
-      proxy.closeAllConnections();
-      await new Promise((resolve) => void proxy.close(resolve));
-    }
+      expect(shown).toEqual([]);
+      stop();
+      const before = paths.length;
+      await new Promise((resolve) => setTimeout(resolve, 200)); // more than the wait before it comes back
+      expect(paths.length - before).toBeLessThanOrEqual(2); // what was under way
+    });
+
+    test('stopped in the middle of a stream, it closes it and asks no more', async () => {
+      status = 200;
+      const { shown, stop } = openPage(at);
+      await eventually(() => expect(shown.at(-1)).toBe('step 1'));
+      const closed = Promise.all([...open].map((response) => once(response, 'close')));
+      stop();
+      await withTimeout(closed, 5_000, 'the end of the stream');
+      expect(paths).toEqual([PATH]);
+    });
   });
 
   test('cancels what runs on SIGTERM, tells its watchers, and ends by itself', async () => {

@@ -57,31 +57,47 @@ describe('the page on browsers', () => {
     }
   });
 
-  test('many tasks on one connection', async () => {
-    const Count = handlerTask(async (task: TaskContext) => task.progress(50), {
-      app: 'app',
-      name: 'CountTask',
-    });
-    const { coordinator, origin } = await createTaskApp({ tasks: [Count] });
-    for (const id of ['one', 'two']) await (await coordinator.start(Count, {}, { id })).outcome;
-    const said: unknown[][] = [];
-    const sources: EventSource[] = [];
-    runInNewContext(page('browser').block('js', 'many-tasks').text, {
-      console: { log: (...words: unknown[]) => said.push(words) },
-      EventSource: class extends EventSource {
-        constructor(path: string) {
-          super(origin + path);
-          sources.push(this);
-        }
-      },
-    });
-    await eventually(() => expect(sources[0]?.readyState).toBe(EventSource.CLOSED));
-    for (const id of ['one', 'two']) {
-      const task = `app/CountTask/${id}`;
-      expect(said.filter(([whose]) => whose === task)).toEqual([
-        [task, 'progress', { percent: 50 }],
-        [task, 'completed', { finalValue: null }],
-      ]);
+  describe('many tasks on one connection', () => {
+    /** Runs the block until its connection is closed. Gives what it says. */
+    async function watchMany(ids: readonly string[]): Promise<unknown[][]> {
+      const Count = handlerTask(async (task: TaskContext) => task.progress(50), {
+        app: 'app',
+        name: 'CountTask',
+      });
+      const { coordinator, origin } = await createTaskApp({ tasks: [Count] });
+      for (const id of ids) await (await coordinator.start(Count, {}, { id })).outcome;
+      const said: unknown[][] = [];
+      runInNewContext(page('browser').block('js', 'many-tasks').text, {
+        console: { log: (...words: unknown[]) => said.push(words) },
+        EventSource: class extends EventSource {
+          constructor(path: string) {
+            super(origin + path);
+          }
+        },
+      });
+      await eventually(() => expect(said.at(-1)).toEqual(['closed']));
+      return said;
     }
+
+    test('every event says of which task it is', async () => {
+      const said = await watchMany(['one', 'two']);
+      for (const id of ['one', 'two']) {
+        const task = `app/CountTask/${id}`;
+        expect(said.filter(([whose]) => whose === task)).toEqual([
+          [task, 'progress', { percent: 50 }],
+          [task, 'completed', { finalValue: null }],
+        ]);
+      }
+    });
+
+    test('one that cannot be watched is told of, and why', async () => {
+      const said = await watchMany(['one']);
+      expect(said).toContainEqual(['app/CountTask/two', 'TASK_NOT_FOUND']);
+      expect(said).toContainEqual(['app/CountTask/one', 'completed', { finalValue: null }]);
+    });
+
+    test('none that can be watched', async () => {
+      expect(await watchMany([])).toEqual([['closed']]);
+    });
   });
 });
