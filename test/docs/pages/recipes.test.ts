@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { CanActivate, Type } from '@nestjs/common';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TaskAuthorizer, TaskContext, TaskHandler } from 'nestjs-streaming';
 import { Pool } from 'pg';
 import type { Browser, Page } from 'playwright-core';
@@ -121,6 +123,82 @@ describe('the page of recipes', () => {
       expect((await coordinator.list({ name: ImportRowsTask.name })).items[0]?.status).toBe('cancelled');
       await eventually(() => expect(paths.map((path) => existsSync(path))).toEqual([false]));
       expect((await fetch(`${origin}/rows`, { method: 'POST' })).status).toBe(400);
+    });
+  });
+
+  describe('export and download', () => {
+    interface ExportsFile {
+      ExportsModule: Type;
+      ExportFiles: Type<{ sweep(): Promise<void> }>;
+      Orders: Type<{ rows(year: number): AsyncIterable<string> }>;
+    }
+
+    let folder: string;
+
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'exports-'));
+      process.env['EXPORTS_FOLDER'] = folder;
+    });
+
+    afterEach(() => {
+      delete process.env['EXPORTS_FOLDER'];
+      rmSync(folder, { recursive: true, force: true });
+    });
+
+    async function serve() {
+      const { ExportsModule, ExportFiles, Orders } = await load<ExportsFile>('exports.module.ts');
+      const { SessionsService } = await load<{ SessionsService: Type<{ open(user: string): string }> }>(
+        'sessions.module.ts',
+      );
+      const { app, origin } = await createTaskApp({
+        imports: [ExportsModule],
+        options: { replay: { retention: 500 } },
+      });
+      const sessions = app.get(SessionsService, { strict: false });
+      const as = (user: string): Record<string, string> => ({ cookie: `session=${sessions.open(user)}` });
+      const start = async (headers: Record<string, string>): Promise<string> => {
+        const response = await fetch(`${origin}/exports`, {
+          method: 'POST',
+          headers: { ...headers, 'content-type': 'application/json' },
+          body: '{"year":2026}',
+        });
+        return ((await response.json()) as { stream: string }).stream;
+      };
+      const files = app.get(ExportFiles, { strict: false });
+      return { origin, as, start, files, orders: app.get(Orders, { strict: false }) };
+    }
+
+    test('its owner alone gets the file, as long as the task is kept', async () => {
+      writeFileSync(join(folder, 'left.part'), 'of a process that was killed');
+      const { origin, as, start, files } = await serve();
+      expect(readdirSync(folder)).toEqual([]);
+      const ann = as('ann');
+      const stream = await openStream(origin + (await start(ann)));
+      const { data } = await stream.next('completed');
+      await stream.ended;
+      const { download } = (data as { finalValue: { download: string } }).finalValue;
+      const answer = await fetch(origin + download, { headers: ann });
+      expect(answer.headers.get('content-disposition')).toContain('orders.csv');
+      expect(await answer.text()).toBe('2026,1\n2026,2\n2026,3\n');
+      expect((await fetch(origin + download, { headers: as('bob') })).status).toBe(404);
+      expect((await fetch(origin + download)).status).toBe(401);
+      await eventually(async () => {
+        await files.sweep();
+        expect(readdirSync(folder)).toEqual([]);
+      });
+      expect((await fetch(origin + download, { headers: ann })).status).toBe(404);
+    });
+
+    test('cancelled, it leaves no file', async () => {
+      const { origin, as, start, orders } = await serve();
+      orders.rows = async function* () {
+        yield 'half of it\n';
+        await new Promise(() => {});
+      };
+      const path = await start(as('ann'));
+      await eventually(() => expect(readdirSync(folder)).toEqual([expect.stringMatching(/\.part$/)]));
+      expect((await fetch(`${origin}${path}?wait=5000`, { method: 'DELETE' })).status).toBe(200);
+      expect(readdirSync(folder)).toEqual([]);
     });
   });
 
