@@ -53,7 +53,12 @@ export interface ListAnswer {
   readonly nextCursor: string | null;
 }
 
-/** What the routes do: each method is one of them, in the order of checks that the wire format documents. */
+/**
+ * What the built-in routes do, for routes of your own: each method does everything that one route does, with its checks and
+ * answers.
+ *
+ * @publicApi
+ */
 @Injectable()
 export class StreamingHttpService {
   constructor(

@@ -80,10 +80,11 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
   abstract defer(cleanup: TaskCleanup): void;
 
   /**
-   * The point of no return: from the first step of the body on, nothing cancels this try any more. A cancel is refused
+   * The point of no return: from the moment the body is called, nothing cancels this try any more. A cancel is refused
    * (`false`, over HTTP `409`), time limits no longer count, and the body gets a scope with a fresh signal. When the body
    * returns, the task can only complete or fail. When it throws, the error passes, and the task fails or is tried again as
-   * after any other error. A shutdown waits for it as long as the `grace` is.
+   * after any other error. A shutdown waits for it up to the `grace` and `shutdown.timeout`, whichever is shorter: set both
+   * above your longest commit.
    *
    * @param body what must not be interrupted: the commit of a transaction, a payment
    * @returns what the body returns

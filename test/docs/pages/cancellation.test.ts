@@ -144,6 +144,22 @@ describe('the tools in the guide to cancellation', () => {
     await expectHangingCancelled('group', { urls: [quick, `${server.url}/silent`] });
   });
 
+  test('workers: no more at once than there are', async () => {
+    let atOnce = 0;
+    let most = 0;
+    await using slow = await new HangingServer((_request, response) => {
+      most = Math.max(most, ++atOnce);
+      setTimeout(() => {
+        atOnce--;
+        response.end('four');
+      }, 20);
+    }).listen();
+    const { handle } = await guide.start('workers', { urls: Array.from({ length: 10 }, () => slow.url) });
+    await expect(handle.result).resolves.toEqual({ bytes: 40 });
+    expect(most).toBe(3);
+    await expectHangingCancelled('workers', { urls: [`${server.url}/silent`] });
+  });
+
   test('race: the first answer is enough', async () => {
     const servers = [`${server.url}/silent`, `${server.url}/quick`];
     const { handle } = await guide.start('race', { servers });

@@ -52,6 +52,6 @@ describe('the page on getting started', () => {
     expect(await watched.next('cancelled')).toMatchObject({ data: { detail: 'not needed' } });
     await watched.ended;
     expect(removed).toContain('small-a.png');
-    expect(await cancel(long.stream)).toBe('It was over already');
+    expect(await cancel(long.stream)).toBe('It can no longer be cancelled');
   });
 });
