@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import { Timer } from '../../cancellation/timer.js';
 import { beginSlice } from './turn-slice.js';
 

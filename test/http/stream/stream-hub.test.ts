@@ -46,7 +46,9 @@ class InStep implements HubReader {
 }
 
 describe('the hub of a run', () => {
-  const queue = new FlushQueue();
+  /** What the queue has scheduled, while a test decides when the next turn is. */
+  let scheduled: (() => void)[] | undefined;
+  const queue = new FlushQueue((flush) => (scheduled ? scheduled.push(flush) : setImmediate(flush)));
 
   async function open(): Promise<{ hub: StreamHub; puppet: Puppet; free: Reader; slow: Reader }> {
     const task = new PuppetTask();
@@ -136,22 +138,20 @@ describe('the hub of a run', () => {
   });
 
   it('one that throws keeps nothing from the others, nor from itself', async () => {
-    const scheduled: (() => void)[] = [];
     const [one, two] = [await open(), await open()];
-    const turn = jest.spyOn(globalThis, 'setImmediate').mockImplementation(((callback: () => void) => {
-      scheduled.push(callback);
-    }) as typeof setImmediate);
+    const turns: (() => void)[] = [];
+    scheduled = turns;
     try {
       const flush = jest.spyOn(one.free, 'flush').mockImplementationOnce(() => {
         throw new Error('Not today');
       });
       for (const { puppet } of [one, two]) puppet.count(1);
-      expect(() => scheduled.shift()?.()).toThrow('Not today');
+      expect(() => turns.shift()?.()).toThrow('Not today');
       flush.mockRestore();
       one.puppet.count(1);
-      while (scheduled.length > 0) scheduled.shift()?.();
+      while (turns.length > 0) turns.shift()?.();
     } finally {
-      turn.mockRestore();
+      scheduled = undefined;
     }
     expect(one.free.asked.at(-1)).toBe(3);
     expect(two.free.asked.at(-1)).toBe(2);

@@ -1,11 +1,21 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../../cancellation/async-context.js';
 import type { StreamHub } from './stream-hub.js';
 import { beginSlice } from '../turn-slice.js';
 
 /** Writes for all hubs that have news: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {
+  readonly #nextTurn: (flush: () => void) => unknown;
   #hubs: StreamHub[] = [];
   #scheduled = false;
+
+  /**
+   * @param nextTurn calls back in the next turn of the event loop
+   */
+  constructor(nextTurn: (flush: () => void) => unknown = setImmediate) {
+    this.#nextTurn = nextTurn;
+  }
 
   /**
    * @param hub comes last; it is not to be in the queue yet
@@ -37,6 +47,6 @@ export class FlushQueue {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // It writes for all watchers, so it must not run in the async context of the task that sends.
-    inRootContext(() => setImmediate(this.#flush));
+    inRootContext(() => this.#nextTurn(this.#flush));
   }
 }

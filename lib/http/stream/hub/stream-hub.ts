@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import { inRootContext } from '../../../cancellation/async-context.js';

@@ -1,3 +1,5 @@
+// Not the global one: a test may fake that.
+import { setImmediate } from 'node:timers';
 import { OutgoingMessage, type ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
