@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { clock } from '../cancellation/clock.js';
-import { Timer } from '../cancellation/timer.js';
+import { within } from '../cancellation/within.js';
 import {
   type ResolvedOptions,
   resolveShutdownOptions,
@@ -75,15 +75,4 @@ export class CoordinatorShutdown {
       durationMs: clock().now() - began,
     };
   }
-}
-
-/** Waits for a promise, but no longer than `ms`. */
-export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = new Timer(ms, resolve);
-    void promise.then(() => {
-      timer.clear();
-      resolve();
-    });
-  });
 }

@@ -1,5 +1,5 @@
-import { AsyncResource } from 'node:async_hooks';
 import { Observable } from 'rxjs';
+import { AsyncContext } from '../cancellation/async-context.js';
 import { clock } from '../cancellation/clock.js';
 import { LogCursor } from '../log/log-cursor.js';
 import { LogEntry } from '../log/log-entry.js';
@@ -40,8 +40,8 @@ export function watchTask(
       reading = false;
       if (cursor.done) subscriber.complete();
     };
-    const context = new AsyncResource('TaskEvents');
-    subscriber.add(log.subscribe(() => context.runInAsyncScope(read)));
+    const context = new AsyncContext();
+    subscriber.add(log.subscribe(() => context.run(read)));
     read();
   });
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { CancelScope } from '../cancellation/cancel-scope.js';
+import { isThenable } from '../cancellation/promises.js';
 import { LineSplitter } from './line-splitter.js';
 
 /** How many characters of the end are kept in any case. */
@@ -75,7 +76,7 @@ export class OutputReader {
 
   /** Waits for the listener that got a line. */
   async #take(returned: unknown): Promise<void> {
-    if (typeof returned !== 'object' || returned === null || !('then' in returned)) return;
+    if (!isThenable(returned)) return;
     const promise = Promise.resolve(returned);
     // When it is given up, nothing awaits it any more.
     promise.catch(() => {});

@@ -1,24 +1,21 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
 import type { Transferable, Worker } from 'node:worker_threads';
 import { Piscina } from 'piscina';
+import { inRootContext } from '../cancellation/async-context.js';
 import type { JobMessage } from './worker-job.js';
 import type { WorkerPool } from './worker.options.js';
 
 /** A path, not a module: a thread begins with a file. */
 const filename = fileURLToPath(new URL('./job-entry.js', import.meta.url));
 
-/**
- * A pool, its threads and their ports live longer than the call that creates them. They are created outside of its async
- * context, so that they do not keep that context in memory.
- */
-const outside = AsyncLocalStorage.snapshot();
+// A pool, its threads and their ports live longer than the call that creates them. They are created in the root context, so
+// that they do not keep the context of that call in memory.
 
 let shared: WorkerPool | undefined;
 
 /** The pool of all calls without one of their own. */
 export function sharedPool(): WorkerPool {
-  return (shared ??= outside(() => new Piscina({ minThreads: 0, idleTimeout: 5_000 })));
+  return (shared ??= inRootContext(() => new Piscina({ minThreads: 0, idleTimeout: 5_000 })));
 }
 
 /** How a job is given to the pool. */
@@ -35,7 +32,7 @@ export function postJob(
   { signal, transferList }: PostInit,
 ): Promise<unknown> {
   const options = { filename, name: 'runJob', signal, transferList: [...transferList] };
-  return outside(() => pool.run(message, options));
+  return inRootContext(() => pool.run(message, options));
 }
 
 /**
@@ -46,7 +43,7 @@ export function postJob(
  */
 export function terminateJob(pool: WorkerPool, job: AbortController): Promise<unknown> {
   const before = pool.threads;
-  outside(() => job.abort());
+  inRootContext(() => job.abort());
   const after = new Set(pool.threads);
   const gone = before.filter((thread) => !after.has(thread));
   wakePool(pool);
@@ -62,7 +59,7 @@ export function wakePool(pool: WorkerPool): void {
   const { length } = pool.threads;
   if (pool.queueSize === 0 || length >= pool.maxThreads) return;
   const withdrawn = new AbortController();
-  outside(() => {
+  inRootContext(() => {
     pool.run(undefined, { filename, name: 'doNothing', signal: withdrawn.signal }).catch(() => {});
     // If no thread was started, a free one has the job already, and the signal would terminate it.
     if (pool.threads.length > length) withdrawn.abort();

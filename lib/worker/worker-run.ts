@@ -1,5 +1,6 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { CancelScope } from '../cancellation/cancel-scope.js';
+import { isThenable } from '../cancellation/promises.js';
 import { Timer } from '../cancellation/timer.js';
 import { JobField, JobPhase } from './job-state.js';
 import { postJob, terminateJob, wakePool } from './pool-access.js';
@@ -117,8 +118,4 @@ export class WorkerRun {
     // It rejects only when it is no longer waited for.
     await this.#waiting.waitFor(Promise.all(this.#listeners)).catch(() => {});
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -1,7 +1,7 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
+import { AsyncContext } from '../../../cancellation/async-context.js';
 import { clock } from '../../../cancellation/clock.js';
 import { chunkOf } from '../../../log/event-chunk.js';
 import type { NestReceiver, NestWriter } from '../output/nest-writer.js';
@@ -38,7 +38,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
   readonly #endsAt: number | undefined;
   readonly #stream: Subscriber<MessageEvent>;
   /** That of the request, for interceptors and for what listens to the response. It ends with the response. */
-  readonly #context = new AsyncResource('TaskStream');
+  readonly #context = new AsyncContext();
   #taken = 0;
   #waiting = 0;
   #queued: unknown;
@@ -87,7 +87,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
 
   /** Runs `body` in the async context of the request. */
   within(body: () => void): void {
-    this.#context.runInAsyncScope(body);
+    this.#context.run(body);
   }
 
   beat(): void {
