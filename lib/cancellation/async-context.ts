@@ -3,8 +3,8 @@ import { AsyncResource } from 'node:async_hooks';
 const TYPE = 'nestjs-streaming';
 
 /**
- * The async context of the moment it is made in: the stores of every `AsyncLocalStorage`. A callback that is called much
- * later, by somebody else's code, runs in it.
+ * The async context in which it is made: the stores of every `AsyncLocalStorage`. A callback that other code calls much
+ * later runs in it.
  */
 export class AsyncContext {
   // `AsyncLocalStorage.snapshot()` does the same, and defines properties on a function each time: five times as slow.

@@ -8,14 +8,14 @@ import { isThenable } from './promises.js';
  */
 export type Backoff = number | ((attempt: number) => number);
 
-/** The wait where none is said, in milliseconds, and in place of one that is no delay. */
+/** The wait where none is given, and in place of one that is no delay. In milliseconds. */
 export const DEFAULT_BACKOFF = 1_000;
 
 /**
  * The wait before the next try.
  *
  * @param attempt the number of the try that failed
- * @param onWrong told of a function that throws or gives no delay. The default delay stands in for it
+ * @param onWrong called when the function throws or gives no delay. The default delay is used instead
  */
 export function backoffDelay(
   backoff: Backoff,

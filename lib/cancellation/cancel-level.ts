@@ -23,7 +23,7 @@ let lastId = 0;
 
 /**
  * The state of a scope: whether it is cancelled, who waits in it, and its place in the tree along which a cancellation
- * walks down. What it offers are the checkpoints; the scopes that can be opened in it are {@link CancelScope}'s.
+ * walks down. This class has the checkpoints. {@link CancelScope} adds the scopes that can be opened in it.
  *
  * Cancellation is a level, not a pulse: once a scope is cancelled, each of its checkpoints (`throwIfCancelled`,
  * `sleep`, `yield`, `waitFor`) throws, in cleanup too, always with the object in `signal.reason`.
@@ -45,7 +45,7 @@ export abstract class CancelLevel {
   #errorBelow: CancelledError | undefined;
   // Made on first use: an AbortController costs more than all the rest of a short task.
   #controller: AbortController | undefined;
-  /** The async context in which the signal was first asked for: its listeners run there, wherever somebody cancels. */
+  /** The async context in which the signal was first asked for: its listeners run there, whichever code cancels. */
   #signalContext: AsyncContext | undefined;
   #scopeId = 0;
   #waiters: Waiters | undefined;
@@ -242,7 +242,7 @@ export abstract class CancelLevel {
 
   /**
    * Cancels this scope and those below it, all in this call: first the level rises everywhere, then signals abort,
-   * callbacks run and whoever waits is rejected. A tree may be deeper than the stack: no recursion.
+   * callbacks run and waits are rejected. A tree may be deeper than the stack, so there is no recursion.
    *
    * @internal
    */
@@ -274,7 +274,7 @@ export abstract class CancelLevel {
       const inherited = level.#error?.reason.kind === 'parent' ? level.#error : level.#errorBelow;
       level.#error = error;
       level.#errorBelow = undefined;
-      // One that was not told of the cancellation yet has a signal that can still tell of the next.
+      // A signal that has not aborted yet can still abort for the next cancellation.
       if (level.#controller?.signal.aborted) level.#controller = undefined;
       if (!inherited || !level.#children) continue;
       const below = error && level.#inheritance(error);
@@ -364,7 +364,7 @@ export abstract class CancelLevel {
     ));
   }
 
-  /** A callback may take the cancellation back: whoever was not told yet is not told then. */
+  /** A callback may take the cancellation back. Scopes that were not notified by then are skipped. */
   #notifyAll(reached: readonly Reached<CancelledError | undefined>[]): void {
     for (const { level, error } of reached) if (error && level.#error === error) level.#notify(error);
   }

@@ -244,7 +244,7 @@ class InnerScope extends CancelScope {
     this.interrupt({ kind: 'timeout', of: 'scope', timeout: this.#timeout });
   }
 
-  /** A body that ignores its signal is waited for, however long that is: somebody should know. */
+  /** A body that ignores its signal is waited for, however long that is, so a warning says so. */
   #warnWhenLate(): void {
     const { host } = this;
     if (host.grace === Infinity) return;
@@ -356,7 +356,7 @@ class GroupScope extends InnerScope implements TaskGroup {
     this.throwIfCancelled();
     this.#children++;
     const result = this.#runChild(new InnerScope(this), body, name);
-    // The group has it; nobody has to look at the promise as well.
+    // The group reports the error, so the promise need not be awaited as well.
     result.catch(() => {});
     return result;
   }
@@ -402,7 +402,7 @@ class GroupScope extends InnerScope implements TaskGroup {
   }
 
   async #runChild<T>(child: InnerScope, body: ScopeBody<T>, name: string | undefined): Promise<T> {
-    // Begins when whoever spawns it has gone on.
+    // It begins when the code that spawns it has gone on.
     await nextMicrotask;
     try {
       child.throwIfCancelled();

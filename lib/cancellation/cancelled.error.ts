@@ -18,8 +18,8 @@ export class CancelledError extends Error {
   readonly #scope: number | undefined;
 
   constructor(reason: CancelReason, options?: ErrorOptions & { scope?: number }) {
-    // It is made where somebody cancels and thrown where somebody waits: the stack would tell of neither, and is most of
-    // what a cancellation costs.
+    // It is made where a cancel is requested and thrown where something waits. The stack would show neither well, and is
+    // most of what a cancellation costs.
     const { stackTraceLimit } = Error;
     if (limitIsWritable) Error.stackTraceLimit = 0;
     super(describe(reason), options?.cause === undefined ? undefined : options);

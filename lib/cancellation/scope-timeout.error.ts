@@ -1,8 +1,8 @@
 import type { CancelledError } from './cancelled.error.js';
 
 /**
- * A scope did not end before its own deadline. It is no kind of {@link CancelledError}: whoever set the limit may catch
- * it and go on.
+ * A scope did not end before its own deadline. It is no kind of {@link CancelledError}: the code that set the limit may
+ * catch it and go on.
  *
  * @publicApi
  */

@@ -1,11 +1,11 @@
 import { readProperty, textOf } from '../../cancellation/read-error.js';
 
-/** How many causes and held errors are told of one error: an error may make new ones each time it is asked. */
+/** How many causes and held errors of one error are described: a getter may make new ones without end. */
 const MOST_TOLD = 32;
 /** Longer texts are cut: a message may hold a whole document. */
 const LONGEST_LINE = 4_000;
 
-/** Line ends, and what moves the cursor of a terminal: a message must not look like lines of somebody else's. */
+/** Line ends, and what moves the cursor of a terminal: a message must not look like other log lines. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
 
 /** A text on one line, without control characters. */

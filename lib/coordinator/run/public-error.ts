@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { isInstance, readProperty, textOf } from '../../cancellation/read-error.js';
 import { ThrownValueError } from '../../task/errors/thrown-value.error.js';
 
-/** What may be told of an error. */
+/** The name and message of an error. */
 export interface ErrorSummary {
   readonly message: string;
   readonly errorType: string;
@@ -19,8 +19,8 @@ export function asError(thrown: unknown, key: string): unknown {
 }
 
 /**
- * What watchers see of an error: its message when it was written for them (an `HttpException`, or marked `expose`),
- * otherwise nothing that could tell a secret.
+ * What watchers see of an error: its message if it was written for them (an `HttpException`, or marked `expose`), otherwise
+ * nothing that could reveal a secret.
  */
 export function publicError(error: unknown): ErrorSummary {
   const shown = shownOf(error);
@@ -44,12 +44,12 @@ export function fullError(error: unknown): ErrorSummary {
   };
 }
 
-/** Whether an error was written for whoever watches: it tells no secret, and nobody has to be told of it twice. */
+/** Whether an error was written for watchers. Such an error reveals no secret. */
 export function isExposed(error: unknown): boolean {
   return readProperty(error, 'expose') === true || isInstance(error, HttpException);
 }
 
-/** Whether watchers are told its message, or those of the errors that it holds. */
+/** Whether watchers see its message, or one of the errors that it holds. */
 export function isShown(error: unknown): boolean {
   return shownOf(error) !== undefined;
 }

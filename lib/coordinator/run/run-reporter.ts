@@ -15,7 +15,7 @@ export class RunReporter {
     this.#logger = logger;
   }
 
-  /** Something of the application's threw where nobody could catch it. */
+  /** Code of the application threw where nothing could catch it. */
   error(what: string, error: unknown): void {
     this.#log('error', `${what} of ${this.#key}`, describeError(error));
   }
@@ -87,7 +87,7 @@ export class RunReporter {
     try {
       this.#logger[level](oneLine(message), ...rest);
     } catch {
-      // There is nobody left to tell.
+      // There is no other place to report it.
     }
   }
 }

@@ -12,13 +12,13 @@ export interface RunStart {
   readonly metadata?: Json;
 }
 
-/** Where a run lives. */
+/** What a run needs of its coordinator. */
 export interface RunHost {
   readonly logger: Logger;
   readonly signals: SignalBudget;
   /** The module's option `isCancellation`. */
   readonly isCancellation: CancellationRule | undefined;
-  /** Its outcome stands, and is about to be told: the next task may begin. */
+  /** Its outcome is decided, and about to be announced: the next task may begin. */
   onFree(run: TaskRun): void;
   /** It is over: it may be forgotten after a while. */
   onOver(run: TaskRun): void;

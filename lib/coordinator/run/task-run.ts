@@ -38,7 +38,7 @@ let runs = 0;
  * One run of a task type, from its registration to its terminal event.
  *
  * Everything that can end it (the handler, a cancel, a time limit, the end of the grace) meets in `#settle`, which
- * decides once. Whoever comes later finds it decided. No other place writes a terminal status.
+ * decides once. Later calls change nothing. No other place writes a terminal status.
  */
 export class TaskRun {
   readonly key: string;
@@ -54,7 +54,7 @@ export class TaskRun {
   /** What else its handler's errors may be that is a cancellation. */
   readonly cancellationRule: CancellationRule | undefined;
   readonly #host: RunHost;
-  /** That of its `start()`: its handler runs there, whoever gives it its place. Let go at the end. */
+  /** That of its `start()`. The handler runs in it, also when another task's end gives it its place. Let go at the end. */
   #asyncContext: AsyncContext | undefined;
   #input: RunInput | undefined;
   readonly #end = new RunEnd();
@@ -435,7 +435,7 @@ export class TaskRun {
 
   #awaitEvent(): void {
     const { idleTimeout } = this.type.options;
-    // Between two tries there is nobody who could send one.
+    // Between two tries no handler runs that could send one.
     if (idleTimeout !== null && this.#isLimited && this.#context) this.#limits.armIdle(idleTimeout);
   }
 

@@ -36,7 +36,7 @@ export class RunCleanup {
 
   /**
    * @param ms the time all of it has together
-   * @param onLate told of what cleanup throws after it was given up
+   * @param onLate called with what cleanup throws after it was given up
    */
   constructor(ms: number, onLate: (error: unknown) => void) {
     this.#onLate = onLate;

@@ -12,7 +12,7 @@ import { HandlerSteps } from './handler-steps.js';
 
 const done = Promise.resolve();
 
-/** What the handler holds in its hands for one try; everything it asks for is done by the run. */
+/** The handler's context for one try. The run does everything that it asks for. */
 export class RunContext extends TaskContext {
   readonly attempt: number;
   readonly input: unknown;
@@ -175,7 +175,7 @@ export class RunContext extends TaskContext {
     return this.#defers !== undefined && this.#defers.length > 0;
   }
 
-  /** From here on cleanup cannot be registered: this try is over, and what the handler still does concerns nobody. */
+  /** This try is over. No cleanup can be registered any more, and what the handler still does is ignored. */
   close(): void {
     this.retire();
   }
@@ -198,7 +198,7 @@ export class RunContext extends TaskContext {
     this.#steps.leave();
   }
 
-  /** Whether the handler was told of its cancellation, at a checkpoint of the step that runs. */
+  /** Whether a checkpoint of the step that runs has thrown the cancellation. */
   get isTold(): boolean {
     return this.cancellation !== undefined && this.#steps.told?.reason === this.cancellation.reason;
   }

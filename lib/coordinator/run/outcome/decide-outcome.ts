@@ -42,7 +42,7 @@ export interface Decision {
   readonly abandoned?: boolean;
 }
 
-/** The rules of what a try ends as. They read nothing and change nothing: whoever asks must act on the answer once. */
+/** The rules of what a try ends as. They are pure: the caller must act on the answer once. */
 export function decideOutcome(settlement: Settlement, context: DecisionContext): Decision {
   const { standing } = context.requests;
   const [reason] = standing;

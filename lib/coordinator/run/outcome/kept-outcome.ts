@@ -4,16 +4,15 @@ import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';
 import { type ErrorSummary, fullError, publicError } from '../public-error.js';
 
-/** What is told of a failure: to the application, and to watchers. */
+/** A failure as the application sees it, and as watchers do. */
 interface Failure {
   readonly full: ErrorSummary;
   readonly shown: ErrorSummary;
 }
 
 /**
- * How a run has ended, as long as it is kept. An error may hold a connection or a whole answer, so those of ended tasks are
- * not kept for their own sake: a handle that is still held has the outcome whole, and one that is made later gets the same
- * in words.
+ * How a run has ended, as long as it is kept. An error may hold a connection or a whole response, so it is held weakly. A
+ * handle that is still held has the whole outcome. One that is made later gets an error with the same name and message.
  */
 export class KeptOutcome {
   /** The result of a completed run, as JSON. */

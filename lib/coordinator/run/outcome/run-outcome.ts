@@ -11,7 +11,7 @@ export interface RunFacts {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A decision, as whoever waits for the run gets to see it. */
+/** A decision, as those who wait for the run see it. */
 export function outcomeOf(decision: Decision, { requests, started, durationMs }: RunFacts): TaskOutcome {
   const { status, json, error, reason, cancellation, swallowed = false, abandoned = false } = decision;
   // Field by field: every run pays for this, and spreads were a seventh of a short one.

@@ -9,7 +9,7 @@ const wireReasons: Partial<Record<CancelKind, string>> = {
   self: 'self_cancellation',
 };
 
-/** The reason of a `cancelling` or `cancelled` event. Who asked is nobody's business. */
+/** The reason of a `cancelling` or `cancelled` event. Watchers do not see who asked. */
 export function wireReason({ kind, detail }: CancelReason): { reason: string; detail?: string } {
   return { reason: wireReasons[kind] ?? kind, ...(detail !== undefined && { detail }) };
 }
