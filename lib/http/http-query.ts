@@ -13,6 +13,7 @@ export const largestPage = 1_000;
  * a query, and some parsers drop parameters, change their case or turn them into numbers.
  */
 function queryValues({ url = '', originalUrl = url }: PlatformRequest, name: string): string[] {
+  if (!originalUrl.includes('?')) return [];
   const [, search] = /\?([^#]+)/.exec(originalUrl) ?? [];
   return search === undefined ? [] : new URLSearchParams(search).getAll(name);
 }

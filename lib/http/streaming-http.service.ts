@@ -193,10 +193,11 @@ export class StreamingHttpService {
   }
 
   /** Turns this package's errors into HTTP answers. */
-  async #answer<T>(response: PlatformResponse, body: () => Promise<T>): Promise<T> {
+  async #answer<T>(response: PlatformResponse, body: () => T | Promise<T>): Promise<T> {
     forbidStoring(response);
     try {
-      return await body();
+      const answer = body();
+      return answer instanceof Promise ? await answer : answer;
     } catch (error) {
       const answer = asHttpError(error);
       if (answer instanceof StreamingHttpException) setErrorHeaders(response, answer, this.closing.begun);

@@ -49,20 +49,33 @@ export class TaskStreams {
   /**
    * @param isIntercepted whether the route has interceptors of its own
    */
-  async watch(
+  watch(
     ref: TaskRef,
     request: PlatformRequest,
     response: PlatformResponse,
     isIntercepted: boolean,
-  ): Promise<Observable<MessageEvent>> {
-    const run = await this.access.find('watch', ref, request);
+  ): Observable<MessageEvent> | Promise<Observable<MessageEvent>> {
+    const found = this.access.find('watch', ref, request);
+    const open = (run: TaskRun): Observable<MessageEvent> | Promise<Observable<MessageEvent>> =>
+      this.#watchRun(run, request, response, isIntercepted);
+    return found instanceof Promise ? found.then(open) : open(found);
+  }
+
+  #watchRun(
+    run: TaskRun,
+    request: PlatformRequest,
+    response: PlatformResponse,
+    isIntercepted: boolean,
+  ): Observable<MessageEvent> | Promise<Observable<MessageEvent>> {
     const lastEventId = lastEventIdOf(request);
     if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.connections.headersOnly(rawResponse(response));
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
-    const task = await this.#watched(run, position, request);
-    return this.#open([task], request, { ...opening(response), isIntercepted });
+    const task = this.#watched(run, position, request);
+    const open = (watched: WatchedTask): Observable<MessageEvent> =>
+      this.#open([watched], request, { ...opening(response), isIntercepted });
+    return task instanceof Promise ? task.then(open) : open(task);
   }
 
   /**
@@ -93,7 +106,7 @@ export class TaskStreams {
     );
     const tasks = await Promise.all(
       listed.flatMap(({ run }, index) =>
-        run ? [this.#watched(run, points.positionOf(index, latest), request)] : [],
+        run ? [Promise.resolve(this.#watched(run, points.positionOf(index, latest), request))] : [],
       ),
     );
     const list = listed.map(({ ref, error }, index) => ({
@@ -113,9 +126,13 @@ export class TaskStreams {
     }
   }
 
-  async #watched(run: TaskRun, position: LogPosition, request: PlatformRequest): Promise<WatchedTask> {
-    const mayKnow = isGap(run.log, position) && (await this.access.mayKnow(run, request));
-    return { run, position, mayKnow };
+  #watched(
+    run: TaskRun,
+    position: LogPosition,
+    request: PlatformRequest,
+  ): WatchedTask | Promise<WatchedTask> {
+    if (!isGap(run.log, position)) return { run, position, mayKnow: false };
+    return this.access.mayKnow(run, request).then((mayKnow) => ({ run, position, mayKnow }));
   }
 
   #open(
