@@ -16,7 +16,6 @@ import {
 import type { Observable } from 'rxjs';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
-import { noStoreGuard } from './no-store.guard.js';
 import { DescribeRoute } from './openapi/openapi-metadata.js';
 import {
   cancelRoute,
@@ -27,7 +26,7 @@ import {
 } from './openapi/route-descriptions.js';
 import { type ControllerOrigin, STREAMING_CONTROLLER } from './stream-paths.js';
 import { QuietStream } from './stream/quiet-stream.js';
-import { streamWriterGuard } from './stream-writer.guard.js';
+import { StreamRoute, streamRouteGuard } from './stream-route.guard.js';
 import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
 
@@ -41,7 +40,7 @@ import { type CancelAnswer, StreamingHttpService } from './streaming-http.servic
  * export class JobsController extends StreamingController {}
  * @publicApi
  */
-@UseGuards(noStoreGuard, streamWriterGuard)
+@UseGuards(streamRouteGuard)
 @SetMetadata(STREAMING_CONTROLLER, 'application' satisfies ControllerOrigin)
 export abstract class StreamingController {
   // Injected as a property, so that a subclass is free in its constructor.
@@ -51,6 +50,7 @@ export abstract class StreamingController {
   /** `text/event-stream` of a task's events. It resumes after `Last-Event-ID`. */
   @Sse(':app/:name/:id')
   @DescribeRoute(watchRoute)
+  @StreamRoute()
   async watch(
     @Param('app') app: string,
     @Param('name') name: string,
@@ -67,6 +67,7 @@ export abstract class StreamingController {
   /** `text/event-stream` of many tasks on one connection: `?task=app/name/id&task=…`. */
   @Sse('events')
   @DescribeRoute(watchAllRoute)
+  @StreamRoute()
   async watchAll(
     @Req() request: PlatformRequest,
     @Res({ passthrough: true }) response: PlatformResponse,

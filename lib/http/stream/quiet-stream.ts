@@ -1,13 +1,23 @@
-import { Observable, type OperatorFunction } from 'rxjs';
+import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
+import type { StreamHead } from './output/stream-head.js';
 
-/**
- * A stream that emits nothing, since its connection writes for itself. It is open when subscribed, and ended when completed.
- *
- * The operators that Nest pipes an `@Sse()` stream through have nothing to do then, and would take 3.6 kB for each watcher.
- * So where only Nest can pipe it, no operator is applied.
- */
+/** The two ways in which a stream that emits nothing begins. */
+export interface QuietBeginnings {
+  /** Nest, or somebody else, subscribes: Nest sends the headers and ends the response. */
+  subscribed(stream: Subscriber<never>): void;
+  /** Nest has left the response to it: it sends the headers itself. */
+  served(head: StreamHead): void;
+}
+
+/** A stream that emits nothing, since its connection writes for itself. It is open when subscribed, and ended when completed. */
 export class QuietStream extends Observable<never> {
+  readonly #beginnings: QuietBeginnings;
   #isForNest = false;
+
+  constructor(beginnings: QuietBeginnings) {
+    super((stream) => beginnings.subscribed(stream));
+    this.#beginnings = beginnings;
+  }
 
   /** To be called where only Nest gets it. */
   forNest(): this {
@@ -20,6 +30,15 @@ export class QuietStream extends Observable<never> {
     return this.#isForNest;
   }
 
+  /** Serves it without anyone who subscribes. */
+  serve(head: StreamHead): void {
+    this.#beginnings.served(head);
+  }
+
+  /**
+   * What Nest pipes an `@Sse()` stream through has nothing to do, and would take 3.6 kB for each watcher. So where Nest
+   * alone can be who pipes it, no operator is applied.
+   */
   override pipe(...operators: OperatorFunction<never, never>[]): Observable<never> {
     if (this.#isForNest) return this;
     return operators.reduce<Observable<never>>((source, operator) => operator(source), this);

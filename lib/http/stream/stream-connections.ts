@@ -4,6 +4,7 @@ import { EMPTY, Observable, type Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/clock.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
 import type { TaskRun } from '../../coordinator/run/task-run.js';
+import { chunkOf, type EventChunk } from '../../log/event-chunk.js';
 import {
   type ResolvedHttpOptions,
   type ResolvedOptions,
@@ -11,16 +12,17 @@ import {
 } from '../../streaming.options.js';
 import { isHttp1 } from '../http-exchange.js';
 import { cutOff } from './output/cut-off.js';
-import { isConnection } from './output/end-connection.js';
 import { EmittedConnection } from './connection/emitted-connection.js';
 import { FlushQueue } from './hub/flush-queue.js';
 import { FramedConnection } from './connection/framed-connection.js';
 import { Http2Sessions } from './output/http2-sessions.js';
 import { type NestReceiver, NestWriter } from './output/nest-writer.js';
 import { isGone, OpenResponses } from './output/open-responses.js';
-import type { ConnectionInit, StreamConnection } from './connection/stream-connection.js';
-import { QuietStream } from './quiet-stream.js';
+import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
+import { prepareConnection } from './output/stream-head.js';
+import type { StreamConnection } from './connection/stream-connection.js';
 import { StreamHub } from './hub/stream-hub.js';
+import { type StreamOpening, streamOf } from './stream-opening.js';
 import { type ReachedLimit, StreamPlaces } from './stream-places.js';
 import { Sweep } from './sweep.js';
 import { TaskConnection } from './connection/task-connection.js';
@@ -35,16 +37,11 @@ const ageChecks = 20;
 const [leastAge, mostAge] = [0.8, 0.95];
 
 /** A stream to be opened. */
-export interface StreamRequest {
-  readonly response: ServerResponse;
-  /** Called once the headers are out. From then on only the stream may end the response. */
-  readonly onOpen?: () => void;
+export interface StreamRequest extends StreamOpening {
   /** The tasks that are watched. */
   readonly tasks: readonly WatchedTask[];
   /** Set for a stream of many tasks: all that were asked for. */
   readonly list?: readonly ListedTask[];
-  /** Whether the events pass through Nest's Observable, so that interceptors see them. */
-  readonly isIntercepted: boolean;
   /** The principal whose streams it counts among. */
   readonly principal?: string | undefined;
 }
@@ -57,6 +54,9 @@ export class StreamConnections implements ShutdownParticipant {
   readonly #responses = new OpenResponses<StreamConnection>();
   readonly #hubs = new Map<TaskRun, StreamHub>();
   readonly #queue = new FlushQueue();
+  readonly #greeting: EventChunk;
+  /** Nest writes an empty line before anything else. */
+  readonly #ownGreeting: EventChunk;
   #sweeps: readonly Sweep<StreamConnection>[] = [];
 
   constructor(
@@ -66,6 +66,9 @@ export class StreamConnections implements ShutdownParticipant {
   ) {
     this.#http = http;
     this.#places = new StreamPlaces(http);
+    const greeting = `retry: ${http.retry}\n: connected\n`;
+    this.#greeting = chunkOf(greeting);
+    this.#ownGreeting = chunkOf(`\n${greeting}`);
     shutdown.register(this);
   }
 
@@ -84,33 +87,11 @@ export class StreamConnections implements ShutdownParticipant {
     const runs = tasks.map(({ run }) => run);
     // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
     if (!this.#responses.has(response)) this.#track(response, this.#places.take(runs, principal));
-    const { onOpen } = request;
-    let waiting: StreamRequest | undefined = request;
-    const nest = NestWriter.of(response);
-    const hasInterceptors = nest.hasBegun;
-    const Stream = request.isIntercepted ? Observable<MessageEvent> : QuietStream;
-    const observable = new Stream((stream: Subscriber<MessageEvent>) => {
-      if (!waiting) return;
-      const connection = this.#connect(waiting, nest, stream);
-      // Nest keeps the Observable as long as the stream is open, so it must hold nothing else.
-      waiting = undefined;
+    return streamOf(request, (opening, carrier) => {
+      const connection = this.#connect(opening, carrier);
       this.#responses.use(response, connection);
-      stream.add(() => {
-        connection.close();
-        for (const run of runs) if (this.#hubs.get(run)?.size === 0) this.#hubs.delete(run);
-      });
-      nest.onceHeadersAreSent(
-        () => stream.closed,
-        () => {
-          onOpen?.();
-          connection.open();
-        },
-      );
-      // Nest waits another turn, as an interceptor may still fail.
-      if (hasInterceptors || !(observable instanceof QuietStream) || !observable.isForNest) return;
-      asOneWrite(response, () => nest.sendHeaders());
+      return connection;
     });
-    return observable;
   }
 
   /** A stream that only says when to come back: an EventSource never comes back after an error status. */
@@ -139,23 +120,29 @@ export class StreamConnections implements ShutdownParticipant {
 
   #connect(
     { response, tasks, list, isIntercepted }: StreamRequest,
-    nest: NestWriter,
-    stream: Subscriber<MessageEvent>,
+    carrier: StreamCarrier,
   ): StreamConnection {
-    const { retry, maxAge } = this.#http;
-    const init: ConnectionInit = { response, nest, retry, endsAt: endOf(maxAge) };
+    const { maxAge, heartbeat } = this.#http;
+    const isOwn = carrier === ownCarrier;
+    if (isOwn) prepareConnection(response, heartbeat);
+    const greeting = isOwn ? this.#ownGreeting : this.#greeting;
+    const init = { response, greeting, endsAt: endOf(maxAge) };
     const hubOf = ({ run }: WatchedTask): StreamHub => this.#hubOf(run);
     const [task] = tasks;
-    if (task && !list && !isIntercepted) return new TaskConnection(init, task, hubOf(task), stream);
     const envelope = list && new TasksEnvelope(list);
-    return isIntercepted
-      ? new EmittedConnection(init, tasks, hubOf, envelope, stream)
-      : new FramedConnection(init, tasks, hubOf, envelope, stream);
+    if (isIntercepted && carrier instanceof NestCarrier)
+      return new EmittedConnection({ ...init, carrier }, tasks, hubOf, envelope);
+    return task && !list
+      ? new TaskConnection({ ...init, carrier }, task, hubOf(task))
+      : new FramedConnection({ ...init, carrier }, tasks, hubOf, envelope);
   }
 
   #hubOf(run: TaskRun): StreamHub {
-    const hub = this.#hubs.get(run) ?? new StreamHub(run, this.#queue);
-    this.#hubs.set(run, hub);
+    let hub = this.#hubs.get(run);
+    if (!hub) {
+      hub = new StreamHub(run, this.#queue, () => this.#hubs.delete(run));
+      this.#hubs.set(run, hub);
+    }
     return hub;
   }
 
@@ -219,21 +206,6 @@ function whenOpen(response: ServerResponse, stream: Subscriber<never>, body: () 
 /** Sessions of HTTP/2 are not the client's to end by a header. */
 function wantsKeepAlive(response: ServerResponse): boolean {
   return !isHttp1(response) || response.shouldKeepAlive;
-}
-
-/** Headers, greeting and replay leave in one system call, which costs as much as all that this package does to open. */
-function asOneWrite(response: ServerResponse, write: () => void): void {
-  const { socket } = response;
-  if (!isHttp1(response) || !isConnection(socket ?? undefined)) {
-    write();
-    return;
-  }
-  socket?.cork();
-  try {
-    write();
-  } finally {
-    socket?.uncork();
-  }
 }
 
 /** Between one and three times what is set, so that clients that were cut together do not come back together. */

@@ -12,6 +12,8 @@ import { TaskStore } from '../../../lib/coordinator/task-store.js';
 import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
 import { FlushQueue } from '../../../lib/http/stream/hub/flush-queue.js';
 import { StreamHub } from '../../../lib/http/stream/hub/stream-hub.js';
+import { NestCarrier } from '../../../lib/http/stream/output/stream-carrier.js';
+import { chunkOf } from '../../../lib/log/event-chunk.js';
 import { NestWriter } from '../../../lib/http/stream/output/nest-writer.js';
 import { bodyOf } from '../../support/clients/raw-socket.js';
 import type { SseEvent } from '../../support/clients/sse.js';
@@ -102,13 +104,9 @@ class Client {
     response.flushHeaders();
     const task = { run, position: { after }, mayKnow: false };
     new Observable<MessageEvent>((stream) => {
-      const nest = NestWriter.of(response);
-      this.#connection = new TaskConnection(
-        { response, nest, retry: 1, endsAt: undefined },
-        task,
-        hub,
-        stream,
-      );
+      const carrier = new NestCarrier(NestWriter.of(response), stream);
+      const greeting = chunkOf('retry: 1\n');
+      this.#connection = new TaskConnection({ response, carrier, greeting, endsAt: undefined }, task, hub);
     }).subscribe({
       complete: () => {
         this.isEnded = true;

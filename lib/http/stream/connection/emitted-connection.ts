@@ -1,8 +1,12 @@
 import type { MessageEvent } from '@nestjs/common';
 import { parseCompositeId } from '../../../log/composite-id.js';
 import { chunkOf } from '../../../log/event-chunk.js';
-import { FeedConnection } from './feed-connection.js';
+import type { StreamHub } from '../hub/stream-hub.js';
+import type { NestCarrier } from '../output/stream-carrier.js';
+import type { WatchedTask } from '../watched-task.js';
+import { type Envelope, FeedConnection } from './feed-connection.js';
 import { formatRelayed } from './relayed-message.js';
+import type { ConnectionInit } from './stream-connection.js';
 import type { StreamMessage } from './stream-message.js';
 
 /**
@@ -15,10 +19,22 @@ export class EmittedConnection extends FeedConnection {
   /** Whether the last event there will be was written. */
   #isOver = false;
 
+  readonly #carrier: NestCarrier;
+
+  constructor(
+    init: ConnectionInit & { readonly carrier: NestCarrier },
+    tasks: readonly WatchedTask[],
+    hubOf: (task: WatchedTask) => StreamHub,
+    envelope: Envelope | undefined,
+  ) {
+    super(init, tasks, hubOf, envelope);
+    this.#carrier = init.carrier;
+  }
+
   protected send(messages: readonly StreamMessage[]): void {
     this.#newestId = messages.at(-1)?.id;
     this.within(() => {
-      for (const message of messages) this.stream.next(messageEvent(message));
+      for (const message of messages) this.#carrier.emit(messageEvent(message));
     });
     // Interceptors may pass the events on later in this turn. Until then it is unknown whether the client takes them.
     this.output.settle();
@@ -31,12 +47,12 @@ export class EmittedConnection extends FeedConnection {
     this.output.write(chunkOf(formatRelayed(message, id)));
     if (id === undefined || id !== this.#newestId || !this.isDone) return;
     this.#isOver = true;
-    this.nest.end(this);
+    this.#carrier.end(this);
   }
 
   /** Ends the events. What interceptors still hold of them is written before Nest ends the response. */
   override complete(): void {
-    this.within(() => this.stream.complete());
+    this.within(() => this.#carrier.stopEmitting());
   }
 
   /** Its id, if it is a position in what is watched here, and not one that an interceptor made up. */

@@ -1,5 +1,3 @@
-import type { MessageEvent } from '@nestjs/common';
-import type { Subscriber } from 'rxjs';
 import type { StreamHub } from '../hub/stream-hub.js';
 import { chunkBytes } from '../output/stream-output.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
@@ -35,9 +33,8 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
     tasks: readonly WatchedTask[],
     hubOf: (task: WatchedTask) => StreamHub,
     envelope: Envelope | undefined,
-    stream: Subscriber<MessageEvent>,
   ) {
-    super(init, stream);
+    super(init);
     this.#envelope = envelope;
     this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), this));
   }

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
-import type { Subscriber } from 'rxjs';
 import { AsyncContext } from '../../../cancellation/async-context.js';
 import { clock } from '../../../cancellation/clock.js';
-import { chunkOf } from '../../../log/event-chunk.js';
-import type { NestReceiver, NestWriter } from '../output/nest-writer.js';
+import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
+import type { NestReceiver } from '../output/nest-writer.js';
+import type { StreamCarrier } from '../output/stream-carrier.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 /**
@@ -18,9 +18,9 @@ const heartbeat = chunkOf(':\n');
 /** What every connection is opened with. */
 export interface ConnectionInit {
   readonly response: ServerResponse;
-  readonly nest: NestWriter;
-  /** What clients are told to wait before they come back, in milliseconds. */
-  readonly retry: number;
+  readonly carrier: StreamCarrier;
+  /** What comes first. */
+  readonly greeting: EventChunk;
   /** When it must end even if more events follow, on the monotonic clock. */
   readonly endsAt: number | undefined;
 }
@@ -32,11 +32,11 @@ export interface ConnectionInit {
 export abstract class StreamConnection implements Writer, NestReceiver {
   protected readonly output: StreamOutput;
   protected isOpen = false;
+  #isClosed = false;
   readonly response: ServerResponse;
-  protected readonly nest: NestWriter;
-  readonly #retry: number;
+  readonly #carrier: StreamCarrier;
+  readonly #greeting: EventChunk;
   readonly #endsAt: number | undefined;
-  readonly #stream: Subscriber<MessageEvent>;
   /** That of the request, for interceptors and for what listens to the response. It ends with the response. */
   readonly #context = new AsyncContext();
   #taken = 0;
@@ -47,24 +47,20 @@ export abstract class StreamConnection implements Writer, NestReceiver {
   #writes = 0;
   #progressAt = clock().now();
 
-  /**
-   * @param stream the life of Nest's `@Sse()` stream: completing it ends the response
-   */
-  constructor({ response, nest, retry, endsAt }: ConnectionInit, stream: Subscriber<MessageEvent>) {
+  constructor({ response, carrier, greeting, endsAt }: ConnectionInit) {
     this.response = response;
-    this.nest = nest;
-    nest.attach(this);
-    this.#retry = retry;
+    this.#carrier = carrier;
+    carrier.attach(this);
+    this.#greeting = greeting;
     this.#endsAt = endsAt;
-    this.#stream = stream;
     this.output = new StreamOutput(response, this);
   }
 
   /** The headers are out: from here on this connection writes for itself. */
   open(): void {
     this.isOpen = true;
-    this.output.write(chunkOf(`retry: ${this.#retry}\n: connected\n`));
-    this.nest.release();
+    this.output.write(this.#greeting);
+    this.#carrier.release();
     this.begin();
   }
 
@@ -78,11 +74,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
 
   /** Ends the response, once what was written to it is taken. */
   complete(): void {
-    this.within(() => {
-      this.#stream.complete();
-      // An interceptor may go on without an end. The client does not wait for it.
-      this.nest.end(this);
-    });
+    this.within(() => this.#carrier.complete(this));
   }
 
   /** Runs `body` in the async context of the request. */
@@ -118,11 +110,6 @@ export abstract class StreamConnection implements Writer, NestReceiver {
     return now - this.#progressAt >= stallTimeout;
   }
 
-  /** For interceptors that see the events: they may still write some after the end. */
-  protected get stream(): Subscriber<MessageEvent> {
-    return this.#stream;
-  }
-
   /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
     return this.output.isBlocked;
@@ -130,6 +117,8 @@ export abstract class StreamConnection implements Writer, NestReceiver {
 
   /** Writes and reads nothing more. */
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.isOpen = false;
     this.output.close();
     this.detach();

@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net';
-import type { MessageEvent } from '@nestjs/common';
-import type { Subscriber } from 'rxjs';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import type { GapWriter } from '../gap-writer.js';
@@ -15,8 +13,8 @@ export class TaskConnection extends StreamConnection implements HubReader {
   readonly #cursor: LogCursor;
   readonly #gaps: GapWriter;
 
-  constructor(init: ConnectionInit, task: WatchedTask, hub: StreamHub, stream: Subscriber<MessageEvent>) {
-    super(init, stream);
+  constructor(init: ConnectionInit, task: WatchedTask, hub: StreamHub) {
+    super(init);
     this.#run = task.run;
     this.#hub = hub;
     this.#gaps = hub.gapsFor(task);
@@ -26,6 +24,12 @@ export class TaskConnection extends StreamConnection implements HubReader {
   }
 
   flush(seq: number): Socket | undefined {
+    if (!this.#run.log.ended) return this.#read(seq);
+    // The last event and the end of the response leave together.
+    return this.output.asOneWrite(() => this.#read(seq));
+  }
+
+  #read(seq: number): Socket | undefined {
     while (this.isOpen && !this.isBlocked) {
       const chunk = this.#hub.chunks.read(this.#cursor, this.#gaps, seq);
       if (chunk) {

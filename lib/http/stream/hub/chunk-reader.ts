@@ -41,7 +41,12 @@ export class ChunkReader {
     return chunk;
   }
 
-  /** Holds no chunk for longer than a round of writing. */
+  /** Whether a chunk is kept for the next reader. */
+  get isHeld(): boolean {
+    return this.#chunk !== undefined;
+  }
+
+  /** To be called soon: no chunk is to be held for long. */
   forget(): void {
     this.#chunk = undefined;
   }

@@ -1,8 +1,6 @@
-// Not the global one: a test may fake that.
-import { setImmediate } from 'node:timers';
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
-import { inRootContext } from '../../../cancellation/async-context.js';
+import { Timer } from '../../../cancellation/timer.js';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
 import type { EventChunk } from '../../../log/event-chunk.js';
 import { LogCursor } from '../../../log/log-cursor.js';
@@ -40,6 +38,9 @@ interface Round {
 /** So many are written to before the hub looks whether its time is over: asking costs a tenth of a write. */
 const writesPerLook = 8;
 
+/** How long those that open share what they replay, in milliseconds: a turn of the event loop opens few, a second thousands. */
+const shareTime = 50;
+
 /**
  * All connections that watch one run. However many they are, an event wakes the hub once for all of them.
  *
@@ -56,6 +57,7 @@ export class StreamHub {
   readonly #blocked = new Set<HubReader>();
   readonly #gaps: GapWriter;
   readonly #queue: FlushQueue;
+  readonly #onEmpty: () => void;
   readonly #subscription: Subscription;
   /** The round of writing that goes on, as it was cut short. */
   #round: Round | undefined;
@@ -64,10 +66,14 @@ export class StreamHub {
   #isQueued = false;
   #isForgetting = false;
 
-  constructor(run: TaskRun, queue: FlushQueue) {
+  /**
+   * @param onEmpty called once the last reader has left: it takes no other one
+   */
+  constructor(run: TaskRun, queue: FlushQueue, onEmpty: () => void = () => {}) {
     this.#gaps = new GapWriter(run);
     this.#run = run;
     this.#queue = queue;
+    this.#onEmpty = onEmpty;
     this.#cursor = new LogCursor(run.log, { after: run.log.lastSeq });
     this.#subscription = run.log.subscribe(() => this.schedule());
   }
@@ -86,14 +92,14 @@ export class StreamHub {
   }
 
   /**
-   * Lets a reader that has just opened catch up at once: what it replays leaves with the headers. What others that open in
-   * this turn read from the same place is made once.
+   * Lets a reader that has just opened catch up at once: what it replays leaves with the headers. What others that open
+   * soon after it read from the same place is made once.
    */
   open(reader: HubReader): void {
     this.#catchUp(reader);
-    if (this.#isForgetting) return;
+    if (this.#isForgetting || !this.chunks.isHeld) return;
     this.#isForgetting = true;
-    inRootContext(() => setImmediate(this.#forget));
+    new Timer(shareTime, this.#forget).unref();
   }
 
   /**
@@ -103,7 +109,9 @@ export class StreamHub {
     this.#apart.delete(reader);
     this.#blocked.delete(reader);
     if (socket && this.#inStep.get(socket) === reader) this.#inStep.delete(socket);
-    if (this.size === 0) this.#subscription.unsubscribe();
+    if (this.size > 0) return;
+    this.#subscription.unsubscribe();
+    this.#onEmpty();
   }
 
   /** Lets the connections write, in this turn. */
@@ -169,8 +177,9 @@ export class StreamHub {
     this.#isWriting = true;
     for (const socket of inStep) {
       // Other code may have ended the response, and its end may be what waits there: its reader has to look.
-      if (socket.writableLength > 0) this.#setApart(socket, from);
-      else if ((framed && !socket.write(framed)) || done) this.#setApart(socket, to);
+      // The last event leaves with the end of the response, which its reader writes.
+      if (done || socket.writableLength > 0) this.#setApart(socket, from);
+      else if (framed && !socket.write(framed)) this.#setApart(socket, to);
       if (++written % writesPerLook === 0 && isOver()) return false;
     }
     this.#isWriting = false;

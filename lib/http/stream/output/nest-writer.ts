@@ -48,6 +48,11 @@ export class NestWriter {
     return writer;
   }
 
+  /** The one of this response, if it was asked for before. */
+  static find(response: ServerResponse): NestWriter | undefined {
+    return writers.get(response);
+  }
+
   /** Whether Nest has piped its stream already. It does so before it calls the handler only if there are interceptors. */
   get hasBegun(): boolean {
     return this.#source !== undefined;

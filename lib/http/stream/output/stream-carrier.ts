@@ -1,0 +1,75 @@
+import type { ServerResponse } from 'node:http';
+import type { MessageEvent } from '@nestjs/common';
+import type { Subscriber } from 'rxjs';
+import type { NestReceiver, NestWriter } from './nest-writer.js';
+import { SseSignal } from './sse-signal.js';
+
+/** A connection, as far as its carrier knows it. */
+export interface Carried extends NestReceiver {
+  readonly response: ServerResponse;
+  close(): void;
+}
+
+/** What sends the headers of a stream and ends its response. */
+export interface StreamCarrier {
+  /** From now on the stream is this connection's, not that of one before. */
+  attach(connection: Carried): void;
+  /** The connection has begun to write. */
+  release(): void;
+  /** Ends the response, once what was written to it is taken. */
+  complete(connection: Carried): void;
+}
+
+/** Nest, which has subscribed. Interceptors may stand in between. */
+export class NestCarrier implements StreamCarrier {
+  readonly #nest: NestWriter;
+  readonly #stream: Subscriber<MessageEvent>;
+
+  /**
+   * @param stream completing it ends the response
+   */
+  constructor(nest: NestWriter, stream: Subscriber<MessageEvent>) {
+    this.#nest = nest;
+    this.#stream = stream;
+  }
+
+  attach(connection: Carried): void {
+    this.#nest.attach(connection);
+  }
+
+  release(): void {
+    this.#nest.release();
+  }
+
+  complete(connection: Carried): void {
+    this.stopEmitting();
+    // An interceptor may go on without an end. The client does not wait for it.
+    this.end(connection);
+  }
+
+  /** For interceptors to see. */
+  emit(message: MessageEvent): void {
+    this.#stream.next(message);
+  }
+
+  /** Interceptors may still write something after this. */
+  stopEmitting(): void {
+    this.#stream.complete();
+  }
+
+  end(connection: Carried): void {
+    this.#nest.end(connection);
+  }
+}
+
+/** This package alone: Nest has left the response to it. */
+export const ownCarrier: StreamCarrier = {
+  attach() {},
+  release() {},
+  complete(connection) {
+    const { response } = connection;
+    if (!response.writableEnded && !response.destroyed) response.end();
+    SseSignal.of(response.req)?.abort();
+    connection.close();
+  },
+};
