@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import type { INestApplication, Type } from '@nestjs/common';
-import type { OpenApiDocument } from 'nestjs-streaming';
+import { Body, Controller, type INestApplication, Module, Post, type Type } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiUnauthorizedResponse } from '@nestjs/swagger';
+import { type OpenApiDocument, StreamingModule } from 'nestjs-streaming';
 import { openStream } from '../../support/clients/sse.js';
 import { page } from '../support/documents.js';
 import { Examples } from '../support/examples.js';
@@ -46,6 +47,48 @@ describe('the page on HTTP', () => {
       },
     });
   });
+
+  test.each([true, false])(
+    'security, answers of guards and the input of a route in the OpenAPI document (start: %s)',
+    async (start) => {
+      const { ResizeTask } = await load<{ ResizeTask: Type }>('resize.task.ts');
+      const $ref = '#/components/schemas/app.ResizeTask.Input';
+      expect(page('http').text).toContain(`@ApiBody({ schema: { $ref: '${$ref}' } })`);
+      expect(page('http').text).toContain('decorators: [ApiBearerAuth(), ApiUnauthorizedResponse()]');
+
+      @Controller('resizes')
+      class ResizesController {
+        @Post()
+        @ApiBody({ schema: { $ref } })
+        create(@Body() _input: object): void {}
+      }
+      @Module({
+        imports: [
+          StreamingModule.forRoot({
+            http: { start, decorators: [ApiBearerAuth(), ApiUnauthorizedResponse()] },
+          }),
+        ],
+        controllers: [ResizesController],
+        providers: [ResizeTask],
+      })
+      class AppModule {}
+
+      const { serveOpenApi } = await load<{ serveOpenApi(app: INestApplication): void }>('openapi.ts');
+      const origin = await listenTo(AppModule, serveOpenApi);
+      const document = (await (await fetch(`${origin}/openapi-json`)).json()) as OpenApiDocument;
+      expect(document).toMatchObject({
+        paths: {
+          '/stream/{app}/{name}/{id}': {
+            get: { security: [{ bearer: [] }], responses: { 401: expect.anything() } },
+          },
+          '/resizes': { post: { requestBody: { content: { 'application/json': { schema: { $ref } } } } } },
+        },
+      });
+      const { schemas } = document.components as { schemas: Record<string, unknown> };
+      const input = { title: 'Input of app/ResizeTask' };
+      expect(schemas['app.ResizeTask.Input']).toEqual(start ? expect.objectContaining(input) : undefined);
+    },
+  );
 
   test('an interceptor that maps events', async () => {
     const { RedactedModule } = await load<{ RedactedModule: Type }>('redacted.module.ts');
