@@ -114,7 +114,7 @@ describe('the complete example of the README', () => {
         },
       },
     };
-    const stop = runInNewContext(`${readme.block('js', 'page').text}\nstop;`, context) as () => void;
+    const stop = runInNewContext(`${readme.block('js', 'page').text}\nstopWatching;`, context) as () => void;
     return { shown, stop, signIn: () => button.onclick() };
   }
 
