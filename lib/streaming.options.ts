@@ -60,6 +60,8 @@ export interface HttpRouteOptions {
 }
 
 /**
+ * What `forRoot({ http })` takes: the routes, and the limits of streams.
+ *
  * @publicApi
  */
 export interface HttpOptions extends HttpRouteOptions {
@@ -95,6 +97,8 @@ export interface HttpOptions extends HttpRouteOptions {
 }
 
 /**
+ * How long tasks have when the application closes.
+ *
  * @publicApi
  */
 export interface ShutdownOptions {
@@ -105,6 +109,8 @@ export interface ShutdownOptions {
 }
 
 /**
+ * What `StreamingModule.forRoot()` takes. All options have defaults.
+ *
  * @publicApi
  */
 export interface StreamingModuleOptions {

@@ -3,6 +3,8 @@ import type { CancelScope } from './cancel-scope.js';
 import { isUnrecoverable } from './unrecoverable.error.js';
 
 /**
+ * How `scope.retry()` tries again.
+ *
  * @publicApi
  */
 export interface RetryOptions {

@@ -4,6 +4,8 @@ import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 
 /**
+ * What `start()` takes besides the type and the input.
+ *
  * @publicApi
  */
 export interface StartOptions {
@@ -24,6 +26,8 @@ export interface StartOptions {
 }
 
 /**
+ * What `cancelTask()` and `handle.cancel()` take.
+ *
  * @publicApi
  */
 export interface CancelOptions {
@@ -41,6 +45,8 @@ export interface CancelOptions {
 }
 
 /**
+ * Which tasks `list()` returns. All fields that are given must match.
+ *
  * @publicApi
  */
 export interface TaskFilter {
@@ -55,6 +61,8 @@ export interface TaskFilter {
 }
 
 /**
+ * One page of `list()`.
+ *
  * @publicApi
  */
 export interface TaskPage {
@@ -65,6 +73,8 @@ export interface TaskPage {
 }
 
 /**
+ * What became of the tasks at a shutdown.
+ *
  * @publicApi
  */
 export interface ShutdownReport {

@@ -8,6 +8,8 @@ import type { TaskRef } from '../task/task-ref.js';
 export type TaskAction = 'start' | 'watch' | 'status' | 'cancel' | 'signal' | 'list';
 
 /**
+ * What an authorizer is asked.
+ *
  * @publicApi
  */
 export interface AuthorizeRequest<Request = unknown> {

@@ -5,7 +5,11 @@ import { checkOptions, duration } from '../task/check-options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { type QueryEnd, QueryRun } from './query-run.js';
 
-/** @publicApi */
+/**
+ * How `runQuery()` cancels a query.
+ *
+ * @publicApi
+ */
 export interface RunQueryOptions {
   /**
    * How long the cancellation of a query may take, in milliseconds, before its connection is closed instead. Default

@@ -22,7 +22,11 @@ export type OutputListener = (line: string, stream: 'stdout' | 'stderr') => unkn
  */
 export type ProcessOutput = 'events' | 'collect' | 'ignore' | OutputListener;
 
-/** @publicApi */
+/**
+ * How `runProcess()` runs a program. All options have defaults.
+ *
+ * @publicApi
+ */
 export interface ProcessOptions {
   /** The working directory. Default: this process's. */
   readonly cwd?: string | URL;
@@ -47,7 +51,11 @@ export interface ProcessOptions {
   readonly killDelay?: number;
 }
 
-/** @publicApi */
+/**
+ * How a program ended, and its output if it was collected.
+ *
+ * @publicApi
+ */
 export interface ProcessResult {
   /** One of `exitCodes`. */
   readonly exitCode: number;

@@ -12,6 +12,8 @@ export const TASK_LISTENERS_METADATA = Symbol.for('nestjs-streaming:task-listene
 export type EventTask = Pick<TaskSnapshot, 'app' | 'name' | 'id' | 'owner' | 'metadata'>;
 
 /**
+ * Which tasks an `@OnTaskEvent()` method listens to.
+ *
  * @publicApi
  */
 export interface OnTaskEventOptions {

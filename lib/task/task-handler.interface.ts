@@ -23,6 +23,8 @@ export interface TaskHandler<Input = unknown, Result = unknown> {
 }
 
 /**
+ * What `process()` may return.
+ *
  * @publicApi
  */
 export type HandlerReturn<Result> =

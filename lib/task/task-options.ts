@@ -98,6 +98,8 @@ export type ValidInput<Schema extends InputSchema> = Schema extends StandardSche
     : unknown;
 
 /**
+ * What `@StreamTask()` takes. An option that is left out is taken from `forRoot({ tasks })`.
+ *
  * @publicApi
  */
 export interface StreamTaskOptions extends TaskDefaults {

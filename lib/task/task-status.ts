@@ -6,6 +6,8 @@
 export type TerminalStatus = 'completed' | 'failed' | 'cancelled' | 'timeout';
 
 /**
+ * What a task is doing, or how it ended.
+ *
  * @publicApi
  */
 export type TaskStatus = 'pending' | 'running' | 'cancelling' | TerminalStatus;

@@ -14,6 +14,8 @@ import { RealWork } from './real-work.js';
 import { settle, type TestClock } from './test-clock.js';
 
 /**
+ * What a task needs around it in a test.
+ *
  * @publicApi
  */
 export interface HarnessOptions {
@@ -63,6 +65,8 @@ export function taskHarness<T extends TaskHandler>(
 }
 
 /**
+ * An application around one task type, for tests. Made by {@link taskHarness}.
+ *
  * @publicApi
  */
 export class TaskHarness<T extends TaskHandler> {

@@ -9,7 +9,11 @@ import { type Check, checkOptions, duration, func } from '../task/check-options.
  */
 export type WorkerPool = Pick<Piscina, 'run' | 'threads' | 'queueSize' | 'maxThreads'>;
 
-/** @publicApi */
+/**
+ * How `runInWorker()` runs a job. All options have defaults.
+ *
+ * @publicApi
+ */
 export interface WorkerOptions {
   /** The export of the file that is called. Default `'default'`. */
   readonly name?: string;

@@ -3,7 +3,7 @@ import type { StreamHead } from './output/stream-head.js';
 
 /** The two ways in which a stream that emits nothing begins. */
 export interface QuietBeginnings {
-  /** Nest, or somebody else, subscribes: Nest sends the headers and ends the response. */
+  /** Nest or other code subscribes. Nest sends the headers and ends the response. */
   subscribed(stream: Subscriber<never>): void;
   /** Nest has left the response to it: it sends the headers itself. */
   served(head: StreamHead): void;
@@ -30,14 +30,14 @@ export class QuietStream extends Observable<never> {
     return this.#isForNest;
   }
 
-  /** Serves it without anyone who subscribes. */
+  /** Serves it without a subscriber. */
   serve(head: StreamHead): void {
     this.#beginnings.served(head);
   }
 
   /**
-   * What Nest pipes an `@Sse()` stream through has nothing to do, and would take 3.6 kB for each watcher. So where Nest
-   * alone can be who pipes it, no operator is applied.
+   * The operators that Nest pipes an `@Sse()` stream through have nothing to do, and would take 3.6 kB for each watcher. So
+   * where only Nest can pipe it, no operator is applied.
    */
   override pipe(...operators: OperatorFunction<never, never>[]): Observable<never> {
     if (this.#isForNest) return this;

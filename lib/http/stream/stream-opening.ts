@@ -24,8 +24,8 @@ export interface StreamOpening {
 export type Connect<Opening> = (opening: Opening, carrier: StreamCarrier) => StreamConnection;
 
 /**
- * A stream for Nest's `@Sse()`: subscribed to it is open, completed it ends. Where Nest leaves the response to it, it is
- * never subscribed to.
+ * A stream for Nest's `@Sse()`. It is open when subscribed, and ended when completed. Where Nest leaves the response to it,
+ * it is never subscribed to.
  */
 export function streamOf<Opening extends StreamOpening>(
   opening: Opening,
@@ -49,7 +49,7 @@ class Beginnings<Opening extends StreamOpening> implements QuietBeginnings {
     this.#opening = opening;
     this.#connect = connect;
     const { response } = opening;
-    // Where the response is left to the stream, nobody pipes into it unless interceptors have made Nest do so.
+    // Where the response is left to the stream, Nest pipes into it only if there are interceptors.
     const nest = isLeftToStream(response.req) ? NestWriter.find(response) : NestWriter.of(response);
     this.#hasInterceptors = nest?.hasBegun ?? false;
   }
