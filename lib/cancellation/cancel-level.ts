@@ -1,10 +1,11 @@
 import { setMaxListeners } from 'node:events';
 import { clearImmediate, setImmediate } from 'node:timers';
-import { AsyncContext } from './async-context.js';
+import { AsyncContext, inRootContext } from './async-context.js';
 import type { CancelReason } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';
-import { bindSignal, type CancellationRule, isCancellationOf } from './is-cancellation.js';
+import { bindSignal, type CancellationRule, isCancellationOf, unbindSignal } from './is-cancellation.js';
 import { isThenable, rejectedQuietly } from './promises.js';
+import { isInstance } from './read-error.js';
 import { noHost, type ScopeHost } from './scope-host.js';
 import { Timer } from './timer.js';
 import { type BeginWait, Waiters } from './waiters.js';
@@ -16,6 +17,8 @@ interface Reached<Told = CancelledError> {
 }
 
 type CancelCallback = (reason: CancelReason) => unknown;
+
+const ignore = (): void => {};
 
 const nothingToDispose: Disposable = { [Symbol.dispose]() {} };
 
@@ -109,6 +112,7 @@ export abstract class CancelLevel {
   yield(): Promise<void> {
     return this.suspend<void>((resolve) => {
       const immediate = setImmediate(resolve);
+      if (!this.#holds) immediate.unref();
       return { [Symbol.dispose]: () => clearImmediate(immediate) };
     });
   }
@@ -120,11 +124,25 @@ export abstract class CancelLevel {
    */
   waitFor<T>(promise: PromiseLike<T>): Promise<T> {
     const awaited = Promise.resolve(promise);
+    // It may be there for long, and keeps the async context of what waits for it.
+    const react = (onValue: (value: T) => void, onError: (error: unknown) => void): void =>
+      inRootContext(() => {
+        awaited.then(onValue, onError);
+      });
     // It goes on, and may fail, when nobody waits for it any more.
-    awaited.catch(() => {});
+    react(ignore, ignore);
     return this.suspend<T>((resolve, reject) => {
-      awaited.then(resolve, reject);
-      return undefined;
+      let waiting: { readonly resolve: typeof resolve; readonly reject: typeof reject } | undefined;
+      waiting = { resolve, reject };
+      react(
+        (value) => waiting?.resolve(value),
+        (error) => waiting?.reject(error),
+      );
+      return {
+        [Symbol.dispose]: () => {
+          waiting = undefined;
+        },
+      };
     });
   }
 
@@ -190,6 +208,21 @@ export abstract class CancelLevel {
   }
 
   /**
+   * Whether an error is a cancellation that has come to this scope, be it withdrawn since.
+   *
+   * @internal
+   */
+  hasThrown(error: unknown): boolean {
+    if (!isInstance(error, CancelledError)) return false;
+    if (error === this.#error) return true;
+    const origin = CancelledError.scopeOf(error);
+    if (origin === undefined) return false;
+    if (this.#scopeId === origin) return true;
+    for (let level = this.above; level; level = level.above) if (level.#scopeId === origin) return true;
+    return false;
+  }
+
+  /**
    * Names the scope in its errors.
    *
    * @internal
@@ -227,6 +260,8 @@ export abstract class CancelLevel {
       this.#host.onCheckpoint(this.#host.step, this.#error);
       return rejectedQuietly(this.#error);
     }
+    // Nothing that is left of a task that is over does any more.
+    if (this.#host.isOver) return new Promise(() => {});
     if (this.#over) return this.refuseToWait();
     const { step } = this.#host;
     this.#waiters ??= new Waiters();
@@ -314,7 +349,10 @@ export abstract class CancelLevel {
         // Out of a shield that has ended it comes under what is cancelled there already.
         if (parent.#error && !child.#shielded) child.abort(parent.#inheritance(parent.#error));
       }
-    } else this.#letGo();
+    } else {
+      if (this.#controller) unbindSignal(this.#controller.signal);
+      this.#letGo();
+    }
   }
 
   /**
@@ -338,7 +376,9 @@ export abstract class CancelLevel {
     for (const level of levels) {
       level.#holds = false;
       level.onLetGo();
-      level.#waiters?.unref();
+      // What a handler has left running is over with it. One that was abandoned still cleans up.
+      if (this.#host.isOver) level.#waiters?.drop();
+      else level.#waiters?.unref();
       for (const child of level.#children ?? []) levels.push(child);
     }
   }
@@ -371,13 +411,15 @@ export abstract class CancelLevel {
 
   #notify(error: CancelledError): void {
     const callbacks = this.#callbacks;
-    const waiters = this.#waiters;
     this.#callbacks = undefined;
-    this.#waiters = undefined;
     if (this.#controller) this.#abortSignal(this.#controller, error);
     // One of them may give another reason to those behind it.
     if (callbacks) for (const callback of callbacks) this.#call(callback, (this.#error ?? error).reason);
-    waiters?.abort(this.#error ?? error);
+    // It was withdrawn: what waits goes on waiting.
+    if (!this.#error) return;
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    waiters?.abort(this.#error);
   }
 
   #call(callback: CancelCallback, reason: CancelReason): void {

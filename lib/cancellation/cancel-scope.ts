@@ -4,7 +4,7 @@ import { type CancelReason, cutDetail } from './cancel-reason.js';
 import { CancelledError } from './cancelled.error.js';
 import { quietIf, rejectedQuietly } from './promises.js';
 import { retryIn, type RetryOptions } from './retry.js';
-import { isInstance } from './read-error.js';
+import { isInstance, textOf } from './read-error.js';
 import { ScopeEndedError } from './scope-ended.error.js';
 import { assertBody, assertLimit, type ResultsOf, type ScopeBody, type TaskGroup } from './scope-body.js';
 import { ScopeTimeoutError } from './scope-timeout.error.js';
@@ -162,7 +162,11 @@ export abstract class CancelScope extends CancelLevel {
    * );
    */
   retry<T>(options: RetryOptions, body: (scope: CancelScope, attempt: number) => Promise<T>): Promise<T> {
-    return quietIf(retryIn(this, options, body), (error) => error === this.cancellation);
+    return quietIf(
+      retryIn(this, options, body),
+      (error) =>
+        this.hasThrown(error) || this.explains(error) || (this.over && isInstance(error, ScopeEndedError)),
+    );
   }
 
   /** Runs a body in a scope below this one. A rejection that is a cancellation only does not have to be awaited. */
@@ -173,10 +177,7 @@ export abstract class CancelScope extends CancelLevel {
     } catch (error) {
       return Promise.reject(error);
     }
-    return quietIf(
-      run(inner),
-      (error) => error === this.cancellation || (error !== undefined && error === inner.cancellation),
-    );
+    return quietIf(run(inner), (error) => inner.hasThrown(error) || this.hasThrown(error));
   }
 }
 
@@ -216,7 +217,7 @@ class InnerScope extends CancelScope {
 
   cancel(detail?: string): boolean {
     if (this.cancelled || this.over) return false;
-    this.interrupt({ kind: 'self', ...(detail !== undefined && { detail: cutDetail(detail) }) });
+    this.interrupt({ kind: 'self', ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }) });
     return true;
   }
 
@@ -375,12 +376,14 @@ class GroupScope extends InnerScope implements TaskGroup {
   async runGroup<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
     let value: T | undefined;
     let failure: { readonly error: unknown } | undefined;
+    let withdrawn: { readonly error: unknown } | undefined;
     try {
       if (this.isDeep) await nextMicrotask;
       value = await body(this);
     } catch (error) {
+      if (this.hasThrown(error)) withdrawn = { error };
       // A body that waited for the child that failed throws the same error again.
-      if (!this.#errors.includes(error) && !this.explains(error)) {
+      else if (!this.#errors.includes(error) && !this.explains(error)) {
         failure = { error };
         this.#cancelRest(error);
       }
@@ -398,7 +401,10 @@ class GroupScope extends InnerScope implements TaskGroup {
       throw new AggregateError(errors, `${errors.length} failed in a group${names}`, cause && { cause });
     }
     this.above?.throwIfCancelled();
-    return this.isSelfCancelled ? undefined : value;
+    if (this.isSelfCancelled) return undefined;
+    // The body has thrown a cancellation that was withdrawn meanwhile.
+    if (withdrawn && !this.cancelled) throw withdrawn.error;
+    return value;
   }
 
   async #runChild<T>(child: InnerScope, body: ScopeBody<T>, name: string | undefined): Promise<T> {
@@ -408,7 +414,7 @@ class GroupScope extends InnerScope implements TaskGroup {
       child.throwIfCancelled();
       return await body(child);
     } catch (error) {
-      if (!child.explains(error)) {
+      if (!child.explains(error) && !child.hasThrown(error)) {
         this.#errors.push(error);
         if (name !== undefined) this.#failed.push(name);
         this.#cancelRest(error);

@@ -34,7 +34,8 @@ export class CancelledError extends Error {
    * @internal
    */
   static scopeOf(error: CancelledError): number | undefined {
-    return error.#scope;
+    // An object may only look like one: by its prototype, or behind a proxy.
+    return #scope in error ? error.#scope : undefined;
   }
 }
 

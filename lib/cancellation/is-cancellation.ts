@@ -31,6 +31,11 @@ export function bindSignal(signal: AbortSignal, scope: ScopeInTree): void {
   scopes.set(signal, scope);
 }
 
+/** The task of a signal is over: a signal that is kept keeps no task. Its reason is still known. */
+export function unbindSignal(signal: AbortSignal): void {
+  scopes.delete(signal);
+}
+
 /**
  * Tells whether an error is how the cancellation of `signal` shows itself, rather than a failure.
  *

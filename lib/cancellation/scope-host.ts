@@ -10,6 +10,8 @@ export interface ScopeHost {
    * milliseconds.
    */
   readonly grace: number;
+  /** Whether the task is over, and its handler with it: nothing that was left of it waits any longer. */
+  readonly isOver: boolean;
   /** Which step of a generator runs: a checkpoint belongs to the step in which it was reached. */
   readonly step: number;
   /** A checkpoint that was reached in this step throws the cancellation. */
@@ -23,6 +25,7 @@ export interface ScopeHost {
 /** Outside of any task. */
 export const noHost: ScopeHost = {
   grace: Infinity,
+  isOver: false,
   step: 0,
   onCheckpoint() {},
   warn(message) {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runScope, ScopeEndedError, type CancelScope, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
+import { deferred } from '../support/wait.js';
 import { StoppedClock } from '../support/stopped-clock.js';
 
 describe('what waits in a scope that has ended', () => {
@@ -69,6 +70,55 @@ describe('what waits in a scope that has ended', () => {
     // Not awaited it is no unhandled rejection.
     void ended?.sleep(1);
     await delay(1);
+  });
+
+  it('a scope that a failed try has left running takes nothing from the next one, and calls nothing', async () => {
+    const called: string[] = [];
+    const { handle, events, coordinator } = await startTask(
+      async (task) => {
+        if (task.attempt === 1) {
+          void task.scope(async (scope) => {
+            await task.waitForSignal('go', { scope });
+            called.push('signal');
+          });
+          void task.shield(async (scope) => {
+            await scope.sleep(5);
+            called.push('slept');
+          });
+          throw new Error('once');
+        }
+        void task.sendEvent('second');
+        const signal = await task.waitForSignal('go');
+        await task.sleep(20);
+        return signal;
+      },
+      { task: { attempts: 2, backoff: 0 } },
+    );
+    await events.until('second');
+    await coordinator.signal(handle.ref, 'go', 'hello');
+    expect(await handle.result).toBe('hello');
+    expect(called).toEqual([]);
+  });
+
+  it('an abandoned handler still cleans up in its shield', async () => {
+    const cleaned = deferred<boolean>();
+    const { handle, running } = await startTask(
+      async (task) => {
+        try {
+          await task.sleep(60_000);
+        } finally {
+          await task.shield(async (scope) => {
+            await scope.sleep(50);
+            cleaned.resolve(true);
+          });
+        }
+      },
+      { task: { grace: 5 } },
+    );
+    await running;
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: true });
+    expect(await cleaned.promise).toBe(true);
   });
 });
 

@@ -372,3 +372,17 @@ describe('A cancellation that is taken back while it is told', () => {
     });
   });
 });
+
+describe('A cancellation that an onCancel() callback withdraws', () => {
+  it('ends no wait of the task', async () => {
+    const value = await cancelled(async (task) => {
+      task.onCancel(() => task.uncancel());
+      await task.sleep(20);
+      return task.scope(async (scope) => {
+        await scope.sleep(1);
+        return 'whole';
+      });
+    });
+    expect(value).toBe('whole');
+  });
+});

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runScope, type TaskContext } from 'nestjs-streaming';
+import { type CancelScope, runScope, type TaskContext } from 'nestjs-streaming';
 import { runProcess } from 'nestjs-streaming/process';
 import { startTask } from '../support/app.js';
 
@@ -95,5 +95,41 @@ describe('a callback that returns a promise which rejects', () => {
     await handle.outcome;
     await delay(1);
     expect(logs.errors).toEqual([expect.stringContaining('async onCancel')]);
+  });
+});
+
+describe('what is left in a scope that has ended', () => {
+  const leave: Record<string, (scope: CancelScope) => void> = {
+    scope: (scope) => void scope.scope((inner) => inner.sleep(60_000)),
+    timeout: (scope) => void scope.timeout(60_000, (inner) => inner.sleep(60_000)),
+    group: (scope) => void scope.group(async (group) => void group.spawn((inner) => inner.sleep(60_000))),
+    all: (scope) => void scope.all([(inner) => inner.sleep(60_000)]),
+    shield: (scope) => void scope.shield((inner) => inner.scope((deep) => deep.sleep(60_000))),
+    retry: (scope) => void scope.retry({ attempts: 2, timeout: 60_000 }, (inner) => inner.sleep(60_000)),
+  };
+  it.each(Object.entries(leave))(
+    '%s: a cancellation of the task is no unhandled rejection there',
+    async (_what, left) => {
+      const { handle, running } = await startTask(async (task) => {
+        await task.scope(async (scope) => left(scope));
+        await task.timeout(60_000, async (scope) => left(scope));
+        await task.sleep(60_000);
+      });
+      await running;
+      await delay(1);
+      await handle.cancel();
+      expect((await handle.outcome).status).toBe('cancelled');
+      await delay(1);
+    },
+  );
+
+  it('nor is one that was withdrawn at once', async () => {
+    const { handle } = await startTask(async (task) => {
+      for (const left of Object.values(leave)) left(task);
+      task.cancel();
+      task.uncancel();
+      await task.sleep(5);
+    });
+    expect((await handle.outcome).status).toBe('completed');
   });
 });

@@ -153,4 +153,32 @@ describe('task.commit()', () => {
     expect(committed?.cancelled).toBe(false);
     await expect(context?.commit(async () => 1)).rejects.toBeInstanceOf(TaskEndedError);
   });
+
+  it('the timeout of the whole run counts again in the next try, the time of the commit included', async () => {
+    const { handle } = await startTask(
+      async (task) => {
+        if (task.attempt === 1) {
+          await task.commit(async (scope) => {
+            await scope.sleep(10);
+            throw new Error('Busy');
+          });
+        }
+        await task.sleep(60_000);
+      },
+      { task: { attempts: 2, backoff: 0, timeout: 60 } },
+    );
+    expect(await handle.outcome).toMatchObject({ status: 'timeout', reason: { of: 'total', timeout: 60 } });
+  });
+
+  it('one in cleanup, or of an earlier try, is only a shield', async () => {
+    const { handle } = await startTask(
+      async (task) => {
+        task.defer(() => task.commit(async () => {}));
+        if (task.attempt === 1) throw new Error('Busy');
+        await task.sleep(60_000);
+      },
+      { task: { attempts: 2, backoff: 0, timeout: 40 } },
+    );
+    expect(await handle.outcome).toMatchObject({ status: 'timeout', reason: { of: 'total' } });
+  });
 });

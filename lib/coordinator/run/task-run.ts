@@ -264,9 +264,10 @@ export class TaskRun {
   }
 
   /** The handler has passed its point of no return: no time limit counts from here on. */
-  onCommitted(): void {
-    this.#limitsMade?.clear();
-    this.#limitsMade?.armTotal(null);
+  onCommitted(context: RunContext): void {
+    // That of an earlier try, or of cleanup, commits nothing of this run's.
+    if (this.#decided || context !== this.#context) return;
+    this.#limitsMade?.suspend();
     if (this.#isClosing) this.#limits.shortenGrace(this.#withinCutoff(this.start.grace));
   }
 
@@ -316,6 +317,14 @@ export class TaskRun {
       if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
       return;
     }
+    try {
+      this.#decide(context, settlement);
+    } catch (error) {
+      this.#endBrokenly(error);
+    }
+  }
+
+  #decide(context: RunContext | undefined, settlement: Settlement): void {
     const { swallowedCancel, maxEventBytes } = this.type.options;
     const decision = decideOutcome(settlement, {
       key: this.key,
@@ -327,14 +336,28 @@ export class TaskRun {
     });
     const mayTryAgain = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
     if (mayTryAgain && context && !this.requests.any && this.#retries.allows(this.attempt, decision.error)) {
-      void this.#retry(context, decision);
+      this.#retry(context, decision).catch((error: unknown) => this.#endBrokenly(error));
       return;
     }
     this.#decided = true;
     this.#limitsMade?.clear();
     if (decision.swallowed) this.report.swallowed(decision.status);
-    if (context?.hasDefers) void this.#cleanUp(context, decision).then((final) => this.#finish(final));
-    else this.#finish(decision);
+    if (!context?.hasDefers) {
+      this.#finish(decision);
+      return;
+    }
+    this.#cleanUp(context, decision)
+      .then((final) => this.#finish(final))
+      .catch((error: unknown) => this.#endBrokenly(error));
+  }
+
+  /** A fault of this package, or an error that cannot be looked at: whatever it is, the run ends, and says so. */
+  #endBrokenly(cause: unknown): void {
+    this.report.error('The end', cause);
+    if (this.over) return;
+    this.#decided = true;
+    this.#limitsMade?.clear();
+    this.#finish({ status: 'failed', error: new Error(`The end of ${this.key} failed`, { cause }) });
   }
 
   async #retry(context: RunContext, decision: Decision): Promise<void> {
@@ -342,9 +365,13 @@ export class TaskRun {
     const failed = this.attempt;
     this.#context = undefined;
     this.#limitsMade?.idle.clear();
+    if (context.committed) {
+      this.#limitsMade?.resume();
+      this.#awaitWatcher();
+    }
     const { error, abandoned } = await this.#cleanUp(context, decision);
     if (error !== decision.error) this.report.error(`The cleanup after try ${failed}`, error);
-    context.close();
+    context.close(abandoned ?? false);
     if (this.#decided) return;
     if (!this.requests.any) {
       const delay = this.#retries.delayAfter(failed);
@@ -388,19 +415,22 @@ export class TaskRun {
     this.endedAt = clock().epoch();
     this.status = outcome.status;
     this.#end.reach(outcome, decision.json);
-    this.#context?.close();
-    this.#unfollow?.();
+    this.#context?.close(decision.abandoned ?? false);
+    this.report.guard('The signal given to start()', () => this.#unfollow?.());
     // A watcher may start the next task when it sees the end of this one.
     this.#host.onFree(this);
     this.report.guard(`The event "${outcome.status}"`, () => this.log.end(outcome.status, data));
     this.#host.onOver(this);
     this.#end.announce(outcome);
-    if (outcome.status === 'failed') this.report.failed(outcome.error);
+    this.report.guard('The report of the failure', () => {
+      if (outcome.status === 'failed') this.report.failed(outcome.error);
+    });
     this.#letGo();
   }
 
   /** From here on it is a record and a log. */
   #letGo(): void {
+    this.requests.forgetCause();
     this.#inboxMade?.clear();
     this.#inboxMade = undefined;
     this.#input = undefined;

@@ -54,6 +54,11 @@ export class CancelRequests {
     return this.#cause?.of === reason ? this.#cause.value : undefined;
   }
 
+  /** The run is over: a cause may hold anything. */
+  forgetCause(): void {
+    this.#cause = undefined;
+  }
+
   /** One that cannot be withdrawn always does, the first of its kind. */
   #counts(reason: CancelReason): boolean {
     if (this.standing.length < most) return true;

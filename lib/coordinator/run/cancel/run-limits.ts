@@ -29,6 +29,8 @@ export class RunLimits {
   #deadline: number | null = null;
   #totalTimeout = Infinity;
   #totalDueAt = Infinity;
+  /** When the total timeout would end, had the handler not passed its point of no return. */
+  #suspendedTotal = Infinity;
   #graceEndsAt = Infinity;
   #lastEventAt = 0;
   #tracksEvents = false;
@@ -62,6 +64,24 @@ export class RunLimits {
     this.#totalDueAt = Infinity;
     this.#total.clear();
     this.#onTimeout('total', this.#totalTimeout);
+  }
+
+  /** From here on no limit counts: the handler has passed its point of no return. */
+  suspend(): void {
+    const dueAt = this.#totalDueAt;
+    this.clear();
+    this.#suspendedTotal = dueAt;
+    this.#deadline = null;
+  }
+
+  /** The next try counts as before: its limit spans all tries, the time of the commit included. */
+  resume(): void {
+    const dueAt = this.#suspendedTotal;
+    this.#suspendedTotal = Infinity;
+    if (dueAt === Infinity) return;
+    const timeout = this.#totalTimeout;
+    this.armTotal(Math.max(0, dueAt - clock().now()));
+    this.#totalTimeout = timeout;
   }
 
   armPending(ms: number | null): void {

@@ -16,6 +16,7 @@ export class HandlerSteps implements ScopeHost {
   readonly #run: TaskRun;
   #step = 0;
   #isInside = false;
+  isOver = false;
   #told: { readonly reason: CancelledError['reason'] } | undefined;
 
   constructor(run: TaskRun) {

@@ -121,7 +121,7 @@ export class RunContext extends TaskContext {
     if (this.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
     if (!this.cancelled && !this.#committed) {
       this.#committed = true;
-      this.#run.onCommitted();
+      this.#run.onCommitted(this);
     }
     // A try that is cancelled already passes no point of no return.
     return this.cancelled ? this.suspend<T>(() => undefined) : this.shield(body);
@@ -176,7 +176,8 @@ export class RunContext extends TaskContext {
   }
 
   /** This try is over. No cleanup can be registered any more, and what the handler still does is ignored. */
-  close(): void {
+  close(isAbandoned: boolean): void {
+    this.#steps.isOver = !isAbandoned;
     this.retire();
   }
 

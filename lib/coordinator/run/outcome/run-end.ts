@@ -1,3 +1,4 @@
+import { inRootContext } from '../../../cancellation/async-context.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';
 import { KeptOutcome } from './kept-outcome.js';
 
@@ -16,9 +17,12 @@ export class RunEnd {
   get promise(): Promise<TaskOutcome> {
     // Made anew for each who asks later: a promise keeps the async context alive that it is made in.
     if (this.#kept && !this.#promise) return Promise.resolve(this.#kept.outcome);
-    return (this.#promise ??= new Promise((resolve) => {
-      this.#resolve = resolve;
-    }));
+    return (this.#promise ??= inRootContext(
+      () =>
+        new Promise((resolve) => {
+          this.#resolve = resolve;
+        }),
+    ));
   }
 
   /**
