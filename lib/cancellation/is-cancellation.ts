@@ -1,5 +1,5 @@
 import { CancelledError } from './cancelled.error.js';
-import { isInstance, readProperty } from './read-error.js';
+import { isInstance, readHeld, readProperty } from './read-error.js';
 
 /** Tells whether an error is a cancellation that this package does not know: a module's option `isCancellation`. */
 export type CancellationRule = (error: unknown, signal: AbortSignal) => boolean;
@@ -100,7 +100,7 @@ function judge(error: unknown, cancellation: Cancellation): Verdict {
     if (isInstance(link, CancelledError)) {
       if (isOf(link, scope)) return true;
     } else if (isAbortError(link)) return true;
-    const held = heldBy(link);
+    const held = readHeld(link, MOST_ERRORS + 1);
     if (held) return { holder: link, held };
     seen.add(link);
     link = readProperty(link, 'cause');
@@ -124,32 +124,6 @@ function readClassName(error: unknown): unknown {
 function isRecognized(error: unknown, { scope, signal }: Cancellation): boolean {
   const rule = scope?.cancellationRule;
   return scope !== undefined && rule !== undefined && rule(error, signal ?? scope.signal);
-}
-
-/** What an `AggregateError` or a `SuppressedError` holds; by name, as those of another realm are no instances. */
-function heldBy(error: unknown): readonly unknown[] | undefined {
-  const name = readProperty(error, 'name');
-  if (name === 'SuppressedError') return [readProperty(error, 'error'), readProperty(error, 'suppressed')];
-  const errors = name === 'AggregateError' ? readProperty(error, 'errors') : undefined;
-  return isArray(errors) ? copyOf(errors) : undefined;
-}
-
-function isArray(value: unknown): value is readonly unknown[] {
-  try {
-    return Array.isArray(value);
-  } catch {
-    // A proxy that was revoked.
-    return false;
-  }
-}
-
-/** What cannot be read holds nothing that is known. */
-function copyOf(errors: readonly unknown[]): readonly unknown[] {
-  try {
-    return errors.length > MOST_ERRORS ? [] : [...errors];
-  } catch {
-    return [];
-  }
 }
 
 function isOf(error: CancelledError, scope: ScopeInTree | undefined): boolean {

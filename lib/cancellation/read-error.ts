@@ -25,3 +25,48 @@ export function isInstance<T>(value: unknown, type: abstract new (...args: never
     return false;
   }
 }
+
+/**
+ * The first errors of a list, as an array of this package's own. The list may be anything: a revoked proxy, one whose
+ * elements throw. An element that cannot be read is `undefined`.
+ *
+ * @param most how many are read
+ * @returns `undefined` for what is no array, or has no length that can be read
+ */
+export function readList(value: unknown, most: number): readonly unknown[] | undefined {
+  try {
+    if (!Array.isArray(value)) return undefined;
+    const length: unknown = value.length;
+    if (typeof length !== 'number') return undefined;
+    return Array.from({ length: Math.min(length, most) }, (_, index) => readProperty(value, String(index)));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether an error is a group of others: an `AggregateError`, a class that extends it, or one that is named like it and has
+ * `errors` (those of another realm are no instances).
+ */
+export function isAggregate(error: unknown): boolean {
+  if (isInstance(error, AggregateError)) return true;
+  const isNamed = textOf(readProperty(error, 'name')).endsWith('AggregateError');
+  return isNamed && readList(readProperty(error, 'errors'), 0) !== undefined;
+}
+
+/**
+ * The errors that an `AggregateError` or a `SuppressedError` holds; `undefined` for any other error.
+ *
+ * @param most how many are read
+ */
+export function readHeld(error: unknown, most: number): readonly unknown[] | undefined {
+  if (readProperty(error, 'name') === 'SuppressedError') {
+    return [readProperty(error, 'error'), readProperty(error, 'suppressed')];
+  }
+  return isAggregate(error) ? (readList(readProperty(error, 'errors'), most) ?? []) : undefined;
+}
+
+/** A text of at most so many UTF-16 units. It is not cut inside a character. */
+export function cutText(text: string, most: number): string {
+  return text.length <= most ? text : text.slice(0, most).replace(/[\uD800-\uDBFF]$/, '');
+}

@@ -52,14 +52,18 @@ export async function retryIn<T>(
   }
 }
 
-/** Puts the errors of earlier tries on the last one, where it has none and takes them. */
+/** Errors that have got their `errors` here: a later `retry()` that ends with the same one gives it its own. */
+const given = new WeakSet<object>();
+
+/** Puts the errors of earlier tries on the last one, unless it has others, and where it takes them. */
 function withErrors(error: unknown, earlier: readonly unknown[]): unknown {
   const others = earlier.filter((each) => each !== error);
-  if (others.length === 0 || typeof error !== 'object' || error === null) return error;
+  if (typeof error !== 'object' || error === null) return error;
   try {
-    if (!('errors' in error)) {
-      Object.defineProperty(error, 'errors', { value: others, configurable: true, writable: true });
-    }
+    if (given.delete(error)) Reflect.deleteProperty(error, 'errors');
+    if (others.length === 0 || 'errors' in error) return error;
+    Object.defineProperty(error, 'errors', { value: others, configurable: true, writable: true });
+    given.add(error);
   } catch {
     // It is frozen, or a proxy that refuses.
   }

@@ -1,4 +1,4 @@
-import { isInstance, readProperty } from './read-error.js';
+import { readHeld, readProperty } from './read-error.js';
 import { StreamingError } from './streaming.error.js';
 
 /**
@@ -18,11 +18,15 @@ export class UnrecoverableError extends StreamingError {
   readonly retryable = false;
 }
 
-/** Whether an error says that it is never worth another try. A group's error does when one of its errors does. */
+/** How many errors are looked at that others hold. */
+const MOST_ERRORS = 1_000;
+
+/** Whether an error says that it is never worth another try. A group's error does when one does that it holds. */
 export function isUnrecoverable(error: unknown): boolean {
-  if (readProperty(error, 'retryable') === false) return true;
-  return (
-    isInstance(error, AggregateError) &&
-    error.errors.some((each) => readProperty(each, 'retryable') === false)
-  );
+  const pending = new Set<unknown>([error]);
+  for (const candidate of pending) {
+    if (readProperty(candidate, 'retryable') === false) return true;
+    for (const held of readHeld(candidate, MOST_ERRORS - pending.size) ?? []) pending.add(held);
+  }
+  return false;
 }

@@ -1,3 +1,4 @@
+import { readProperty } from '../cancellation/read-error.js';
 import { checkOptions, duration, integer, limit, oneOf } from '../task/check-options.js';
 import type { Json } from '../task/json.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
@@ -90,14 +91,20 @@ export interface ShutdownReport {
 const text = (value: unknown) => (typeof value === 'string' ? undefined : 'a string');
 const anything = () => undefined;
 
+/** By what is used of it: one of another realm, or of a polyfill, is no instance. */
+function isAbortSignal(value: unknown): boolean {
+  const methods = ['addEventListener', 'removeEventListener'];
+  if (!methods.every((method) => typeof readProperty(value, method) === 'function')) return false;
+  return typeof readProperty(value, 'aborted') === 'boolean';
+}
+
 const startChecks = {
   id: anything,
   timeout: limit,
   grace: duration,
   owner: text,
   metadata: anything,
-  signal: (value: unknown) =>
-    typeof (value as AbortSignal | null)?.addEventListener === 'function' ? undefined : 'an AbortSignal',
+  signal: (value: unknown) => (isAbortSignal(value) ? undefined : 'an AbortSignal'),
   restart: (value: unknown) => (typeof value === 'boolean' ? undefined : 'true or false'),
 };
 

@@ -34,6 +34,16 @@ function suppressed(error: unknown, other: unknown): Error {
   return Object.assign(new Error('Two at once'), { name: 'SuppressedError', error, suppressed: other });
 }
 
+function withErrors(errors: PropertyDescriptor, cause: unknown): Error {
+  return Object.defineProperty(new AggregateError([], 'A group', { cause }), 'errors', errors);
+}
+
+function revoked(value: object): unknown {
+  const { proxy, revoke } = Proxy.revocable(value, {});
+  revoke();
+  return proxy;
+}
+
 const abortError = (): DOMException => new DOMException('Aborted', 'AbortError');
 const failure = new RangeError('Broken');
 
@@ -165,6 +175,32 @@ describe('isCancellation', () => {
     expect(counts((one) => new AggregateError([one, undefined]))).toBe(false);
     expect(counts((cause) => new AggregateError([failure], 'failed', { cause }))).toBe(false);
     expect(counts((cause) => new AggregateError([], 'failed', { cause }))).toBe(false);
+  });
+
+  it('looks into classes that extend AggregateError, whatever they are named', () => {
+    class BatchError extends AggregateError {
+      override name = 'BatchError';
+    }
+    expect(counts((one) => new BatchError([one]))).toBe(true);
+    expect(counts((cause) => new BatchError([failure], 'failed', { cause }))).toBe(false);
+    const foreign = (one: unknown) =>
+      Object.assign(new Error('x'), { name: 'PipelineAggregateError', errors: [one] });
+    expect(counts(foreign)).toBe(true);
+    expect(counts((cause) => Object.assign(foreign(failure), { cause }))).toBe(false);
+  });
+
+  it('is false of a group whose errors cannot be read, and of what only looks like a CancelledError', () => {
+    const raise = (): never => {
+      throw new Error('not loaded');
+    };
+    expect(counts((cause) => withErrors({ get: raise }, cause))).toBe(false);
+    expect(counts((cause) => withErrors({ value: undefined }, cause))).toBe(false);
+    expect(counts((cause) => withErrors({ value: revoked([]) }, cause))).toBe(false);
+    const element = Object.defineProperty([undefined], 0, { get: raise });
+    expect(counts((cause) => withErrors({ value: element }, cause))).toBe(false);
+    expect(counts((one) => new Proxy(one, {}))).toBe(false);
+    expect(counts((one) => Object.create(one))).toBe(false);
+    expect(counts(() => revoked({}))).toBe(false);
   });
 
   it('is true of a SuppressedError only when both its halves are', () => {

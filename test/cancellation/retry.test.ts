@@ -1,5 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { type CancelScope, runScope, ScopeTimeoutError, UnrecoverableError } from 'nestjs-streaming';
+import {
+  type CancelScope,
+  runScope,
+  ScopeTimeoutError,
+  type TaskContext,
+  UnrecoverableError,
+} from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
 import { deferred } from '../support/wait.js';
 
@@ -7,6 +13,14 @@ const inScope = <T>(body: (scope: CancelScope) => Promise<T>): Promise<T> => run
 
 function raise(thrown: unknown): never {
   throw thrown as Error;
+}
+
+function suppressed(error: unknown): Error {
+  return Object.assign(new Error('Two at once'), {
+    name: 'SuppressedError',
+    error,
+    suppressed: new Error('first'),
+  });
 }
 
 describe('scope.retry()', () => {
@@ -38,6 +52,26 @@ describe('scope.retry()', () => {
       scope.retry({ attempts: 1 }, () => Promise.reject(new Error('Once'))),
     ).catch((thrown: unknown) => thrown);
     expect(alone).not.toHaveProperty('errors');
+  });
+
+  it('gives an error that ends two of them the errors of each', async () => {
+    const last = new Error('last');
+    const end = (attempts: number, name: string): Promise<unknown> =>
+      inScope((scope) =>
+        scope.retry({ attempts, backoff: 0 }, async (_scope, attempt) =>
+          raise(attempt < attempts ? new Error(`${name} ${attempt}`) : last),
+        ),
+      ).catch((thrown: unknown) => thrown);
+    expect(await end(2, 'one')).toMatchObject({ errors: [{ message: 'one 1' }] });
+    expect(await end(3, 'two')).toMatchObject({ errors: [{ message: 'two 1' }, { message: 'two 2' }] });
+    expect(await end(1, 'three')).not.toHaveProperty('errors');
+    const group = new AggregateError([new Error('its own')]);
+    await inScope((scope) =>
+      scope.retry({ attempts: 2, backoff: 0 }, async (_scope, attempt) =>
+        raise(attempt < 2 ? new Error('first') : group),
+      ),
+    ).catch(() => {});
+    expect(group).toMatchObject({ errors: [{ message: 'its own' }] });
   });
 
   it.each([
@@ -138,6 +172,35 @@ describe('attempts of a task', () => {
     expect(await handle.outcome).toMatchObject({ status: 'failed', error: failure });
     expect((await events.done).map(({ type }) => type)).toEqual(['started', 'failed']);
     expect(events.events.at(-1)?.data).toEqual({ message: 'Internal error', errorType: 'Error' });
+  });
+
+  it.each<[string, (task: TaskContext) => unknown]>([
+    ['in a group', (task) => task.group(() => Promise.reject(new UnrecoverableError('x')))],
+    [
+      'in a group inside a group',
+      (task) => task.group((group) => group.group(() => Promise.reject(new UnrecoverableError('x')))),
+    ],
+    [
+      'in a group that retry() tries',
+      (task) =>
+        task.retry({ attempts: 3, backoff: 0 }, (scope) =>
+          scope.group((group) => group.group(() => Promise.reject(new UnrecoverableError('x')))),
+        ),
+    ],
+    ['as a half of a SuppressedError', () => raise(suppressed(new UnrecoverableError('x')))],
+    ['as an object that is no Error', () => raise({ code: 1, retryable: false })],
+    ['as a function', () => raise(Object.assign(() => 1, { retryable: false }))],
+  ])('a failure that says it cannot be mended is not tried again: %s', async (_what, fail) => {
+    let calls = 0;
+    const { handle } = await startTask(
+      async (task) => {
+        calls++;
+        await fail(task);
+      },
+      { task: { attempts: 3, backoff: 0 } },
+    );
+    expect((await handle.outcome).status).toBe('failed');
+    expect(calls).toBe(1);
   });
 
   it.each<[string, () => unknown]>([

@@ -55,6 +55,17 @@ describe('requests to cancel', () => {
     expect(thrown).toBeInstanceOf(ScopeTimeoutError);
   });
 
+  it('a signal that cannot be followed to its end is refused at the start', async () => {
+    const Task = handlerTask(() => 1);
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const signals = [new EventTarget(), { aborted: false, addEventListener: () => {} }, {}];
+    for (const signal of signals) {
+      const start = coordinator.start(Task, {}, { signal: signal as AbortSignal });
+      await expect(start).rejects.toThrow('"signal" in start(): expected an AbortSignal');
+    }
+    expect((await coordinator.list()).items).toEqual([]);
+  });
+
   it('tasks that share a signal give it one listener, and take it back', async () => {
     const Task = handlerTask((task: TaskContext) => task.sleep(60_000));
     const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });

@@ -46,6 +46,29 @@ describe('cleanup that registers itself again', () => {
     expect(called).toEqual([3, 2, 1]);
   });
 
+  it('has the cancellation beside its error when the handler completed in spite of it', async () => {
+    const { handle, running } = await startTask(
+      async (task) => {
+        task.defer(() => {
+          throw new Error('The file is locked');
+        });
+        await task.sleep(60_000).catch(() => {});
+        return 5;
+      },
+      { task: { swallowedCancel: 'completed' } },
+    );
+    await running;
+    await eventually(() => handle.status === 'running');
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({
+      status: 'failed',
+      swallowed: true,
+      error: { message: 'The file is locked' },
+      cancellation: { name: 'CancelledError', reason: { kind: 'external' } },
+      discardedValue: 5,
+    });
+  });
+
   it('does not hold up a shutdown', async () => {
     const { coordinator, handle } = await startTask(
       async (task) => {

@@ -3,6 +3,8 @@ import { BadRequestException } from '@nestjs/common';
 import { describeError, describeErrorInLine, oneLine } from '../../lib/coordinator/run/describe-error.js';
 import { startTask } from '../support/app.js';
 
+const longStack = `Error: x\n${'    at x (y.js:1:1)\n'.repeat(200_000)}`;
+
 describe('a log line about an error', () => {
   it('has its stack, its causes and the errors it holds, each message on one line', () => {
     const root = new TypeError('no\nsuch\u001b[2J host');
@@ -34,9 +36,26 @@ describe('a log line about an error', () => {
         },
       ),
     ],
+    ['errors whose methods are others', Object.assign(new Error('x'), { errors: liar() })],
+    ['a stack of very many lines', Object.assign(new Error('x'), { stack: longStack })],
     ['errors that are revoked', Object.assign(new Error('x'), { errors: revoked() })],
   ])('tells of %s', (_what, thrown) => {
     expect(typeof describeError(thrown)).toBe('string');
+    expect(describeError(thrown).length).toBeLessThan(10_000);
+  });
+
+  it('has the frames of an error whose message was changed after its stack was made', () => {
+    const error = new Error('x');
+    expect(error.stack).toContain('x');
+    error.message = `while importing ${'y'.repeat(1_000)}: x`;
+    expect(describeError(error)).toMatch(/^\s+at .*log-lines/m);
+  });
+
+  it('has both halves of a SuppressedError', () => {
+    const halves = { name: 'SuppressedError', error: new Error('closing'), suppressed: new Error('work') };
+    const text = describeError(Object.assign(new Error('Two at once'), halves));
+    expect(text).toContain('[error] Error: closing');
+    expect(text).toContain('[suppressed] Error: work');
   });
 
   it('ends, whatever causes an error gives', () => {
@@ -84,6 +103,25 @@ describe('a log line about an error', () => {
 });
 
 describe('the failure that watchers are told of', () => {
+  it.each<[string, () => unknown]>([
+    ['cannot be read', () => Object.defineProperty(new AggregateError([]), 'errors', { get: raise })],
+    ['are missing', () => Object.assign(new AggregateError([]), { errors: undefined })],
+    ['are revoked', () => Object.assign(new AggregateError([]), { errors: revoked() })],
+    ['say what is not true', () => Object.assign(new AggregateError([]), { errors: liar() })],
+  ])('comes when the errors of a group %s', async (_what, make) => {
+    const task = { attempts: 2, backoff: 0 };
+    const { handle, events } = await startTask(() => Promise.reject(make() as Error), { task });
+    expect(await handle.outcome).toMatchObject({ status: 'failed', abandoned: false });
+    expect((await events.done).at(-1)?.data).toEqual({ message: 'Internal error', errorType: 'Error' });
+  });
+
+  it('is not cut inside a character', async () => {
+    const text = `${'a'.repeat(1_999)}😀`;
+    const { handle, events } = await startTask(() => Promise.reject(new BadRequestException(text)));
+    await handle.outcome;
+    expect((await events.done).at(-1)?.data).toMatchObject({ message: 'a'.repeat(1_999) });
+  });
+
   it('is the first of a group whose errors may all be shown', async () => {
     const { handle, events } = await startTask((task) =>
       task.group(async (group) => {
@@ -105,6 +143,15 @@ describe('the failure that watchers are told of', () => {
     expect((await events.done).at(-1)?.data).toEqual({ message: 'Internal error', errorType: 'Error' });
   });
 });
+
+function raise(): never {
+  throw new Error('not loaded');
+}
+
+/** An array whose methods are others. */
+function liar(): unknown {
+  return Object.assign([new Error('first')], { slice: () => 5, every: () => true, entries: undefined });
+}
 
 function revoked(): unknown {
   const { proxy, revoke } = Proxy.revocable([], {});

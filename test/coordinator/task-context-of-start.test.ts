@@ -51,6 +51,28 @@ describe('the async context of a task', () => {
     expect(seen).toEqual(['alice', 'alice', 'alice']);
   });
 
+  it('holds for the listeners on the signal that a defer gets', async () => {
+    const seen: unknown[] = [];
+    const Work = handlerTask(
+      (task: TaskContext) => {
+        task.defer(
+          (_outcome, signal) =>
+            new Promise<void>((resolve) => {
+              signal.addEventListener('abort', () => {
+                seen.push(user(), TaskContext.current() === task);
+                resolve();
+              });
+            }),
+        );
+      },
+      { grace: 5 },
+    );
+    const { coordinator } = await createTaskApp({ tasks: [Work], listen: false });
+    const handle = await as('alice', () => coordinator.start(Work, {}));
+    await handle.outcome;
+    expect(seen).toEqual(['alice', true]);
+  });
+
   it('a task that another one starts is not run as that one', async () => {
     const Inner = handlerTask(() => [user(), TaskContext.current()?.name], { name: 'Inner' });
     const Outer = handlerTask(async () => {

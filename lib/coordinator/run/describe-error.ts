@@ -1,16 +1,20 @@
-import { readProperty, textOf } from '../../cancellation/read-error.js';
+import { cutText, readList, readProperty, textOf } from '../../cancellation/read-error.js';
 
 /** How many causes and held errors of one error are described: a getter may make new ones without end. */
 const MOST_TOLD = 32;
 /** Longer texts are cut: a message may hold a whole document. */
 const LONGEST_LINE = 4_000;
+/** So many frames of one stack are told. */
+const MOST_FRAMES = 100;
+/** So much of a stack is searched for frames. */
+const LONGEST_STACK = 100_000;
 
 /** Line ends, and what moves the cursor of a terminal: a message must not look like other log lines. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
 
 /** A text on one line, without control characters. */
 export function oneLine(text: string): string {
-  const cut = text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text;
+  const cut = text.length > LONGEST_LINE ? `${cutText(text, LONGEST_LINE)}…` : text;
   return cut.replaceAll(CONTROL, (character) => escapes[character] ?? hex(character));
 }
 
@@ -21,7 +25,8 @@ function hex(character: string): string {
 }
 
 /**
- * All that a log should tell of an error: its stack, its causes, and the errors it holds. Each message is on one line.
+ * All that a log should tell of an error: its stack, its causes, and the errors it holds. Each message is on one line. It
+ * never throws, whatever the error is.
  */
 export function describeError(error: unknown): string {
   return linesOf(error).join('\n');
@@ -74,20 +79,15 @@ function insideOf(error: unknown, depth: number): Told[] {
   const inside: Told[] = [];
   const cause = readProperty(error, 'cause');
   if (cause !== undefined) inside.push({ error: cause, as: 'caused by ', depth });
-  const errors = arrayOf(readProperty(error, 'errors'));
+  if (readProperty(error, 'name') === 'SuppressedError') {
+    inside.push({ error: readProperty(error, 'error'), as: '[error] ', depth: depth + 1 });
+    inside.push({ error: readProperty(error, 'suppressed'), as: '[suppressed] ', depth: depth + 1 });
+  }
+  const errors = readList(readProperty(error, 'errors'), MOST_TOLD) ?? [];
   for (const [index, held] of errors.entries()) {
     inside.push({ error: held, as: `[${index + 1} of ${errors.length}] `, depth: depth + 1 });
   }
   return inside;
-}
-
-function arrayOf(value: unknown): readonly unknown[] {
-  try {
-    return Array.isArray(value) ? value.slice(0, MOST_TOLD) : [];
-  } catch {
-    // A proxy that was revoked.
-    return [];
-  }
 }
 
 /** The frames of a stack. Its first lines hold the message, which may look like anything. */
@@ -95,10 +95,13 @@ function framesOf(error: unknown): string[] {
   const stack = readProperty(error, 'stack');
   if (typeof stack !== 'string') return [];
   const message = readProperty(error, 'message');
-  const end = typeof message === 'string' && message !== '' ? stack.indexOf(message) + message.length : 0;
+  const at = typeof message === 'string' ? stack.indexOf(message) : -1;
+  // The message may have been changed after the stack was made: then all of it is looked at.
+  const start = at < 0 ? 0 : at + (message as string).length;
   return stack
-    .slice(Math.max(end, 0))
+    .slice(start, start + LONGEST_STACK)
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
+    .slice(0, MOST_FRAMES)
     .map(oneLine);
 }

@@ -1,5 +1,12 @@
 import { HttpException } from '@nestjs/common';
-import { isInstance, readProperty, textOf } from '../../cancellation/read-error.js';
+import {
+  cutText,
+  isAggregate,
+  isInstance,
+  readList,
+  readProperty,
+  textOf,
+} from '../../cancellation/read-error.js';
 import { ThrownValueError } from '../../task/errors/thrown-value.error.js';
 
 /** The name and message of an error. */
@@ -11,6 +18,8 @@ export interface ErrorSummary {
 /** Longer messages are cut where they are sent: a terminal event must always fit. */
 const longestMessage = 2_000;
 const longestName = 200;
+/** A larger group is not shown. */
+const mostErrors = 10_000;
 
 /** An error, also where something else was thrown. */
 export function asError(thrown: unknown, key: string): unknown {
@@ -30,17 +39,18 @@ export function publicError(error: unknown): ErrorSummary {
 /** What is shown of an error: of a group whose errors may all be shown, the first. */
 function shownOf(error: unknown): { readonly error: unknown } | undefined {
   if (isExposed(error)) return { error };
-  if (!isInstance(error, AggregateError) || !Array.isArray(error.errors)) return undefined;
-  const errors: readonly unknown[] = error.errors;
-  return errors.length > 0 && errors.every(isExposed) ? { error: errors[0] } : undefined;
+  if (!isAggregate(error)) return undefined;
+  const errors = readList(readProperty(error, 'errors'), mostErrors + 1) ?? [];
+  if (errors.length === 0 || errors.length > mostErrors) return undefined;
+  return errors.every(isExposed) ? { error: errors[0] } : undefined;
 }
 
 /** What the application itself sees. */
 export function fullError(error: unknown): ErrorSummary {
   const name = readProperty(error, 'name');
   return {
-    message: textOf(readProperty(error, 'message')).slice(0, longestMessage),
-    errorType: typeof name === 'string' && name !== '' ? name.slice(0, longestName) : 'Error',
+    message: cutText(textOf(readProperty(error, 'message')), longestMessage),
+    errorType: typeof name === 'string' && name !== '' ? cutText(name, longestName) : 'Error',
   };
 }
 

@@ -1,3 +1,4 @@
+import { readProperty } from '../../cancellation/read-error.js';
 import { StreamingError } from '../../cancellation/streaming.error.js';
 
 /**
@@ -9,9 +10,12 @@ export class ThrownValueError extends StreamingError {
   override readonly name = 'ThrownValueError';
   readonly code = 'THROWN_VALUE';
   override readonly expose = false;
+  /** `false` where the value says so: it is not tried again. */
+  declare readonly retryable?: false;
 
   constructor(key: string, value: unknown) {
     super(`Task ${key} threw ${describe(value)} where an Error was expected`, { cause: value });
+    if (readProperty(value, 'retryable') === false) this.retryable = false;
   }
 }
 

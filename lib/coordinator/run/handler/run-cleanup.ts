@@ -1,13 +1,20 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
+import type { AsyncContext } from '../../../cancellation/async-context.js';
 import { clock } from '../../../cancellation/clock.js';
 import { Timer } from '../../../cancellation/timer.js';
 import type { TaskCleanup } from '../../../task/task-context.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';
 
+/** Cleanup, and the async context it was registered in: it runs there, and so do the listeners on its signal. */
+export interface RegisteredCleanup {
+  readonly cleanup: TaskCleanup;
+  readonly context: AsyncContext;
+}
+
 /** Where cleanup is taken from, the last registered first. Cleanup may register more. */
 export interface CleanupStack {
-  takeDefer(): TaskCleanup | undefined;
+  takeDefer(): RegisteredCleanup | undefined;
   /** Nothing more can be registered. */
   closeDefers(): void;
 }
@@ -27,10 +34,12 @@ const CALLS_PER_TURN = 100;
  * was registered by then is still called, and waited for no longer than a turn of the event loop.
  */
 export class RunCleanup {
-  readonly #controller = new AbortController();
+  /** Aborts the signal of each cleanup that was called. */
+  readonly #aborts: (() => void)[] = [];
   readonly #onLate: (error: unknown) => void;
   readonly #expiry: Promise<void>;
   #expire = (): void => {};
+  #isExpired = false;
   #endsAt = Infinity;
   #timer: Timer | undefined;
 
@@ -43,7 +52,8 @@ export class RunCleanup {
     this.#expiry = new Promise((resolve) => {
       this.#expire = () => {
         resolve();
-        this.#controller.abort();
+        this.#isExpired = true;
+        for (const abort of this.#aborts.splice(0)) abort();
       };
     });
     this.shorten(ms);
@@ -84,11 +94,14 @@ export class RunCleanup {
   }
 
   get #isOver(): boolean {
-    return this.#controller.signal.aborted || clock().now() >= this.#endsAt;
+    return this.#isExpired || clock().now() >= this.#endsAt;
   }
 
-  async #call(cleanup: TaskCleanup, outcome: TaskOutcome): Promise<void> {
-    await cleanup(outcome, this.#controller.signal);
+  async #call({ cleanup, context }: RegisteredCleanup, outcome: TaskOutcome): Promise<void> {
+    const controller = new AbortController();
+    if (this.#isExpired) controller.abort();
+    else this.#aborts.push(() => context.run(() => controller.abort()));
+    await context.run(cleanup, outcome, controller.signal);
   }
 }
 

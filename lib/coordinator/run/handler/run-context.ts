@@ -9,6 +9,7 @@ import { type TaskCleanup, TaskContext } from '../../../task/task-context.js';
 import type { Progress } from '../../../task/task-snapshot.js';
 import type { TaskRun } from '../task-run.js';
 import { HandlerSteps } from './handler-steps.js';
+import type { RegisteredCleanup } from './run-cleanup.js';
 
 const done = Promise.resolve();
 
@@ -18,7 +19,7 @@ export class RunContext extends TaskContext {
   readonly input: unknown;
   readonly #run: TaskRun;
   readonly #steps: HandlerSteps;
-  #defers: TaskCleanup[] | undefined;
+  #defers: RegisteredCleanup[] | undefined;
   #takesDefers = true;
   #committed = false;
 
@@ -110,8 +111,7 @@ export class RunContext extends TaskContext {
     if (!this.#takesDefers) {
       throw new TaskEndedError(`defer() in ${this.key} after the time for cleanup: nothing would call it`);
     }
-    const context = new AsyncContext();
-    (this.#defers ??= []).push((outcome, signal) => context.run(cleanup, outcome, signal));
+    (this.#defers ??= []).push({ cleanup, context: new AsyncContext() });
   }
 
   commit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T> {
@@ -162,7 +162,7 @@ export class RunContext extends TaskContext {
   }
 
   /** The cleanup registered last, taken from the list. */
-  takeDefer(): TaskCleanup | undefined {
+  takeDefer(): RegisteredCleanup | undefined {
     return this.#defers?.pop();
   }
 

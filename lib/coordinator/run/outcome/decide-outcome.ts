@@ -37,6 +37,8 @@ export interface Decision {
   readonly error?: unknown;
   readonly reason?: CancelReason;
   readonly cancellation?: CancelledError;
+  /** The cancellation of a try that completes all the same: it stands beside an error of its cleanup. */
+  readonly overlooked?: CancelledError;
   readonly swallowed?: boolean;
   readonly discardedValue?: unknown;
   readonly abandoned?: boolean;
@@ -60,7 +62,8 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
       if (!reason) return completed(settlement.value, context);
       if (context.swallowedCancel === 'completed' && standing.every(isWithdrawable)) {
         const decision = completed(settlement.value, context);
-        const beside = decision.status === 'failed' && { cancellation: cancellationError(reason, context) };
+        const cancellation = cancellationError(reason, context);
+        const beside = decision.status === 'failed' ? { cancellation } : { overlooked: cancellation };
         return { ...decision, ...beside, reason, swallowed: true };
       }
       return { ...cancelled(reason, context), swallowed: true, discardedValue: settlement.value };
@@ -118,9 +121,9 @@ function cancellationError(
 export function addCleanupErrors(key: string, decision: Decision, thrown: readonly unknown[]): Decision {
   if (thrown.length === 0) return decision;
   const errors = thrown.map((each) => asError(each, key));
-  const { status, json, error, reason, cancellation, ...rest } = decision;
+  const { status, json, error, reason, cancellation, overlooked, ...rest } = decision;
   const all = status === 'failed' ? [error, ...errors] : errors;
-  const beside = cancellation ?? (isInstance(error, TaskTimeoutError) ? error.cause : error);
+  const beside = cancellation ?? overlooked ?? (isInstance(error, TaskTimeoutError) ? error.cause : error);
   return {
     ...rest,
     status: 'failed',
