@@ -43,6 +43,7 @@ const rowsOf: Record<string, readonly string[]> = {
   idle: [...nest, ...own],
   replay: own,
   close: own,
+  storm: ['node:http-write', ...nest, ...own.flatMap((name) => [name, `${name}, 100 events replayed`])],
   tasks: starters,
   'cancel-10k': sleepers,
   'cancel-100k': sleepers,
@@ -101,6 +102,11 @@ const expectWhole: Record<string, (round: Round, row: string) => void> = {
     expect(round['connections']).toBeGreaterThan(0);
     expect(round['whole']).toBe(round['connections']);
     expect(round['wallTime']).toBe(Math.max(round['closedAfter']!, round['endedAfter']!));
+  },
+  storm(round) {
+    expect(round['watchers']).toBeGreaterThan(0);
+    expect(round['perCpuSecond']).toBeGreaterThan(0);
+    expect(round['endedAfter']).toBeGreaterThan(0);
   },
   tasks(round) {
     expect(round['perCpuSecond']).toBeGreaterThan(0);

@@ -76,8 +76,8 @@ export class RunContext extends TaskContext {
   }
 
   sendEvent(type: string, data?: JsonInput): Promise<void> {
-    assertEventType(type);
     if (this.over) return done;
+    assertEventType(type);
     if (type === 'progress' && typeof data === 'object' && data !== null) this.#run.progress(data);
     else this.#run.send(type, data);
     return done;
