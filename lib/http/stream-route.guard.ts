@@ -30,9 +30,8 @@ export const streamRouteGuard: CanActivate = {
     const request = context.getArgByIndex<PlatformRequest>(0);
     const response = context.getArgByIndex<PlatformResponse>(1);
     forbidStoring(response);
-    const raw = rawRequest(request);
-    completeSocket(raw.socket);
-    if (ownRoutes.has(context.getHandler())) leaveToStream(request, raw);
+    completeSocket(rawRequest(request).socket);
+    if (ownRoutes.has(context.getHandler())) leaveToStream(request, response);
     else NestWriter.of(rawResponse(response));
     return true;
   },

@@ -98,7 +98,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#answer(response, () => this.streams.watch(ref, request, response, isIntercepted));
+    return this.#stream(response, () => this.streams.watch(ref, request, response, isIntercepted));
   }
 
   /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream. For a route with `@Sse()`. */
@@ -107,7 +107,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#answer(response, () => this.streams.watchAll(request, response, isIntercepted));
+    return this.#stream(response, () => this.streams.watchAll(request, response, isIntercepted));
   }
 
   status(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<TaskSnapshot> {
@@ -193,16 +193,30 @@ export class StreamingHttpService {
   }
 
   /** Turns this package's errors into HTTP answers. */
-  async #answer<T>(response: PlatformResponse, body: () => T | Promise<T>): Promise<T> {
+  async #answer<T>(response: PlatformResponse, body: () => Promise<T>): Promise<T> {
     forbidStoring(response);
     try {
-      const answer = body();
-      return answer instanceof Promise ? await answer : answer;
+      return await body();
     } catch (error) {
-      const answer = asHttpError(error);
-      if (answer instanceof StreamingHttpException) setErrorHeaders(response, answer, this.closing.begun);
-      throw answer;
+      throw this.#httpError(response, error);
     }
+  }
+
+  /** Likewise for a stream, which brings its own headers. */
+  async #stream<T>(response: PlatformResponse, body: () => T | Promise<T>): Promise<T> {
+    try {
+      const stream = body();
+      return stream instanceof Promise ? await stream : stream;
+    } catch (error) {
+      forbidStoring(response);
+      throw this.#httpError(response, error);
+    }
+  }
+
+  #httpError(response: PlatformResponse, error: unknown): unknown {
+    const answer = asHttpError(error);
+    if (answer instanceof StreamingHttpException) setErrorHeaders(response, answer, this.closing.begun);
+    return answer;
   }
 }
 

@@ -51,7 +51,7 @@ export abstract class StreamingController {
   @Sse(':app/:name/:id')
   @DescribeRoute(watchRoute)
   @StreamRoute()
-  async watch(
+  watch(
     @Param('app') app: string,
     @Param('name') name: string,
     @Param('id') id: string,
@@ -59,9 +59,9 @@ export abstract class StreamingController {
     @Res({ passthrough: true }) response: PlatformResponse,
   ): Promise<Observable<MessageEvent>> {
     const isIntercepted = hasInterceptors(this, 'watch');
-    const stream = await this.streamingHttp.watch({ app, name, id }, request, response, isIntercepted);
+    const stream = this.streamingHttp.watch({ app, name, id }, request, response, isIntercepted);
     // In a subclass that has a method of its own, the stream may go through other hands first.
-    return this.watch === StreamingController.prototype.watch ? forNest(stream) : stream;
+    return this.watch === StreamingController.prototype.watch ? stream.then(forNest) : stream;
   }
 
   /** `text/event-stream` of many tasks on one connection: `?task=app/name/id&task=…`. */

@@ -21,8 +21,8 @@ import {
 } from './http-exchange.js';
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { lastEventIdOf, queryLatest, queryTasks } from './http-query.js';
-import { type StreamRequest, StreamConnections } from './stream/stream-connections.js';
-import type { Unavailable } from './stream/connection/tasks-envelope.js';
+import { StreamConnections } from './stream/stream-connections.js';
+import type { ListedTask, Unavailable } from './stream/connection/tasks-envelope.js';
 import type { ReachedLimit } from './stream/stream-places.js';
 import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
@@ -74,7 +74,7 @@ export class TaskStreams {
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
     const task = this.#watched(run, position, request);
     const open = (watched: WatchedTask): Observable<MessageEvent> =>
-      this.#open([watched], request, { ...opening(response), isIntercepted });
+      this.#open([watched], request, response, isIntercepted);
     return task instanceof Promise ? task.then(open) : open(task);
   }
 
@@ -113,7 +113,7 @@ export class TaskStreams {
       ref,
       unavailable: error && unavailable(error, points.partOf(index)),
     }));
-    return this.#open(tasks, request, { ...opening(response), isIntercepted, list });
+    return this.#open(tasks, request, response, isIntercepted, list);
   }
 
   async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
@@ -138,7 +138,9 @@ export class TaskStreams {
   #open(
     tasks: readonly WatchedTask[],
     request: PlatformRequest,
-    stream: Omit<StreamRequest, 'tasks' | 'principal'>,
+    response: PlatformResponse,
+    hasInterceptors: boolean,
+    list?: readonly ListedTask[],
   ): Observable<MessageEvent> {
     const { http, where } = this.options;
     // A promise would be a new principal each time, so the limit would never be reached.
@@ -146,13 +148,16 @@ export class TaskStreams {
     const refusal = this.#refusal(tasks, principal);
     if (!refusal) {
       return this.connections.watch({
-        ...stream,
+        response: rawResponse(response),
+        // Fastify's `handlerTimeout` would cut an open stream off, so it is told that the response is taken care of.
+        onOpen: () => void response.hijack?.(),
         tasks,
-        isIntercepted: http.interceptEvents ?? stream.isIntercepted,
+        list,
+        isIntercepted: http.interceptEvents ?? hasInterceptors,
         principal,
       });
     }
-    if (acceptsEventStream(request)) return this.connections.refuse(stream.response);
+    if (acceptsEventStream(request)) return this.connections.refuse(rawResponse(response));
     throw refusal;
   }
 
@@ -165,11 +170,6 @@ export class TaskStreams {
     const reached = this.connections.reachedLimit(runs, principal);
     return reached && tooManyStreams(reached);
   }
-}
-
-/** Fastify's `handlerTimeout` would cut off a stream that is open, so the reply is hijacked. */
-function opening(response: PlatformResponse): Pick<StreamRequest, 'response' | 'onOpen'> {
-  return { response: rawResponse(response), onOpen: () => void response.hijack?.() };
 }
 
 function logsOf(runs: readonly TaskRun[]): TaskLog[] {

@@ -41,7 +41,7 @@ export interface StreamRequest extends StreamOpening {
   /** The tasks that are watched. */
   readonly tasks: readonly WatchedTask[];
   /** Set for a stream of many tasks: all that were asked for. */
-  readonly list?: readonly ListedTask[];
+  readonly list?: readonly ListedTask[] | undefined;
   /** The principal whose streams it counts among. */
   readonly principal?: string | undefined;
 }
@@ -126,15 +126,15 @@ export class StreamConnections implements ShutdownParticipant {
     const isOwn = carrier === ownCarrier;
     if (isOwn) prepareConnection(response, heartbeat);
     const greeting = isOwn ? this.#ownGreeting : this.#greeting;
-    const init = { response, greeting, endsAt: endOf(maxAge) };
+    const init = { response, carrier, greeting, endsAt: endOf(maxAge) };
     const hubOf = ({ run }: WatchedTask): StreamHub => this.#hubOf(run);
     const [task] = tasks;
     const envelope = list && new TasksEnvelope(list);
     if (isIntercepted && carrier instanceof NestCarrier)
       return new EmittedConnection({ ...init, carrier }, tasks, hubOf, envelope);
     return task && !list
-      ? new TaskConnection({ ...init, carrier }, task, hubOf(task))
-      : new FramedConnection({ ...init, carrier }, tasks, hubOf, envelope);
+      ? new TaskConnection(init, task, hubOf(task))
+      : new FramedConnection(init, tasks, hubOf, envelope);
   }
 
   #hubOf(run: TaskRun): StreamHub {
@@ -148,14 +148,14 @@ export class StreamConnections implements ShutdownParticipant {
 
   #track(response: ServerResponse, onClose: () => void): void {
     if (this.#sweeps.length === 0) this.#startSweeps();
-    // Nest says that it is kept alive, whatever the client has asked for.
-    if (!wantsKeepAlive(response)) this.#responses.endsConnection(response);
     this.#responses.add(response, () => {
       onClose();
       if (this.#responses.size > 0) return;
       for (const sweep of this.#sweeps) sweep.stop();
       this.#sweeps = [];
     });
+    // Nest says that it is kept alive, even if the client has asked to close.
+    if (!wantsKeepAlive(response)) this.#responses.endsConnection(response);
   }
 
   /** Two timers for all connections, however many. */

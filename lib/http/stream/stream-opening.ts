@@ -3,10 +3,8 @@ import type { MessageEvent } from '@nestjs/common';
 import { Observable, type Subscriber } from 'rxjs';
 import { isHttp1 } from '../http-exchange.js';
 import type { StreamConnection } from './connection/stream-connection.js';
-import { isConnection } from './output/end-connection.js';
 import { isLeftToStream } from './output/nest-sse.js';
 import { NestWriter } from './output/nest-writer.js';
-import { isGone } from './output/open-responses.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { sendHead, type StreamHead } from './output/stream-head.js';
 import { type QuietBeginnings, QuietStream } from './quiet-stream.js';
@@ -82,7 +80,7 @@ class Beginnings<Opening extends StreamOpening> implements QuietBeginnings {
 
   served(head: StreamHead): void {
     const opening = this.#take();
-    if (!opening || isGone(opening.response)) return;
+    if (!opening) return;
     const { response, onOpen } = opening;
     asOneWrite(response, () => {
       sendHead(response, head);
@@ -102,14 +100,15 @@ class Beginnings<Opening extends StreamOpening> implements QuietBeginnings {
 /** Headers, greeting and replay leave in one system call, which costs as much as all that this package does to open. */
 function asOneWrite(response: ServerResponse, write: () => void): void {
   const { socket } = response;
-  if (!isHttp1(response) || !isConnection(socket ?? undefined)) {
+  // What `inject()` makes up cannot be corked.
+  if (!isHttp1(response) || typeof socket?.cork !== 'function') {
     write();
     return;
   }
-  socket?.cork();
+  socket.cork();
   try {
     write();
   } finally {
-    socket?.uncork();
+    socket.uncork();
   }
 }

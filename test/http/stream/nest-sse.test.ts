@@ -111,8 +111,9 @@ describe.each(adapters)('a stream that Nest leaves to this package, on %s', (ada
     closeLater(() => theirs.close());
     expect(nestStreams()).toBeGreaterThan(0);
     const { date: _ours, ...headers } = ours.headers;
-    const { date: _theirs, ...expected } = theirs.headers;
-    expect(headers).toEqual(expected);
+    // Nest 11 writes `Expire`, which is no header.
+    const { date: _theirs, expire: _misspelt, ...expected } = theirs.headers;
+    expect(headers).toEqual({ ...expected, expires: '0' });
     expect(headers).toMatchObject({ 'content-type': 'text/event-stream', 'x-middleware': 'yes' });
   });
 

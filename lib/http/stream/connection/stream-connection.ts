@@ -74,6 +74,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
 
   /** Ends the response, once what was written to it is taken. */
   complete(): void {
+    if (this.#isClosed) return;
     this.within(() => this.#carrier.complete(this));
   }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { RouterResponseController } from '@nestjs/core/router/router-response-controller.js';
+import { type PlatformRequest, type PlatformResponse, rawRequest } from '../../http-exchange.js';
 import { QuietStream } from '../quiet-stream.js';
 import { NestWriter } from './nest-writer.js';
 import { SseSignal } from './sse-signal.js';
@@ -34,10 +35,9 @@ if (isTaken) Reflect.set(prototype, 'sse', sse);
  * Nest would make an `SseStream`, an `AbortController`, a timer and several listeners for each, to find that it has nothing
  * to write. That is half the cost of opening a stream, and 4 kB of an idle one.
  *
- * @param requests that of Node, and that of the platform
  */
-export function leaveToStream(...requests: readonly object[]): void {
-  if (isTaken) SseSignal.attach(...requests);
+export function leaveToStream(request: PlatformRequest, response: PlatformResponse): void {
+  if (isTaken) SseSignal.attach(request, rawRequest(request), response.raw !== undefined);
 }
 
 /** Whether `leaveToStream` was called for its request. */
@@ -57,7 +57,8 @@ function sse(
   options?: SseOptions,
 ): Promise<void> {
   const call = (): Promise<void> => (nestSse as Sse).call(this, result, response, request, options);
-  if (response.writableEnded || !isLeftToStream(request)) return call();
+  const signal = SseSignal.of(request);
+  if (!signal || response.writableEnded) return call();
   const withNest = (): Promise<void> => {
     // Before Nest pipes into the response: an interceptor may emit.
     NestWriter.of(response);
@@ -65,14 +66,19 @@ function sse(
   };
   return result.then((stream) => {
     if (!(stream instanceof QuietStream) || !stream.isForNest) return withNest();
-    stream.serve(headOf(options));
+    stream.serve(headOf(options, signal.hasOwnHeaders));
     return undefined;
   }, withNest);
 }
 
-function headOf({ statusCode = 200, additionalHeaders = {} }: SseOptions = {}): StreamHead {
+function headOf(
+  { statusCode = 200, additionalHeaders }: SseOptions = {},
+  hasOwnHeaders: boolean,
+): StreamHead {
+  const status = typeof statusCode === 'function' ? statusCode() : statusCode;
+  if (!hasOwnHeaders) return { status };
   return {
-    status: typeof statusCode === 'function' ? statusCode() : statusCode,
-    headers: (typeof additionalHeaders === 'function' ? additionalHeaders() : additionalHeaders) ?? {},
+    status,
+    headers: typeof additionalHeaders === 'function' ? additionalHeaders() : additionalHeaders,
   };
 }

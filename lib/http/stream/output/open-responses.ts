@@ -17,11 +17,17 @@ export interface ResponseUser {
   within(body: () => void): void;
 }
 
+/** A response that is not closed yet. */
+interface OpenResponse<User> {
+  user: User | undefined;
+  /** Whether no further request may follow on its connection. */
+  endsConnection: boolean;
+}
+
 /** Every response with its user until it is closed, so also while a slow client still takes its end. */
 export class OpenResponses<User extends ResponseUser> {
-  readonly #users = new Map<ServerResponse, User | undefined>();
+  readonly #open = new Map<ServerResponse, OpenResponse<User>>();
   readonly #sockets = new ResponsesBySocket();
-  readonly #single = new WeakSet<ServerResponse>();
   /** Connections that end, once their clients have the answers to what they asked behind a stream. */
   readonly #ending = new Set<Socket>();
   #draining = false;
@@ -29,48 +35,51 @@ export class OpenResponses<User extends ResponseUser> {
   #drained: (() => void) | undefined;
 
   get size(): number {
-    return this.#users.size;
+    return this.#open.size;
   }
 
   has(response: ServerResponse): boolean {
-    return this.#users.has(response);
+    return this.#open.has(response);
   }
 
   *users(): Generator<User> {
-    for (const user of this.#users.values()) if (user) yield user;
+    for (const { user } of this.#open.values()) if (user) yield user;
   }
 
   /**
    * @param onClose called once, when it is closed or its connection is
    */
   add(response: ServerResponse, onClose: () => void): void {
-    this.#users.set(response, undefined);
+    const socket = connectionOf(response);
+    const open: OpenResponse<User> = { user: undefined, endsConnection: false };
+    this.#open.set(response, open);
     const remove = (): void => {
-      const user = this.#users.get(response);
-      if (!this.#users.delete(response)) return;
+      if (!this.#open.delete(response)) return;
       // Nest looks at the socket alone; the response may end before it, by other hands.
-      user?.complete();
+      open.user?.complete();
       onClose();
-      const isLast = this.#hasSocket(response) && this.#sockets.remove(response);
+      const isLast = socket !== undefined && this.#sockets.remove(response, socket);
       // Kept alive, the connection would hold the server's close for seconds.
-      if (isLast && (this.#draining || this.#single.has(response))) this.#end(response.req.socket);
+      if (isLast && (this.#draining || open.endsConnection)) this.#end(socket);
       this.#checkDrained();
     };
     response.on('close', remove);
-    if (this.#hasSocket(response)) this.#sockets.add(response, remove);
+    if (socket) this.#sockets.add(response, socket, remove);
   }
 
   /** Does nothing for a response that is closed by now. It has one user: a later one takes it over. */
   use(response: ServerResponse, user: User): void {
-    if (!this.#users.has(response)) return;
-    const before = this.#users.get(response);
-    this.#users.set(response, user);
+    const open = this.#open.get(response);
+    if (!open) return;
+    const before = open.user;
+    open.user = user;
     before?.complete();
   }
 
   /** No further request may follow on its connection but those that have arrived. */
   endsConnection(response: ServerResponse): void {
-    this.#single.add(response);
+    const open = this.#open.get(response);
+    if (open) open.endsConnection = true;
   }
 
   /** Waits until every client has taken the end of its stream. Connections that have not in time are destroyed. */
@@ -79,7 +88,7 @@ export class OpenResponses<User extends ResponseUser> {
     await new Promise<void>((resolve) => {
       const timer = new Timer(Math.max(ms, leastDrain), () => {
         this.#isDrained = true;
-        for (const [response, user] of this.#users) {
+        for (const [response, { user }] of this.#open) {
           if (user) user.within(() => destroy(response));
           else destroy(response);
         }
@@ -92,10 +101,6 @@ export class OpenResponses<User extends ResponseUser> {
       this.#checkDrained();
     });
     this.#isDrained = true;
-  }
-
-  #hasSocket(response: ServerResponse): boolean {
-    return isHttp1(response) && isConnection(response.req.socket);
   }
 
   #end(socket: Socket): void {
@@ -114,6 +119,12 @@ export class OpenResponses<User extends ResponseUser> {
   #checkDrained(): void {
     if (this.size === 0 && this.#ending.size === 0) this.#drained?.();
   }
+}
+
+/** The connection that carries a response; `undefined` where there is none, or one that carries a session. */
+function connectionOf(response: ServerResponse): Socket | undefined {
+  const { req } = response;
+  return req.httpVersionMajor === 1 && isConnection(req.socket) ? req.socket : undefined;
 }
 
 /** Its client has left, or other code has answered meanwhile. */

@@ -15,8 +15,7 @@ export class ResponsesBySocket {
   /**
    * @param onGone called if the connection closes before the response is removed, unless Node itself emits `close` for it
    */
-  add(response: ServerResponse, onGone: OnGone): void {
-    const { socket } = response.req;
+  add(response: ServerResponse, socket: Socket, onGone: OnGone): void {
     const known = this.#sockets.get(socket);
     // It may wait behind a response that is no stream, and so is not known here.
     if (!known && response.socket) {
@@ -31,8 +30,7 @@ export class ResponsesBySocket {
   /**
    * @returns whether no other response shares the connection
    */
-  remove(response: ServerResponse): boolean {
-    const { socket } = response.req;
+  remove(response: ServerResponse, socket: Socket): boolean {
     const known = this.#sockets.get(socket);
     if (known instanceof Pipeline && !known.remove(response)) return false;
     this.#sockets.delete(socket);

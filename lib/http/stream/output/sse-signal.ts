@@ -18,11 +18,22 @@ export class SseSignal implements AbortController {
     return controller instanceof SseSignal ? controller : undefined;
   }
 
-  /** Gives it to a request, before Nest makes one of its own. Fastify has a request beside that of Node. */
-  static attach(...requests: readonly object[]): void {
-    const signal = new SseSignal();
-    for (const request of requests) (request as Carrier)[SSE_ABORT_CONTROLLER] = signal;
+  /**
+   * Gives it to a request, before Nest makes one of its own.
+   *
+   * @param raw that of Node: Fastify has one beside it
+   * @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet
+   */
+  static attach(request: object, raw: object, hasOwnHeaders: boolean): void {
+    const signal = new SseSignal(hasOwnHeaders);
+    (raw as Carrier)[SSE_ABORT_CONTROLLER] = signal;
+    if (request !== raw) (request as Carrier)[SSE_ABORT_CONTROLLER] = signal;
   }
+
+  /**
+   * @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet
+   */
+  constructor(readonly hasOwnHeaders: boolean = false) {}
 
   get signal(): AbortSignal {
     if (!this.#controller) {

@@ -5,7 +5,8 @@ import { isHttp1 } from '../../http-exchange.js';
 /** What the application has set for the answer. */
 export interface StreamHead {
   readonly status: number;
-  readonly headers: OutgoingHttpHeaders;
+  /** Those that the response of Node does not have yet: Fastify keeps them to itself. */
+  readonly headers?: OutgoingHttpHeaders | undefined;
 }
 
 /** Those of Nest's `@Sse()`, which replace what the application has set. */
@@ -23,7 +24,6 @@ const sseHeaders = Object.entries({
  * @throws what Node throws for a header that is invalid; then nothing was sent
  */
 export function sendHead(response: ServerResponse, { status, headers }: StreamHead): void {
-  // Fastify keeps those of the application to itself.
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined && response.getHeader(name) !== value) response.setHeader(name, value);
@@ -39,7 +39,7 @@ export function sendHead(response: ServerResponse, { status, headers }: StreamHe
 const tcpKeepAlive = 2 * 60 * 60 * 1_000;
 
 /** A socket, or what `inject()` makes up. */
-type PreparedSocket = Partial<Pick<Socket, 'setKeepAlive' | 'setNoDelay' | 'setTimeout'>>;
+type PreparedSocket = Partial<Pick<Socket, 'setKeepAlive' | 'setNoDelay' | 'setTimeout' | 'timeout'>>;
 
 /**
  * Prepares the connection for a stream, as Nest does. That of HTTP/2 is not the stream's alone. TCP's keep-alive takes a
@@ -52,5 +52,5 @@ export function prepareConnection(response: ServerResponse, heartbeat: number): 
   const socket = response.req.socket as PreparedSocket | undefined;
   if (heartbeat >= tcpKeepAlive) socket?.setKeepAlive?.(true);
   socket?.setNoDelay?.(true);
-  socket?.setTimeout?.(0);
+  if (socket?.timeout !== 0) socket?.setTimeout?.(0);
 }
