@@ -132,6 +132,81 @@ describe('a generator that is cancelled', () => {
     expect(started.events.types).toEqual(['started', 'progress', 'inside', 'cancelled']);
   });
 
+  it('is told at a yield of a promise that never settles, when it is no async one', async () => {
+    const { outcome, trace } = await cancelled(
+      function* (task, did) {
+        try {
+          void task.sendEvent('waiting');
+          yield new Promise(() => {});
+        } finally {
+          did('told');
+          yield Promise.resolve({ message: 'cleaned up' });
+          did('done');
+        }
+      },
+      { until: 'waiting' },
+    );
+    expect(outcome).toMatchObject({ status: 'cancelled', abandoned: false });
+    expect(trace).toEqual(['told', 'done']);
+  });
+
+  it.each<[string, (task: TaskContext) => (error: unknown) => unknown, object]>([
+    [
+      'rejects',
+      () => async (error) => {
+        throw error;
+      },
+      { status: 'cancelled' },
+    ],
+    [
+      'fails otherwise',
+      () => () => Promise.reject(new Error('No throw')),
+      { status: 'failed', error: { message: 'No throw' } },
+    ],
+    ['ends it', () => async () => ({ done: true, value: 'kept' }), { status: 'cancelled', swallowed: true }],
+    [
+      'throws at once',
+      () => (error) => {
+        throw error as Error;
+      },
+      { status: 'cancelled' },
+    ],
+  ])('made by hand, whose next() never settles, ends when its throw() %s', async (_what, make, expected) => {
+    let calls = 0;
+    const { outcome } = await cancelled((task) => ({
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: () => (calls++ === 0 ? Promise.resolve({ done: false, value: 1 }) : new Promise(() => {})),
+      throw: make(task),
+    }));
+    expect(outcome).toMatchObject({ abandoned: false, ...expected });
+  });
+
+  it('made by hand ends when next() and throw() both reject, in either order', async () => {
+    for (const [nextAfter, throwAfter] of [
+      [0, 5],
+      [5, 0],
+    ] as const) {
+      let calls = 0;
+      const { outcome } = await cancelled((task) => ({
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+        next: async () => {
+          if (calls++ === 0) return { done: false, value: 1 };
+          await task.sleep(60_000).catch(() => delay(nextAfter));
+          throw task.signal.reason;
+        },
+        throw: async (error: unknown) => {
+          await delay(throwAfter);
+          throw error;
+        },
+      }));
+      expect(outcome).toMatchObject({ status: 'cancelled', abandoned: false });
+    }
+  });
+
   it('may be a function* without async, and may yield promises', async () => {
     const { outcome, trace } = await cancelled(function* (_task, did) {
       try {

@@ -2,8 +2,8 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { EventEmitter, on } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Observer, Subject } from 'rxjs';
-import { InvalidResultError } from 'nestjs-streaming';
+import { interval, type Observer, Subject, take } from 'rxjs';
+import { InvalidResultError, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
 
 const values = (events: readonly { type: string; data: unknown }[]): unknown[] =>
@@ -31,6 +31,42 @@ function iterable(given: readonly unknown[], { ends = false } = {}) {
   return { source: { [Symbol.asyncIterator]: () => iterator }, closed };
 }
 
+async function* numbers(count: number): AsyncGenerator<number> {
+  for (let n = 0; n < count; n++) {
+    await delay(2);
+    yield n;
+  }
+}
+
+/** An async iterable that is no generator. */
+function counting(count: number): AsyncIterable<number> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const generator = numbers(count);
+      return { next: () => generator.next() };
+    },
+  };
+}
+
+let closedStreams = 0;
+
+/** A stream of one value that closes in its own way. */
+function closing(close: (done: (error?: Error | null) => void) => void): Readable {
+  closedStreams = 0;
+  const stream = new Readable({
+    objectMode: true,
+    read: () => {},
+    destroy: (_error, done) => {
+      close((error) => {
+        closedStreams++;
+        done(error);
+      });
+    },
+  });
+  stream.push(1);
+  return stream;
+}
+
 describe('a handler that returns a source', () => {
   it('an async iterable: each value is progress, the last one the result; it is not closed when it has ended', async () => {
     const { source, closed } = iterable([1, { message: 'two' }, 'three'], { ends: true });
@@ -48,6 +84,84 @@ describe('a handler that returns a source', () => {
     await handle.cancel();
     expect(await handle.outcome).toMatchObject({ status: 'cancelled', swallowed: false, abandoned: false });
     expect(closed).toHaveBeenCalledTimes(1);
+  });
+
+  it('an async iterable that always has a value is closed once by a cancellation, and read no more', async () => {
+    let pulls = 0;
+    const closed = jest.fn();
+    const { handle, events } = await startTask(() => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: ++pulls }),
+        return: async () => {
+          closed();
+          return { done: true, value: undefined };
+        },
+      }),
+    }));
+    await events.until('progress');
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', swallowed: false, abandoned: false });
+    const before = pulls;
+    await delay(5);
+    expect(pulls).toBe(before);
+    expect(closed).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, (task: TaskContext) => unknown]>([
+    ['an async iterable', () => counting(5)],
+    ['an Observable', () => interval(2).pipe(take(5))],
+  ])(
+    '%s goes on when the cancellation is withdrawn at once, and can be cancelled again',
+    async (_what, make) => {
+      const once = await startTask((task) => {
+        task.onCancel(() => task.uncancel());
+        return make(task);
+      });
+      await once.events.until('progress');
+      await once.handle.cancel();
+      expect(await once.handle.outcome).toMatchObject({ status: 'completed', value: 4 });
+
+      const twice = await startTask((task) => {
+        task.onCancel(() => task.uncancel());
+        return interval(1);
+      });
+      await twice.events.until('progress');
+      await twice.handle.cancel();
+      await twice.handle.cancel();
+      expect(await twice.handle.outcome).toMatchObject({ status: 'cancelled' });
+    },
+  );
+
+  it('an async iterable that is closed by a cancellation ends with it, though that is withdrawn meanwhile', async () => {
+    const { handle, events } = await startTask((task) => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: 1 }),
+        return: async () => {
+          task.uncancel();
+          return { done: true, value: undefined };
+        },
+      }),
+    }));
+    await events.until('progress');
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({ status: 'failed', error: { name: 'CancelledError' } });
+  });
+
+  it.each([undefined, null, 5])('an async iterable whose step is %s makes the task fail', async (step) => {
+    const { handle } = await startTask(() => ({
+      [Symbol.asyncIterator]: () => ({ next: async () => step }),
+    }));
+    expect(await handle.outcome).toMatchObject({ status: 'failed', error: { name: 'TypeError' } });
+  });
+
+  it('a source that gives what cannot be sent fails with that, though its closing fails too', async () => {
+    const { handle } = await startTask(() => ({
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: 1n }),
+        return: () => Promise.reject(new Error('The connection is gone')),
+      }),
+    }));
+    expect(await handle.outcome).toMatchObject({ status: 'failed', error: { code: 'INVALID_EVENT' } });
   });
 
   it('a source that gives what cannot be sent is closed once, and the task fails', async () => {
@@ -116,6 +230,41 @@ describe('a handler that returns a source', () => {
     expect(await handle.outcome).toMatchObject({ status: 'cancelled', swallowed: false });
     expect(stream.destroyed).toBe(true);
     expect(destroy).toHaveBeenCalledTimes(1);
+  });
+
+  it('a Node stream: its close is waited for', async () => {
+    const { handle, events } = await startTask(() => closing((done) => setTimeout(done, 20)));
+    await events.until('progress');
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: false });
+    expect(closedStreams).toBe(1);
+  });
+
+  it.each([false, true])('a Node stream whose close fails makes the task fail (read: %s)', async (read) => {
+    const { handle, events } = await startTask(async (task) => {
+      const stream = closing((done) => done(new Error('The disk is full')));
+      if (!read) task.cancel();
+      return stream;
+    });
+    if (read) {
+      await events.until('progress');
+      await handle.cancel();
+    }
+    expect(await handle.outcome).toMatchObject({
+      status: 'failed',
+      error: { message: 'The disk is full' },
+      cancellation: { name: 'CancelledError' },
+    });
+  });
+
+  it('a Node stream that tells nothing of its close is not waited for', async () => {
+    const stream = new Readable({ objectMode: true, emitClose: false, read: () => {} });
+    stream.push(1);
+    const { handle, events } = await startTask(() => stream);
+    await events.until('progress');
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: false });
+    expect(stream.destroyed).toBe(true);
   });
 
   it('the events of an emitter: their iterator has a throw() that is none', async () => {

@@ -1,18 +1,15 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
+import { CancelWatch } from './cancel-watch.js';
+import { assertStep } from './iterator-step.js';
+import { destroyStream, isNodeStream } from './node-stream.js';
 import type { RunContext } from './run-context.js';
 
 /** What a source of values looks like to the one who drives it. */
 interface Source {
-  next(): PromiseLike<IteratorResult<unknown, unknown>>;
+  next(): unknown;
   /** Closes it, also while `next` waits. */
   close(): unknown;
-}
-
-/** Streams of Node, as far as they are used. */
-interface NodeStream extends AsyncIterable<unknown> {
-  destroy(): unknown;
-  pipe(): unknown;
 }
 
 /** Whether a value is an async iterable: a web or a Node stream too. */
@@ -28,42 +25,46 @@ export async function closeIterable(iterable: AsyncIterable<unknown>): Promise<v
 
 /**
  * Reads an async iterable to its end: each value is progress, the last one the result. A cancellation closes it, once, and
- * so does a value that cannot be sent.
+ * so does a value that cannot be sent. Nothing is read from it after the end of the task.
  */
 export async function driveIterable(iterable: AsyncIterable<unknown>, context: RunContext): Promise<unknown> {
-  const source = open(iterable);
-  let cancel = (): void => {};
-  const cancelled = new Promise<undefined>((resolve) => {
-    cancel = () => resolve(undefined);
-  });
-  const registration = context.onCancel(cancel);
-  let last: unknown;
+  const watch = new CancelWatch(context);
   try {
-    for (;;) {
-      const next = Promise.resolve(source.next());
-      const step = await Promise.race([next, cancelled]);
-      if (!step) {
-        // It ends by being closed, with an error or without.
-        next.catch(() => {});
-        await source.close();
-        context.throwIfCancelled();
-        return last;
-      }
-      if (step.done) return step.value === undefined ? last : step.value;
-      last = step.value;
-      await send(last, source, context);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    return await read(open(iterable), context, watch);
   } finally {
-    registration[Symbol.dispose]();
+    watch[Symbol.dispose]();
   }
+}
+
+async function read(source: Source, context: RunContext, watch: CancelWatch): Promise<unknown> {
+  let last: unknown;
+  while (!context.cancelled && !context.over) {
+    const next = Promise.resolve(source.next());
+    let waited = await watch.wait(next);
+    // A cancellation that is withdrawn before the source is closed does not close it.
+    while (!waited && !context.cancelled) waited = await watch.wait(next);
+    if (!waited) break;
+    const step = assertStep(waited.value);
+    if (step.done) return step.value === undefined ? last : step.value;
+    last = step.value;
+    await send(last, source, context);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // Closed, it cannot go on, though the cancellation may be withdrawn by then.
+  const { cancellation } = context;
+  await source.close();
+  if (cancellation) throw cancellation;
+  return last;
 }
 
 async function send(value: unknown, source: Source, context: RunContext): Promise<void> {
   try {
     context.emitProgress(value);
   } catch (error) {
-    await source.close();
+    // As in `for await`: what its closing throws does not replace the error that closes it.
+    await Promise.resolve()
+      .then(() => source.close())
+      .catch(() => {});
     throw error;
   }
 }
@@ -82,16 +83,11 @@ function open(iterable: AsyncIterable<unknown>): Source {
   const iterator = iterable[Symbol.asyncIterator]();
   if (isNodeStream(iterable)) {
     // Its iterator would wait for the next chunk before it closes the stream.
-    return { next: () => iterator.next(), close: () => void iterable.destroy() };
+    return { next: () => iterator.next(), close: () => destroyStream(iterable) };
   }
   return { next: () => iterator.next(), close: () => iterator.return?.() };
 }
 
 function isWebStream(value: object): value is ReadableStream<unknown> & AsyncIterable<unknown> {
   return 'getReader' in value && typeof value.getReader === 'function';
-}
-
-function isNodeStream(value: object): value is NodeStream {
-  const { destroy, pipe } = value as Partial<NodeStream>;
-  return typeof destroy === 'function' && typeof pipe === 'function';
 }

@@ -26,7 +26,15 @@ export function driveObservable(input: ObservableInput<unknown>, context: RunCon
         reject(teardownError);
       }
     };
-    const registration = context.onCancel(() => fail(context.cancellation));
+    let registration: Disposable;
+    const follow = (): void => {
+      registration = context.onCancel(() => {
+        // Withdrawn by another callback: it goes on, and may be cancelled again.
+        if (context.cancelled) fail(context.cancellation);
+        else follow();
+      });
+    };
+    follow();
     subscription.add(() => registration[Symbol.dispose]());
     const observer = {
       next(value: unknown) {

@@ -1,5 +1,6 @@
+import type { CancelledError } from '../../../cancellation/cancelled.error.js';
 import type { TaskHandler } from '../../../task/task-handler.interface.js';
-import { driveGenerator, isGenerator } from './drive-generator.js';
+import { closeGenerator, driveGenerator, isGenerator } from './drive-generator.js';
 import { closeIterable, driveIterable, isAsyncIterable } from './drive-iterable.js';
 import { driveObservable, isObservableLike } from './drive-observable.js';
 import type { RunContext } from './run-context.js';
@@ -20,12 +21,12 @@ function drive(returned: unknown, context: RunContext): unknown {
   return returned;
 }
 
-async function closeUnread(source: unknown, context: RunContext): Promise<unknown> {
-  if (isGenerator(source)) await source.return(undefined);
+async function closeUnread(source: unknown, context: RunContext): Promise<never> {
+  // It may be withdrawn while the source is closed. Closed, the source gives nothing all the same.
+  const { cancellation } = context;
+  if (isGenerator(source)) await closeGenerator(source);
   else if (isAsyncIterable(source)) await closeIterable(source);
-  context.throwIfCancelled();
-  // The cancellation was withdrawn while it was closed.
-  return undefined;
+  throw cancellation as CancelledError;
 }
 
 /** Whether it gives values one after the other. */
