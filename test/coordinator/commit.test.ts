@@ -173,8 +173,10 @@ describe('task.commit()', () => {
   it('one in cleanup, or of an earlier try, is only a shield', async () => {
     const { handle } = await startTask(
       async (task) => {
-        task.defer(() => task.commit(async () => {}));
-        if (task.attempt === 1) throw new Error('Busy');
+        if (task.attempt === 1) {
+          task.defer(() => task.commit(async () => {}));
+          throw new Error('Busy');
+        }
         await task.sleep(60_000);
       },
       { task: { attempts: 2, backoff: 0, timeout: 40 } },
