@@ -10,29 +10,48 @@ export interface StreamHead {
 }
 
 /** Those of Nest's `@Sse()`, which replace what the application has set. */
-const sseHeaders = Object.entries({
+const sseHeaders = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'private, no-cache, no-store, must-revalidate, max-age=0, no-transform',
   Pragma: 'no-cache',
   Expires: '0',
   'X-Accel-Buffering': 'no',
-});
+};
+/** There is no such header in HTTP/2. */
+const http1Headers = { ...sseHeaders, Connection: 'keep-alive' };
+const replaced = new Set(Object.keys(http1Headers).map((name) => name.toLowerCase()));
 
 /**
  * Sends the headers that Nest sends for an `@Sse()` stream.
  *
  * @throws what Node throws for a header that is invalid; then nothing was sent
  */
-export function sendHead(response: ServerResponse, { status, headers }: StreamHead): void {
+export function sendHead(response: ServerResponse, { status, headers = {} }: StreamHead): void {
+  const own: OutgoingHttpHeaders = isHttp1(response) ? http1Headers : sseHeaders;
+  // Node keeps those that were set beforehand in another form, and has to add all others to them one by one.
+  if (response.getHeaderNames().length === 0) response.writeHead(status, withOthers(own, headers));
+  else {
+    setHeaders(response, headers);
+    setHeaders(response, own);
+    response.writeHead(status);
+  }
+  response.flushHeaders();
+}
+
+function withOthers(own: OutgoingHttpHeaders, headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const all: OutgoingHttpHeaders = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined && !replaced.has(name.toLowerCase())) all[name] = value;
+  }
+  return Object.assign(all, own);
+}
+
+function setHeaders(response: ServerResponse, headers: OutgoingHttpHeaders): void {
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined && response.getHeader(name) !== value) response.setHeader(name, value);
   }
-  for (const [name, value] of sseHeaders) response.setHeader(name, value);
-  // There is no such header in HTTP/2.
-  if (isHttp1(response)) response.setHeader('Connection', 'keep-alive');
-  response.writeHead(status);
-  response.flushHeaders();
 }
 
 /** When TCP's own keep-alive begins to ask whether the other side is there, in milliseconds. */
