@@ -1,3 +1,7 @@
+import { types } from 'node:util';
+
+const { isDate, isTypedArray } = types;
+
 /**
  * What JSON can hold.
  *
@@ -46,16 +50,29 @@ const escapes: Readonly<Record<string, string>> = {
 const lineSeparators = /[\u0085\u2028\u2029]/g;
 
 /** JSON writes the value in them. */
-const boxed: ReadonlySet<string> = new Set(['Number', 'String', 'Boolean', 'BigInt']);
+const boxed: ReadonlySet<string> = new Set(['String', 'Boolean']);
 /** Their contents are lost, whatever properties they have beside. */
 const emptied: ReadonlySet<string> = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'Error']);
 
-/** What a value is that JSON cannot hold, or keeps nothing of. */
+/** What a value is that JSON cannot hold, or keeps nothing of. Values inside it are not looked at. */
 export function lossOf(value: unknown): string | undefined {
+  if (isInvalidDate(value)) return 'an invalid Date';
+  if (typeof value === 'object' && value !== null) return hasToJson(value) ? undefined : lossOfWritten(value);
+  if (typeof value === 'bigint' && hasToJson(value)) return undefined;
+  return lossOfWritten(value);
+}
+
+/** The same of what JSON writes: what a `toJSON()` has given is not asked again. */
+export function lossOfWritten(value: unknown): string | undefined {
   if (typeof value === 'object') return value === null ? undefined : lossOfObject(value);
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : String(value);
-  if (typeof value === 'bigint') return hasToJson(value) ? undefined : 'a BigInt';
+  if (typeof value === 'bigint') return 'a BigInt';
   return typeof value === 'function' || typeof value === 'symbol' ? `a ${typeof value}` : undefined;
+}
+
+/** JSON would write `null`, as its `toJSON()` says. */
+export function isInvalidDate(value: unknown): boolean {
+  return isDate(value) && Number.isNaN(value.getTime());
 }
 
 function lossOfObject(value: object): string | undefined {
@@ -63,7 +80,9 @@ function lossOfObject(value: object): string | undefined {
   if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return undefined;
   // By its tag, as what comes from another realm is no instance.
   const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
-  if (kind === 'Object' || boxed.has(kind) || ArrayBuffer.isView(value) || hasToJson(value)) return undefined;
+  if (kind === 'BigInt') return 'a BigInt';
+  if (kind === 'Number') return lossOfWritten(Number(value));
+  if (kind === 'Object' || boxed.has(kind) || isTypedArray(value)) return undefined;
   if (!emptied.has(kind) && Object.keys(value).length > 0) return undefined;
   return /^[AEIOU]/.test(kind) ? `an ${kind}` : `a ${kind}`;
 }

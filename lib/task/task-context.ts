@@ -47,7 +47,8 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * settles when the event is in the log. A cancellation never makes it fail. After the end it does nothing.
    *
    * @param type 1 to 64 of `A-Z a-z 0-9 . _ : -`. Types that the coordinator sends are reserved
-   * @param data anything JSON can hold. @defaultValue null
+   * @param data anything JSON can hold. It is checked as a whole: of a value inside it, such as a Map in an object, the event
+   *   has what `JSON.stringify()` makes of it. @defaultValue null
    * @throws InvalidEventError (synchronously) for a reserved or malformed type, for data that JSON cannot hold, and for
    *   more than `maxEventBytes` of it
    */

@@ -317,6 +317,8 @@ describe('a result of which JSON would make nothing', () => {
     ['an Error', new Error('x'), 'JSON cannot hold an Error'],
     ['a Promise inside', [Promise.resolve(1)], 'JSON cannot hold a Promise at "0"'],
     ['a function inside', { run: () => 1 }, 'JSON cannot hold a function at "run"'],
+    ['an invalid Date', new Date(NaN), 'JSON cannot hold an invalid Date'],
+    ['a Map that a toJSON() gives', { one: { toJSON: () => new Map() } }, 'JSON cannot hold a Map at "one"'],
     ['NaN inside', { rate: NaN }, 'JSON cannot hold NaN at "rate"'],
   ])('%s fails the task, and the error names the place', async (_what, value, why) => {
     const { handle } = await startTask(() => value);

@@ -1,3 +1,4 @@
+import { readProperty, textOf } from '../../cancellation/read-error.js';
 import { InvalidEventError } from '../../task/errors/invalid-event.error.js';
 import { toJson } from '../../task/json.js';
 
@@ -12,8 +13,8 @@ export function encodeEvent(key: string, type: string, data: unknown, maxEventBy
   try {
     json = toJson(data);
   } catch (cause) {
-    const why = (cause as { message?: unknown } | undefined)?.message ?? cause;
-    throw new InvalidEventError(`The data of event "${type}" of ${key} cannot be sent: ${String(why)}`, {
+    const why = textOf(readProperty(cause, 'message') ?? cause);
+    throw new InvalidEventError(`The data of event "${type}" of ${key} cannot be sent: ${why}`, {
       cause,
     });
   }
