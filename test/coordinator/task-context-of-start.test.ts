@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { TaskContext } from 'nestjs-streaming';
-import { Observable } from 'rxjs';
+import { finalize, Observable, Subject } from 'rxjs';
 import { Mortals } from '../cancellation/gc.js';
 import { createTaskApp, handlerTask } from '../support/app.js';
 import { deferred, eventually } from '../support/wait.js';
@@ -140,6 +140,21 @@ describe('the async context of a task', () => {
     const handle = await as('alice', () => coordinator.start(Work, {}));
     expect(await as('bob', () => handle.outcome)).toMatchObject({ status: 'timeout', abandoned: true });
     expect(seen).toEqual(['alice', 'alice']);
+  });
+
+  it('a source is torn down where it was subscribed to, wherever it ends', async () => {
+    const seen: unknown[] = [];
+    const shared = new Subject<number>();
+    const Source = handlerTask(() => shared.pipe(finalize(() => seen.push(user()))));
+    const { coordinator } = await createTaskApp({ tasks: [Source], listen: false });
+    const handle = await as('alice', () => coordinator.start(Source, {}));
+    await eventually(() => shared.observed);
+    as('bob', () => {
+      shared.next(1);
+      shared.complete();
+    });
+    expect((await handle.outcome).status).toBe('completed');
+    expect(seen).toEqual(['alice']);
   });
 
   it('is let go with the task, though the task is kept', async () => {

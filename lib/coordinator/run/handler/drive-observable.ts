@@ -1,4 +1,5 @@
 import { from, isObservable, type Observable, type ObservableInput, Subscription } from 'rxjs';
+import { AsyncContext } from '../../../cancellation/async-context.js';
 import type { RunContext } from './run-context.js';
 
 /** What other libraries mark their Observables with. */
@@ -18,9 +19,12 @@ export function driveObservable(input: ObservableInput<unknown>, context: RunCon
     let last: unknown;
     // Made first: a source that emits while it is subscribed to can be unsubscribed from there.
     const subscription = new Subscription();
+    // Its teardown runs here, wherever the source ends.
+    const asyncContext = new AsyncContext();
+    const unsubscribe = (): void => asyncContext.run(() => subscription.unsubscribe());
     const fail = (error: unknown): void => {
       try {
-        subscription.unsubscribe();
+        unsubscribe();
         reject(error);
       } catch (teardownError) {
         reject(teardownError);
@@ -49,7 +53,7 @@ export function driveObservable(input: ObservableInput<unknown>, context: RunCon
       error: fail,
       complete() {
         try {
-          subscription.unsubscribe();
+          unsubscribe();
         } catch (teardownError) {
           reject(teardownError);
         }
