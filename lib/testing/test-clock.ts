@@ -3,6 +3,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate } from 'node:timers';
 import type { Clock, TimerHandle } from '../cancellation/clock.js';
 
+/** A frame of the files that every timer passes through, and the folder of the package. */
+const OWN_FRAME = /([^\s(]*)testing[\\/](?:test-clock|clock-switch)\.[cm]?[jt]s/;
+
 /** One timer that waits for its time. */
 export class PendingTimer implements TimerHandle {
   readonly #timers: Set<PendingTimer>;
@@ -33,11 +36,12 @@ export class PendingTimer implements TimerHandle {
   /** The line of the handler that has set it; `undefined` for a timer that the coordinator has set for itself. */
   get origin(): string | undefined {
     const frames = (this.#trace.stack ?? '').split('\n').slice(1);
-    const own = frames.find((frame) => /[\\/]testing[\\/]test-clock\.[cm]?[jt]s/.test(frame));
-    const folder = own && /([^\s(]*)testing[\\/]test-clock\./.exec(own)?.[1];
+    // There may be two: of what runs, and of its sources, where only some of the frames could be mapped.
+    const folders = frames.flatMap((frame) => OWN_FRAME.exec(frame)?.[1] ?? []);
     const foreign = frames.find(
       (frame) =>
-        !(folder && frame.includes(folder)) && !/node:|<anonymous>|[\\/]node_modules[\\/]/.test(frame),
+        !folders.some((folder) => frame.includes(folder)) &&
+        !/node:|<anonymous>|[\\/]node_modules[\\/]/.test(frame),
     );
     return foreign?.trim().replace(/^at /, '');
   }
