@@ -1,3 +1,5 @@
+import { cutText } from './read-error.js';
+
 /**
  * Why something was cancelled.
  *
@@ -53,7 +55,5 @@ const longestDetail = 500;
 
 /** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
 export function cutDetail(detail: string): string {
-  return detail.length <= longestDetail
-    ? detail
-    : detail.slice(0, longestDetail).replace(/[\uD800-\uDBFF]$/, '');
+  return cutText(detail, longestDetail);
 }

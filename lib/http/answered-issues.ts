@@ -1,3 +1,4 @@
+import { cutText } from '../cancellation/read-error.js';
 import type { InputIssue } from '../task/errors/invalid-input.error.js';
 
 /** Most issues of a refused input in an answer. */
@@ -24,7 +25,7 @@ export function answeredIssues(all: readonly InputIssue[]): AnsweredIssues {
   const issues: InputIssue[] = [];
   let bytes = 0;
   for (const { message, path } of all.slice(0, mostIssues)) {
-    const issue = { message: cutText(message), path: path.slice(0, longestPath).map(cutPart) };
+    const issue = { message: shortenText(message), path: path.slice(0, longestPath).map(cutPart) };
     bytes += Buffer.byteLength(JSON.stringify(issue));
     if (bytes > mostBytes && issues.length > 0) break;
     issues.push(issue);
@@ -33,10 +34,10 @@ export function answeredIssues(all: readonly InputIssue[]): AnsweredIssues {
 }
 
 /** Cuts a text that may hold as much of the input as its sender likes. */
-export function cutText(text: string): string {
-  return text.length <= longestText ? text : `${text.slice(0, longestText).replace(/[\uD800-\uDBFF]$/, '')}…`;
+export function shortenText(text: string): string {
+  return text.length <= longestText ? text : `${cutText(text, longestText)}…`;
 }
 
 function cutPart(part: string | number): string | number {
-  return typeof part === 'string' ? cutText(part) : part;
+  return typeof part === 'string' ? shortenText(part) : part;
 }

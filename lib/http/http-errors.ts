@@ -5,7 +5,7 @@ import { StreamingError } from '../cancellation/streaming.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
 import { TaskTypeNotFoundError } from '../task/errors/task-type-not-found.error.js';
 import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
-import { answeredIssues, cutText } from './answered-issues.js';
+import { answeredIssues, shortenText } from './answered-issues.js';
 import { isHttp1, type PlatformResponse, rawResponse } from './http-exchange.js';
 
 /** Seconds after which a client may try again. */
@@ -88,7 +88,7 @@ export function asHttpError(error: unknown): unknown {
   }
   if (!(error instanceof StreamingError) || statuses[error.code] === undefined) return error;
   const details = error instanceof InvalidInputError ? answeredIssues(error.issues) : {};
-  return new StreamingHttpException(error.code, cutText(error.message), details, { cause: error });
+  return new StreamingHttpException(error.code, shortenText(error.message), details, { cause: error });
 }
 
 /** When a client may come back. */
