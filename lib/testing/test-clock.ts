@@ -1,10 +1,28 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 // Not the globals: a test may have replaced them with fake ones.
 import { setImmediate } from 'node:timers';
+import { fileURLToPath } from 'node:url';
 import type { Clock, TimerHandle } from '../cancellation/clock.js';
 
-/** A frame of the files that every timer passes through, and the folder of the package. */
-const OWN_FRAME = /([^\s(]*)testing[\\/](?:test-clock|clock-switch)\.[cm]?[jt]s/;
+let ownFolders: readonly string[] | undefined;
+
+/**
+ * The folders of this package's code, as URLs and as paths: of what runs (`lib/`, `dist/` or `dist/commonjs/`), and of
+ * what source maps may make of it. A stack may have both. None in a bundle, which has no files of this package.
+ */
+function findOwnFolders(): string[] {
+  if (!URL.canParse('..', import.meta.url)) return [];
+  const running = new URL('..', import.meta.url);
+  const build = /\/dist\/(?:commonjs\/)?$/.exec(running.pathname)?.[0];
+  const root = new URL(build === '/dist/commonjs/' ? '../..' : '..', running);
+  const folders = build === undefined ? [running] : ['dist/', 'lib/'].map((folder) => new URL(folder, root));
+  return folders.flatMap((folder) => [folder.href, withSlashes(fileURLToPath(folder))]);
+}
+
+/** Windows has both in its stacks. */
+function withSlashes(text: string): string {
+  return text.replaceAll('\\', '/');
+}
 
 /** One timer that waits for its time. */
 export class PendingTimer implements TimerHandle {
@@ -36,11 +54,10 @@ export class PendingTimer implements TimerHandle {
   /** The line of the handler that has set it; `undefined` for a timer that the coordinator has set for itself. */
   get origin(): string | undefined {
     const frames = (this.#trace.stack ?? '').split('\n').slice(1);
-    // There may be two: of what runs, and of its sources, where only some of the frames could be mapped.
-    const folders = frames.flatMap((frame) => OWN_FRAME.exec(frame)?.[1] ?? []);
+    const own = (ownFolders ??= findOwnFolders());
     const foreign = frames.find(
       (frame) =>
-        !folders.some((folder) => frame.includes(folder)) &&
+        !own.some((folder) => withSlashes(frame).includes(folder)) &&
         !/node:|<anonymous>|[\\/]node_modules[\\/]/.test(frame),
     );
     return foreign?.trim().replace(/^at /, '');
