@@ -37,7 +37,21 @@ async function convert(script) {
     inputSourceMap: readFileSync(join(ESM, `${script}.map`), 'utf8'),
   });
   await write(script, `${code}//# sourceMappingURL=${basename(script)}.map\n`);
-  await write(`${script}.map`, map ?? '');
+  await write(`${script}.map`, moveMap(map ?? '', script));
+}
+
+/**
+ * Makes the sources of a map, which are relative to a script of the ES modules, relative to that of this build.
+ *
+ * @param {string} text
+ * @param {string} script
+ */
+function moveMap(text, script) {
+  const map = /** @type {{ sources: string[] }} */ (JSON.parse(text));
+  const from = dirname(join(ESM, script));
+  const to = dirname(join(COMMONJS, script));
+  const sources = map.sources.map((source) => relative(to, join(from, source)).replaceAll(sep, '/'));
+  return JSON.stringify({ ...map, sources });
 }
 
 /**

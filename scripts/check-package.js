@@ -5,9 +5,9 @@
  * Needs a build in dist/ and the npm registry.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -86,6 +86,11 @@ function checkSourceMaps(scripts) {
     const map = /** @type {{ sources: string[], sourcesContent?: string[] }} */ (JSON.parse(text));
     if (map.sourcesContent?.length !== map.sources.length) {
       throw new Error(`${script}.map points at sources that the tarball does not have`);
+    }
+    // Debuggers and stack traces go by the path, which is one of this checkout.
+    const unknown = map.sources.filter((source) => !existsSync(join(ROOT, dirname(script), source)));
+    if (unknown.length > 0) {
+      throw new Error(`${script}.map names sources that do not exist: ${unknown.join(', ')}`);
     }
   }
 }
