@@ -120,7 +120,7 @@ describe('hostile subscribers', () => {
 });
 
 describe('events() in the process', () => {
-  it('resumes by the same rules as a stream', async () => {
+  it('S64 resumes by the same rules as a stream', async () => {
     const task = new PuppetTask({ replay: { events: 3 } });
     const { coordinator } = await createTaskApp({ tasks: [task.type] });
     const puppet = await task.start({ coordinator, url: '' });
@@ -149,7 +149,7 @@ describe('events() in the process', () => {
     expect([over.events, over.completed]).toEqual([[], true]);
   });
 
-  it('errors for an unknown task, when it is subscribed to', async () => {
+  it('S64 errors for an unknown task, when it is subscribed to', async () => {
     const { coordinator } = await createTaskApp({ listen: false });
     const events = coordinator.events({ app: 'test', name: 'none', id: 'x' });
     expect(await codeOf(() => collect(events).done)).toBe('TASK_NOT_FOUND');

@@ -199,7 +199,7 @@ describe.each(adapters)('clients (%s)', (adapter) => {
     expect(seen).toEqual(range(1, 80));
   });
 
-  it('curl -N shows each event when it is sent, and ends with the stream', async () => {
+  it('S65 curl -N shows each event when it is sent, and ends with the stream', async () => {
     const task = new PuppetTask();
     const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);
@@ -219,7 +219,7 @@ describe.each(adapters)('clients (%s)', (adapter) => {
     expect(stdout).toMatch(/event: completed\ndata: \{"finalValue":null\}\nid: [a-z0-9]+-5\n\n$/);
   });
 
-  it('an HTTP/1.0 client gets the stream as well, ended by the end of the connection', async () => {
+  it('S65 an HTTP/1.0 client gets the stream as well, ended by the end of the connection', async () => {
     const task = new PuppetTask();
     const app = await createTaskApp({ adapter, tasks: [task.type] });
     const puppet = await task.start(app);

@@ -250,7 +250,7 @@ describe.each(adapters)('resuming (%s)', (adapter) => {
     expect(stream.raw).toMatch(/event: gap\ndata: \{.*\}\nid: [a-z0-9]+-3\n\n/);
   });
 
-  it('from=latest gives a new watcher the newest and what follows; a position wins over it', async () => {
+  it('S63 from=latest gives a new watcher the newest and what follows; a position wins over it', async () => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(5);
