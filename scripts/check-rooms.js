@@ -3,7 +3,8 @@
  *
  * A room is a folder or a single file directly under lib/. The linter's own rule for forbidden imports sees only the
  * text of an import; here every relative import is resolved, so that a subfolder is no way around, and what is not
- * allowed is forbidden, so that a new room has to be entered here first.
+ * allowed is forbidden, so that a new room has to be entered here first. From most rooms others may import only the files
+ * that are public.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -58,7 +59,44 @@ const ONLY_IN = { pg: 'postgres', piscina: 'worker' };
  */
 const TYPES_FROM_BELOW = { 'streaming.options.ts': ['coordinator', 'http'] };
 
-const complaints = [...checkLibrary(), ...checkUsers('sample'), ...checkUsers('bench')];
+/**
+ * The files of a room that other rooms may import, without their `.ts`. A room that is not here is open.
+ *
+ * @type {Record<string, string[] | undefined>}
+ */
+const PUBLIC_FILES = {
+  cancellation: words(`
+    async-context backoff cancel-reason cancel-scope cancelled.error clock is-cancellation promises read-error retry
+    scope-body scope-ended.error scope-host scope-timeout.error streaming.error timer unrecoverable.error within
+  `),
+  coordinator: words(`
+    coordinator-shutdown coordinator.options coordinator.service list-tasks shutdown.hooks signal-run task-handle
+    task-store
+    events/task-listeners
+    run/task-run
+    types/find-task-types types/task-type.explorer types/task-type.registry
+  `),
+  http: words(`
+    http-exchange stream-paths streaming-controller.factory streaming-exception.filter streaming-http.service
+    streaming.controller task-access task-authorizer task-streams
+    openapi/describe-streams
+    stream/stream-connections stream/output/http2-sessions
+  `),
+};
+
+/**
+ * Files that another room imports.
+ *
+ * @type {Set<string>}
+ */
+const imported = new Set();
+
+const complaints = [
+  ...checkLibrary(),
+  ...checkPublicFiles(),
+  ...checkUsers('sample'),
+  ...checkUsers('bench'),
+];
 for (const complaint of complaints) console.error(complaint);
 if (complaints.length > 0) process.exitCode = 1;
 
@@ -110,11 +148,41 @@ function faultOf(file, room, specifier, typeOnly) {
   const target = targetOf(file, specifier);
   if (!target.startsWith('lib/')) return `"${specifier}" leads out of lib/`;
   const targetRoom = roomOf(target);
-  if (targetRoom === room || mayImport(room).includes(targetRoom)) return undefined;
-  if (TYPES_FROM_BELOW[room]?.includes(targetRoom)) {
-    return typeOnly ? undefined : `lib/${room} may import types only from lib/${targetRoom} ("${specifier}")`;
+  if (targetRoom === room) return undefined;
+  if (!mayImport(room).includes(targetRoom)) {
+    if (!TYPES_FROM_BELOW[room]?.includes(targetRoom))
+      return `lib/${room} may not import lib/${targetRoom} ("${specifier}")`;
+    if (!typeOnly) return `lib/${room} may import types only from lib/${targetRoom} ("${specifier}")`;
   }
-  return `lib/${room} may not import lib/${targetRoom} ("${specifier}")`;
+  imported.add(target);
+  const files = publicFilesOf(targetRoom);
+  if (files === undefined || files.includes(target)) return undefined;
+  return `${target} is not a public file of lib/${targetRoom} (PUBLIC_FILES in scripts/check-rooms.js)`;
+}
+
+/**
+ * What nobody imports any more is no longer public.
+ *
+ * @returns {string[]}
+ */
+function checkPublicFiles() {
+  return Object.keys(PUBLIC_FILES)
+    .flatMap((room) => publicFilesOf(room) ?? [])
+    .filter((file) => !imported.has(file))
+    .map((file) => `${file}: no other room imports it, so it is no public file (scripts/check-rooms.js)`);
+}
+
+/**
+ * @param {string} room
+ * @returns {string[] | undefined} their paths
+ */
+function publicFilesOf(room) {
+  return PUBLIC_FILES[room]?.map((file) => `lib/${room}/${file}.ts`);
+}
+
+/** @param {string} text */
+function words(text) {
+  return text.trim().split(/\s+/);
 }
 
 /**
