@@ -38,5 +38,5 @@ export default {
   // Modules of a test file are never freed, and a heap of gigabytes takes longer to end than Jest waits.
   workerIdleMemoryLimit: '1GB',
   // For what hangs. How long something may take is for its test to say, where it matters.
-  testTimeout: 20_000,
+  testTimeout: 60_000,
 };

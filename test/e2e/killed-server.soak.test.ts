@@ -54,7 +54,7 @@ async function outliveAKill(open: (url: string) => Promise<ClientGroup[]>): Prom
 describe('a process that is killed', () => {
   test('eventsource, eventsource-parser and curl see the run that broke off and the one after it', async () => {
     await outliveAKill((url) => Promise.all([openEventSources([url]), openParsers([url]), openCurls([url])]));
-  }, 60_000);
+  });
 });
 
 describeWithChromium('a process that is killed (Chromium)', (executablePath) => {
@@ -68,5 +68,5 @@ describeWithChromium('a process that is killed (Chromium)', (executablePath) => 
       await page.goto(new URL('/stream', url).href);
       return [await PageClients.open(page, 'EventSource', [url])];
     });
-  }, 60_000);
+  });
 });

@@ -87,7 +87,7 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
     expect(taskApp.logs.errors).toEqual([]);
     const report = await taskApp.coordinator.shutdown();
     expect(report).toMatchObject({ cancelled: TASKS, completed: 0, failed: 0, timedOut: 0, abandoned: [] });
-  }, 20_000);
+  });
 
   it.each(['express', 'fastify'] as const)(
     'a connection that was never used is closed with forceCloseConnections (%s)',
@@ -147,7 +147,7 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
       expect(socket.went).toBe('ended');
       expect(socket.body).toMatch(/event: cancelled\ndata: .*"reason":"shutdown".*\nid: .*\n\n$/);
     }
-  }, 20_000);
+  });
 
   it('with a handler that ignores its signal it returns at the timeout and names it', async () => {
     const timeout = 300;
@@ -169,5 +169,5 @@ describe('Shutdown with 100 running tasks and 200 open streams', () => {
     await eventually(() => {
       expect(taskApp.logs.warnings).toEqual([expect.stringContaining(key)]);
     });
-  }, 20_000);
+  });
 });

@@ -51,7 +51,7 @@ describe('structured concurrency', () => {
 
   beforeAll(async () => {
     app = await SampleApp.start(SAMPLE, { env: quick, shared: true });
-  }, 30_000);
+  });
 
   async function siteStatus(of = app): Promise<SiteStatus> {
     return (await of.request<SiteStatus>('GET', '/site')).body;
@@ -81,7 +81,7 @@ describe('structured concurrency', () => {
     expect((await siteStatus()).mostRequests).toBe(input.concurrency);
     // The other end learns of it a moment later.
     await eventually(async () => (await siteStatus()).connections === 0);
-  }, 30_000);
+  });
 
   test('a page that somebody wants skipped is given up alone, in the middle of its try', async () => {
     const path = await app.task('CrawlTask', { concurrency: 8, pageTimeout: 60_000 });
@@ -95,7 +95,7 @@ describe('structured concurrency', () => {
     await app.request('POST', `${path}/signals/skip`, { path: '/pages/37' });
     const { data } = await stream.next<{ finalValue: Summary }>('completed');
     expect(sorted(data.finalValue)).toEqual({ ...wholeSite, timedOut: [], skipped: ['/pages/37'] });
-  }, 30_000);
+  });
 
   test('cancelled half-way: every connection is closed within 500 ms, and the summary still comes', async () => {
     await using slow = await SampleApp.start(SAMPLE, { env: { SITE_LATENCY: '50' } });
@@ -121,7 +121,7 @@ describe('structured concurrency', () => {
     expect(await stream.ended).toBe('complete');
     expect(await reportOf(path, slow)).toEqual(summary);
     expect(await siteStatus(slow)).toMatchObject({ connections: 0, requests: 0 });
-  }, 30_000);
+  });
 
   test.each([{ concurrency: 0 }, { pageTimeout: 'long' }, { attempts: 1.5 }])('refuses %j', async (wrong) => {
     const { status, body } = await app.request('POST', '/stream/app/CrawlTask', wrong);
@@ -145,13 +145,13 @@ describe('structured concurrency', () => {
     expect((await stream.next('cancelled')).data).toMatchObject({ reason: 'shutdown' });
     expect(await stream.ended).toBe('complete');
     other.destroy();
-  }, 30_000);
+  });
 
   test('says so when its port is taken', async () => {
     await expect(SampleApp.start(SAMPLE, { port: app.port })).rejects.toThrow(
       `Port ${app.port} is taken; choose another: PORT=${app.port + 1}`,
     );
-  }, 30_000);
+  });
 });
 
 describe('the demo of structured concurrency', () => {
@@ -169,5 +169,5 @@ describe('the demo of structured concurrency', () => {
       'sockets in this process: 0',
       'timers in this process: 0',
     ]);
-  }, 30_000);
+  });
 });

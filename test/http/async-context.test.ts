@@ -149,5 +149,5 @@ describe('the async context of a stream', () => {
     await eventually(async () => expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 2 }));
     expect(await callers.left(2)).toBe(2);
     // A collection takes long in the heap of many test files.
-  }, 60_000);
+  });
 });

@@ -54,32 +54,28 @@ const ways: Readonly<Record<string, Open>> = {
 };
 
 describe('a client over TLS', () => {
-  it.each(Object.entries(ways))(
-    'that reads steadily gets a large event whole (%s)',
-    async (way, open) => {
-      const task = new PuppetTask({ replay: { bytes: 64 * 1024 * 1024 } });
-      await using server = await serve(task, way);
-      const relay = await Relay.open(server.port);
-      const body = await open(relay.port, server.path);
-      let received = 0;
-      const begun = deferred();
-      const ended = deferred<number>();
-      body.on('data', ({ length }: Buffer) => {
-        received += length;
-        begun.resolve();
-      });
-      body.on('error', ended.reject);
-      body.on('end', () => ended.resolve(received));
-      await withTimeout(begun.promise, 4_000, 'the beginning of the stream');
-      // Four megabytes a second, with pauses of 50 ms: far from a stall, but longer than stallTimeout in all.
-      relay.slowDown(200_000, 50);
-      server.puppet.send('big', big);
-      await server.puppet.end();
-      const whole = withTimeout(ended.promise, 15_000, () => `the end of the stream; ${received} bytes came`);
-      expect(await whole).toBeGreaterThan(big.length / 2);
-    },
-    30_000,
-  );
+  it.each(Object.entries(ways))('that reads steadily gets a large event whole (%s)', async (way, open) => {
+    const task = new PuppetTask({ replay: { bytes: 64 * 1024 * 1024 } });
+    await using server = await serve(task, way);
+    const relay = await Relay.open(server.port);
+    const body = await open(relay.port, server.path);
+    let received = 0;
+    const begun = deferred();
+    const ended = deferred<number>();
+    body.on('data', ({ length }: Buffer) => {
+      received += length;
+      begun.resolve();
+    });
+    body.on('error', ended.reject);
+    body.on('end', () => ended.resolve(received));
+    await withTimeout(begun.promise, 4_000, 'the beginning of the stream');
+    // Four megabytes a second, with pauses of 50 ms: far from a stall, but longer than stallTimeout in all.
+    relay.slowDown(200_000, 50);
+    server.puppet.send('big', big);
+    await server.puppet.end();
+    const whole = withTimeout(ended.promise, 15_000, () => `the end of the stream; ${received} bytes came`);
+    expect(await whole).toBeGreaterThan(big.length / 2);
+  });
 
   async function serve(
     task: PuppetTask,

@@ -391,7 +391,7 @@ describeWithPostgres('runQuery', (server) => {
       await db.query('SELECT pg_sleep(0.002)');
     }
     expect(pool.totalCount).toBe(1);
-  }, 20_000);
+  });
 
   it('does not outlive its connection: what the server says last is the error', async () => {
     const pool = createPool();

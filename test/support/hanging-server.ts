@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { deferred, withTimeout } from './wait.js';
+import { deferred, patience, withTimeout } from './wait.js';
 
 /** A server of one test. Requests that its listener leaves unanswered hang. */
 export class HangingServer implements AsyncDisposable {
@@ -56,7 +56,7 @@ export class HangingServer implements AsyncDisposable {
     };
     this.#waiting.add(look);
     look();
-    await withTimeout(done.promise, 5_000, () => `${what}; so far: ${this.requests.join(', ')}`);
+    await withTimeout(done.promise, patience, () => `${what}; so far: ${this.requests.join(', ')}`);
     this.#waiting.delete(look);
   }
 

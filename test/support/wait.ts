@@ -2,6 +2,12 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as delay } from 'node:timers/promises';
 
+/**
+ * How long a test waits for what it expects, in milliseconds: for what hangs. On a busy machine what takes some
+ * milliseconds may take seconds.
+ */
+export const patience = 20_000;
+
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T | PromiseLike<T>) => void;
@@ -43,7 +49,7 @@ export async function withTimeout<T>(
 }
 
 export interface EventuallyOptions {
-  /** Milliseconds until the last failure is the answer. Default 5 000. */
+  /** Milliseconds until the last failure is the answer. Default {@link patience}. */
   readonly timeout?: number;
   /** Milliseconds between two tries. Default 10. */
   readonly interval?: number;
@@ -54,7 +60,7 @@ export interface EventuallyOptions {
  * prefer a promise, an event or a hook of the thing under test wherever there is one.
  */
 export async function eventually<T>(fn: () => T | Promise<T>, options: EventuallyOptions = {}): Promise<T> {
-  const { timeout = 5_000, interval = 10 } = options;
+  const { timeout = patience, interval = 10 } = options;
   const end = performance.now() + timeout;
   for (;;) {
     let failure: unknown;

@@ -5,7 +5,7 @@ import type { Type } from '@nestjs/common';
 import type { StartOptions, StreamTaskOptions, TaskContext, TaskHandle } from 'nestjs-streaming';
 import { createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from './app.js';
 import type { SseEvent, SseStream } from './clients/sse.js';
-import { deferred, eventually, withTimeout } from './wait.js';
+import { deferred, eventually, patience, withTimeout } from './wait.js';
 
 export { closeLater, connectRaw, createTaskApp, resumeAfter, watch, watchRaw };
 export type { TaskApp, TaskAppOptions };
@@ -92,7 +92,7 @@ export class PuppetTask {
   /** Starts one; settles when its handler was called. */
   async start(server: Server, options: StartOptions = {}): Promise<Puppet> {
     const { puppet, running } = await this.begin(server, options);
-    await withTimeout(running, 4_000, `the call of the handler of ${puppet.id}`);
+    await withTimeout(running, patience, `the call of the handler of ${puppet.id}`);
     return puppet;
   }
 
@@ -132,11 +132,11 @@ export class PuppetTask {
       },
       async end(value) {
         exit.resolve(value);
-        await withTimeout(handle.outcome, 4_000, `the end of ${id}`);
+        await withTimeout(handle.outcome, patience, `the end of ${id}`);
       },
       async fail(error) {
         exit.reject(error);
-        await withTimeout(handle.outcome, 4_000, `the end of ${id}`);
+        await withTimeout(handle.outcome, patience, `the end of ${id}`);
       },
     };
     return { puppet, running };
@@ -169,10 +169,10 @@ export function outline({ events }: { readonly events: readonly SseEvent[] }): (
 
 /** Asserts that nothing is held up: each of five events is sent when the one before has come, then heartbeats come. */
 export async function expectLive(puppet: Puppet, stream: SseStream): Promise<void> {
-  await stream.next('started', 1_000);
+  await stream.next('started');
   for (let n = 1; n <= 5; n++) {
     puppet.count(1);
-    expect(await stream.next('n', 1_000)).toMatchObject({ data: n });
+    expect(await stream.next('n')).toMatchObject({ data: n });
   }
   const { comments } = stream;
   await eventually(() => expect(stream.comments).toBeGreaterThan(comments + 2));

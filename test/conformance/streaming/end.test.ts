@@ -45,7 +45,7 @@ describe.each(adapters)('the end of a stream (%s)', (adapter) => {
     }
     expectNoHole(replaying.events);
     // Some 70 MB are parsed.
-  }, 20_000);
+  });
 
   it.each(['completed', 'failed', 'cancelled', 'timeout'])(
     'S36 the id of %j is answered 204',

@@ -26,7 +26,7 @@ describe('the complete example of the README', () => {
   beforeAll(() => {
     scratch.installPackage();
     main = scratch.compile('main.ts', readme.block('file', 'main.ts').text);
-  }, 30_000);
+  });
 
   afterAll(() => scratch[Symbol.dispose]());
 
@@ -77,7 +77,6 @@ describe('the complete example of the README', () => {
       expect(again.status).toBe(204);
       await again.ended;
     },
-    40_000,
   );
 
   interface OpenPage {
@@ -125,7 +124,7 @@ describe('the complete example of the README', () => {
     const { shown } = openPage();
     await eventually(() => expect(shown.at(-1)).toBe('completed'));
     expect(shown).toEqual(['Connected.', 'counted to 1', 'counted to 2', 'completed']);
-  }, 40_000);
+  });
 
   test('is gone for its page after a restart, and the page says so', async () => {
     await startExample();
@@ -141,7 +140,7 @@ describe('the complete example of the README', () => {
       () => expect(shown.at(-1)).toBe('This task is gone: it expired, or the server was restarted.'),
       { timeout: 10_000 },
     );
-  }, 60_000);
+  });
 
   describe('its page, and a server that refuses', () => {
     let status: number;
@@ -245,7 +244,7 @@ describe('the complete example of the README', () => {
     expect(await stream.next('cancelled')).toMatchObject({ data: { reason: 'shutdown' } });
     expect(await stream.ended).toBe('complete');
     await withTimeout(closed, 5_000, () => `the end of the process; it said:\n${output}`);
-  }, 40_000);
+  });
 });
 
 /** With every epoch the same. */

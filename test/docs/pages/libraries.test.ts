@@ -122,7 +122,7 @@ describe('the page on library calls', () => {
     const { handle } = await startTask(PrimesTask, { upTo: 100 });
     await expect(handle.result).resolves.toEqual({ primes: 25 });
     await expectCancelled(await startTask(PrimesTask, { upTo: 1e9 }));
-  }, 20_000);
+  });
 
   test('abortable', async () => {
     const { handle } = await examples.start('abortable', { prices: 4 });
@@ -153,6 +153,6 @@ describe('the page on library calls', () => {
       await eventually(async () => (await sleeping()) === 1);
       await expectCancelled(started);
       expect(await sleeping()).toBe(0);
-    }, 20_000);
+    });
   });
 });

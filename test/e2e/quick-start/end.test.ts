@@ -36,7 +36,6 @@ describe('the end of the quick start', () => {
       idle.destroy();
       reader.destroy();
     },
-    30_000,
   );
 
   test('after a restart a task of before is gone', async () => {
@@ -48,16 +47,16 @@ describe('the end of the quick start', () => {
       const { status, body } = await second.request('GET', route);
       expect({ status, code: body['code'] }).toEqual({ status: 404, code: 'TASK_NOT_FOUND' });
     }
-  }, 30_000);
+  });
 
   test('says so when its port is taken', async () => {
     await using first = await QuickStart.start();
     await expect(QuickStart.start(first.port)).rejects.toThrow(
       `Port ${first.port} is taken; choose another: PORT=${first.port + 1} npm start`,
     );
-  }, 30_000);
+  });
 
   test('says so when its port is none', async () => {
     await expect(QuickStart.start(NaN)).rejects.toThrow(/ended with code 1[^]*PORT is "NaN"/);
-  }, 30_000);
+  });
 });

@@ -12,7 +12,7 @@ describe('the quick start', () => {
 
   beforeAll(async () => {
     app = await QuickStart.share();
-  }, 30_000);
+  });
 
   describe('FetchTask', () => {
     test('downloads to disk with progress and gives the SHA-256', async () => {

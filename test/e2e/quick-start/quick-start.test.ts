@@ -8,7 +8,7 @@ describe('the quick start', () => {
 
   beforeAll(async () => {
     app = await QuickStart.share();
-  }, 30_000);
+  });
 
   test('serves its page, which loads nothing from elsewhere', async () => {
     const page = await fetch(app.url);

@@ -1,5 +1,5 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
-import { deferred, withTimeout } from '../wait.js';
+import { deferred, patience, withTimeout } from '../wait.js';
 
 export interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -7,7 +7,7 @@ export interface CallOptions {
   readonly json?: unknown;
   /** Sent as it is, without a content type of its own. */
   readonly body?: string | Buffer;
-  /** Longest wait for the whole answer. Milliseconds, default 4 000: less than a test has, so that it is told. */
+  /** Longest wait for the whole answer. Milliseconds, default {@link patience}: less than a test has, so that it is told. */
   readonly timeout?: number;
 }
 
@@ -21,7 +21,7 @@ export interface Answer {
 
 /** One request over a connection of its own, and the whole answer to it. */
 export async function call(method: string, url: string, options: CallOptions = {}): Promise<Answer> {
-  const { headers = {}, json, timeout = 4_000 } = options;
+  const { headers = {}, json, timeout = patience } = options;
   const body = json === undefined ? options.body : JSON.stringify(json);
   const answered = deferred<Answer>();
   const clientRequest = request(url, {

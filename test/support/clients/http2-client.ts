@@ -4,7 +4,7 @@ import {
   connect,
   type IncomingHttpHeaders,
 } from 'node:http2';
-import { deferred, withTimeout } from '../wait.js';
+import { deferred, patience, withTimeout } from '../wait.js';
 import { closeLater } from './open-clients.js';
 import { SseStream } from './sse.js';
 
@@ -34,7 +34,7 @@ export class Http2Client {
     closeLater(() => client.destroy());
     const connected = deferred();
     session.once('remoteSettings', () => connected.resolve());
-    await withTimeout(connected.promise, 5_000, `a session with ${origin}`);
+    await withTimeout(connected.promise, patience, `a session with ${origin}`);
     return client;
   }
 
@@ -58,14 +58,14 @@ export class Http2Client {
     const [stream, head] = await this.request(method, url, headers, body);
     let text = '';
     stream.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-    await withTimeout(closeOf(stream), 5_000, `the answer to ${method} ${url}`);
+    await withTimeout(closeOf(stream), patience, `the answer to ${method} ${url}`);
     return { status: head[':status'] ?? 0, headers: head, text };
   }
 
   /** Drops the connection, with all that is open in it. */
   async destroy(): Promise<void> {
     this.session.destroy();
-    await withTimeout(this.over.promise, 5_000, 'the close of the session');
+    await withTimeout(this.over.promise, patience, 'the close of the session');
   }
 
   private async request(
@@ -86,7 +86,7 @@ export class Http2Client {
     stream.once('close', () =>
       answered.reject(new Error(`Closed without an answer, code ${stream.rstCode}`)),
     );
-    return [stream, await withTimeout(answered.promise, 5_000, `headers of ${method} ${url}`)];
+    return [stream, await withTimeout(answered.promise, patience, `headers of ${method} ${url}`)];
   }
 }
 
@@ -96,12 +96,12 @@ export class Http2SseStream extends SseStream {
     readonly stream: ClientHttp2Stream,
     head: IncomingHttpHeaders & { ':status'?: number },
   ) {
-    super({ status: head[':status'] ?? 0, headers: head }, stream, stream, 5_000);
+    super({ status: head[':status'] ?? 0, headers: head }, stream, stream, patience);
   }
 
   /** Settles when the stream is gone, with the code of its reset: 0 for none. */
   async closed(): Promise<number> {
-    await withTimeout(closeOf(this.stream), 5_000, 'the close of the stream');
+    await withTimeout(closeOf(this.stream), patience, 'the close of the stream');
     return this.stream.rstCode;
   }
 }

@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { deferred, withTimeout } from '../wait.js';
+import { deferred, patience, withTimeout } from '../wait.js';
 
 /** A client that speaks bytes: for what must be cut, paused or malformed at one exact place. */
 export class RawSocket {
@@ -32,7 +32,7 @@ export class RawSocket {
     const connected = deferred();
     socket.once('connect', connected.resolve);
     socket.once('error', connected.reject);
-    await withTimeout(connected.promise, 5_000, 'a connection');
+    await withTimeout(connected.promise, patience, 'a connection');
     return new RawSocket(socket);
   }
 
@@ -49,7 +49,7 @@ export class RawSocket {
 
   /** Settles when the connection is gone. */
   get closed(): Promise<void> {
-    return withTimeout(this.over.promise, 5_000, () => `the close of the connection; ${this.describe()}`);
+    return withTimeout(this.over.promise, patience, () => `the close of the connection; ${this.describe()}`);
   }
 
   get isClosed(): boolean {
@@ -67,7 +67,7 @@ export class RawSocket {
   }
 
   /** Waits until what was received holds a text, or passes a test. */
-  async until(match: string | ((received: string) => boolean), timeout = 5_000): Promise<void> {
+  async until(match: string | ((received: string) => boolean), timeout = patience): Promise<void> {
     const found = deferred();
     const look = (): void => {
       if (typeof match === 'string' ? this.received.includes(match) : match(this.received)) found.resolve();

@@ -2,7 +2,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { pipeline, type Duplex, type Readable } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
-import { deferred, withTimeout } from '../wait.js';
+import { deferred, patience, withTimeout } from '../wait.js';
 
 export interface SseEvent<Data = unknown> {
   /** As the frame had it; `undefined` when the frame had none. */
@@ -26,7 +26,7 @@ export interface OpenStreamOptions {
   readonly method?: string;
   /** Sent as the body, e.g. for a stream that is asked for by `POST`. */
   readonly body?: string;
-  /** Longest wait for the headers, and for each later wait that names none. Milliseconds, default 5 000. */
+  /** Longest wait for the headers, and for each later wait that names none. Milliseconds, default {@link patience}. */
   readonly timeout?: number;
 }
 
@@ -35,7 +35,7 @@ export interface OpenStreamOptions {
  * whatever the status.
  */
 export async function openStream(url: string | URL, options: OpenStreamOptions = {}): Promise<SseStream> {
-  const { method = 'GET', headers = {}, body, timeout = 5_000 } = options;
+  const { method = 'GET', headers = {}, body, timeout = patience } = options;
   const answered = deferred<IncomingMessage>();
   const clientRequest = request(url, {
     method,

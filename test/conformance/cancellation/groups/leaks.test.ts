@@ -30,7 +30,7 @@ describe('LK. Leaks of groups', () => {
     await started.handle.cancel();
     await expectEnd(started, 'cancelled');
     expect(listenersOf(signal!)).toBe(0);
-  }, 20_000);
+  });
 
   it('LK.196 nor does one that is cancelled', async () => {
     const children = new Mortals();
@@ -53,5 +53,5 @@ describe('LK. Leaks of groups', () => {
     expect(await children.left()).toBe(0);
     // Though what they were cancelled with is still there.
     expect(outcome.reason?.kind).toBe('external');
-  }, 20_000);
+  });
 });

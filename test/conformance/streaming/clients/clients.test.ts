@@ -284,7 +284,7 @@ describeWithChromium('clients (Chromium)', (executablePath) => {
     expect(seen.map(({ type }) => type)).toEqual(['gap', 'n', 'n', 'completed']);
     expect(JSON.parse(seen[0]?.data ?? '')).toMatchObject({ cause: 'expired', missed: 3 });
     expect(asked).toEqual([undefined, `${epochOf(seen[0]!)}-6`]);
-  }, 30_000);
+  });
 
   it('S9 whose connection is cut misses and repeats nothing', async () => {
     const task = new PuppetTask();
@@ -303,5 +303,5 @@ describeWithChromium('clients (Chromium)', (executablePath) => {
     await puppet.end();
     await eventually(async () => expect((await client.told()).seen.at(-1)?.type).toBe('completed'));
     expect(await numbers()).toEqual(range(1, 20));
-  }, 30_000);
+  });
 });

@@ -60,7 +60,7 @@ describe.each(adapters)('clients of a task that is silent for half an hour (%s)'
     const open = ([source = '', parser = '', curl = '']: readonly string[]): Promise<ClientGroup[]> =>
       Promise.all([openEventSources([source]), openParsers([parser]), openCurls([curl])]);
     await halfAnHour(adapter, open, 3);
-  }, 30_000);
+  });
 });
 
 describeWithChromium('clients of a task that is silent for half an hour (Chromium)', (executablePath) => {
@@ -83,6 +83,5 @@ describeWithChromium('clients of a task that is silent for half an hour (Chromiu
       // The blank line that Nest begins with, and not one more.
       expect(await fetching?.told()).toMatchObject([{ blanks: 1 }]);
     },
-    30_000,
   );
 });

@@ -142,7 +142,7 @@ function behaves(adapter: Adapter, { open, endsItself = false }: Kind): void {
     await puppet?.end();
     await restart.clients.stopped();
     await restart.until([...first, 'cancelled', ...(endsItself ? [] : [...second, 'completed'])]);
-  }, 30_000);
+  });
 
   it('S56 sees a gap and the task that runs anew after a process that died', async () => {
     const restart = new Restart(adapter);
@@ -156,7 +156,7 @@ function behaves(adapter: Adapter, { open, endsItself = false }: Kind): void {
     await puppet?.end();
     await restart.clients.stopped();
     await restart.until([...first, ...second, 'completed']);
-  }, 30_000);
+  });
 
   it('S40 S56 stops where the task is unknown after a process that died', async () => {
     const restart = new Restart(adapter);
@@ -165,7 +165,7 @@ function behaves(adapter: Adapter, { open, endsItself = false }: Kind): void {
     await restart.next(false);
     await restart.clients.stopped();
     await restart.until(first);
-  }, 30_000);
+  });
 }
 
 describe.each(adapters)('clients of a server that is restarted (%s)', (adapter) => {

@@ -61,7 +61,6 @@ describe.each(adapters)('the same bytes, split on their way (%s)', (adapter) => 
     async ({ open }) => {
       await splitFor(adapter, open);
     },
-    60_000,
   );
 });
 
@@ -75,7 +74,6 @@ describeWithChromium('the same bytes, split on their way (Chromium)', (executabl
       async (kind) => {
         await splitFor(adapter, browser.clients(kind));
       },
-      60_000,
     );
   });
 });

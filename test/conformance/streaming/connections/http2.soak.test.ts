@@ -139,7 +139,7 @@ describe('HTTP/2 (fastify)', () => {
     await puppet.end();
     await Promise.all(streams.map((stream) => stream.next('completed', 15_000)));
     for (const stream of streams) expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);
-  }, 30_000);
+  });
 
   it('A46 a stream that ends for its age leaves its session, which ends with what else is open in it', async () => {
     const [task, app] = await serve({ maxAge: 100 });
