@@ -1,9 +1,19 @@
 import { useClock } from '../../lib/cancellation/clock.js';
-import { TestClock } from '../../lib/testing/test-clock.js';
+import { settle, TestClock } from '../../lib/testing/test-clock.js';
 
 /** A clock that goes on only when it is told to; at the end of its block the real one is back. */
 export class StoppedClock extends TestClock implements Disposable {
   readonly #restore = useClock(this);
+
+  /** Lets the time pass, from timer to timer, until it settles. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    const waiting = new Set([promise]);
+    const settled = (): void => void waiting.delete(promise);
+    promise.then(settled, settled);
+    await settle();
+    while (waiting.size > 0) if (!(await this.fireNext())) await settle();
+    return promise;
+  }
 
   [Symbol.dispose](): void {
     this.#restore();

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ShuttingDownError, type TaskHandle } from 'nestjs-streaming';
 import { type Collected, collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
-import { AT_ONCE, stopwatch } from '../timing.js';
 
 const Sleeper = handlerTask((task) => task.sleep(60_000), { name: 'sleeper' });
 
@@ -56,6 +56,7 @@ describe('SD. Shutdown', () => {
   });
 
   it('SD.152 SD.153 abandons a task that ignores its signal at the timeout, and warns once with its key', async () => {
+    using clock = new StoppedClock();
     const Mixed = handlerTask(
       (task) => (task.id === 'stubborn' ? new Promise(() => {}) : task.sleep(60_000)),
       {
@@ -70,10 +71,8 @@ describe('SD. Shutdown', () => {
       watched.push({ handle, events: collect(handle.events()) });
     }
     await Promise.all(watched.map(({ events }) => events.until('started')));
-    const watch = stopwatch();
-    const report = await coordinator.shutdown({ timeout: 200 });
-    expect(watch.elapsed).toBeGreaterThanOrEqual(195);
-    expect(watch.elapsed).toBeLessThan(500);
+    const report = await clock.until(coordinator.shutdown({ timeout: 200 }));
+    expect(report.durationMs).toBe(200);
     const key = coordinator.getTaskKey('test', 'mixed', 'stubborn');
     expect(report.abandoned).toEqual([key]);
     expect(report.cancelled).toBe(2);
@@ -84,15 +83,16 @@ describe('SD. Shutdown', () => {
   });
 
   it('SD.152 a grace that is shorter than the timeout holds for its task', async () => {
+    using clock = new StoppedClock();
     const started = await startTask(() => new Promise(() => {}), { task: { grace: 50 } });
     await started.running;
-    const watch = stopwatch();
-    const report = await started.coordinator.shutdown({ timeout: 5_000 });
-    expect(watch.elapsed).toBeLessThan(1_000);
+    const report = await clock.until(started.coordinator.shutdown({ timeout: 5_000 }));
+    expect(report.durationMs).toBe(50);
     expect(report.abandoned).toHaveLength(1);
   });
 
   it('SD.152 SD.153 the timeout holds for defers too, and the task is named once', async () => {
+    using clock = new StoppedClock();
     const started = await startTask(
       async (task) => {
         task.defer(() => new Promise(() => {}));
@@ -101,10 +101,8 @@ describe('SD. Shutdown', () => {
       { task: { grace: 60_000 } },
     );
     await started.running;
-    const watch = stopwatch();
-    const report = await started.coordinator.shutdown({ timeout: 100 });
-    expect(watch.elapsed).toBeGreaterThanOrEqual(95);
-    expect(watch.elapsed).toBeLessThan(500);
+    const report = await clock.until(started.coordinator.shutdown({ timeout: 100 }));
+    expect(report.durationMs).toBe(100);
     const { name, id } = started.handle.ref;
     const key = started.coordinator.getTaskKey('test', name, id);
     expect(report.abandoned).toEqual([key]);
@@ -132,10 +130,10 @@ describe('SD. Shutdown', () => {
   });
 
   it('SD.155 without tasks it is done at once', async () => {
+    using clock = new StoppedClock();
     const { coordinator } = await createTaskApp({ tasks: [Sleeper], listen: false });
-    const watch = stopwatch();
     const report = await coordinator.shutdown({ drain: 5_000, timeout: 5_000 });
-    expect(watch.elapsed).toBeLessThan(100);
+    expect(clock.now()).toBe(0);
     expect(report).toMatchObject({ completed: 0, cancelled: 0, failed: 0, timedOut: 0, abandoned: [] });
   });
 
@@ -222,6 +220,7 @@ describe('SD. Shutdown', () => {
   });
 
   it('SD.160 within drain a task completes normally, and its signal is never aborted', async () => {
+    using clock = new StoppedClock();
     let signal: AbortSignal | undefined;
     const started = await startTask(async (task) => {
       signal = task.signal;
@@ -229,26 +228,27 @@ describe('SD. Shutdown', () => {
       return 'in time';
     });
     await started.running;
-    const report = await started.coordinator.shutdown({ drain: 200 });
+    const report = await clock.until(started.coordinator.shutdown({ drain: 200 }));
     expect(report).toMatchObject({ completed: 1, cancelled: 0 });
     expect((await expectEnd(started, 'completed')).value).toBe('in time');
     expect(signal?.aborted).toBe(false);
   });
 
   it('SD.160 what is not done after drain is cancelled; what waits unstarted is cancelled at once', async () => {
+    using clock = new StoppedClock();
     const Worker = handlerTask((task) => task.sleep(60_000), { concurrency: 1 });
     const { coordinator } = await createTaskApp({ tasks: [Worker], listen: false });
     const running = await coordinator.start(Worker, {});
     const runningEvents = collect(running.events());
     const waiting = await coordinator.start(Worker, {});
     await runningEvents.until('started');
-    const watch = stopwatch();
     const over = coordinator.shutdown({ drain: 100 });
     expect((await waiting.outcome).status).toBe('cancelled');
-    expect(watch.elapsed).toBeLessThan(AT_ONCE);
     expect(running.status).toBe('running');
-    const report = await over;
-    expect(watch.elapsed).toBeGreaterThanOrEqual(95);
+    await clock.advance(99);
+    expect(running.status).toBe('running');
+    const report = await clock.until(over);
+    expect(report.durationMs).toBe(100);
     expect(report).toMatchObject({ cancelled: 2, abandoned: [] });
     await expectEnd({ handle: running, events: runningEvents }, 'cancelled');
   });

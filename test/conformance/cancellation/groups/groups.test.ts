@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import { CancelledError, type CancelScope, ScopeEndedError, type TaskGroup } from 'nestjs-streaming';
 import { startTask } from '../../../support/app.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
-import { expectAbout, stopwatch } from '../timing.js';
 
 describe('TG. Task groups', () => {
   it('TG.106 waits for its children, whose promises give their results, and gives the body’s value', async () => {
+    using clock = new StoppedClock();
     const started = await startTask(async (task) => {
-      const watch = stopwatch();
       let promises: Promise<number>[] = [];
       const value = await task.group(async (group) => {
         const child = async (scope: CancelScope, ms: number, result: number): Promise<number> => {
@@ -21,10 +21,10 @@ describe('TG. Task groups', () => {
         ];
         return 'body';
       });
-      expectAbout(watch.elapsed, 30);
+      expect(clock.now()).toBe(30);
       return [value, ...(await Promise.all(promises))];
     });
-    expect(await expectEnd(started, 'completed')).toMatchObject({ value: ['body', 42, 11] });
+    expect(await clock.until(expectEnd(started, 'completed'))).toMatchObject({ value: ['body', 42, 11] });
   });
 
   it('TG.106 children begin in the next microtask, in scopes of their own', async () => {

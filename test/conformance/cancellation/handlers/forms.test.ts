@@ -179,16 +179,14 @@ describe('AD. Handler forms', () => {
       reached.resolve();
       try {
         await task.yield();
-        await task.sleep(60_000);
+        await task.sleep(600_000);
       } catch (error) {
         thrown = error;
         throw error;
       }
     });
     await reached.promise;
-    const watch = stopwatch();
     await expectEnd(started, 'cancelled');
-    expect(watch.elapsed).toBeLessThan(1_000);
     expect(wentOn).toBe(true);
     expect(thrown).toBeInstanceOf(CancelledError);
     expect(await Promise.all(answers)).toEqual([true]);

@@ -5,7 +5,6 @@ import { startTask } from '../../../support/app.js';
 import { HangingServer } from '../../../support/hanging-server.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
-import { stopwatch } from '../timing.js';
 
 describe('AD. I/O with the signal of a task', () => {
   it('AD.225 a fetch to a server that never answers is aborted, and the server sees the connection close', async () => {
@@ -14,10 +13,8 @@ describe('AD. I/O with the signal of a task', () => {
       async (task) => (await fetch(server.url, { signal: task.signal })).status,
     );
     await server.request('GET');
-    const watch = stopwatch();
     expect(await started.handle.cancel()).toBe(true);
     await server.connectionClosed;
-    expect(watch.elapsed).toBeLessThan(500);
     const outcome = await expectEnd(started, 'cancelled');
     expect(outcome).toMatchObject({ abandoned: false, swallowed: false });
   });

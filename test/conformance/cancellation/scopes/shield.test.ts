@@ -2,12 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type CancelScope, ScopeTimeoutError } from 'nestjs-streaming';
 import { startTask } from '../../../support/app.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
-import { expectAbout, stopwatch } from '../timing.js';
 
 describe('SH. Shield', () => {
   it('SH.137 SH.138 what is under way finishes, and the next checkpoint throws the cancellation', async () => {
+    using clock = new StoppedClock();
     const trace: unknown[] = [];
     const started = await startTask(async (task) => {
       const value = await task.shield(async (scope) => {
@@ -22,10 +23,9 @@ describe('SH. Shield', () => {
       throw error;
     });
     await started.running;
-    const watch = stopwatch();
     await started.handle.cancel();
-    const outcome = await expectEnd(started, 'cancelled');
-    expectAbout(watch.elapsed, 50);
+    const outcome = await clock.until(expectEnd(started, 'cancelled'));
+    expect(clock.now()).toBe(50);
     expect(trace).toEqual([true, false, false, undefined, 'saved', true]);
     expect(outcome).toMatchObject({ swallowed: false, abandoned: false });
   });
@@ -52,22 +52,22 @@ describe('SH. Shield', () => {
   });
 
   it('SH.139 with a timeout of its own it ends there', async () => {
+    using clock = new StoppedClock();
     let error: unknown;
     let elapsed = 0;
     const started = await startTask(async (task) => {
       try {
         await task.sleep(60_000);
       } catch (cancellation) {
-        const watch = stopwatch();
         error = await rejection(task.shield((scope) => scope.sleep(60_000), { timeout: 20 }));
-        elapsed = watch.elapsed;
+        elapsed = clock.now();
         throw cancellation;
       }
     });
     await started.running;
     await started.handle.cancel();
-    await expectEnd(started, 'cancelled');
-    expectAbout(elapsed, 20);
+    await clock.until(expectEnd(started, 'cancelled'));
+    expect(elapsed).toBe(20);
     expect(error).toBeInstanceOf(ScopeTimeoutError);
     expect(error).toMatchObject({ timeout: 20, of: 'scope' });
   });

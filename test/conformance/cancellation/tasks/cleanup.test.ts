@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type TaskOutcome, type TerminalStatus } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
-import { expectAbout, stopwatch } from '../timing.js';
 
 describe('CL. Cleanup, finally, defer', () => {
   it('CL.044 a finally block has run before outcome resolves', async () => {
@@ -24,20 +24,22 @@ describe('CL. Cleanup, finally, defer', () => {
   });
 
   it('CL.045 outcome waits for a finally that awaits without the signal, and it is not abandoned', async () => {
+    const cleaning = deferred();
     let cleaned = false;
     const started = await startTask(async (task) => {
       try {
         await task.sleep(60_000);
       } finally {
-        await delay(50);
+        await cleaning.promise;
         cleaned = true;
       }
     });
     await started.running;
-    const watch = stopwatch();
     await started.handle.cancel();
+    await new Promise(setImmediate);
+    expect(started.handle.status).toBe('cancelling');
+    cleaning.resolve();
     const outcome = await started.handle.outcome;
-    expectAbout(watch.elapsed, 50);
     expect(cleaned).toBe(true);
     expect(outcome.abandoned).toBe(false);
     await expectEnd(started, 'cancelled');
@@ -284,18 +286,18 @@ describe('CL. Cleanup, finally, defer', () => {
   });
 
   it('CL.059 the signal of a defer is not aborted by the cancellation, but when the grace runs out', async () => {
+    using clock = new StoppedClock();
     let atFirst: boolean | undefined;
-    let abortedAfter: number | undefined;
+    let abortedAt: number | undefined;
     const grace = 100;
     const started = await startTask(
       async (task) => {
         task.defer(async (_outcome, signal) => {
           atFirst = signal.aborted;
-          const watch = stopwatch();
           await new Promise((resolve) => {
             signal.addEventListener('abort', resolve, { once: true });
           });
-          abortedAfter = watch.elapsed;
+          abortedAt = clock.now();
         });
         await task.sleep(60_000);
       },
@@ -303,9 +305,9 @@ describe('CL. Cleanup, finally, defer', () => {
     );
     await started.running;
     await started.handle.cancel();
-    await expectEnd(started, 'cancelled');
+    await clock.until(expectEnd(started, 'cancelled'));
     expect(atFirst).toBe(false);
-    expectAbout(abortedAfter ?? 0, grace);
+    expect(abortedAt).toBe(grace);
   });
 
   it('CL.060 a defer of an abandoned task runs once, and not again when its handler settles', async () => {

@@ -3,9 +3,9 @@ import { ConflictException } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, ScopeTimeoutError, type TaskOutcome, TaskTimeoutError } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred, eventually } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
-import { expectAbout, stopwatch } from '../timing.js';
 
 describe('ER. Errors and outcomes', () => {
   it('ER.200 a CancelledError is an Error of its own, and no timeout error is one', async () => {
@@ -130,6 +130,7 @@ describe('ER. Errors and outcomes', () => {
   });
 
   it('ER.211 a handler that ignores its signal is abandoned when the grace ends, and its place is free', async () => {
+    using clock = new StoppedClock();
     const grace = 50;
     const never = deferred();
     const Stubborn = handlerTask(
@@ -144,10 +145,9 @@ describe('ER. Errors and outcomes', () => {
     const next = await coordinator.start(Stubborn, {}, { id: 'next' });
     const events = collect(handle.events());
     await events.until('started');
-    const watch = stopwatch();
     expect(await handle.cancel()).toBe(true);
-    await handle.outcome;
-    expectAbout(watch.elapsed, grace);
+    await clock.until(handle.outcome);
+    expect(clock.now()).toBe(grace);
     const outcome = await expectEnd({ handle, events }, 'cancelled');
     expect(outcome.abandoned).toBe(true);
     expect(events.events.at(-1)?.data).toEqual({

@@ -4,7 +4,6 @@ import { openStream } from '../../../support/clients/sse.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred, eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
-import { expectAbout, stopwatch } from '../timing.js';
 
 const delayOfWatcher = 50;
 
@@ -30,6 +29,7 @@ describe('AD. A task that nobody watches', () => {
   });
 
   it('AD.233 with cancelWhenUnwatched it is cancelled so long after its last watcher left', async () => {
+    using clock = new StoppedClock();
     const started = await startTask((task) => task.sleep(60_000), {
       task: { cancelWhenUnwatched: delayOfWatcher },
     });
@@ -37,9 +37,8 @@ describe('AD. A task that nobody watches', () => {
     const second = collect(started.handle.events());
     started.events.unsubscribe();
     second.unsubscribe();
-    const watch = stopwatch();
-    const outcome = await started.handle.outcome;
-    expectAbout(watch.elapsed, delayOfWatcher);
+    const outcome = await clock.until(started.handle.outcome);
+    expect(clock.now()).toBe(delayOfWatcher);
     expect(outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'unwatched' } });
     const late = collect(started.handle.events());
     await expectEnd({ handle: started.handle, events: late }, 'cancelled');
@@ -62,6 +61,7 @@ describe('AD. A task that nobody watches', () => {
   });
 
   it('AD.233 the same for a client over HTTP that goes away', async () => {
+    using clock = new StoppedClock();
     const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), {
       listen: true,
       task: { cancelWhenUnwatched: delayOfWatcher },
@@ -70,21 +70,24 @@ describe('AD. A task that nobody watches', () => {
     const stream = await openStream(`${taskApp.url}/test/${started.handle.ref.name}/${started.handle.id}`);
     await stream.next('started');
     started.events.unsubscribe();
+    await clock.advance(delayOfWatcher * 2);
+    expect(started.handle.status).toBe('running');
     await stream.close();
-    const watch = stopwatch();
-    expect(await started.handle.outcome).toMatchObject({
+    await eventually(async () => (await started.handle.snapshot()).watchers === 0);
+    expect(await clock.until(started.handle.outcome)).toMatchObject({
       status: 'cancelled',
       reason: { kind: 'unwatched' },
     });
-    expect(watch.elapsed).toBeLessThan(1_000);
+    expect(clock.now()).toBe(delayOfWatcher * 3);
   });
 
   it('AD.233 a task that nobody ever watched is cancelled so long after its start', async () => {
+    using clock = new StoppedClock();
     const Sleeper = handlerTask((task) => task.sleep(60_000), { cancelWhenUnwatched: delayOfWatcher });
     const { coordinator } = await createTaskApp({ tasks: [Sleeper], listen: false });
     const handle = await coordinator.start(Sleeper, {});
-    const outcome = await handle.outcome;
+    const outcome = await clock.until(handle.outcome);
     expect(outcome).toMatchObject({ status: 'cancelled', started: true, reason: { kind: 'unwatched' } });
-    expectAbout(outcome.durationMs, delayOfWatcher);
+    expect(outcome.durationMs).toBe(delayOfWatcher);
   });
 });
