@@ -7,8 +7,8 @@ import type { TaskRun } from '../coordinator/run/task-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { CompositeResume, haveSeenEnd } from '../log/composite-resume.js';
 import type { LogPosition } from '../log/log-cursor.js';
+import type { LogReader } from '../log/log-reader.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
-import type { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
@@ -172,7 +172,7 @@ export class TaskStreams {
   }
 }
 
-function logsOf(runs: readonly TaskRun[]): TaskLog[] {
+function logsOf(runs: readonly TaskRun[]): LogReader[] {
   return runs.map(({ log }) => log);
 }
 

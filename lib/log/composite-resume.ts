@@ -1,8 +1,8 @@
 import { type CompositeId, lostPosition, noPosition, parseCompositeId } from './composite-id.js';
 import { formatEventId, parseEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
+import type { LogReader } from './log-reader.js';
 import { resume } from './resume.js';
-import type { TaskLog } from './task-log.js';
 
 /**
  * Where a watcher of several tasks goes on in each. A position is found by its epoch, so the tasks may come in another
@@ -12,7 +12,7 @@ import type { TaskLog } from './task-log.js';
  * @see resume
  */
 export class CompositeResume {
-  readonly #logs: readonly (TaskLog | undefined)[];
+  readonly #logs: readonly (LogReader | undefined)[];
   readonly #lastEventId: string | undefined;
   readonly #composite: CompositeId | undefined;
   /** The epochs in the id that are of none of the logs. */
@@ -24,7 +24,7 @@ export class CompositeResume {
    * @param hasEpoch whether this is the epoch of any log, in the list or not
    */
   constructor(
-    logs: readonly (TaskLog | undefined)[],
+    logs: readonly (LogReader | undefined)[],
     lastEventId: string | undefined,
     hasEpoch: (epoch: string) => boolean,
   ) {
@@ -42,7 +42,7 @@ export class CompositeResume {
    * @param latest whether it begins with its newest event, if it begins
    */
   positionOf(index: number, latest = false): LogPosition {
-    const log = this.#logs[index] as TaskLog;
+    const log = this.#logs[index] as LogReader;
     const lastEventId = this.#idOf(index);
     return resume(log, { lastEventId, latest }, (epoch) => this.#isForeign(log, epoch));
   }
@@ -74,13 +74,13 @@ export class CompositeResume {
   }
 
   /** Whether an epoch is that of another task's log. */
-  #isForeign(log: TaskLog | undefined, epoch: string): boolean {
+  #isForeign(log: LogReader | undefined, epoch: string): boolean {
     return epoch !== log?.epoch && this.#hasEpoch(epoch);
   }
 }
 
 /** Whether a watcher that brings this id has seen the end of all these logs. */
-export function haveSeenEnd(logs: readonly TaskLog[], lastEventId: string | undefined): boolean {
+export function haveSeenEnd(logs: readonly LogReader[], lastEventId: string | undefined): boolean {
   if (lastEventId === undefined) return false;
   const { byEpoch } = parseCompositeId(lastEventId) ?? {};
   return logs.every(({ ended, epoch, lastSeq }) => ended && byEpoch?.get(epoch)?.seq === lastSeq);

@@ -1,7 +1,7 @@
 import type { GapCause } from '../task/task-event.js';
 import { formatEventId } from './event-id.js';
 import type { LogEntry } from './log-entry.js';
-import type { TaskLog } from './task-log.js';
+import type { LogReader } from './log-reader.js';
 
 /** A stretch of the log that this watcher will not see. */
 export interface LogGap {
@@ -23,19 +23,21 @@ export interface LogPosition {
  * Events that were trimmed before they were read show as a gap.
  */
 export class LogCursor {
-  readonly #log: TaskLog;
+  readonly #log: LogReader;
   #after: number;
   #gap: GapCause | undefined;
 
-  constructor(log: TaskLog, position: LogPosition) {
+  constructor(log: LogReader, position: LogPosition) {
     this.#log = log;
     this.#after = position.after;
     this.#gap = position.gap;
   }
 
-  /** Whether there is nothing to read now. */
-  get atEnd(): boolean {
-    return this.#gap === undefined && this.#after === this.#log.lastSeq;
+  /** Whether `next()` gives something now. An event that is not here yet is fetched, and wakes those who wait for it. */
+  get hasNext(): boolean {
+    const next = this.#after + 1;
+    if (this.#gap !== undefined || next < this.#log.firstSeq) return true;
+    return next <= this.#log.lastSeq && this.#log.at(next) !== undefined;
   }
 
   /** The `seq` it goes on behind, whatever comes next. */
@@ -60,10 +62,10 @@ export class LogCursor {
 
   /** Whether everything was read and nothing will follow. */
   get done(): boolean {
-    return this.#log.ended && this.atEnd;
+    return this.#log.ended && this.#gap === undefined && this.#after === this.#log.lastSeq;
   }
 
-  /** The next thing to tell the watcher; `undefined` when it has seen all there is. */
+  /** The next thing to tell the watcher; `undefined` when it has seen all there is, or what follows is not here yet. */
   next(): LogEntry | LogGap | undefined {
     const start = this.#log.firstSeq - 1;
     if (this.#gap !== undefined) {

@@ -1,6 +1,6 @@
 import { parseEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
-import type { TaskLog } from './task-log.js';
+import type { LogReader } from './log-reader.js';
 
 /** What a watcher brings. */
 export interface ResumeRequest {
@@ -17,7 +17,7 @@ export interface ResumeRequest {
  * @param isForeign whether an epoch is that of another task's log
  */
 export function resume(
-  log: TaskLog,
+  log: LogReader,
   { lastEventId, latest = false }: ResumeRequest,
   isForeign: (epoch: string) => boolean,
 ): LogPosition {
@@ -31,12 +31,12 @@ export function resume(
 }
 
 /** Whether the first thing a watcher at this position is told is a gap. */
-export function isGap(log: TaskLog, { after, gap }: LogPosition): boolean {
+export function isGap(log: LogReader, { after, gap }: LogPosition): boolean {
   return gap !== undefined || after < log.firstSeq - 1;
 }
 
 /** Whether a watcher that brings this id has seen the end already. */
-export function hasSeenEnd(log: TaskLog, lastEventId: string | undefined): boolean {
+export function hasSeenEnd(log: LogReader, lastEventId: string | undefined): boolean {
   if (!log.ended || lastEventId === undefined) return false;
   const id = parseEventId(lastEventId);
   return id?.epoch === log.epoch && id.seq === log.lastSeq;

@@ -1,6 +1,7 @@
 import { Subject, Subscription } from 'rxjs';
 import { formatEventId, mintEpoch } from './event-id.js';
 import { LogEntry } from './log-entry.js';
+import type { LogReader } from './log-reader.js';
 
 /** How much of a log is kept. */
 export interface LogLimits {
@@ -22,7 +23,7 @@ const compactAt = 256;
  * The events of one run, append-only and bounded: the oldest go first, the newest always stays. Watchers read it by
  * cursors, each at its own pace; the Subject only says that there is more to read.
  */
-export class TaskLog {
+export class TaskLog implements LogReader {
   readonly epoch = mintEpoch();
   readonly #limits: LogLimits;
   readonly #sink: LogSink | undefined;
@@ -39,12 +40,10 @@ export class TaskLog {
     this.#sink = sink;
   }
 
-  /** The seq of the oldest event that is kept; one more than `lastSeq` when there is none. */
   get firstSeq(): number {
     return this.#lastSeq - (this.#entries.length - this.#head) + 1;
   }
 
-  /** The seq of the newest event; 0 when there is none. */
   get lastSeq(): number {
     return this.#lastSeq;
   }
@@ -58,7 +57,6 @@ export class TaskLog {
     return this.#bytes;
   }
 
-  /** Whether the newest event is the last there will be. */
   get ended(): boolean {
     return this.#ended;
   }
@@ -95,7 +93,6 @@ export class TaskLog {
     }
   }
 
-  /** Calls `wake` whenever there is more to read; never once the log has ended. */
   subscribe(wake: () => void): Subscription {
     if (this.#ended) return Subscription.EMPTY;
     return (this.#wake ??= new Subject<void>()).subscribe(wake);

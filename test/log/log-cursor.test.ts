@@ -5,6 +5,7 @@ import { LogCursor, type LogGap } from '../../lib/log/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
 import { hasSeenEnd, resume, type ResumeRequest } from '../../lib/log/resume.js';
 import { TaskLog } from '../../lib/log/task-log.js';
+import { LateLog } from '../support/late-log.js';
 
 const unlimited = { events: Infinity, bytes: Infinity };
 const noForeign = (): boolean => false;
@@ -51,7 +52,7 @@ describe('resume', () => {
   it('S12 the newest position gives nothing, and no gap', () => {
     const log = logOf(4);
     const cursor = open(log, { lastEventId: `${log.epoch}-4` });
-    expect(cursor.atEnd).toBe(true);
+    expect(cursor.hasNext).toBe(false);
     expect(readAll(cursor)).toEqual([]);
   });
 
@@ -140,24 +141,52 @@ describe('LogCursor', () => {
   it('is done when all was read and nothing follows', () => {
     const log = logOf(1);
     const cursor = open(log);
-    expect([cursor.atEnd, cursor.done]).toEqual([false, false]);
+    expect([cursor.hasNext, cursor.done]).toEqual([true, false]);
     cursor.next();
-    expect([cursor.atEnd, cursor.done]).toEqual([true, false]);
+    expect([cursor.hasNext, cursor.done]).toEqual([false, false]);
     log.end('completed', '{}');
-    expect([cursor.atEnd, cursor.done]).toEqual([false, false]);
+    expect([cursor.hasNext, cursor.done]).toEqual([true, false]);
     cursor.next();
-    expect([cursor.atEnd, cursor.done]).toEqual([true, true]);
+    expect([cursor.hasNext, cursor.done]).toEqual([false, true]);
+  });
+
+  it('waits for an event that is not here yet: that is no gap, and not the end', () => {
+    const log = new LateLog(unlimited);
+    log.append('progress', '{}');
+    log.end('completed', '{}');
+    const cursor = open(log);
+    for (let n = 0; n < 3; n++)
+      expect([cursor.hasNext, cursor.next(), cursor.done]).toEqual([false, undefined, false]);
+    expect(cursor.position).toBe(0);
+    log.come();
+    expect([cursor.hasNext, readAll(cursor), cursor.done]).toEqual([true, [1, 2], true]);
+    expect(log.come()).toBe(false);
+  });
+
+  it('S22 an event that was trimmed before it was here is a gap', () => {
+    const log = new LateLog({ events: 2, bytes: Infinity });
+    for (let n = 1; n <= 2; n++) log.append('progress', '{}');
+    const cursor = open(log);
+    expect(cursor.next()).toBeUndefined();
+    for (let n = 3; n <= 5; n++) log.append('progress', '{}');
+    log.come();
+    expect(readAll(cursor)).toEqual([{ cause: 'expired', missed: 3, id: `${log.epoch}-3` }]);
+    log.come();
+    expect(readAll(cursor)).toEqual([4, 5]);
   });
 
   it('S21 a gap is told although nothing is behind it', () => {
     const log = logOf(0);
     const cursor = open(log, { lastEventId: 'abcdefghijkl-2' });
-    expect(cursor.atEnd).toBe(false);
+    expect(cursor.hasNext).toBe(true);
     expect(readAll(cursor)).toEqual([{ cause: 'restarted', missed: null, id: `${log.epoch}-0` }]);
   });
 });
 
-describe('any appends, trims and resumes', () => {
+describe.each([
+  ['here', TaskLog],
+  ['elsewhere', LateLog],
+])('any appends, trims and resumes of a log that is %s', (_where, Log) => {
   const step = fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('append' as const), size: fc.nat({ max: 200 }) }) },
     {
@@ -173,7 +202,13 @@ describe('any appends, trims and resumes', () => {
       }),
     },
     { weight: 1, arbitrary: fc.constant({ do: 'end' as const }) },
+    // Not at once, where the log is elsewhere.
+    { weight: 3, arbitrary: fc.constant({ do: 'come' as const }) },
   );
+
+  function come(log: TaskLog): boolean {
+    return log instanceof LateLog && log.come();
+  }
 
   it('S9 S21 S24 leave no hole without a gap, and repeat nothing', () => {
     fc.assert(
@@ -182,7 +217,7 @@ describe('any appends, trims and resumes', () => {
         fc.integer({ min: 1, max: 2_000 }),
         fc.array(step, { maxLength: 200 }),
         (events, bytes, steps) => {
-          const log = new TaskLog({ events, bytes });
+          const log = new Log({ events, bytes });
           const foreign = 'foreignforei';
           let cursor = open(log);
           /** The position of the client, as an id would say it. */
@@ -191,9 +226,11 @@ describe('any appends, trims and resumes', () => {
           let expectedGap: string | undefined;
           const read = (): boolean => {
             const start = log.firstSeq - 1;
+            const { hasNext } = cursor;
             const next = cursor.next();
+            expect(next !== undefined).toBe(hasNext);
             if (!next) {
-              expect(at).toBe(log.lastSeq);
+              if (at !== log.lastSeq) expect(log instanceof LateLog && log.isWanted(at + 1)).toBe(true);
               expect(expectedGap).toBeUndefined();
               return false;
             }
@@ -219,6 +256,9 @@ describe('any appends, trims and resumes', () => {
                 break;
               case 'end':
                 log.end('completed', '{}');
+                break;
+              case 'come':
+                come(log);
                 break;
               case 'read':
                 for (let n = 0; n < move.count; n++) if (!read()) break;
@@ -248,14 +288,18 @@ describe('any appends, trims and resumes', () => {
               }
             }
           }
-          while (read());
+          do while (read());
+          while (come(log));
+          expect(at).toBe(log.lastSeq);
           expect(cursor.done).toBe(log.ended);
         },
       ),
       { numRuns: 1_000 },
     );
   });
+});
 
+describe('any positions', () => {
   it('S24 two cursors at one position read the same', () => {
     fc.assert(
       fc.property(

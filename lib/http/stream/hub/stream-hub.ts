@@ -139,7 +139,7 @@ export class StreamHub {
     }
     // What came meanwhile may have done so.
     if (this.#isQueued) return false;
-    this.#isQueued = this.#round !== undefined || this.#isStale || !this.#cursor.atEnd;
+    this.#isQueued = this.#round !== undefined || this.#isStale || this.#cursor.hasNext;
     return this.#isQueued;
   }
 
