@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { clock } from '../cancellation/clock.js';
 import { Timer } from '../cancellation/timer.js';
-import { type LogSink, TaskLog } from '../log/task-log.js';
+import { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { isTaskRef, type TaskRef, taskKey } from '../task/task-ref.js';
 import type { ReplayLimits } from '../task/task-options.js';
@@ -10,7 +10,7 @@ import type { TaskRun } from './run/task-run.js';
 
 /** Every task of this process, running or ended and still kept. */
 @Injectable()
-export class TaskStore implements LogSink {
+export class TaskStore {
   readonly #retention: number;
   readonly #mostEnded: number;
   readonly #mostBytes: number;
@@ -41,6 +41,12 @@ export class TaskStore implements LogSink {
     giveBack: (bytes) => {
       this.#signalBytes -= bytes;
     },
+  };
+
+  /** The bytes of a log are about to change. */
+  readonly onBytes = (delta: number): void => {
+    this.#bytes += delta;
+    if (this.#bytes + this.#signalBytes > this.#mostBytes) this.#evict();
   };
 
   /** Encoded bytes of all logs that are kept. */
@@ -77,12 +83,7 @@ export class TaskStore implements LogSink {
   }
 
   createLog(limits: Required<ReplayLimits>): TaskLog {
-    return new TaskLog(limits, this);
-  }
-
-  onBytes(delta: number): void {
-    this.#bytes += delta;
-    if (this.#bytes + this.#signalBytes > this.#mostBytes) this.#evict();
+    return new TaskLog(limits, this.onBytes);
   }
 
   /** Keeps a new run; an ended one of the same key is forgotten. */

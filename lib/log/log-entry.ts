@@ -1,4 +1,3 @@
-import { clock } from '../cancellation/clock.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import { contentOf, type EventChunk, encodeChunk } from './event-chunk.js';
@@ -19,12 +18,16 @@ export class LogEntry implements EventChunk {
   /** The data until it is encoded, or the whole event as a chunk. */
   #content: string | Buffer;
 
-  constructor(epoch: string, seq: number, type: string, json: string) {
+  /**
+   * @param json one line
+   * @param timestamp when it was sent, in epoch milliseconds
+   */
+  constructor(epoch: string, seq: number, type: string, json: string, timestamp: number) {
     this.#epoch = epoch;
     this.seq = seq;
     this.type = type;
     this.#content = json;
-    this.timestamp = clock().epoch();
+    this.timestamp = timestamp;
     this.bytes = frameLength(type, json, epoch, seq);
   }
 

@@ -1,4 +1,5 @@
 import { Subject, Subscription } from 'rxjs';
+import { clock } from '../cancellation/clock.js';
 import { formatEventId, mintEpoch } from './event-id.js';
 import { LogEntry } from './log-entry.js';
 import type { LogReader } from './log-reader.js';
@@ -8,12 +9,6 @@ export interface LogLimits {
   readonly events: number;
   /** Encoded bytes. */
   readonly bytes: number;
-}
-
-/** Is informed of how much is kept. */
-export interface LogSink {
-  /** Called before the retained size changes. If it throws, nothing changes: the event is not taken. */
-  onBytes(delta: number): void;
 }
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
@@ -26,7 +21,7 @@ const compactAt = 256;
 export class TaskLog implements LogReader {
   readonly epoch = mintEpoch();
   readonly #limits: LogLimits;
-  readonly #sink: LogSink | undefined;
+  readonly #onBytes: ((delta: number) => void) | undefined;
   // Made for the first watcher: most tasks of a busy application have none.
   #wake: Subject<void> | undefined;
   #entries: (LogEntry | undefined)[] = [];
@@ -35,9 +30,13 @@ export class TaskLog implements LogReader {
   #bytes = 0;
   #ended = false;
 
-  constructor(limits: LogLimits, sink?: LogSink) {
+  /**
+   * @param onBytes called with the change before the bytes that are kept change. If it throws, nothing changes: the event is
+   *   not taken, and the next one gets the number
+   */
+  constructor(limits: LogLimits, onBytes?: (delta: number) => void) {
     this.#limits = limits;
-    this.#sink = sink;
+    this.#onBytes = onBytes;
   }
 
   get firstSeq(): number {
@@ -68,7 +67,7 @@ export class TaskLog implements LogReader {
   /**
    * Adds an event and wakes the watchers. Does nothing once the log has ended.
    *
-   * @throws what the sink throws; then nothing has changed, and the next event gets the number
+   * @throws what `onBytes` throws; then nothing has changed
    */
   append(type: string, json: string): void {
     if (this.#ended) return;
@@ -79,7 +78,7 @@ export class TaskLog implements LogReader {
   /**
    * Adds the last event, wakes the watchers, and completes them.
    *
-   * @throws what the sink throws; then the log has ended without that event, so that no watcher waits for ever
+   * @throws what `onBytes` throws; then the log has ended without that event, so that no watcher waits for ever
    */
   end(type: string, json: string): void {
     if (this.#ended) return;
@@ -100,9 +99,9 @@ export class TaskLog implements LogReader {
 
   /** What can fail comes first, so that all of it happens or nothing does. */
   #add(type: string, json: string): void {
-    const entry = new LogEntry(this.epoch, this.#lastSeq + 1, type, json);
+    const entry = new LogEntry(this.epoch, this.#lastSeq + 1, type, json, clock().epoch());
     const { head, bytes } = this.#trimmedFor(entry);
-    this.#sink?.onBytes(bytes - this.#bytes);
+    this.#onBytes?.(bytes - this.#bytes);
     this.#entries.push(entry);
     this.#lastSeq = entry.seq;
     this.#bytes = bytes;

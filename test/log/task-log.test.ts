@@ -100,12 +100,7 @@ describe('TaskLog', () => {
         fc.array(fc.nat({ max: 600 }), { maxLength: 1_200 }),
         (events, bytes, sizes) => {
           let told = 0;
-          const sink = {
-            onBytes(delta: number) {
-              told += delta;
-            },
-          };
-          const log = new TaskLog({ events, bytes }, sink);
+          const log = new TaskLog({ events, bytes }, (delta) => (told += delta));
           const lengths: number[] = [];
           for (const size of sizes) {
             log.append('progress', JSON.stringify('x'.repeat(size)));
@@ -130,7 +125,7 @@ describe('TaskLog', () => {
     );
   });
 
-  it('S7 what its sink refuses has no number, reaches nobody and changes nothing', () => {
+  it('S7 what is refused has no number, reaches nobody and changes nothing', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 6 }),
@@ -138,13 +133,10 @@ describe('TaskLog', () => {
         (events, steps) => {
           let told = 0;
           let refuses = false;
-          const sink = {
-            onBytes(delta: number) {
-              if (refuses) throw new Error('full');
-              told += delta;
-            },
-          };
-          const log = new TaskLog({ events, bytes: 2_000 }, sink);
+          const log = new TaskLog({ events, bytes: 2_000 }, (delta) => {
+            if (refuses) throw new Error('full');
+            told += delta;
+          });
           const woken: number[] = [];
           log.subscribe(() => woken.push(log.lastSeq));
           let taken = 0;
@@ -171,10 +163,8 @@ describe('TaskLog', () => {
 
   it('S7 S39 a log that cannot take its last event has ended all the same', () => {
     let refuses = false;
-    const log = new TaskLog(unlimited, {
-      onBytes() {
-        if (refuses) throw new Error('full');
-      },
+    const log = new TaskLog(unlimited, () => {
+      if (refuses) throw new Error('full');
     });
     fill(log, 2);
     const subscription = log.subscribe(() => undefined);
