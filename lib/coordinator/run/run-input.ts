@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../../task/errors/invalid-input.error.js';
+import { copyFlat, isFlat } from '../../task/flat-json.js';
 import { NotJsonError, toWholeJson } from '../../task/whole-json.js';
 import type { TaskType } from '../types/task-type.js';
 
@@ -11,12 +12,13 @@ export class RunInput {
   /** Kept only where there may be another try. */
   readonly #json: string | undefined;
   /** As it passed the schema at the start: for the first try. */
-  #first: { readonly value: unknown } | undefined;
+  #first: unknown;
+  #isFirst = true;
 
   private constructor(type: TaskType, json: string | undefined, valid: unknown) {
     this.#type = type;
-    this.#json = type.options.attempts > 1 ? json : undefined;
-    this.#first = { value: valid };
+    this.#json = json;
+    this.#first = valid;
   }
 
   /**
@@ -25,17 +27,22 @@ export class RunInput {
    * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
    */
   static check(type: TaskType, input: unknown): RunInput | Promise<RunInput> {
-    const json = input === undefined ? undefined : encode(type, input);
-    const valid = type.validate(parse(json));
-    if (valid instanceof Promise) return valid.then((value: unknown) => new RunInput(type, json, value));
-    return new RunInput(type, json, valid);
+    // Writing it only to read it once would be a fifth of a short run.
+    const isCopied = type.options.attempts === 1 && isFlat(input);
+    const json = isCopied || input === undefined ? undefined : encode(type, input);
+    const valid = type.validate(isCopied ? copyFlat(input) : parse(json));
+    const kept = type.options.attempts > 1 ? json : undefined;
+    if (valid instanceof Promise) return valid.then((value: unknown) => new RunInput(type, kept, value));
+    return new RunInput(type, kept, valid);
   }
 
   /** What the next try gets; a promise where the schema is asynchronous. */
   forTry(): unknown {
+    if (!this.#isFirst) return this.#type.validate(parse(this.#json));
     const first = this.#first;
     this.#first = undefined;
-    return first ? first.value : this.#type.validate(parse(this.#json));
+    this.#isFirst = false;
+    return first;
   }
 }
 
