@@ -17,7 +17,6 @@ export class TaskStore {
   readonly #runs = new Map<string, TaskRun>();
   /** Oldest first, with the monotonic time until which each is kept. */
   readonly #ended = new Map<TaskRun, number>();
-  readonly #live = new Set<TaskRun>();
   /** Of all logs that are kept: a client may ask for many that are not. */
   readonly #epochs = new Set<string>();
   #bytes = 0;
@@ -56,7 +55,7 @@ export class TaskStore {
 
   /** Tasks that are not over. */
   get live(): ReadonlySet<TaskRun> {
-    return this.#live;
+    return new Set([...this.#runs.values()].filter((run) => !run.over));
   }
 
   find(ref: TaskRef): TaskRun | undefined {
@@ -92,12 +91,10 @@ export class TaskStore {
     if (before) this.#forget(before);
     this.#runs.set(run.key, run);
     this.#epochs.add(run.log.epoch);
-    this.#live.add(run);
   }
 
   /** The run is over: it is kept for `retention`, as long as there is room. */
   retire(run: TaskRun): void {
-    this.#live.delete(run);
     // Its own last event may have made a watcher start the id anew.
     if (this.#runs.get(run.key) !== run) return;
     if (this.#retention === 0) {

@@ -19,7 +19,8 @@ export class KeptOutcome {
   readonly json: string | undefined;
   /** Set for a failed run. */
   readonly failure: Failure | undefined;
-  readonly #whole: WeakRef<TaskOutcome>;
+  /** Of a completed run nothing is lost: its value is JSON. */
+  readonly #whole: WeakRef<TaskOutcome> | undefined;
   readonly #facts: Pick<
     TaskOutcome,
     'status' | 'reason' | 'requests' | 'started' | 'swallowed' | 'abandoned' | 'durationMs'
@@ -29,12 +30,12 @@ export class KeptOutcome {
     const { status, error, reason, requests, started, swallowed, abandoned, durationMs } = outcome;
     this.json = status === 'completed' ? json : undefined;
     this.failure = status === 'failed' ? { full: fullError(error), shown: publicError(error) } : undefined;
-    this.#whole = new WeakRef(outcome);
+    this.#whole = this.json === undefined ? new WeakRef(outcome) : undefined;
     this.#facts = { status, requests, started, swallowed, abandoned, durationMs, ...(reason && { reason }) };
   }
 
   get outcome(): TaskOutcome {
-    return this.#whole.deref() ?? this.#rebuilt();
+    return this.#whole?.deref() ?? this.#rebuilt();
   }
 
   #rebuilt(): TaskOutcome {
