@@ -6,12 +6,14 @@ const TYPE = 'nestjs-streaming';
  * The async context in which it is made: the stores of every `AsyncLocalStorage`. A callback that other code calls much
  * later runs in it.
  */
-export class AsyncContext {
+export class AsyncContext extends AsyncResource {
   // `AsyncLocalStorage.snapshot()` does the same, and defines properties on a function each time: five times as slow.
-  readonly #resource = new AsyncResource(TYPE);
+  constructor() {
+    super(TYPE);
+  }
 
   run<Args extends unknown[], Result>(body: (...args: Args) => Result, ...args: Args): Result {
-    return this.#resource.runInAsyncScope(body, undefined, ...args);
+    return this.runInAsyncScope(body, undefined, ...args);
   }
 }
 

@@ -14,7 +14,7 @@ import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js
 import { followSignal } from './cancel/external-signals.js';
 import { RunLimits } from './cancel/run-limits.js';
 import { encodeEvent, encodeProgress } from './encode-event.js';
-import { invokeHandler } from './handler/invoke-handler.js';
+import { runHandler } from './handler/run-handler.js';
 import { RunCleanup } from './handler/run-cleanup.js';
 import { RunContext } from './handler/run-context.js';
 import { SignalInbox } from './handler/signal-inbox.js';
@@ -58,10 +58,10 @@ export class TaskRun {
   #asyncContext: AsyncContext | undefined;
   #input: RunInput | undefined;
   readonly #end = new RunEnd();
-  readonly #retries: RetryPolicy;
   // Made when the first of them is needed, as most runs need none.
   #limitsMade: RunLimits | undefined;
   #inboxMade: SignalInbox | undefined;
+  #retriesMade: RetryPolicy | undefined;
   #context: RunContext | undefined;
   #started = false;
   #decided = false;
@@ -70,7 +70,7 @@ export class TaskRun {
   #beganAt = 0;
   #cleanup: RunCleanup | undefined;
   #cutoff = Infinity;
-  readonly #pause = new Pause();
+  #pause: Pause | undefined;
   /** The newest progress, as JSON: each snapshot gets a copy. */
   #progress = 'null';
   #watchers = 0;
@@ -88,7 +88,6 @@ export class TaskRun {
     this.#host = host;
     this.#input = input;
     this.report = new RunReporter(this.key, host.logger);
-    this.#retries = new RetryPolicy(type.options, this.report);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
     this.#asyncContext = TaskContext.current()
@@ -232,7 +231,7 @@ export class TaskRun {
     // A watcher in this process may have made the handler withdraw it on seeing that event.
     const [standing] = this.requests.standing;
     if (standing) this.#context?.interrupt(standing, this.requests.causeOf(standing));
-    this.#pause.end();
+    this.#pause?.end();
     return true;
   }
 
@@ -289,26 +288,24 @@ export class TaskRun {
       this.#settle(context, { kind: 'idle' });
       return;
     }
-    this.#inContext(() => taskContextStorage.run(context, () => this.#invoke(context))).then(
-      (value) => this.#settle(context, { kind: 'returned', value }),
-      (error: unknown) => this.#settle(context, { kind: 'threw', error }),
-    );
+    void runHandler(this, context);
   }
 
-  /** Each try gets a handler of its own where they are made for one request. */
-  async #invoke(context: RunContext): Promise<unknown> {
-    const resolved = this.type.resolve(context);
-    const handler = resolved instanceof Promise ? await resolved : resolved;
-    context.throwIfCancelled();
+  /** The handler is about to be called. */
+  onCall(): void {
     if (!this.#started) this.#beganAt = clock().now();
     this.#started = true;
-    return invokeHandler(handler, context);
   }
 
   #abandon(): void {
     this.#abandonedHandler = true;
     this.report.abandoned(this.#context?.committed ?? false);
     this.#settle(this.#context, { kind: 'abandoned' });
+  }
+
+  /** What became of a try. */
+  onSettled(context: RunContext, settlement: Settlement): void {
+    this.#settle(context, settlement);
   }
 
   /** The one place where an outcome is decided. */
@@ -378,7 +375,7 @@ export class TaskRun {
       this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
       this.#tell('retrying', toJson({ attempt: failed + 1, delay, message }));
-      if (!this.requests.any) await this.#pause.wait(delay);
+      if (!this.requests.any) await (this.#pause ??= new Pause()).wait(delay);
       if (this.#decided) return;
     }
     let input: unknown;
@@ -392,7 +389,7 @@ export class TaskRun {
     }
     if (this.#decided) return;
     if (this.requests.any) this.#settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
-    else this.#try(failed + 1, input);
+    else this.#inContext(() => this.#try(failed + 1, input));
   }
 
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
@@ -416,15 +413,19 @@ export class TaskRun {
     this.status = outcome.status;
     this.#end.reach(outcome, decision.json);
     this.#context?.close(decision.abandoned ?? false);
-    this.report.guard('The signal given to start()', () => this.#unfollow?.());
+    if (this.#unfollow) this.report.guard('The signal given to start()', this.#unfollow);
     // A watcher may start the next task when it sees the end of this one.
     this.#host.onFree(this);
-    this.report.guard(`The event "${outcome.status}"`, () => this.log.end(outcome.status, data));
+    try {
+      this.log.end(outcome.status, data);
+    } catch (error) {
+      this.report.error(`The event "${outcome.status}"`, error);
+    }
     this.#host.onOver(this);
     this.#end.announce(outcome);
-    this.report.guard('The report of the failure', () => {
-      if (outcome.status === 'failed') this.report.failed(outcome.error);
-    });
+    if (outcome.status === 'failed') {
+      this.report.guard('The report of the failure', () => this.report.failed(outcome.error));
+    }
     this.#letGo();
   }
 
@@ -447,6 +448,10 @@ export class TaskRun {
       started: this.#started,
       durationMs: this.#started ? clock().now() - this.#beganAt : 0,
     });
+  }
+
+  get #retries(): RetryPolicy {
+    return (this.#retriesMade ??= new RetryPolicy(this.type.options, this.report));
   }
 
   get #limits(): RunLimits {
@@ -480,7 +485,11 @@ export class TaskRun {
 
   /** An event of the run's own: where the log does not take it, the run goes on without it. */
   #tell(type: string, json: string): void {
-    this.report.guard(`The event "${type}"`, () => this.#emit(type, json));
+    try {
+      this.#emit(type, json);
+    } catch (error) {
+      this.report.error(`The event "${type}"`, error);
+    }
   }
 
   #emit(type: string, json: string): void {

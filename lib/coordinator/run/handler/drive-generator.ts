@@ -16,9 +16,9 @@ const NATIVE = new Set(['[object AsyncGenerator]', '[object Generator]']);
 /** Whether a value is a generator, async or not, as the language or a compiler makes them. */
 export function isGenerator(value: unknown): value is AnyGenerator {
   if (typeof value !== 'object' || value === null) return false;
-  if (isNative(value)) return true;
   const { next, throw: raise } = value as Partial<AsyncGenerator<unknown>>;
-  return typeof next === 'function' && typeof raise === 'function' && Symbol.asyncIterator in value;
+  if (typeof next !== 'function') return false;
+  return isNative(value) || (typeof raise === 'function' && Symbol.asyncIterator in value);
 }
 
 function isNative(value: object): boolean {
