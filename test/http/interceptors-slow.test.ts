@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
-import { Http2Client, type Http2SseStream } from '../support/clients/http2-client.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Http2Client } from '../support/clients/http2-client.js';
+import { readSlowly } from '../support/relay.js';
+import { StoppedClock } from '../support/stopped-clock.js';
 import { createTaskApp, expectNoHole, type Puppet, PuppetTask } from '../support/watching.js';
 
 /** Counts what passes. */
@@ -26,38 +29,30 @@ describe('interceptors and clients that are slow (fastify, HTTP/2)', () => {
     return [await task.start(app), counting, await Http2Client.connect(app.origin)];
   }
 
-  /** Reads a part of it at a time, with pauses, until there are so many events. */
-  async function readSlowly(slow: Http2SseStream, events: number, look?: () => void): Promise<void> {
-    const { stream } = slow;
-    let wanted = 0;
-    stream.on('data', () => {
-      look?.();
-      if (slow.raw.length < wanted) return;
-      wanted = slow.raw.length + 40_000;
-      stream.pause();
-      setTimeout(() => stream.resume(), 20);
-    });
-    await slow.nextEvents(events);
-  }
-
   it('S23 however small its events, no more is queued for one than it takes at once', async () => {
     const [puppet, counting, client] = await serve({});
     puppet.count(20_000);
     const stream = await client.open(puppet.url);
     let most = 0;
-    await readSlowly(stream, 15_000, () => {
+    stream.stream.on('data', () => {
       most = Math.max(most, counting.count - stream.events.length);
     });
+    readSlowly(stream.stream, 40_000, () => delay(20));
+    await stream.nextEvents(15_000);
     // What the window holds, and a chunk or two, of 50 bytes each.
     expect(most).toBeLessThan(5_000);
     expectNoHole(stream.events);
   });
 
   it('S51 one that is slow, but reads, is not given up', async () => {
-    const [puppet, , client] = await serve({ stallTimeout: 200 });
+    using clock = new StoppedClock();
+    const stallTimeout = 30_000;
+    const [puppet, , client] = await serve({ stallTimeout });
     for (let n = 0; n < 60; n++) puppet.send('big', 'x'.repeat(60_000));
     const stream = await client.open(puppet.url);
-    await readSlowly(stream, 61);
+    readSlowly(stream.stream, 40_000, () => clock.advance(stallTimeout / 4));
+    await stream.nextEvents(61);
     expectNoHole(stream.events);
+    expect(clock.now()).toBeGreaterThan(10 * stallTimeout);
   });
 });

@@ -10,7 +10,8 @@ import { get } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import type { Readable } from 'node:stream';
 import { CoordinatorService, StreamingModule } from 'nestjs-streaming';
-import { deferred, withTimeout } from '../support/wait.js';
+import { StoppedClock } from '../support/stopped-clock.js';
+import { deferred, patience, withTimeout } from '../support/wait.js';
 import { closeLater, type Puppet, PuppetTask } from '../support/watching.js';
 import { Relay } from '../support/relay.js';
 
@@ -55,6 +56,7 @@ const ways: Readonly<Record<string, Open>> = {
 
 describe('a client over TLS', () => {
   it.each(Object.entries(ways))('that reads steadily gets a large event whole (%s)', async (way, open) => {
+    using clock = new StoppedClock();
     const task = new PuppetTask({ replay: { bytes: 64 * 1024 * 1024 } });
     await using server = await serve(task, way);
     const relay = await Relay.open(server.port);
@@ -68,13 +70,18 @@ describe('a client over TLS', () => {
     });
     body.on('error', ended.reject);
     body.on('end', () => ended.resolve(received));
-    await withTimeout(begun.promise, 4_000, 'the beginning of the stream');
-    // Four megabytes a second, with pauses of 50 ms: far from a stall, but longer than stallTimeout in all.
-    relay.slowDown(200_000, 50);
+    await withTimeout(begun.promise, patience, 'the beginning of the stream');
+    // Four megabytes in a stallTimeout: far from a stall, but longer than that in all.
+    relay.slowDown(200_000, () => clock.advance(stallTimeout / 20));
     server.puppet.send('big', big);
     await server.puppet.end();
-    const whole = withTimeout(ended.promise, 15_000, () => `the end of the stream; ${received} bytes came`);
+    const whole = withTimeout(
+      ended.promise,
+      2 * patience,
+      () => `the end of the stream; ${received} bytes came`,
+    );
     expect(await whole).toBeGreaterThan(big.length / 2);
+    expect(clock.now()).toBeGreaterThan(stallTimeout);
   });
 
   async function serve(

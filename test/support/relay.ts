@@ -1,6 +1,19 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { closeLater } from './clients/open-clients.js';
+
+/** Reads so many bytes, and then nothing until the pause is over; then the next ones. */
+export function readSlowly(stream: Readable, bytes: number, pause: () => Promise<unknown>): void {
+  let left = bytes;
+  stream.on('data', ({ length }: Buffer) => {
+    left -= length;
+    if (left > 0 || stream.isPaused()) return;
+    left = bytes;
+    stream.pause();
+    void pause().then(() => stream.resume());
+  });
+}
 
 /** Passes bytes on between clients and a server, until it is told to stop: a network that stalls or breaks. */
 export class Relay {
@@ -52,18 +65,9 @@ export class Relay {
     }
   }
 
-  /** What the server sends comes in slowly: so many bytes, and then nothing for a while. */
-  slowDown(bytes: number, pause: number): void {
-    for (const socket of this.toServer) {
-      let left = bytes;
-      socket.on('data', ({ length }: Buffer) => {
-        left -= length;
-        if (left > 0) return;
-        left = bytes;
-        socket.pause();
-        setTimeout(() => socket.resume(), pause);
-      });
-    }
+  /** What the server sends comes in slowly: so many bytes, and then nothing until the pause is over. */
+  slowDown(bytes: number, pause: () => Promise<unknown>): void {
+    for (const socket of this.toServer) readSlowly(socket, bytes, pause);
   }
 
   /** Breaks every connection. */

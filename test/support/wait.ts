@@ -8,6 +8,12 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export const patience = 20_000;
 
+/**
+ * How long the close of an application may take, in milliseconds. It takes some; a connection that is kept alive would
+ * hold it up for 5 s, one that does not read for as long as a shutdown may take.
+ */
+export const closeBound = 4_000;
+
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   readonly resolve: (value: T | PromiseLike<T>) => void;

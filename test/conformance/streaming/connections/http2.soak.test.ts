@@ -2,8 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { constants, type Http2Server, type Http2ServerResponse } from 'node:http2';
 import { runInThisContext } from 'node:vm';
 import { Http2Client } from '../../../support/clients/http2-client.js';
-import { Relay } from '../../../support/relay.js';
-import { eventually } from '../../../support/wait.js';
+import { readSlowly, Relay } from '../../../support/relay.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
+import { closeBound, eventually, patience } from '../../../support/wait.js';
 import {
   createTaskApp,
   expectNoHole,
@@ -17,8 +18,6 @@ import {
 const big = 'x'.repeat(200_000);
 /** One event, one chunk, and what frames them. */
 const bound = 1_000_000;
-/** A close takes some milliseconds; what it is to catch, an idle session, would hold it for 72 s. */
-const closeBound = 3_000;
 
 describe('HTTP/2 (fastify)', () => {
   async function serve(http: object = {}): Promise<[PuppetTask, TaskApp, Http2ServerResponse[]]> {
@@ -64,7 +63,7 @@ describe('HTTP/2 (fastify)', () => {
     await stream.next('started');
     for (let n = 1; n <= 5; n++) {
       puppet.count(1);
-      expect(await stream.next('n', 1_000)).toMatchObject({ data: n });
+      expect(await stream.next('n')).toMatchObject({ data: n });
     }
     // Heartbeats of a silent task.
     const { comments } = stream;
@@ -76,7 +75,9 @@ describe('HTTP/2 (fastify)', () => {
   });
 
   it('A46 a stalled stream holds up no other of its session, and is given up alone', async () => {
-    const [task, app, responses] = await serve({ stallTimeout: 2_000 });
+    using clock = new StoppedClock();
+    const stallTimeout = 30_000;
+    const [task, app, responses] = await serve({ stallTimeout });
     const puppet = await task.start(app);
     const client = await Http2Client.connect(app.origin);
     const stalled = await client.open(puppet.url);
@@ -90,6 +91,7 @@ describe('HTTP/2 (fastify)', () => {
     }
     // Its window is full: that is what it waits for.
     expect(responses[0]!.writableLength).toBeGreaterThan(0);
+    await clock.advance(2 * stallTimeout);
     await expectWatchers(puppet, 1);
     stalled.resume();
     expect(await stalled.closed()).toBe(constants.NGHTTP2_CANCEL);
@@ -105,40 +107,35 @@ describe('HTTP/2 (fastify)', () => {
   });
 
   it('A46 a stream that is read slowly is not given up', async () => {
-    const stallTimeout = 300;
+    using clock = new StoppedClock();
+    const stallTimeout = 30_000;
     const [task, app] = await serve({ stallTimeout });
     const puppet = await task.start(app);
     for (let n = 0; n < 60; n++) puppet.send('some', 'x'.repeat(15_000));
     await puppet.end();
     const client = await Http2Client.connect(app.origin);
     const slow = await client.open(puppet.url);
-    const before = performance.now();
-    let wanted = 40_000;
-    const { stream } = slow;
-    stream.on('data', () => {
-      if (slow.raw.length < wanted) return;
-      wanted = slow.raw.length + 40_000;
-      stream.pause();
-      setTimeout(() => stream.resume(), 50);
-    });
+    readSlowly(slow.stream, 40_000, () => clock.advance(stallTimeout / 4));
     await slow.next('completed');
-    expect(performance.now() - before).toBeGreaterThan(2 * stallTimeout);
+    expect(clock.now()).toBeGreaterThan(4 * stallTimeout);
     expectNoHole(slow.events);
   });
 
   it('A46 S49 many streams of a session that is read slowly are not given up', async () => {
-    const stallTimeout = 700;
+    using clock = new StoppedClock();
+    const stallTimeout = 30_000;
     const [task, app] = await serve({ stallTimeout });
     const puppet = await task.start(app);
     const [client, relay] = await connectWide(app);
     const streams = await Promise.all(range(1, 400).map(() => client.open(puppet.url)));
     await expectWatchers(puppet, streams.length);
     // One write of the session is twelve megabytes, of which the kernel takes about two at a time.
-    relay.slowDown(500_000, 50);
+    relay.slowDown(500_000, () => clock.advance(stallTimeout / 14));
     for (let n = 0; n < 3; n++) puppet.send('some', 'x'.repeat(30_000));
     await puppet.end();
-    await Promise.all(streams.map((stream) => stream.next('completed', 15_000)));
+    await Promise.all(streams.map((stream) => stream.next('completed', 2 * patience)));
     for (const stream of streams) expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);
+    expect(clock.now()).toBeGreaterThan(2 * stallTimeout);
   });
 
   it('A46 a stream that ends for its age leaves its session, which ends with what else is open in it', async () => {
@@ -169,20 +166,25 @@ describe('HTTP/2 (fastify)', () => {
   });
 
   it('A46 a whole session that stops reading costs a bounded amount, is given up, and holds up no close', async () => {
-    const [task, app, responses] = await serve({ stallTimeout: 400 });
+    const stallTimeout = 30_000;
+    const [task, app, responses] = await serve({ stallTimeout });
     const puppet = await task.start(app);
-    const [stuck, relay] = await connectWide(app);
-    for (let n = 0; n < 3; n++) await (await stuck.open(puppet.url)).next('started');
-    relay.stall();
-    const other = await (await Http2Client.connect(app.origin)).open(puppet.url);
-    for (let n = 0; n < 100; n++) {
-      puppet.send('big', big);
-      await other.next('big');
-      for (const response of responses.slice(0, 3)) expect(response.writableLength).toBeLessThan(bound);
+    {
+      using clock = new StoppedClock();
+      const [stuck, relay] = await connectWide(app);
+      for (let n = 0; n < 3; n++) await (await stuck.open(puppet.url)).next('started');
+      relay.stall();
+      const other = await (await Http2Client.connect(app.origin)).open(puppet.url);
+      for (let n = 0; n < 100; n++) {
+        puppet.send('big', big);
+        await other.next('big');
+        for (const response of responses.slice(0, 3)) expect(response.writableLength).toBeLessThan(bound);
+      }
+      await clock.advance(2 * stallTimeout);
+      await expectWatchers(puppet, 1);
+      await puppet.end();
+      await other.next('completed');
     }
-    await expectWatchers(puppet, 1);
-    await puppet.end();
-    await other.next('completed');
     await closeInTime(app);
   });
 
