@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CancelScope, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
 import { InstalledPackage } from '../support/programs/installed.js';
-import { eventually, withTimeout } from '../support/wait.js';
+import { eventually, patience, withTimeout } from '../support/wait.js';
 
 const throwing = (): never => {
   throw new Error('Callback failed');
@@ -159,7 +159,7 @@ describe('Checkpoints', () => {
       const inner = shield.scope((scope) => scope.sleep(60_000));
       left.push(inner.catch((error: unknown) => error));
     });
-    expect(await withTimeout(left[0]!, 200, 'the end of the sleep')).toBe(root.signal.reason);
+    expect(await withTimeout(left[0]!, patience, 'the end of the sleep')).toBe(root.signal.reason);
   });
 
   it('a handler that never yields holds the loop; the cancel is accepted once it lets go', async () => {

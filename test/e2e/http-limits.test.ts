@@ -78,7 +78,7 @@ describe.each(adapters)('limits of streams (%s)', (adapter) => {
     const [task, app] = await serve(http);
     const puppet = await task.start(app);
     const streams = await Promise.all(range(1, 30).map(() => watch(puppet.url)));
-    await eventually(() => expect(openOnes(streams)).toBe(3), { timeout: 2_000 });
+    await eventually(() => expect(openOnes(streams)).toBe(3));
     const client = await connectRaw(app.port);
     for (let n = 0; n < 10; n++) client.request('GET', new URL(puppet.url).pathname);
     await client.until((received) => received.split('HTTP/1.1 200 OK').length === 11);
@@ -108,7 +108,7 @@ describe.each(adapters)('limits of streams (%s)', (adapter) => {
     await eventually(() => expect(asked).toBe(20));
     open.resolve();
     const streams = await Promise.all(opening);
-    await eventually(() => expect(openOnes(streams)).toBe(3), { timeout: 2_000 });
+    await eventually(() => expect(openOnes(streams)).toBe(3));
     await puppet.end();
   });
 

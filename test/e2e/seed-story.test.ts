@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { StreamTask, type TaskContext, type TaskHandle, type TaskHandler } from 'nestjs-streaming';
 import { call } from '../support/clients/http-client.js';
-import { deferred, eventually, withTimeout } from '../support/wait.js';
+import { deferred, eventually, patience, withTimeout } from '../support/wait.js';
 import {
   adapters,
   closeLater,
@@ -104,7 +104,7 @@ describe.each(adapters)('three watchers and one cancellation (%s)', (adapter) =>
     const answer = await call('DELETE', url);
     expect(answer).toMatchObject({ status: 202, body: { cancelled: true, status: 'cancelling' } });
 
-    await withTimeout(Promise.all(watchers.map(({ closed }) => closed.promise)), 5_000, 'the end of all');
+    await withTimeout(Promise.all(watchers.map(({ closed }) => closed.promise)), patience, 'the end of all');
     const { stdout } = await curl;
     await delay(quiet);
     for (const { events, types, statuses } of watchers) {

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
 import { HangingServer } from '../support/hanging-server.js';
-import { withTimeout } from '../support/wait.js';
+import { patience, withTimeout } from '../support/wait.js';
 
 type Handler = (task: TaskContext, url: string) => Promise<unknown>;
 
@@ -71,10 +71,10 @@ describe.each<[string, Record<'request' | 'body' | 'upload', Handler>]>([
     );
     await server.request(method, path);
     if (timeout === undefined) expect(await started.handle.cancel()).toBe(true);
-    const outcome = await withTimeout(started.handle.outcome, 2_000, 'the end of the task');
+    const outcome = await withTimeout(started.handle.outcome, patience, 'the end of the task');
     const status = timeout === undefined ? 'cancelled' : 'timeout';
     expect(outcome).toMatchObject({ status, swallowed: false, abandoned: false });
-    await withTimeout(server.connectionClosed, 500, 'the end of the connection');
+    await withTimeout(server.connectionClosed, patience, 'the end of the connection');
     expect(getEventListeners(signal!, 'abort')).toEqual([]);
   }
 

@@ -9,7 +9,7 @@ import { addAbortSignal, PassThrough, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { startTask } from '../support/app.js';
-import { deferred, eventually, withTimeout } from '../support/wait.js';
+import { deferred, eventually, patience, withTimeout } from '../support/wait.js';
 
 describe('a handler with the signal in Node streams', () => {
   const folder = mkdtempSync(join(tmpdir(), 'streams-'));
@@ -94,7 +94,7 @@ describe('a handler with the signal in Node streams', () => {
     const closed = once(peers[0]!, 'close');
     await handle.cancel();
     expect(await handle.outcome).toMatchObject({ status: 'cancelled', swallowed: false });
-    await withTimeout(closed, 500, 'the end of the connection');
+    await withTimeout(closed, patience, 'the end of the connection');
     server.close();
     await once(server, 'close');
   });

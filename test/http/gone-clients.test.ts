@@ -143,7 +143,7 @@ describe.each(adapters)('clients that are gone (%s)', (adapter) => {
     client.write('x'.repeat(200_000));
     await client.until('started');
     await client.close('reset');
-    await eventually(async () => expect(await watchersOf(puppet)).toBe(0), { timeout: 2_000 });
+    await eventually(async () => expect(await watchersOf(puppet)).toBe(0));
     await puppet.end();
   });
 

@@ -37,7 +37,7 @@ describe.each(adapters)('HTTP/1.0 (%s)', (adapter) => {
       await peer.until('event: started\n');
       for (let n = 1; n <= 5; n++) {
         puppet.count(1);
-        await peer.until(`event: n\ndata: ${n}\n`, 1_000);
+        await peer.until(`event: n\ndata: ${n}\n`);
       }
       const beats = (): number => peer.body.split('\n:\n').length;
       const before = beats();

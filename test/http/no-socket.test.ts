@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { constants, runInThisContext } from 'node:vm';
 import type { HttpOptions } from 'nestjs-streaming';
-import { deferred, withTimeout } from '../support/wait.js';
+import { StoppedClock } from '../support/stopped-clock.js';
+import { closeBound, deferred, eventually, patience, withTimeout } from '../support/wait.js';
 import { createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../support/watching.js';
 
 interface Injected {
@@ -67,10 +68,10 @@ describe('a response that is no socket', () => {
     stream.on('data', (data: string) => (text += data));
     stream.on('end', () => ended.resolve(text));
     stream.on('error', ended.reject);
-    return withTimeout(ended.promise, 4_000, () => `the end of the stream; it has ${text}`);
+    return withTimeout(ended.promise, patience, () => `the end of the stream; it has ${text}`);
   }
 
-  const closes = (app: TaskApp): Promise<void> => withTimeout(app.app.close(), 4_000, 'close()');
+  const closes = (app: TaskApp): Promise<void> => withTimeout(app.app.close(), closeBound, 'close()');
 
   it.each([false, true])('a stream is read to its end (interceptors see the events: %s)', async (isSeen) => {
     const { nest, puppet, path, app } = await serve({}, isSeen);
@@ -118,13 +119,20 @@ describe('a response that is no socket', () => {
   });
 
   it('one that does not read is given up after stallTimeout, and nobody else', async () => {
-    const { app, nest, puppet, path } = await serve({ stallTimeout: 200 });
+    using clock = new StoppedClock();
+    const stallTimeout = 30_000;
+    const { app, nest, puppet, path } = await serve({ stallTimeout });
     const stuck = await open(nest, path);
     const failed = deferred();
     stuck.on('error', () => failed.resolve());
-    const reading = textOf(await open(nest, path));
+    const other = await open(nest, path);
+    const reading = textOf(other);
+    let read = 0;
+    other.on('data', (data: string) => (read += data.length));
     for (let n = 0; n < 20; n++) puppet.send('big', 'x'.repeat(100_000));
-    await withTimeout(failed.promise, 4_000, 'the end of the one that does not read');
+    await eventually(() => read > 20 * 100_000);
+    await clock.advance(2 * stallTimeout);
+    await withTimeout(failed.promise, patience, 'the end of the one that does not read');
     await puppet.end();
     expect(await reading).toContain('event: completed');
     await closes(app);

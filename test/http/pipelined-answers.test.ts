@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import type { StreamingModuleOptions } from 'nestjs-streaming';
 import type { RawSocket } from '../support/clients/raw-socket.js';
-import { deferred, withTimeout } from '../support/wait.js';
+import { deferred, patience, withTimeout } from '../support/wait.js';
 import { adapters, connectRaw, createTaskApp, PuppetTask, type TaskApp } from '../support/watching.js';
 
 /** What a client asks for behind a stream, on the same connection: its turn comes when the stream ends. */
@@ -43,7 +43,7 @@ describe.each(adapters)('requests behind a stream (%s)', (adapter) => {
     peer.request('GET', new URL(puppet.url).pathname);
     for (const path of ['soon', 'soon', 'late', 'soon']) peer.request('GET', `/answers/${path}`);
     await peer.until('event: started');
-    await withTimeout(asked.promise, 4_000, 'the request behind the stream');
+    await withTimeout(asked.promise, patience, 'the request behind the stream');
     return { app, peer, answer: answered.resolve };
   }
 

@@ -12,7 +12,7 @@ import {
 import { startTask } from '../support/app.js';
 import { describeWithPostgres } from '../support/programs/postgres.js';
 import { SilentProxy } from '../support/programs/silent-proxy.js';
-import { deferred, eventually, withTimeout } from '../support/wait.js';
+import { deferred, eventually, patience, withTimeout } from '../support/wait.js';
 
 describeWithPostgres('runQuery', (server) => {
   const ends: (() => Promise<unknown>)[] = [];
@@ -77,7 +77,7 @@ describeWithPostgres('runQuery', (server) => {
       async cancel(): Promise<void> {
         const scope = await entered.promise;
         scope.cancel('test');
-        const { error } = (await withTimeout(end.promise, 8_000, 'the end of the query')) as {
+        const { error } = (await withTimeout(end.promise, patience, 'the end of the query')) as {
           error: unknown;
         };
         expect(error).toBe(scope.signal.reason);
@@ -134,7 +134,7 @@ describeWithPostgres('runQuery', (server) => {
     await pool.query({ name: 'taken', text: 'SELECT 1' });
     const pid = await pidOf(pool);
     const ours = messageOf(runScope((scope) => runQuery(scope, pool, query, values)));
-    expect(await withTimeout(ours, 2_000, 'the error')).toBe(message);
+    expect(await withTimeout(ours, patience, 'the error')).toBe(message);
     expect(await pidOf(pool)).toBe(pid);
   });
 
@@ -143,7 +143,7 @@ describeWithPostgres('runQuery', (server) => {
     const pid = await pidOf(pool);
     const query = { text: 'SELECT 1', name: 5 as unknown as string };
     const ended = runScope((scope) => runQuery(scope, pool, query));
-    await expect(withTimeout(ended, 2_000, 'the error')).rejects.toMatchObject({
+    await expect(withTimeout(ended, patience, 'the error')).rejects.toMatchObject({
       code: 'ERR_INVALID_ARG_TYPE',
     });
     expect(await pidOf(pool)).not.toBe(pid);
@@ -154,7 +154,7 @@ describeWithPostgres('runQuery', (server) => {
     await client.query({ name: 'taken', text: 'SELECT 1' });
     const first = client.query('SELECT pg_sleep(0.05)');
     const second = runScope((scope) => runQuery(scope, client, { name: 'taken', text: 'SELECT 2' }));
-    await expect(withTimeout(second, 2_000, 'the error')).rejects.toThrow('must be unique');
+    await expect(withTimeout(second, patience, 'the error')).rejects.toThrow('must be unique');
     await first;
     expect((await client.query<{ n: number }>('SELECT 1 AS n')).rows).toEqual([{ n: 1 }]);
   });
@@ -205,10 +205,8 @@ describeWithPostgres('runQuery', (server) => {
       async (_of, config, timeout) => {
         const pool = createPool({ ...config, max: 1 });
         const pid = await pidOf(pool);
-        const began = performance.now();
         const query = { text: "SELECT pg_sleep(600), 'limited'", ...timeout };
         await expect(runScope((scope) => runQuery(scope, pool, query))).rejects.toThrow('Query read timeout');
-        expect(performance.now() - began).toBeLessThan(2_000);
         expect(await running("'limited'")).toBe(0);
         expect(await pidOf(pool)).toBe(pid);
       },
@@ -218,12 +216,12 @@ describeWithPostgres('runQuery', (server) => {
       const proxy = new SilentProxy(server.config);
       const port = await proxy.listen();
       ends.push(() => proxy.close());
-      const pool = createPool({ port, query_timeout: 200 });
+      const pool = createPool({ port, query_timeout: 1_000 });
       const pid = await pidOf(pool);
-      const query = start(pool, "SELECT pg_sleep(3), 'silent'");
+      const query = start(pool, "SELECT pg_sleep(60), 'silent'");
       await eventually(async () => (await running("'silent'")) === 1);
       proxy.accepts = false;
-      expect(await withTimeout(query.end, 2_000, 'the error')).toMatchObject({
+      expect(await withTimeout(query.end, patience, 'the error')).toMatchObject({
         error: { message: 'Query read timeout' },
       });
       proxy.accepts = true;
@@ -279,9 +277,7 @@ describeWithPostgres('runQuery', (server) => {
     const pid = await pidOf(pool);
     const query = start(pool, "SELECT pg_sleep(600), 'long'");
     await eventually(async () => (await running("'long'")) === 1);
-    const began = performance.now();
     await query.cancel();
-    expect(performance.now() - began).toBeLessThan(2_000);
     expect(await running("'long'")).toBe(0);
     expect(await pidOf(pool)).toBe(pid);
   });
@@ -415,13 +411,15 @@ describeWithPostgres('runQuery', (server) => {
       const pool = createPool({ port });
       const client = await createClient({ port });
       const db = kind === 'a pool' ? pool : client;
-      const query = start(db, "SELECT pg_sleep(3), 'unreachable'", undefined, { cancelTimeout: 200 });
-      await eventually(async () => (await running("'unreachable'")) === 1);
+      const text = `SELECT pg_sleep(60), 'unreachable to ${kind}'`;
+      const query = start(db, text, undefined, { cancelTimeout: 200 });
+      await eventually(async () => (await running(`'unreachable to ${kind}'`)) === 1);
       proxy.accepts = false;
       const began = performance.now();
       await query.cancel();
       expect(performance.now() - began).toBeGreaterThanOrEqual(195);
-      expect(performance.now() - began).toBeLessThan(2_000);
+      // By default it is 5 s.
+      expect(performance.now() - began).toBeLessThan(4_000);
       expect(pool.totalCount).toBe(0);
       proxy.accepts = true;
       if (db === client) await expect(client.query('SELECT 1')).rejects.toThrow('not queryable');

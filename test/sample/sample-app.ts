@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openStream, type SseEvent, type SseStream } from '../support/clients/sse.js';
-import { deferred, withTimeout } from '../support/wait.js';
+import { deferred, patience, withTimeout } from '../support/wait.js';
 
 export interface ExitStatus {
   readonly code: number | null;
@@ -108,7 +108,7 @@ export class SampleApp implements AsyncDisposable {
   }
 
   /** Sends a signal and waits until the process has ended by itself. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', timeout = 10_000): Promise<ExitStatus> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', timeout = patience): Promise<ExitStatus> {
     this.#child.kill(signal);
     return withTimeout(this.exit, timeout, () => `the exit after ${signal}:\n${this.output}`);
   }

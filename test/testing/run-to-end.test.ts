@@ -9,7 +9,7 @@ import { setTimeout as realPause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CoordinatorService, StreamTask, type TaskContext } from 'nestjs-streaming';
 import { HarnessHangError, taskHarness } from 'nestjs-streaming/testing';
-import { withTimeout } from '../support/wait.js';
+import { closeBound, withTimeout } from '../support/wait.js';
 
 const hour = 3_600_000;
 
@@ -222,7 +222,7 @@ describe('a run in a test', () => {
 
   it('closes while a handler does something for real', async () => {
     const run = await harness.start({ steps: ['pause', 'program'] });
-    await withTimeout(harness.close(), 4_000, 'the end');
+    await withTimeout(harness.close(), closeBound, 'the end');
     expect(run.status).toBe('cancelled');
   });
 

@@ -7,7 +7,7 @@ import { Piscina } from 'piscina';
 import { Mortals } from '../cancellation/gc.js';
 import { startTask } from '../support/app.js';
 import { InstalledPackage } from '../support/programs/installed.js';
-import { deferred, eventually, withTimeout } from '../support/wait.js';
+import { deferred, eventually, patience, withTimeout } from '../support/wait.js';
 
 const jobs = new URL('../fixtures/workers/jobs.mjs', import.meta.url);
 const answer = new URL('../fixtures/workers/answer.cjs', import.meta.url);
@@ -28,6 +28,8 @@ class Counter {
     await eventually(() => this.value > 0);
   }
 }
+
+const hour = 3_600_000;
 
 describe('runInWorker', () => {
   let pool: Piscina;
@@ -70,7 +72,7 @@ describe('runInWorker', () => {
   }
 
   async function expectPoolWorks(): Promise<void> {
-    expect(await withTimeout(run('double', 21), 5_000, 'the next job')).toBe(42);
+    expect(await withTimeout(run('double', 21), patience, 'the next job')).toBe(42);
     expect(pool.threads).toHaveLength(1);
   }
 
@@ -189,7 +191,7 @@ describe('runInWorker', () => {
       },
     });
     await called.promise;
-    await withTimeout(job.cancel(), 3_000, 'the end of the job');
+    await withTimeout(job.cancel(), patience, 'the end of the job');
     await expectPoolWorks();
   });
 
@@ -220,7 +222,7 @@ describe('runInWorker', () => {
       await counter.running();
       const [thread] = pool.threads;
       const began = performance.now();
-      await withTimeout(job.cancel(), 3_000, 'the end of the job');
+      await withTimeout(job.cancel(), patience, 'the end of the job');
       expect(performance.now() - began).toBeGreaterThanOrEqual(95);
       // When it rejects, it has ended: no thread counts any more.
       const turns = counter.value;
@@ -234,13 +236,11 @@ describe('runInWorker', () => {
       const counter = new Counter();
       const messages: unknown[] = [];
       const job = start('cooperative', counter.buffer, {
-        killDelay: 5_000,
+        killDelay: hour,
         onMessage: (message) => messages.push(message),
       });
       await counter.running();
-      const began = performance.now();
       await job.cancel();
-      expect(performance.now() - began).toBeLessThan(2_000);
       expect(messages).toEqual([{ cleaned: true, aborted: true }]);
       expect(await run('whichThread', undefined)).toBe(before);
     });
@@ -255,17 +255,15 @@ describe('runInWorker', () => {
 
     it('aborts the signal of a function that waits', async () => {
       const waiting = deferred();
-      const job = start('waits', undefined, { killDelay: 5_000, onMessage: () => waiting.resolve() });
+      const job = start('waits', undefined, { killDelay: hour, onMessage: () => waiting.resolve() });
       await waiting.promise;
-      const began = performance.now();
       await job.cancel();
-      expect(performance.now() - began).toBeLessThan(2_000);
     });
 
     it('fails when the cleanup does', async () => {
       const waiting = deferred();
       const job = start('failsInCleanup', undefined, {
-        killDelay: 5_000,
+        killDelay: hour,
         onMessage: () => waiting.resolve(),
       });
       await waiting.promise;
@@ -323,7 +321,7 @@ describe('runInWorker', () => {
       await Promise.all(counters.map((counter) => counter.running()));
       const waiting = Promise.all([1, 2, 3].map(double));
       await Promise.all(busy.map((job) => job.cancel()));
-      expect(await withTimeout(waiting, 5_000, 'the jobs that waited')).toEqual([2, 4, 6]);
+      expect(await withTimeout(waiting, patience, 'the jobs that waited')).toEqual([2, 4, 6]);
       expect(own.threads.length).toBeLessThanOrEqual(2);
     });
 
@@ -333,14 +331,14 @@ describe('runInWorker', () => {
       await Promise.all(counters.map((counter) => counter.running()));
       const other = own.run(undefined, { filename: fileURLToPath(answer) }) as Promise<unknown>;
       await Promise.all(busy.map((job) => job.cancel()));
-      expect(await withTimeout(other, 5_000, 'the other job')).toBe(42);
+      expect(await withTimeout(other, patience, 'the other job')).toBe(42);
     });
 
     it('runs the jobs that wait when the jobs before them ended their threads', async () => {
       const lost = [1, 2].map((code) => run('exits', code, { pool: own }));
       const waiting = Promise.all([1, 2, 3].map(double));
       await Promise.allSettled(lost);
-      expect(await withTimeout(waiting, 5_000, 'the jobs that waited')).toEqual([2, 4, 6]);
+      expect(await withTimeout(waiting, patience, 'the jobs that waited')).toEqual([2, 4, 6]);
     });
 
     it('starts no thread when no job waits', async () => {
@@ -386,7 +384,6 @@ describe('runInWorker', () => {
     afterAll(() => installed[Symbol.dispose]());
 
     it('shares one, which does not keep the process from ending, and needs no Nest', async () => {
-      const began = performance.now();
       const { code, stdout, stderr } = await installed.run(`
         import { availableParallelism } from 'node:os';
         import { runScope } from 'nestjs-streaming/cancellation';
@@ -412,12 +409,13 @@ describe('runInWorker', () => {
           await ended;
           console.log(await waiting);
         });
-        console.log('over');
+        console.log(Date.now());
       `);
       expect(stderr).toBe('');
-      expect(stdout).toBe('true\n42\nover\n');
+      expect(stdout).toMatch(/^true\n42\n\d+\n$/);
       expect(code).toBe(0);
-      expect(performance.now() - began).toBeLessThan(5_000);
+      // Its threads are kept for 5 s.
+      expect(Date.now() - Number(stdout.split('\n')[2])).toBeLessThan(4_000);
     });
   });
 });

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskAuthorizer } from 'nestjs-streaming';
 import { call } from '../../support/clients/http-client.js';
-import { deferred, eventually } from '../../support/wait.js';
+import { closeBound, deferred, eventually } from '../../support/wait.js';
 import {
   adapters,
   createTaskApp,
@@ -32,7 +32,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
     await Promise.all(streams.map((stream) => stream.next('started')));
     const before = performance.now();
     await app.app.close();
-    expect(performance.now() - before).toBeLessThan(1_500);
+    expect(performance.now() - before).toBeLessThan(closeBound);
     for (const stream of streams) {
       expect(await stream.ended).toBe('complete');
       expect(stream.events.at(-1)).toMatchObject({
@@ -60,7 +60,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
     await app.app.close();
     const took = performance.now() - before;
     expect(took).toBeGreaterThan(900);
-    expect(took).toBeLessThan(2_500);
+    expect(took).toBeLessThan(closeBound);
     await reader.ended;
     expect(reader.events.at(-1)?.type).toBe('cancelled');
   });
@@ -75,7 +75,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
     await client.until((received) => received.endsWith('0\r\n\r\n'));
     const before = performance.now();
     await app.app.close();
-    expect(performance.now() - before).toBeLessThan(1_500);
+    expect(performance.now() - before).toBeLessThan(closeBound);
     await client.closed;
   });
 
@@ -144,7 +144,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
     letIn.resolve();
     const before = performance.now();
     await closing;
-    expect(performance.now() - before).toBeLessThan(1_500);
+    expect(performance.now() - before).toBeLessThan(closeBound);
     await client.closed;
     // Whatever it was told, it was told whole: the end of the task, or to come back.
     expect(client.status).toBe(200);

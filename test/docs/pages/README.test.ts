@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { runInNewContext } from 'node:vm';
 import { EventSource } from 'eventsource';
 import { openStream } from '../../support/clients/sse.js';
-import { eventually, withTimeout } from '../../support/wait.js';
+import { eventually, patience, withTimeout } from '../../support/wait.js';
 import { commandsOf, hasCurl, parseCurl, runCurl } from '../support/curl.js';
 import { page } from '../support/documents.js';
 import { ScratchFolder } from '../support/sources.js';
@@ -229,7 +229,7 @@ describe('the complete example of the README', () => {
       await eventually(() => expect(shown.at(-1)).toBe('step 1'));
       const closed = Promise.all([...open].map((response) => once(response, 'close')));
       stop();
-      await withTimeout(closed, 5_000, 'the end of the stream');
+      await withTimeout(closed, patience, 'the end of the stream');
       expect(paths).toEqual([PATH]);
     });
   });
@@ -243,7 +243,7 @@ describe('the complete example of the README', () => {
     app.kill('SIGTERM');
     expect(await stream.next('cancelled')).toMatchObject({ data: { reason: 'shutdown' } });
     expect(await stream.ended).toBe('complete');
-    await withTimeout(closed, 5_000, () => `the end of the process; it said:\n${output}`);
+    await withTimeout(closed, patience, () => `the end of the process; it said:\n${output}`);
   });
 });
 

@@ -7,7 +7,7 @@ import type { Type } from '@nestjs/common';
 import { ScopeTimeoutError, type TaskHandler } from 'nestjs-streaming';
 import { collect, createTaskApp } from '../../support/app.js';
 import { HangingServer } from '../../support/hanging-server.js';
-import { deferred, eventually, withTimeout } from '../../support/wait.js';
+import { closeBound, deferred, eventually, patience, withTimeout } from '../../support/wait.js';
 import { page } from '../support/documents.js';
 import { Examples, expectCancelled, startTask } from '../support/examples.js';
 
@@ -96,7 +96,7 @@ describe('the tools in the guide to cancellation', () => {
     const started = await guide.start('on-cancel', { port });
     await opened.promise;
     await expectCancelled(started);
-    await withTimeout(closed.promise, 2_000, 'the close of the socket');
+    await withTimeout(closed.promise, patience, 'the close of the socket');
     silent.close();
   });
 
@@ -239,7 +239,7 @@ describe('the tools in the guide to cancellation', () => {
       await eventually(() => health.isUp);
       const began = performance.now();
       await app.close();
-      expect(performance.now() - began).toBeLessThan(2_000);
+      expect(performance.now() - began).toBeLessThan(closeBound);
     } finally {
       delete process.env['HEALTH_URL'];
     }

@@ -13,7 +13,7 @@ import { Pool } from 'pg';
 import { HangingServer } from '../../support/hanging-server.js';
 import { describeWithPostgres, findPostgres } from '../../support/programs/postgres.js';
 import { isRunning } from '../../support/programs/processes.js';
-import { eventually, withTimeout } from '../../support/wait.js';
+import { eventually, patience, withTimeout } from '../../support/wait.js';
 import { page } from '../support/documents.js';
 import { Examples, expectCancelled, startTask, type Started } from '../support/examples.js';
 
@@ -81,7 +81,7 @@ describe('the page on library calls', () => {
         });
       });
       await expectCancelled(started);
-      expect(await withTimeout(exited, 2_000, 'the end of the child')).toEqual([null, 'SIGTERM']);
+      expect(await withTimeout(exited, patience, 'the end of the child')).toEqual([null, 'SIGTERM']);
     });
 
     test('runProcess: what it writes is told, and what it started is gone when the task is over', async () => {

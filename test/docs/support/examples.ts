@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import type { TaskHandle, TaskHandler } from 'nestjs-streaming';
 import { collect, type Collected, createTaskApp, type TaskAppOptions } from '../../support/app.js';
-import { withTimeout } from '../../support/wait.js';
+import { patience, withTimeout } from '../../support/wait.js';
 import type { Document } from './documents.js';
 import { compileAll, ScratchFolder } from './sources.js';
 
@@ -73,7 +73,7 @@ export async function startTask(
 
 export async function expectCancelled({ handle, events }: Started): Promise<void> {
   expect(await handle.cancel()).toBe(true);
-  const outcome = await withTimeout(handle.outcome, 10_000, 'the end of the task');
+  const outcome = await withTimeout(handle.outcome, patience, 'the end of the task');
   expect(outcome).toMatchObject({ status: 'cancelled', started: true, swallowed: false, abandoned: false });
   expect((await events.done).at(-1)).toMatchObject({ type: 'cancelled' });
 }

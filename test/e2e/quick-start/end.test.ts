@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { QuickStart } from '../../sample/quick-start.js';
+import { closeBound } from '../../support/wait.js';
 
 describe('the end of the quick start', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
@@ -26,7 +27,7 @@ describe('the end of the quick start', () => {
 
       const began = performance.now();
       const exit = await app.stop(signal);
-      expect(performance.now() - began).toBeLessThan(3_000);
+      expect(performance.now() - began).toBeLessThan(closeBound);
       expect(exit).toEqual({ code: null, signal });
       for (const stream of streams) {
         expect((await stream.next('cancelled')).data).toMatchObject({ reason: 'shutdown' });

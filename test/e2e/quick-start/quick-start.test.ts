@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { QuickStart } from '../../sample/quick-start.js';
-import { deferred, withTimeout } from '../../support/wait.js';
+import { deferred, patience, withTimeout } from '../../support/wait.js';
 
 describe('the quick start', () => {
   let app: QuickStart;
@@ -45,7 +45,7 @@ describe('the quick start', () => {
       if (text.includes('event: progress')) heard.resolve();
     });
     try {
-      await withTimeout(heard.promise, 5_000, () => `progress for curl, which got ${text}`);
+      await withTimeout(heard.promise, patience, () => `progress for curl, which got ${text}`);
     } finally {
       curl.kill();
     }

@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OpenResponses } from '../../../lib/http/stream/output/open-responses.js';
 import { RawSocket } from '../../support/clients/raw-socket.js';
-import { deferred, withTimeout } from '../../support/wait.js';
+import { deferred, patience, withTimeout } from '../../support/wait.js';
 
 describe('open responses', () => {
   it('S56 once the shutdown has waited, a connection ends with its stream, whatever else was asked on it', async () => {
@@ -24,8 +24,8 @@ describe('open responses', () => {
     await responses.drain(0);
     const peer = await RawSocket.get((server.address() as AddressInfo).port, '/stream');
     peer.request('GET', '/never-answered');
-    const response = await withTimeout(streaming.promise, 4_000, 'the stream');
-    await withTimeout(askedMore.promise, 4_000, 'the request behind it');
+    const response = await withTimeout(streaming.promise, patience, 'the stream');
+    await withTimeout(askedMore.promise, patience, 'the request behind it');
     response.end();
     await peer.closed;
     expect(peer.went).toBe('ended');

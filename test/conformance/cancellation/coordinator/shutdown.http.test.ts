@@ -9,7 +9,7 @@ import {
 import { collect, createTaskApp, startTask } from '../../../support/app.js';
 import { RawSocket } from '../../../support/clients/raw-socket.js';
 import { openStream } from '../../../support/clients/sse.js';
-import { eventually } from '../../../support/wait.js';
+import { closeBound, eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';
 
@@ -103,7 +103,7 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
 
     const watch = stopwatch();
     await taskApp.app.close();
-    expect(watch.elapsed).toBeLessThan(2_000);
+    expect(watch.elapsed).toBeLessThan(closeBound);
 
     expect(await stream.next('cancelled')).toMatchObject({
       data: { message: 'Task was cancelled', reason: 'shutdown' },
@@ -136,7 +136,7 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
     await started.events.until('filled');
     const watch = stopwatch();
     await taskApp.app.close();
-    expect(watch.elapsed).toBeLessThan(3_000);
+    expect(watch.elapsed).toBeLessThan(closeBound);
     await expectEnd(started, 'cancelled');
   });
 });

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describeWithChromium, launchChromium } from '../../../support/programs/chromium.js';
-import { deferred, eventually, withTimeout } from '../../../support/wait.js';
+import { deferred, eventually, patience, withTimeout } from '../../../support/wait.js';
 import {
   adapters,
   closeLater,
@@ -115,7 +115,7 @@ describe('S62 the same bytes, split anywhere', () => {
         seen.push({ id: lastEventId, type, data: data as string });
       });
     }
-    await withTimeout(closed.promise, 4_000, 'the 204 of the second request');
+    await withTimeout(closed.promise, patience, 'the 204 of the second request');
     return seen;
   };
 

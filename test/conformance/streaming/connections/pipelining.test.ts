@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { call } from '../../../support/clients/http-client.js';
 import type { RawSocket } from '../../../support/clients/raw-socket.js';
 import { responsesOf } from '../../../support/server-side.js';
-import { eventually } from '../../../support/wait.js';
+import { closeBound, eventually } from '../../../support/wait.js';
 import {
   adapters,
   connectRaw,
@@ -101,9 +101,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
       return responses[0]!.socket!.isPaused();
     });
     await peer.close('reset');
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0), {
-      timeout: 2_000,
-    });
+    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
     await puppet.end();
   });
 
@@ -114,7 +112,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
     const before = performance.now();
     await app.app.close();
-    expect(performance.now() - before).toBeLessThan(900);
+    expect(performance.now() - before).toBeLessThan(closeBound);
   });
 
   it('S56 streams in the pipe do not hold up the close', async () => {
@@ -122,7 +120,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     const peer = await pipeline(app, puppet, 3);
     const before = performance.now();
     await app.app.close();
-    expect(performance.now() - before).toBeLessThan(1_500);
+    expect(performance.now() - before).toBeLessThan(closeBound);
     await peer.closed;
   });
 });
