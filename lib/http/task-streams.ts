@@ -70,7 +70,7 @@ export class TaskStreams {
     const lastEventId = lastEventIdOf(request);
     if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.connections.headersOnly(rawResponse(response));
+    if (request.method === 'HEAD') return this.#headersOnly(request, response);
     const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
     const task = this.#watched(run, position, request);
     const open = (watched: WatchedTask): Observable<MessageEvent> =>
@@ -98,7 +98,7 @@ export class TaskStreams {
     const lastEventId = lastEventIdOf(request);
     if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.connections.headersOnly(rawResponse(response));
+    if (request.method === 'HEAD') return this.#headersOnly(request, response);
     const points = new CompositeResume(
       listed.map(({ ref, run = this.store.find(ref) }) => run?.log),
       lastEventId,
@@ -133,6 +133,12 @@ export class TaskStreams {
   ): WatchedTask | Promise<WatchedTask> {
     if (!isGap(run.log, position)) return { run, position, mayKnow: false };
     return this.access.mayKnow(run, request).then((mayKnow) => ({ run, position, mayKnow }));
+  }
+
+  /** No place is taken, so no limit is looked at. */
+  #headersOnly(request: PlatformRequest, response: PlatformResponse): Observable<never> {
+    if (this.closing.begun && !acceptsEventStream(request)) throw new ShuttingDownError();
+    return this.connections.headersOnly(rawResponse(response));
   }
 
   #open(

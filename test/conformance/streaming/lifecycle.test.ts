@@ -117,6 +117,16 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
     const plain = await call('GET', puppet.url, { headers: { accept: '*/*' } });
     expect(plain).toMatchObject({ status: 503, body: { statusCode: 503, code: 'SHUTTING_DOWN' } });
     expect(plain.headers['retry-after']).toBe('5');
+    const { origin, pathname } = new URL(puppet.url);
+    const all = `${origin}/stream/events?task=${pathname.replace('/stream/', '')}`;
+    for (const url of [puppet.url, all]) {
+      const head = await call('HEAD', url, { headers: { accept: '*/*' } });
+      expect([head.status, head.headers['retry-after'], head.text]).toEqual([503, '5', '']);
+      expect(await call('HEAD', url, { headers: { accept: 'text/event-stream' } })).toMatchObject({
+        status: 200,
+        headers: { 'content-type': 'text/event-stream' },
+      });
+    }
     await puppet.end();
     await stopped;
   });
