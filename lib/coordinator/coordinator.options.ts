@@ -18,7 +18,10 @@ export interface StartOptions {
   grace?: number | undefined;
   /** The owner of the task, for the authorizer and `list({ owner })`. @defaultValue none */
   owner?: string | undefined;
-  /** JSON that is kept with the task, and shown in snapshots. @defaultValue none */
+  /**
+   * JSON that is kept with the task, and shown in snapshots. It is checked as a whole: of a value inside it, such as a Map
+   * in an object, the task keeps what `JSON.stringify()` makes of it. @defaultValue none
+   */
   metadata?: Json | undefined;
   /** Its abort cancels the task with the reason `external`. @defaultValue none */
   signal?: AbortSignal | undefined;
