@@ -148,7 +148,8 @@ export class CoordinatorService {
    * Sends input to a running task, for its `waitForSignal(name)`.
    *
    * @param name as an event's type
-   * @param data JSON; `null` when left out
+   * @param data JSON; `null` when left out. It is checked as a whole: of a value inside it, such as a Map in an object, the
+   *   task gets what `JSON.stringify()` makes of it
    * @returns `false` for an unknown or ended task
    * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
    */
@@ -234,9 +235,11 @@ export class CoordinatorService {
 
   #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunStart, signal?: AbortSignal): TaskRun {
     const run = new TaskRun(type, ref, input, start, this.store.createLog(type.options.replay), this.#host);
+    // First: a signal that is not Node's own may throw, and then nothing is kept.
+    const aborted = signal && run.follow(signal);
     this.listeners.follow(run);
     this.store.add(run);
-    if (signal) run.follow(signal);
+    if (aborted) run.cancel('external', aborted);
     if (!run.decided) this.#places.enter(run);
     return run;
   }

@@ -66,6 +66,46 @@ describe('requests to cancel', () => {
     expect((await coordinator.list()).items).toEqual([]);
   });
 
+  it('a signal that throws when it is followed makes the start fail, and nothing is kept or started', async () => {
+    const calls: string[] = [];
+    const Task = handlerTask((task) => void calls.push(task.id), { concurrency: 1 });
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const { signal } = new AbortController();
+    const refusal = new Error('Too many listeners');
+    Object.defineProperty(signal, 'addEventListener', {
+      configurable: true,
+      value: () => {
+        throw refusal;
+      },
+    });
+    const kept = await coordinator.start(Task, {}, { id: 'same' });
+    await kept.outcome;
+    for (const id of ['one', 'same'])
+      await expect(coordinator.start(Task, {}, { id, signal, restart: true })).rejects.toBe(refusal);
+    expect((await coordinator.list()).items.map(({ id }) => id)).toEqual(['same']);
+    expect(calls).toEqual(['same']);
+    // Neither a place is taken, nor is the signal taken for one that is followed.
+    await (
+      await coordinator.start(Task, {}, { id: 'next' })
+    ).outcome;
+    Reflect.deleteProperty(signal, 'addEventListener');
+    const last = await coordinator.start(Task, {}, { id: 'last', signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await last.outcome;
+    expect(calls).toEqual(['same', 'next', 'last']);
+  });
+
+  it('a signal that is aborted already cancels the task before it begins', async () => {
+    const calls: string[] = [];
+    const Task = handlerTask((task) => void calls.push(task.id));
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const handle = await coordinator.start(Task, {}, { signal: AbortSignal.abort(new Error('too late')) });
+    expect(handle.status).toBe('cancelled');
+    expect(await handle.outcome).toMatchObject({ started: false, reason: { kind: 'external' } });
+    expect((await coordinator.list()).items).toHaveLength(1);
+    expect(calls).toEqual([]);
+  });
+
   it('tasks that share a signal give it one listener, and take it back', async () => {
     const Task = handlerTask((task: TaskContext) => task.sleep(60_000));
     const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });

@@ -179,10 +179,16 @@ export class TaskRun {
     this.#limitsMade?.pending.clear();
   }
 
-  /** Cancels the run when a signal of the application's aborts. */
-  follow(signal: AbortSignal): void {
+  /**
+   * Cancels the run when a signal of the application's aborts. Throws what that throws.
+   *
+   * @returns what the run is to be cancelled with, where the signal is aborted already
+   */
+  follow(signal: AbortSignal): RequestDetails | undefined {
+    if (signal.aborted) return { cause: signal.reason };
     // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
     this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));
+    return undefined;
   }
 
   /** Calls the handler for the first time. */

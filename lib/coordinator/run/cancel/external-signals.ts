@@ -11,14 +11,10 @@ const followers = new WeakMap<AbortSignal, Followers>();
 /**
  * Follows a signal that many tasks may share: it gets one listener, however many they are, and none when they are over.
  *
- * @param onAbort called at once when it is aborted already
+ * @param signal one that is not aborted
  * @returns no longer follows it
  */
 export function followSignal(signal: AbortSignal, onAbort: OnAbort): () => void {
-  if (signal.aborted) {
-    onAbort(signal.reason);
-    return () => {};
-  }
   const { callbacks } = followers.get(signal) ?? listenTo(signal);
   callbacks.add(onAbort);
   return () => {
@@ -37,7 +33,7 @@ function listenTo(signal: AbortSignal): Followers {
     for (const callback of callbacks) callback(signal.reason);
   };
   const made = { callbacks, listener };
-  followers.set(signal, made);
   signal.addEventListener('abort', listener, { once: true });
+  followers.set(signal, made);
   return made;
 }
