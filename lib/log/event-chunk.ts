@@ -12,6 +12,7 @@ export interface EventChunk {
 }
 
 const lineEnd = '\r\n';
+const lastChunk = Buffer.from('0\r\n\r\n');
 
 export function chunkOf(text: string): EventChunk {
   const bytes = Buffer.byteLength(text);
@@ -47,6 +48,11 @@ export function joinChunks(chunks: readonly EventChunk[]): EventChunk {
   }
   framed.write(lineEnd, length, 'latin1');
   return { framed, bytes };
+}
+
+/** The last chunk of a body, with what ends it. */
+export function withLastChunk(framed: Buffer): Buffer {
+  return Buffer.concat([framed, lastChunk]);
 }
 
 function headOf(bytes: number): string {

@@ -12,7 +12,11 @@ import { TaskStore } from '../../../lib/coordinator/task-store.js';
 import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
 import { FlushQueue } from '../../../lib/http/stream/hub/flush-queue.js';
 import { StreamHub } from '../../../lib/http/stream/hub/stream-hub.js';
-import { NestCarrier } from '../../../lib/http/stream/output/stream-carrier.js';
+import {
+  NestCarrier,
+  ownCarrier,
+  type StreamCarrier,
+} from '../../../lib/http/stream/output/stream-carrier.js';
 import { chunkOf } from '../../../lib/log/event-chunk.js';
 import { NestWriter } from '../../../lib/http/stream/output/nest-writer.js';
 import { bodyOf } from '../../support/clients/raw-socket.js';
@@ -95,6 +99,7 @@ class Client {
     run: TaskRun,
     hub: StreamHub,
     readonly after: number,
+    isServedByNest: boolean,
   ) {
     const socket = this.socket as unknown as Socket;
     const request = new IncomingMessage(socket);
@@ -103,16 +108,22 @@ class Client {
     response.assignSocket(socket);
     response.flushHeaders();
     const task = { run, position: { after }, mayKnow: false };
-    new Observable<MessageEvent>((stream) => {
-      const carrier = new NestCarrier(NestWriter.of(response), stream);
+    const connect = (carrier: StreamCarrier): void => {
       const greeting = chunkOf('retry: 1\n');
       this.#connection = new TaskConnection({ response, carrier, greeting, endsAt: undefined }, task, hub);
-    }).subscribe({
-      complete: () => {
-        this.isEnded = true;
-        this.leave();
-      },
-    });
+    };
+    const complete = (): void => {
+      this.isEnded = true;
+      this.leave();
+    };
+    if (isServedByNest) {
+      new Observable<MessageEvent>((stream) => {
+        connect(new NestCarrier(NestWriter.of(response), stream));
+      }).subscribe({ complete });
+    } else {
+      connect(ownCarrier);
+      response.once('finish', complete);
+    }
     this.#connection?.open();
   }
 
@@ -139,7 +150,10 @@ class Audience {
   readonly #queue = new FlushQueue();
   #hub: StreamHub | undefined;
 
-  constructor(readonly run: TaskRun) {}
+  constructor(
+    readonly run: TaskRun,
+    readonly isServedByNest: boolean,
+  ) {}
 
   get present(): Client[] {
     return this.clients.filter(({ hasLeft }) => !hasLeft);
@@ -147,7 +161,7 @@ class Audience {
 
   open(after: number): void {
     if (!this.#hub || this.#hub.size === 0) this.#hub = new StreamHub(this.run, this.#queue);
-    this.clients.push(new Client(this.run, this.#hub, after));
+    this.clients.push(new Client(this.run, this.#hub, after, this.isServedByNest));
   }
 
   pick(who: number): Client | undefined {
@@ -202,9 +216,10 @@ describe('a hub and its watchers, whatever they do', () => {
         fc.nat({ max: tasks.length - 1 }),
         fc.constantFrom(0.01, 0.5, 2, 6),
         fc.array(steps, { minLength: 10, maxLength: 120 }),
-        async (index, clockStep, path) => {
+        fc.boolean(),
+        async (index, clockStep, path, isServedByNest) => {
           const puppet = await tasks[index]!.start({ url: '', coordinator });
-          const audience = new Audience(store.find(puppet.handle.ref)!);
+          const audience = new Audience(store.find(puppet.handle.ref)!, isServedByNest);
           const { log } = audience.run;
           hurry(clockStep);
           await take(audience, puppet, path);
@@ -217,14 +232,15 @@ describe('a hub and its watchers, whatever they do', () => {
           jest.restoreAllMocks();
 
           for (const { events, after } of audience.clients) expectNoHole(events, after);
-          for (const { events, isEnded } of stayed) {
+          for (const { events, isEnded, socket } of stayed) {
             expect(isEnded).toBe(true);
             expect(events.filter(({ type }) => type === 'completed')).toHaveLength(1);
             expect(seqOf(events.at(-1)!)).toBe(log.lastSeq);
+            if (!isServedByNest) expect(socket.received.split('\r\n0\r\n\r\n')).toHaveLength(2);
           }
         },
       ),
-      { numRuns: 150, examples: [[2, 6, caughtUpWhileOthersAreWrittenTo]] },
+      { numRuns: 150, examples: [[2, 6, caughtUpWhileOthersAreWrittenTo, true]] },
     );
   });
 });

@@ -4,7 +4,7 @@ import { AsyncContext } from '../../../cancellation/async-context.js';
 import { clock } from '../../../cancellation/clock.js';
 import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
 import type { NestReceiver } from '../output/nest-writer.js';
-import type { StreamCarrier } from '../output/stream-carrier.js';
+import { ownCarrier, type StreamCarrier } from '../output/stream-carrier.js';
 import { StreamOutput, type Writer } from '../output/stream-output.js';
 
 /**
@@ -76,6 +76,23 @@ export abstract class StreamConnection implements Writer, NestReceiver {
   complete(): void {
     if (this.#isClosed) return;
     this.within(() => this.#carrier.complete(this));
+  }
+
+  /**
+   * Writes the last bytes of the response, with its end, if they may go to the socket as they are. What is left to do comes
+   * with `complete`.
+   *
+   * @returns itself, if it did
+   */
+  writeEnd(bytes: Buffer): this | undefined {
+    // Nest ends the response by itself.
+    if (this.#carrier !== ownCarrier || !this.output.writeEnd(bytes)) return undefined;
+    this.isOpen = false;
+    return this;
+  }
+
+  endResponse(): void {
+    this.output.end();
   }
 
   /** Runs `body` in the async context of the request. */

@@ -1,13 +1,23 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../../cancellation/async-context.js';
-import type { StreamHub } from './stream-hub.js';
 import { beginSlice } from '../turn-slice.js';
+import { EndQueue, type Ending } from './end-queue.js';
+
+/** Has something to write. */
+interface Flushable {
+  /**
+   * @param isOver whether it has taken long enough for one turn of the event loop
+   * @returns whether it is to be queued again
+   */
+  flush(isOver: () => boolean): boolean;
+}
 
 /** Writes for all hubs that have news: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {
   readonly #nextTurn: (flush: () => void) => unknown;
-  #hubs: StreamHub[] = [];
+  readonly #ends: EndQueue;
+  #hubs: Flushable[] = [];
   #scheduled = false;
 
   /**
@@ -15,14 +25,20 @@ export class FlushQueue {
    */
   constructor(nextTurn: (flush: () => void) => unknown = setImmediate) {
     this.#nextTurn = nextTurn;
+    this.#ends = new EndQueue(nextTurn);
   }
 
   /**
    * @param hub comes last; it is not to be in the queue yet
    */
-  add(hub: StreamHub): void {
+  add(hub: Flushable): void {
     this.#hubs.push(hub);
     this.#schedule();
+  }
+
+  /** Ends responses whose last bytes are out, when all hubs that are queued had their turn. */
+  end(endings: readonly Ending[]): void {
+    if (this.#ends.add(endings)) this.add(this.#ends);
   }
 
   readonly #flush = (): void => {

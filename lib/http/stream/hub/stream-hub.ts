@@ -2,11 +2,12 @@ import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import { Timer } from '../../../cancellation/timer.js';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
-import type { EventChunk } from '../../../log/event-chunk.js';
+import { type EventChunk, withLastChunk } from '../../../log/event-chunk.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import { GapWriter } from '../gap-writer.js';
 import type { WatchedTask } from '../watched-task.js';
 import { ChunkReader } from './chunk-reader.js';
+import type { Ending } from './end-queue.js';
 import type { FlushQueue } from './flush-queue.js';
 
 /** Reads a log at the hub. */
@@ -21,6 +22,12 @@ export interface HubReader {
   flush(seq: number): Socket | undefined;
   /** From here on it reads for itself, from behind `seq`. */
   fallBehind(seq: number): void;
+  /**
+   * Writes the last bytes of its response, with their end, if they may go to its socket as they are.
+   *
+   * @returns what is to be completed, if it did
+   */
+  writeEnd?(bytes: Buffer): Ending | undefined;
 }
 
 /** One chunk for those in step, then what is missing for the others. It may be cut short, and goes on where it was. */
@@ -28,6 +35,8 @@ interface Round {
   readonly framed: Buffer | undefined;
   /** Whether nothing follows the chunk. */
   readonly done: boolean;
+  /** Then the chunk with the end of the response behind it. */
+  readonly end: Buffer | undefined;
   /** The `seq` before the chunk, and that of its last event. */
   readonly from: number;
   readonly to: number;
@@ -61,6 +70,8 @@ export class StreamHub {
   readonly #subscription: Subscription;
   /** The round of writing that goes on, as it was cut short. */
   #round: Round | undefined;
+  /** Those in step whose last bytes it has written. */
+  readonly #ended: Ending[] = [];
   #isWriting = false;
   #isStale = false;
   #isQueued = false;
@@ -159,9 +170,11 @@ export class StreamHub {
     this.#isStale = false;
     const from = this.#cursor.after;
     const framed = this.#nextChunk()?.framed;
+    const { done } = this.#cursor;
     return {
       framed,
-      done: this.#cursor.done,
+      done,
+      end: done && framed ? withLastChunk(framed) : undefined,
       from,
       to: this.#cursor.after,
       // By its keys alone: pairs would be made for each write, and the readers need not be touched.
@@ -171,18 +184,20 @@ export class StreamHub {
   }
 
   /** @returns whether it came to the end */
-  #writeInStep({ framed, done, from, to, inStep }: Round, isOver: () => boolean): boolean {
+  #writeInStep({ framed, done, end, from, to, inStep }: Round, isOver: () => boolean): boolean {
     if (!framed && !done) return true;
     let written = 0;
     this.#isWriting = true;
     for (const socket of inStep) {
       // Other code may have ended the response, and its end may be what waits there: its reader has to look.
-      // The last event leaves with the end of the response, which its reader writes.
-      if (done || socket.writableLength > 0) this.#setApart(socket, from);
+      if (socket.writableLength > 0) this.#setApart(socket, from);
+      // The last event leaves with the end of the response.
+      else if (done) this.#end(socket, end, from);
       else if (framed && !socket.write(framed)) this.#setApart(socket, to);
       if (++written % writesPerLook === 0 && isOver()) return false;
     }
     this.#isWriting = false;
+    if (this.#ended.length > 0) this.#queue.end(this.#ended.splice(0));
     return true;
   }
 
@@ -211,6 +226,19 @@ export class StreamHub {
     // While a chunk is being written, it is unknown whether this reader has had it.
     if (!socket || this.#isWriting || !this.#apart.delete(reader)) return;
     this.#inStep.set(socket, reader);
+  }
+
+  #end(socket: Socket, end: Buffer | undefined, from: number): void {
+    const reader = this.#inStep.get(socket) as HubReader;
+    const ending = end && reader.writeEnd?.(end);
+    if (!ending) {
+      this.#setApart(socket, from);
+      return;
+    }
+    this.#inStep.delete(socket);
+    // It is here until it is completed, and reads nothing.
+    this.#blocked.add(reader);
+    this.#ended.push(ending);
   }
 
   #setApart(socket: Socket, seq: number): void {

@@ -7,6 +7,8 @@ import { SseSignal } from './sse-signal.js';
 /** A connection, as far as its carrier knows it. */
 export interface Carried extends NestReceiver {
   readonly response: ServerResponse;
+  /** Ends the response of Node, unless other code has. */
+  endResponse(): void;
   close(): void;
 }
 
@@ -67,9 +69,8 @@ export const ownCarrier: StreamCarrier = {
   attach() {},
   release() {},
   complete(connection) {
-    const { response } = connection;
-    if (!response.writableEnded && !response.destroyed) response.end();
-    SseSignal.of(response.req)?.abort();
+    connection.endResponse();
+    SseSignal.of(connection.response.req)?.abort();
     connection.close();
   },
 };

@@ -5,6 +5,7 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
 import { isHttp1 } from '../../http-exchange.js';
+import { endLater, endNow, endsPlainly } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
@@ -41,6 +42,7 @@ export class StreamOutput {
   /** Whether other code writes the events. */
   #isRelayed = false;
   #isClosed = false;
+  #isEndWritten = false;
 
   constructor(response: ServerResponse, writer: Writer) {
     this.#response = response;
@@ -105,6 +107,28 @@ export class StreamOutput {
     this.#written += chunk.bytes;
     this.#isHeld = true;
     if (!this.#response.write(contentOf(chunk))) this.#waitFor(this.#response);
+  }
+
+  /**
+   * Writes the last bytes of the response, with its end, if they may go to the socket as they are. `end` is to follow.
+   *
+   * @returns whether it did
+   */
+  writeEnd(bytes: Buffer): boolean {
+    const response = this.#response;
+    if (!this.#socket || !endsPlainly(response)) return false;
+    this.#isEndWritten = true;
+    endLater(response);
+    this.#socket.write(bytes);
+    return true;
+  }
+
+  /** Ends the response, unless other code has. */
+  end(): void {
+    const response = this.#response;
+    if (response.destroyed) return;
+    if (this.#isEndWritten) endNow(response);
+    else if (!response.writableEnded) response.end();
   }
 
   /** What `body` writes leaves in one system call. */
