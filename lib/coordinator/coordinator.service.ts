@@ -54,7 +54,6 @@ export class CoordinatorService {
 
   readonly #handles: HandleHost = {
     cancelRun: (run, options) => this.#cancel(run, options),
-    watchRun: (run, after) => watchTask(run, this.store, after),
   };
 
   constructor(
@@ -190,7 +189,7 @@ export class CoordinatorService {
   events(ref: TaskRef, options: { after?: string } = {}): Observable<TaskEvent> {
     return defer(() => {
       const run = this.store.find(ref);
-      return run ? watchTask(run, this.store, options.after) : throwError(() => new TaskNotFoundError(ref));
+      return run ? watchTask(run, options.after) : throwError(() => new TaskNotFoundError(ref));
     });
   }
 
@@ -234,7 +233,8 @@ export class CoordinatorService {
   }
 
   #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunStart, signal?: AbortSignal): TaskRun {
-    const run = new TaskRun(type, ref, input, start, this.store.createLog(type.options.replay), this.#host);
+    const log = this.store.createLog(ref, type.options.replay);
+    const run = new TaskRun(type, ref, input, start, log, this.#host);
     // First: a signal that is not Node's own may throw, and then nothing is kept.
     const aborted = signal && run.follow(signal);
     this.listeners.follow(run);

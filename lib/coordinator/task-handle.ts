@@ -6,6 +6,7 @@ import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
 import type { CancelOptions } from './coordinator.options.js';
 import type { TaskRun } from './run/task-run.js';
+import { watchTask } from './watch-task.js';
 
 /**
  * One run of a task, as `start()` returns it. A handle belongs to its run: if the id is started again, the old handle
@@ -47,7 +48,6 @@ export interface TaskHandle<Result = unknown> {
 /** What a handle asks of the coordinator. */
 export interface HandleHost {
   cancelRun(run: TaskRun, options?: CancelOptions): Promise<boolean>;
-  watchRun(run: TaskRun, after?: string): Observable<TaskEvent>;
 }
 
 export class RunHandle<Result> implements TaskHandle<Result> {
@@ -104,7 +104,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   }
 
   events(options: { after?: string } = {}): Observable<TaskEvent> {
-    return this.#host.watchRun(this.#run, options.after);
+    return watchTask(this.#run, options.after);
   }
 
   cancel(options?: CancelOptions): Promise<boolean> {

@@ -17,8 +17,6 @@ export class TaskStore {
   readonly #runs = new Map<string, TaskRun>();
   /** Oldest first, with the monotonic time until which each is kept. */
   readonly #ended = new Map<TaskRun, number>();
-  /** Of all logs that are kept: a client may ask for many that are not. */
-  readonly #epochs = new Set<string>();
   #bytes = 0;
   #signalBytes = 0;
   #timer: Timer | undefined;
@@ -71,18 +69,8 @@ export class TaskStore {
     return this.#runs.values();
   }
 
-  /** Whether this is the epoch of another task's log. */
-  isForeign(run: TaskRun, epoch: string): boolean {
-    return epoch !== run.log.epoch && this.hasEpoch(epoch);
-  }
-
-  /** Whether this is the epoch of any log that is kept. */
-  hasEpoch(epoch: string): boolean {
-    return this.#epochs.has(epoch);
-  }
-
-  createLog(limits: Required<ReplayLimits>): TaskLog {
-    return new TaskLog(limits, this.onBytes);
+  createLog(ref: TaskRef, limits: Required<ReplayLimits>): TaskLog {
+    return new TaskLog(ref, limits, this.onBytes);
   }
 
   /** Keeps a new run; an ended one of the same key is forgotten. */
@@ -90,7 +78,6 @@ export class TaskStore {
     const before = this.#runs.get(run.key);
     if (before) this.#forget(before);
     this.#runs.set(run.key, run);
-    this.#epochs.add(run.log.epoch);
   }
 
   /** The run is over: it is kept for `retention`, as long as there is room. */
@@ -134,7 +121,6 @@ export class TaskStore {
 
   #forget(run: TaskRun): void {
     this.#ended.delete(run);
-    this.#epochs.delete(run.log.epoch);
     this.#bytes -= run.log.bytes;
     if (this.#runs.get(run.key) === run) this.#runs.delete(run.key);
   }

@@ -7,7 +7,6 @@ import { resume } from '../log/resume.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskRun } from './run/task-run.js';
-import type { TaskStore } from './task-store.js';
 
 /**
  * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the
@@ -15,17 +14,11 @@ import type { TaskStore } from './task-store.js';
  *
  * The subscriber is called in the async context that it subscribed in, not in that of the task that sends.
  */
-export function watchTask(
-  run: TaskRun,
-  store: TaskStore,
-  lastEventId: string | undefined,
-): Observable<TaskEvent> {
+export function watchTask(run: TaskRun, lastEventId: string | undefined): Observable<TaskEvent> {
   return new Observable((subscriber) => {
     const { log } = run;
     // An empty id counts as none, as in a header.
-    const position = resume(log, { lastEventId: lastEventId === '' ? undefined : lastEventId }, (epoch) =>
-      store.isForeign(run, epoch),
-    );
+    const position = resume(log, { lastEventId: lastEventId === '' ? undefined : lastEventId });
     const cursor = new LogCursor(log, position);
     run.attach();
     subscriber.add(() => run.detach());

@@ -11,7 +11,7 @@ import type { LogReader } from '../log/log-reader.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
-import { assertTaskRef, type TaskRef, taskPath } from '../task/task-ref.js';
+import { assertTaskRef, type TaskRef, taskKey, taskPath } from '../task/task-ref.js';
 import {
   acceptsEventStream,
   leaveNoContentUntagged,
@@ -71,7 +71,7 @@ export class TaskStreams {
     if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.#headersOnly(request, response);
-    const position = resume(run.log, { lastEventId, latest }, (epoch) => this.store.isForeign(run, epoch));
+    const position = resume(run.log, { lastEventId, latest });
     const task = this.#watched(run, position, request);
     const open = (watched: WatchedTask): Observable<MessageEvent> =>
       this.#open([watched], request, response, isIntercepted);
@@ -100,9 +100,8 @@ export class TaskStreams {
     const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.#headersOnly(request, response);
     const points = new CompositeResume(
-      listed.map(({ ref, run = this.store.find(ref) }) => run?.log),
+      listed.map(({ ref, run = this.store.find(ref) }) => ({ key: taskKey(ref), log: run?.log })),
       lastEventId,
-      (epoch) => this.store.hasEpoch(epoch),
     );
     const tasks = await Promise.all(
       listed.flatMap(({ run }, index) =>

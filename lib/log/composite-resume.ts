@@ -1,8 +1,17 @@
-import { type CompositeId, lostPosition, noPosition, parseCompositeId } from './composite-id.js';
-import { formatEventId, parseEventId } from './event-id.js';
+import { lostPosition, noPosition, parseCompositeId } from './composite-id.js';
+import { markOf, markOfTask } from './epoch.js';
+import { type EventId, formatEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
 import { resume } from './resume.js';
+
+/** A task of a list. */
+export interface ListedLog {
+  /** Of the task. */
+  readonly key: string;
+  /** Also of a task that cannot be watched; `undefined` where there is none. */
+  readonly log: LogReader | undefined;
+}
 
 /**
  * Where a watcher of several tasks goes on in each. A position is found by its epoch, so the tasks may come in another
@@ -12,29 +21,13 @@ import { resume } from './resume.js';
  * @see resume
  */
 export class CompositeResume {
-  readonly #logs: readonly (LogReader | undefined)[];
-  readonly #lastEventId: string | undefined;
-  readonly #composite: CompositeId | undefined;
-  /** The epochs in the id that are of none of the logs. */
-  readonly #others: ReadonlySet<string>;
-  readonly #hasEpoch: (epoch: string) => boolean;
+  readonly #tasks: readonly ListedLog[];
+  /** The id that each task goes on behind; `undefined` where it begins. */
+  readonly #ids: readonly (string | undefined)[];
 
-  /**
-   * @param logs of the tasks, also of those that cannot be watched; `undefined` where there is none
-   * @param hasEpoch whether this is the epoch of any log, in the list or not
-   */
-  constructor(
-    logs: readonly (LogReader | undefined)[],
-    lastEventId: string | undefined,
-    hasEpoch: (epoch: string) => boolean,
-  ) {
-    this.#logs = logs;
-    this.#lastEventId = lastEventId;
-    this.#composite = lastEventId === undefined ? undefined : parseCompositeId(lastEventId);
-    const others = new Set(this.#composite?.byEpoch.keys());
-    for (const log of logs) if (log) others.delete(log.epoch);
-    this.#others = others;
-    this.#hasEpoch = hasEpoch;
+  constructor(tasks: readonly ListedLog[], lastEventId: string | undefined) {
+    this.#tasks = tasks;
+    this.#ids = lastEventId === undefined ? [] : idsOf(tasks, lastEventId);
   }
 
   /**
@@ -42,41 +35,56 @@ export class CompositeResume {
    * @param latest whether it begins with its newest event, if it begins
    */
   positionOf(index: number, latest = false): LogPosition {
-    const log = this.#logs[index] as LogReader;
-    const lastEventId = this.#idOf(index);
-    return resume(log, { lastEventId, latest }, (epoch) => this.#isForeign(log, epoch));
+    const { log } = this.#tasks[index] as ListedLog;
+    return resume(log as LogReader, { lastEventId: this.#ids[index], latest });
   }
 
   /** What the id of a stream holds for a task while it cannot be watched. */
   partOf(index: number): string {
-    const id = this.#idOf(index) ?? noPosition;
-    const epoch = epochOf(id);
-    if (epoch === '') return id === noPosition ? noPosition : lostPosition;
-    return this.#isForeign(this.#logs[index], epoch) ? lostPosition : id;
+    return this.#ids[index] ?? noPosition;
   }
+}
 
-  /** The id that a task goes on behind; `undefined` where it begins. */
-  #idOf(index: number): string | undefined {
-    if (!this.#composite) return this.#lastEventId;
-    const { parts, byEpoch } = this.#composite;
-    const log = this.#logs[index];
-    const position = log && byEpoch.get(log.epoch);
-    if (position) return formatEventId(position.epoch, position.seq);
-    if (parts.length === this.#logs.length) {
-      // The position of a task that is in the list tells that this one stood elsewhere.
-      const part = parts[index] as string;
-      if (part === lostPosition || this.#others.has(epochOf(part))) return part;
-    }
-    // Added to the list it has none yet, unless some position may be that of its former run.
-    const isNew =
-      !parts.includes(lostPosition) && [...this.#others].every((epoch) => this.#isForeign(log, epoch));
-    return isNew ? undefined : lostPosition;
-  }
+function idsOf(tasks: readonly ListedLog[], lastEventId: string): (string | undefined)[] {
+  const composite = parseCompositeId(lastEventId);
+  if (!composite) return tasks.map(() => lostPosition);
+  const { parts, byEpoch } = composite;
+  const isLost = parts.includes(lostPosition);
+  const others = new Map(byEpoch);
+  for (const { log } of tasks) if (log) others.delete(log.epoch);
+  const positions = groupBy(others.values(), ({ epoch }) => markOf(epoch));
+  const isOwn = (log: LogReader | undefined): log is LogReader => log !== undefined && byEpoch.has(log.epoch);
+  const seekers = groupBy(
+    tasks.filter(({ log }) => !isOwn(log)),
+    ({ key }) => markOfTask(key),
+  );
+  const found = tasks.map(({ key, log }) => {
+    if (isOwn(log)) return idOf(byEpoch.get(log.epoch) as EventId);
+    // That of a former run, or of a log that is not here.
+    const [position, ...more] = positions.get(markOfTask(key)) ?? [];
+    if (!position) return undefined;
+    // By its mark alone, another task's may be taken for this one's, and then what is lost would be forgotten.
+    const isSure = !isLost && more.length === 0 && seekers.get(markOfTask(key))?.length === 1;
+    return isSure ? idOf(position) : lostPosition;
+  });
+  // Added to the list a task has no position yet. But what was lost may be its own, and where no position is of any of
+  // these tasks, the id is no id of this list.
+  const isNew = !isLost && found.some((id) => id !== undefined);
+  return found.map((id) => id ?? (isNew ? undefined : lostPosition));
+}
 
-  /** Whether an epoch is that of another task's log. */
-  #isForeign(log: LogReader | undefined, epoch: string): boolean {
-    return epoch !== log?.epoch && this.#hasEpoch(epoch);
+function idOf({ epoch, seq }: EventId): string {
+  return formatEventId(epoch, seq);
+}
+
+function groupBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
   }
+  return groups;
 }
 
 /** Whether a watcher that brings this id has seen the end of all these logs. */
@@ -84,8 +92,4 @@ export function haveSeenEnd(logs: readonly LogReader[], lastEventId: string | un
   if (lastEventId === undefined) return false;
   const { byEpoch } = parseCompositeId(lastEventId) ?? {};
   return logs.every(({ ended, epoch, lastSeq }) => ended && byEpoch?.get(epoch)?.seq === lastSeq);
-}
-
-function epochOf(id: string): string {
-  return parseEventId(id)?.epoch ?? '';
 }

@@ -25,9 +25,9 @@ function afterData(id: string): string {
 /** `event: `, `data: `, `id: ` and their line ends, and the blank line. */
 const punctuation = formatFrame('', '', '').length;
 
-/** The length of {@link formatFrame}'s text in bytes, without making it or the id. Types and ids are ASCII. */
-export function frameLength(type: string, json: string, epoch: string, seq: number): number {
-  return punctuation + type.length + Buffer.byteLength(json) + epoch.length + 1 + digitsOf(seq);
+/** The length of {@link formatFrame}'s text in bytes, without making it or the epoch. Types and ids are ASCII. */
+export function frameLength(type: string, json: string, epochLength: number, seq: number): number {
+  return punctuation + type.length + Buffer.byteLength(json) + epochLength + 1 + digitsOf(seq);
 }
 
 function digitsOf(count: number): number {

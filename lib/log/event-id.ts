@@ -1,24 +1,3 @@
-import { randomFillSync } from 'node:crypto';
-
-/** Twelve characters of five random bits each: 60 bits that cannot be guessed, and no clock in them. */
-const epochLength = 12;
-const alphabet = Buffer.from('abcdefghijklmnopqrstuvwxyz234567');
-const pool = Buffer.allocUnsafeSlow(epochLength * 256);
-let used = pool.length;
-
-/** Mints the random token that tells one log from every other, also from another run of the same task. */
-export function mintEpoch(): string {
-  if (used === pool.length) refill();
-  used += epochLength;
-  return pool.toString('latin1', used - epochLength, used);
-}
-
-function refill(): void {
-  randomFillSync(pool);
-  for (const [index, byte] of pool.entries()) pool[index] = alphabet[byte & 31] as number;
-  used = 0;
-}
-
 /** A position in a log: that of the event with this `seq`, or the start when it is 0. */
 export interface EventId {
   readonly epoch: string;

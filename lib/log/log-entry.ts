@@ -4,12 +4,19 @@ import { contentOf, type EventChunk, encodeChunk } from './event-chunk.js';
 import { formatFrame, frameLength, jsonOf } from './event-frame.js';
 import { formatEventId } from './event-id.js';
 
+/** What an event needs to know of its log. */
+export interface EntryLog {
+  /** Read when the event is encoded: until then the log need not have minted it. */
+  readonly epoch: string;
+  readonly epochLength: number;
+}
+
 /**
  * An event in the log. It is encoded when the first watcher asks, once for all of them, and from then on kept in that form
  * alone: a log should not hold its events twice.
  */
 export class LogEntry implements EventChunk {
-  readonly #epoch: string;
+  readonly #log: EntryLog;
   readonly seq: number;
   readonly type: string;
   readonly timestamp: number;
@@ -22,17 +29,17 @@ export class LogEntry implements EventChunk {
    * @param json one line
    * @param timestamp when it was sent, in epoch milliseconds
    */
-  constructor(epoch: string, seq: number, type: string, json: string, timestamp: number) {
-    this.#epoch = epoch;
+  constructor(log: EntryLog, seq: number, type: string, json: string, timestamp: number) {
+    this.#log = log;
     this.seq = seq;
     this.type = type;
     this.#content = json;
     this.timestamp = timestamp;
-    this.bytes = frameLength(type, json, epoch, seq);
+    this.bytes = frameLength(type, json, log.epochLength, seq);
   }
 
   get id(): string {
-    return formatEventId(this.#epoch, this.seq);
+    return formatEventId(this.#log.epoch, this.seq);
   }
 
   get json(): string {

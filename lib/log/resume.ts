@@ -1,3 +1,4 @@
+import { markOf } from './epoch.js';
 import { parseEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
@@ -13,19 +14,16 @@ export interface ResumeRequest {
 /**
  * Finds where a watcher goes on. Never an error, and never a silent replay of everything: an id that is no position in
  * this log gives a gap and then all that is kept.
- *
- * @param isForeign whether an epoch is that of another task's log
  */
-export function resume(
-  log: LogReader,
-  { lastEventId, latest = false }: ResumeRequest,
-  isForeign: (epoch: string) => boolean,
-): LogPosition {
+export function resume(log: LogReader, { lastEventId, latest = false }: ResumeRequest): LogPosition {
   const start = log.firstSeq - 1;
   if (lastEventId === undefined) return { after: latest ? Math.max(log.lastSeq - 1, start) : 0 };
   const id = parseEventId(lastEventId);
   if (!id) return { after: start, gap: 'unknown-id' };
-  if (id.epoch !== log.epoch) return { after: start, gap: isForeign(id.epoch) ? 'unknown-id' : 'restarted' };
+  if (id.epoch !== log.epoch) {
+    const isSameTask = markOf(id.epoch) === markOf(log.epoch);
+    return { after: start, gap: isSameTask ? 'restarted' : 'unknown-id' };
+  }
   if (id.seq > log.lastSeq) return { after: start, gap: 'unknown-id' };
   return { after: id.seq };
 }

@@ -1,7 +1,9 @@
 import { Subject, Subscription } from 'rxjs';
 import { clock } from '../cancellation/clock.js';
-import { formatEventId, mintEpoch } from './event-id.js';
-import { LogEntry } from './log-entry.js';
+import { type TaskRef, taskKey } from '../task/task-ref.js';
+import { epochLength, mintEpoch } from './epoch.js';
+import { formatEventId } from './event-id.js';
+import { type EntryLog, LogEntry } from './log-entry.js';
 import type { LogReader } from './log-reader.js';
 
 /** How much of a log is kept. */
@@ -18,11 +20,13 @@ const compactAt = 256;
  * The events of one run, append-only and bounded: the oldest go first, the newest always stays. Watchers read it by
  * cursors, each at its own pace; the Subject only says that there is more to read.
  */
-export class TaskLog implements LogReader {
-  readonly epoch = mintEpoch();
+export class TaskLog implements LogReader, EntryLog {
+  readonly epochLength = epochLength;
+  readonly #ref: TaskRef;
   readonly #limits: LogLimits;
   readonly #onBytes: ((delta: number) => void) | undefined;
-  // Made for the first watcher: most tasks of a busy application have none.
+  // Both made for the first watcher: most tasks of a busy application have none.
+  #epoch: string | undefined;
   #wake: Subject<void> | undefined;
   #entries: (LogEntry | undefined)[] = [];
   #head = 0;
@@ -34,9 +38,14 @@ export class TaskLog implements LogReader {
    * @param onBytes called with the change before the bytes that are kept change. If it throws, nothing changes: the event is
    *   not taken, and the next one gets the number
    */
-  constructor(limits: LogLimits, onBytes?: (delta: number) => void) {
+  constructor(ref: TaskRef, limits: LogLimits, onBytes?: (delta: number) => void) {
+    this.#ref = ref;
     this.#limits = limits;
     this.#onBytes = onBytes;
+  }
+
+  get epoch(): string {
+    return (this.#epoch ??= mintEpoch(taskKey(this.#ref)));
   }
 
   get firstSeq(): number {
@@ -99,7 +108,7 @@ export class TaskLog implements LogReader {
 
   /** What can fail comes first, so that all of it happens or nothing does. */
   #add(type: string, json: string): void {
-    const entry = new LogEntry(this.epoch, this.#lastSeq + 1, type, json, clock().epoch());
+    const entry = new LogEntry(this, this.#lastSeq + 1, type, json, clock().epoch());
     const { head, bytes } = this.#trimmedFor(entry);
     this.#onBytes?.(bytes - this.#bytes);
     this.#entries.push(entry);

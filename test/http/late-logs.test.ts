@@ -46,8 +46,8 @@ describe.each(adapters)('logs whose events are not here when they are asked for 
       options: { http: { interceptEvents } },
     });
     const logs: LateLog[] = [];
-    jest.spyOn(TaskStore.prototype, 'createLog').mockImplementation((limits) => {
-      const log = new LateLog(limits);
+    jest.spyOn(TaskStore.prototype, 'createLog').mockImplementation((ref, limits) => {
+      const log = new LateLog(ref, limits);
       if (comes) log.later = setImmediate;
       logs.push(log);
       return log;

@@ -1,135 +1,157 @@
 import { describe, expect, it } from '@jest/globals';
 import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
 import { formatCompositeId, lostPosition, mostPositions, noPosition } from '../../lib/log/composite-id.js';
-import { CompositeResume, haveSeenEnd } from '../../lib/log/composite-resume.js';
+import { CompositeResume, haveSeenEnd, type ListedLog } from '../../lib/log/composite-resume.js';
 import { formatEventId } from '../../lib/log/event-id.js';
 import type { LogPosition } from '../../lib/log/log-cursor.js';
 import { TaskLog } from '../../lib/log/task-log.js';
+import { type TaskRef, taskKey } from '../../lib/task/task-ref.js';
+import { alikeTasks } from '../support/alike-tasks.js';
 
-function logOf(events: number, kept = 100): TaskLog {
-  const log = new TaskLog({ events: kept, bytes: 1_000_000 });
-  for (let n = 0; n < events; n++) log.append('n', String(n));
-  return log;
+interface Listed extends ListedLog {
+  readonly log: TaskLog;
 }
 
-const never = (): boolean => false;
+let tasks = 0;
 
-type Logs = readonly (TaskLog | undefined)[];
+function newRef(): TaskRef {
+  return { app: 'test', name: 'task', id: `t-${++tasks}` };
+}
 
-function resumeAll(
-  logs: Logs,
-  { lastEventId }: { lastEventId: string },
-  hasEpoch: (epoch: string) => boolean,
-): (LogPosition | undefined)[] {
-  const points = new CompositeResume(logs, lastEventId, hasEpoch);
-  return logs.map((log, index) => log && points.positionOf(index));
+/** A task with so many events; another one each time, where it is not told which. */
+function taskOf(events: number, { ref = newRef(), kept = 100 } = {}): Listed {
+  const log = new TaskLog(ref, { events: kept, bytes: 1_000_000 });
+  for (let n = 0; n < events; n++) log.append('n', String(n));
+  return { key: taskKey(ref), log };
+}
+
+/** A task, and another run of it. */
+function runsOf(events: number, ref = newRef()): [Listed, Listed] {
+  return [taskOf(events, { ref }), taskOf(events, { ref })];
+}
+
+/** The task where it has no log. */
+function without({ key }: Listed): ListedLog {
+  return { key, log: undefined };
+}
+
+function resumeAll(list: readonly ListedLog[], lastEventId: string): (LogPosition | undefined)[] {
+  const points = new CompositeResume(list, lastEventId);
+  return list.map(({ log }, index) => log && points.positionOf(index));
 }
 
 /** What an id holds for the tasks that have no log. */
-function partsWithoutLog(logs: Logs, lastEventId: string | undefined): string[] {
-  const points = new CompositeResume(logs, lastEventId, never);
-  return logs.flatMap((log, index) => (log ? [] : [points.partOf(index)]));
+function partsWithoutLog(list: readonly ListedLog[], lastEventId: string | undefined): string[] {
+  const points = new CompositeResume(list, lastEventId);
+  return list.flatMap(({ log }, index) => (log ? [] : [points.partOf(index)]));
 }
 
-/** A composite id of positions in these logs. */
-function idOf(...positions: readonly (readonly [TaskLog, number] | string)[]): string {
+/** A composite id of positions in the logs of these tasks. */
+function idOf(...positions: readonly (readonly [Listed, number] | string)[]): string {
   return formatCompositeId(
     positions.map((position) =>
-      typeof position === 'string' ? position : formatEventId(position[0].epoch, position[1]),
+      typeof position === 'string' ? position : formatEventId(position[0].log.epoch, position[1]),
     ),
   );
 }
 
+const unknown: LogPosition = { after: 0, gap: 'unknown-id' };
+const restarted: LogPosition = { after: 0, gap: 'restarted' };
+const anew: LogPosition = { after: 0 };
+
 describe('CompositeResume', () => {
   it('a position is found by its epoch, in whatever order', () => {
-    const logs = [logOf(5), logOf(5), logOf(5)] as const;
-    const lastEventId = idOf([logs[2], 3], [logs[0], 1], [logs[1], 2]);
-    expect(resumeAll(logs, { lastEventId }, never)).toEqual([{ after: 1 }, { after: 2 }, { after: 3 }]);
+    const list = [taskOf(5), taskOf(5), taskOf(5)] as const;
+    const id = idOf([list[2], 3], [list[0], 1], [list[1], 2]);
+    expect(resumeAll(list, id)).toEqual([{ after: 1 }, { after: 2 }, { after: 3 }]);
   });
 
-  it('a part for a task that had no log, and a list that is longer, begin at the start', () => {
-    const [old, added] = [logOf(5), logOf(5)];
-    expect(resumeAll([old, added], { lastEventId: idOf([old, 4], noPosition) }, never)).toEqual([
-      { after: 4 },
-      { after: 0 },
-    ]);
-    expect(resumeAll([added, old], { lastEventId: idOf([old, 4]) }, never)).toEqual([
-      { after: 0 },
-      { after: 4 },
-    ]);
-    expect(resumeAll([undefined, old], { lastEventId: idOf([old, 4]) }, never)).toEqual([
-      undefined,
-      { after: 4 },
-    ]);
+  it('a task that had no log, or is added to the list, begins at the start', () => {
+    const [old, added] = [taskOf(5), taskOf(5)];
+    expect(resumeAll([old, added], idOf([old, 4], noPosition))).toEqual([{ after: 4 }, anew]);
+    expect(resumeAll([added, old], idOf([old, 4]))).toEqual([anew, { after: 4 }]);
+    expect(resumeAll([without(added), old], idOf([old, 4]))).toEqual([undefined, { after: 4 }]);
+    // Also in the place of one that was taken out.
+    expect(resumeAll([added, old], idOf([taskOf(5), 3], [old, 4]))).toEqual([anew, { after: 4 }]);
   });
 
-  it('what may be the position in an earlier run is a gap, told again until it is known', () => {
-    const [log, other, former] = [logOf(5), logOf(5), logOf(5)];
-    const lastEventId = idOf([former, 3], [other, 2]);
-    expect(resumeAll([log, other], { lastEventId }, never)).toEqual([
-      { after: 0, gap: 'restarted' },
+  it('S14 the position in an earlier run is a gap, in whatever order and list', () => {
+    const [former, task] = runsOf(5);
+    const other = taskOf(5);
+    const id = idOf([former, 3], [other, 2]);
+    expect(resumeAll([task, other], id)).toEqual([restarted, { after: 2 }]);
+    expect(resumeAll([other, task, taskOf(1)], id)).toEqual([{ after: 2 }, restarted, anew]);
+    expect(resumeAll([taskOf(1), task], id)).toEqual([anew, restarted]);
+  });
+
+  it('a position that was lost is a gap of each that has none, told again until it is known', () => {
+    const [task, other] = [taskOf(5), taskOf(5)];
+    expect(resumeAll([task, other], idOf(lostPosition, [other, 2]))).toEqual([unknown, { after: 2 }]);
+    expect(resumeAll([other, taskOf(1), task], idOf(lostPosition, [other, 2]))).toEqual([
       { after: 2 },
+      unknown,
+      unknown,
     ]);
-    expect(resumeAll([log, other], { lastEventId: idOf(lostPosition, [other, 2]) }, never)).toEqual([
-      { after: 0, gap: 'unknown-id' },
-      { after: 2 },
-    ]);
-    // With another list nobody can say whose position that was.
-    expect(resumeAll([other, log, logOf(1)], { lastEventId }, never)[1]).toEqual({
-      after: 0,
-      gap: 'unknown-id',
-    });
-    // Unless it is known to be another task's.
-    const isForeign = (epoch: string): boolean => epoch === former.epoch;
-    expect(resumeAll([other, log, logOf(1)], { lastEventId }, isForeign)[1]).toEqual({ after: 0 });
   });
 
-  it('a task without a log keeps its position, and where that is not known nothing begins anew without a word', () => {
-    const [log, away] = [logOf(5), logOf(5)];
-    const both = idOf([log, 2], [away, 3]);
-    const part = idOf([away, 3]);
-    expect(partsWithoutLog([log, undefined], both)).toEqual([part]);
-    expect(resumeAll([log, away], { lastEventId: idOf([log, 4], part) }, never)).toEqual([
-      { after: 4 },
-      { after: 3 },
-    ]);
-    expect(partsWithoutLog([undefined, undefined], both)).toEqual([idOf([log, 2]), part]);
-    // In another order, and in another list, it may be that of any.
-    expect(partsWithoutLog([undefined, log], both)).toEqual([lostPosition]);
-    expect(partsWithoutLog([log, undefined, undefined], both)).toEqual([lostPosition, lostPosition]);
-    expect(partsWithoutLog([log, undefined], 'x')).toEqual([lostPosition]);
-    expect(partsWithoutLog([log, undefined], idOf([log, 2], lostPosition))).toEqual([lostPosition]);
-    // That of a task that is kept and not in the list is no other's.
-    const kept = new CompositeResume([log, undefined], both, (epoch) => epoch === away.epoch);
-    expect(kept.partOf(1)).toBe(lostPosition);
-    // There was none yet.
-    expect(partsWithoutLog([log, undefined], idOf([log, 2], noPosition))).toEqual([noPosition]);
-    expect(partsWithoutLog([log, undefined], idOf([log, 2]))).toEqual([noPosition]);
-    expect(partsWithoutLog([log, undefined], undefined)).toEqual([noPosition]);
-  });
-
-  it('an id that is none is a gap of each', () => {
-    const logs = [logOf(5), logOf(5)];
-    const [one] = logs as [TaskLog, TaskLog];
-    for (const lastEventId of ['x', '.', '..', ' ', idOf([one, 1], [one, 2]), `${idOf([one, 1])}.x`]) {
-      for (const position of resumeAll(logs, { lastEventId }, never)) {
-        expect([lastEventId, position]).toEqual([lastEventId, { after: 0, gap: 'unknown-id' }]);
-      }
+  it('S15 an id that has no position of any of these tasks is a gap of each', () => {
+    const [one, two, other] = [taskOf(5), taskOf(5), taskOf(5)];
+    for (const id of [idOf([other, 2]), idOf([other, 2], noPosition), 'zzzzzzzz-1']) {
+      expect([id, resumeAll([one], id)]).toEqual([id, [unknown]]);
+      expect([id, resumeAll([one, two], id)]).toEqual([id, [unknown, unknown]]);
     }
   });
 
-  it('an id as long as a header may be costs no more than one of ours', () => {
-    const logs = Array.from({ length: mostPositions }, () => logOf(1));
-    const ids = (count: number): string =>
-      idOf(...Array.from({ length: count }, (): readonly [TaskLog, number] => [logOf(1), 1]));
-    let asked = 0;
-    const isForeign = (): boolean => ++asked > 0;
-    const gap: LogPosition = { after: 0, gap: 'unknown-id' };
-    expect(resumeAll(logs, { lastEventId: ids(mostPositions + 1) }, isForeign)).toEqual(logs.map(() => gap));
-    expect(asked).toBe(0);
-    expect(resumeAll(logs, { lastEventId: ids(mostPositions - 1) }, isForeign)).toEqual(
-      logs.map(() => ({ after: 0 })),
-    );
+  it('a task without a log keeps its position, and where that is not known nothing begins anew without a word', () => {
+    const [task, away] = [taskOf(5), taskOf(5)];
+    const both = idOf([task, 2], [away, 3]);
+    const part = idOf([away, 3]);
+    expect(partsWithoutLog([task, without(away)], both)).toEqual([part]);
+    expect(resumeAll([task, away], idOf([task, 4], part))).toEqual([{ after: 4 }, { after: 3 }]);
+    expect(partsWithoutLog([without(task), without(away)], both)).toEqual([idOf([task, 2]), part]);
+    // In another order, and in another list.
+    expect(partsWithoutLog([without(away), task], both)).toEqual([part]);
+    expect(partsWithoutLog([task, without(taskOf(1)), without(away)], both)).toEqual([noPosition, part]);
+    expect(partsWithoutLog([task, without(away)], 'x')).toEqual([lostPosition]);
+    expect(partsWithoutLog([task, without(away)], idOf([task, 2], lostPosition))).toEqual([lostPosition]);
+    // There was none yet.
+    expect(partsWithoutLog([task, without(away)], idOf([task, 2], noPosition))).toEqual([noPosition]);
+    expect(partsWithoutLog([task, without(away)], idOf([task, 2]))).toEqual([noPosition]);
+    expect(partsWithoutLog([task, without(away)], undefined)).toEqual([noPosition]);
+  });
+
+  it('where two tasks cannot be told apart by the marks of their epochs, both get a gap', () => {
+    const [[one, two]] = alikeTasks(1) as [readonly [TaskRef, TaskRef]];
+    const [[before, first], [, second]] = [runsOf(5, one), runsOf(5, two)];
+    for (const list of [
+      [first, second],
+      [second, first],
+    ]) {
+      expect(resumeAll(list, idOf([before, 3]))).toEqual([unknown, unknown]);
+      expect(partsWithoutLog(list.map(without), idOf([before, 3]))).toEqual([lostPosition, lostPosition]);
+    }
+    // Unless a log tells whose one position is.
+    const id = idOf([second, 2], [before, 3]);
+    expect(resumeAll([first, second], id)).toEqual([restarted, { after: 2 }]);
+    expect(partsWithoutLog([without(first), second], id)).toEqual([idOf([before, 3])]);
+    expect(partsWithoutLog([without(first), without(second)], id)).toEqual([lostPosition, lostPosition]);
+    // The position may be that of a task that is no longer in the list, and the lost one this task's.
+    expect(partsWithoutLog([without(second)], idOf([before, 3], lostPosition))).toEqual([lostPosition]);
+  });
+
+  it('an id that is none is a gap of each', () => {
+    const list = [taskOf(5), taskOf(5)];
+    const [one] = list as [Listed, Listed];
+    for (const id of ['x', '.', '..', ' ', idOf([one, 1], [one, 2]), `${idOf([one, 1])}.x`])
+      expect([id, resumeAll(list, id)]).toEqual([id, [unknown, unknown]]);
+  });
+
+  it('an id with more positions than any of ours is none', () => {
+    const list = [taskOf(1)];
+    const idWith = (others: number): string =>
+      idOf(...Array.from({ length: others }, (): readonly [Listed, number] => [taskOf(1), 1]), [list[0]!, 1]);
+    expect(resumeAll(list, idWith(mostPositions - 1))).toEqual([{ after: 1 }]);
+    expect(resumeAll(list, idWith(mostPositions))).toEqual([unknown]);
   });
 
   it('S9 S14 whatever it is given, each log goes on behind its own position, from the start, or with a gap', () => {
@@ -144,15 +166,13 @@ describe('CompositeResume', () => {
           { minLength: 1, maxLength: 6 },
         ),
         (shapes, parts) => {
-          const logs = shapes.map(({ events, kept }) => logOf(events, kept));
+          const list = shapes.map(({ events, kept }) => taskOf(events, { kept }));
           const given = parts.map((part) =>
-            typeof part === 'string'
-              ? part
-              : formatEventId((logs[part[0] % logs.length] as TaskLog).epoch, part[1]),
+            typeof part === 'string' ? part : idOf([list[part[0] % list.length]!, part[1]]),
           );
-          const positions = resumeAll(logs, { lastEventId: given.join('.') }, never) as LogPosition[];
+          const positions = resumeAll(list, given.join('.')) as LogPosition[];
           for (const [index, { after, gap }] of positions.entries()) {
-            const log = logs[index] as TaskLog;
+            const { log } = list[index]!;
             const own = given.filter((part) => part.startsWith(`${log.epoch}-`));
             if (gap !== undefined) expect(after).toBe(log.firstSeq - 1);
             else if (after !== 0) expect(own).toEqual([formatEventId(log.epoch, after)]);
@@ -165,14 +185,15 @@ describe('CompositeResume', () => {
   });
 
   it('S36 the end is seen when that of all of them is', () => {
-    const logs = [logOf(2), logOf(3)] as const;
-    logs[0].end('completed', '{}');
-    expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 3]))).toBe(false);
-    logs[1].end('completed', '{}');
-    expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 4]))).toBe(true);
-    expect(haveSeenEnd(logs, idOf([logs[1], 4], noPosition, [logs[0], 3]))).toBe(true);
-    expect(haveSeenEnd(logs, idOf([logs[0], 3], [logs[1], 3]))).toBe(false);
-    expect(haveSeenEnd(logs, idOf([logs[0], 3]))).toBe(false);
+    const list = [taskOf(2), taskOf(3)] as const;
+    const logs = list.map(({ log }) => log);
+    list[0].log.end('completed', '{}');
+    expect(haveSeenEnd(logs, idOf([list[0], 3], [list[1], 3]))).toBe(false);
+    list[1].log.end('completed', '{}');
+    expect(haveSeenEnd(logs, idOf([list[0], 3], [list[1], 4]))).toBe(true);
+    expect(haveSeenEnd(logs, idOf([list[1], 4], noPosition, [list[0], 3]))).toBe(true);
+    expect(haveSeenEnd(logs, idOf([list[0], 3], [list[1], 3]))).toBe(false);
+    expect(haveSeenEnd(logs, idOf([list[0], 3]))).toBe(false);
     expect(haveSeenEnd(logs, undefined)).toBe(false);
   });
 });

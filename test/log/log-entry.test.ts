@@ -7,13 +7,14 @@ import { toJson } from '../../lib/task/json.js';
 
 describe('LogEntry', () => {
   const values = fc.jsonValue({ stringUnit: 'binary' });
+  const log = { epoch: 'abcdefghijkl', epochLength: 12 };
   const seqs = fc.integer({ min: 1, max: 1_000_000 });
 
   it('reads the same before it is encoded and after', () => {
     fc.assert(
       fc.property(values, seqs, (value, seq) => {
         const json = toJson(value);
-        const entry = new LogEntry('abcdefghijkl', seq, 'update', json, 1_000);
+        const entry = new LogEntry(log, seq, 'update', json, 1_000);
         const before = [entry.json, entry.toEvent()];
         expect(contentOf(entry).toString()).toBe(formatFrame('update', json, entry.id));
         expect([entry.json, entry.toEvent()]).toEqual(before);
@@ -23,12 +24,12 @@ describe('LogEntry', () => {
   });
 
   it('has the time that it was given, whatever the clock says', () => {
-    const entry = new LogEntry('abcdefghijkl', 1, 'update', 'null', 1_000);
+    const entry = new LogEntry(log, 1, 'update', 'null', 1_000);
     expect(entry.toEvent()).toEqual({ id: 'abcdefghijkl-1', type: 'update', data: null, timestamp: 1_000 });
   });
 
   it('is encoded once', () => {
-    const entry = new LogEntry('abcdefghijkl', 1, 'update', '{"n":1}', 1_000);
+    const entry = new LogEntry(log, 1, 'update', '{"n":1}', 1_000);
     expect(entry.framed).toBe(entry.framed);
   });
 });

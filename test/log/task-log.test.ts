@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { TaskLog } from '../../lib/log/task-log.js';
 
+const ref = { app: 'test', name: 'task', id: '1' };
 const unlimited = { events: Infinity, bytes: Infinity };
 
 function fill(log: TaskLog, count: number): void {
@@ -10,7 +11,7 @@ function fill(log: TaskLog, count: number): void {
 
 describe('TaskLog', () => {
   it('is empty at first', () => {
-    const log = new TaskLog(unlimited);
+    const log = new TaskLog(ref, unlimited);
     expect([log.firstSeq, log.lastSeq, log.lastEventId, log.bytes, log.ended]).toEqual([
       1,
       0,
@@ -23,7 +24,7 @@ describe('TaskLog', () => {
   });
 
   it('S1 numbers its events from 1 without a hole, the last one included', () => {
-    const log = new TaskLog(unlimited);
+    const log = new TaskLog(ref, unlimited);
     fill(log, 3);
     log.end('completed', '{"finalValue":null}');
     const entries = [1, 2, 3, 4].map((seq) => log.at(seq));
@@ -34,11 +35,13 @@ describe('TaskLog', () => {
   });
 
   it('S5 has an epoch of its own', () => {
-    expect(new TaskLog(unlimited).epoch).not.toBe(new TaskLog(unlimited).epoch);
+    const [log, other] = [new TaskLog(ref, unlimited), new TaskLog(ref, unlimited)];
+    expect(log.epoch).not.toBe(other.epoch);
+    expect(log.epoch).toBe(log.epoch);
   });
 
   it('takes nothing after its end', () => {
-    const log = new TaskLog(unlimited);
+    const log = new TaskLog(ref, unlimited);
     log.end('cancelled', '{}');
     log.append('late', 'null');
     log.end('completed', '{}');
@@ -48,7 +51,7 @@ describe('TaskLog', () => {
   });
 
   it('wakes whoever watches at each event, and completes at the end', () => {
-    const log = new TaskLog(unlimited);
+    const log = new TaskLog(ref, unlimited);
     const seen: number[] = [];
     const subscription = log.subscribe(() => {
       seen.push(log.lastSeq);
@@ -60,7 +63,7 @@ describe('TaskLog', () => {
   });
 
   it('drops the oldest over its number of events', () => {
-    const log = new TaskLog({ events: 3, bytes: Infinity });
+    const log = new TaskLog(ref, { events: 3, bytes: Infinity });
     fill(log, 5);
     expect([log.firstSeq, log.lastSeq]).toEqual([3, 5]);
     expect(log.at(2)).toBeUndefined();
@@ -68,7 +71,7 @@ describe('TaskLog', () => {
   });
 
   it('drops the oldest over its bytes, and keeps the newest whatever its size', () => {
-    const log = new TaskLog({ events: Infinity, bytes: 200 });
+    const log = new TaskLog(ref, { events: Infinity, bytes: 200 });
     fill(log, 20);
     expect(log.bytes).toBeLessThanOrEqual(200);
     expect(log.firstSeq).toBeGreaterThan(1);
@@ -78,14 +81,14 @@ describe('TaskLog', () => {
   });
 
   it('A18 encodes an event once, however many ask for it', () => {
-    const log = new TaskLog(unlimited);
+    const log = new TaskLog(ref, unlimited);
     fill(log, 1);
     const entry = log.at(1);
     expect(entry?.framed).toBe(log.at(1)?.framed);
   });
 
   it('gives each subscriber an object of its own', () => {
-    const log = new TaskLog(unlimited);
+    const log = new TaskLog(ref, unlimited);
     log.append('list', '[1]');
     const [first, second] = [log.at(1)?.toEvent(), log.at(1)?.toEvent()];
     (first!.data as number[]).push(2);
@@ -100,7 +103,7 @@ describe('TaskLog', () => {
         fc.array(fc.nat({ max: 600 }), { maxLength: 1_200 }),
         (events, bytes, sizes) => {
           let told = 0;
-          const log = new TaskLog({ events, bytes }, (delta) => (told += delta));
+          const log = new TaskLog(ref, { events, bytes }, (delta) => (told += delta));
           const lengths: number[] = [];
           for (const size of sizes) {
             log.append('progress', JSON.stringify('x'.repeat(size)));
@@ -133,7 +136,7 @@ describe('TaskLog', () => {
         (events, steps) => {
           let told = 0;
           let refuses = false;
-          const log = new TaskLog({ events, bytes: 2_000 }, (delta) => {
+          const log = new TaskLog(ref, { events, bytes: 2_000 }, (delta) => {
             if (refuses) throw new Error('full');
             told += delta;
           });
@@ -163,7 +166,7 @@ describe('TaskLog', () => {
 
   it('S7 S39 a log that cannot take its last event has ended all the same', () => {
     let refuses = false;
-    const log = new TaskLog(unlimited, () => {
+    const log = new TaskLog(ref, unlimited, () => {
       if (refuses) throw new Error('full');
     });
     fill(log, 2);

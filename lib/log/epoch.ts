@@ -1,0 +1,44 @@
+import { randomUUID } from 'node:crypto';
+
+/** Hexadecimal digits: 48 bits that cannot be guessed, and no clock in them. */
+const randomLength = 12;
+/**
+ * What tells whose log it is: twenty bits of a hash of the task's key. So few betray no task: of a million ids that somebody
+ * tries one fits by chance. Two tasks may share them, so they only decide how a position that is none is told.
+ */
+const markLength = 4;
+const markBits = 5 * markLength;
+
+/** The length of the epochs that are minted here. Other instances and versions may mint longer or shorter ones. */
+export const epochLength = randomLength + markLength;
+
+/**
+ * Mints the token that tells one log from every other, also from another run of the same task.
+ *
+ * @param key of the task
+ */
+export function mintEpoch(key: string): string {
+  return randomUUID().slice(-randomLength) + markOfTask(key);
+}
+
+/** The mark in the epochs of all logs of a task. */
+export function markOfTask(key: string): string {
+  const mark = (hash(key) >>> 0) % (1 << markBits);
+  return ((1 << markBits) + mark).toString(32).slice(1);
+}
+
+/** The mark in an epoch. */
+export function markOf(epoch: string): string {
+  return epoch.slice(-markLength);
+}
+
+/**
+ * FNV-1a, with the upper bits folded into the lower ones. Keys are ASCII.
+ *
+ * @see https://datatracker.ietf.org/doc/draft-eastlake-fnv/
+ */
+function hash(key: string): number {
+  let bits = 0x811c9dc5;
+  for (let index = 0; index < key.length; index++) bits = Math.imul(bits ^ key.charCodeAt(index), 0x01000193);
+  return bits ^ (bits >>> markBits);
+}
