@@ -1,5 +1,3 @@
-// Not the global one: a test may fake that.
-import { setImmediate } from 'node:timers';
 import { randomUUID } from 'node:crypto';
 import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { defer, type Observable, throwError } from 'rxjs';
@@ -13,6 +11,7 @@ import type { TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
+import { beginSoon } from './begin-soon.js';
 import { CoordinatorShutdown } from './coordinator-shutdown.js';
 import {
   type CancelOptions,
@@ -246,11 +245,6 @@ export class CoordinatorService {
 }
 
 const noOptions: StartOptions = {};
-
-/** In a later turn of the event loop. */
-function beginSoon(run: TaskRun): void {
-  setImmediate(() => run.begin());
-}
 
 function runStartOf({ options: type }: TaskType, options: StartOptions): RunStart {
   if (options === noOptions) return type;

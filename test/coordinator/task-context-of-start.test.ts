@@ -36,6 +36,51 @@ describe('the async context of a task', () => {
     expect(await unnamed.result).toEqual([null, true]);
   });
 
+  it('is its own for each of many that are started in one turn', async () => {
+    const Work = handlerTask(async (task: TaskContext) => {
+      const before = [user(), TaskContext.current() === task];
+      await Promise.resolve();
+      return [...before, user(), TaskContext.current() === task];
+    });
+    const { coordinator } = await createTaskApp({ tasks: [Work], listen: false });
+    const names = Array.from({ length: 50 }, (_, index) => `user-${index}`);
+    const handles = await Promise.all(names.map((name) => as(name, () => coordinator.start(Work, {}))));
+    const cancelled = handles.filter((_handle, index) => index % 7 === 0);
+    expect(cancelled.map(({ status }) => status)).toEqual(cancelled.map(() => 'pending'));
+    for (const handle of cancelled) void handle.cancel();
+    const outcomes = await Promise.all(handles.map(({ outcome }) => outcome));
+    expect(outcomes.map(({ started, value }) => (started ? value : 'never'))).toEqual(
+      names.map((name, index) => (index % 7 === 0 ? 'never' : [name, true, name, true])),
+    );
+  });
+
+  it('begins in a later turn for a task that another one starts', async () => {
+    const seen: unknown[] = [];
+    const Inner = handlerTask(() => seen.push('inner'), { name: 'Inner' });
+    const Outer = handlerTask(
+      async () => {
+        const inner = await coordinator.start(Inner, {});
+        seen.push(inner.status);
+        return inner.cancel();
+      },
+      { name: 'Outer' },
+    );
+    const { coordinator } = await createTaskApp({ tasks: [Inner, Outer], listen: false });
+    const handles = await Promise.all(Array.from({ length: 20 }, () => coordinator.start(Outer, {})));
+    const results = await Promise.all(handles.map(({ result }) => result));
+    expect(results).toEqual(results.map(() => true));
+    expect(seen).toEqual(results.map(() => 'pending'));
+  });
+
+  it('is there for what a handler returns and begins to work when it is awaited', async () => {
+    const answer = (resolve: (value: unknown) => void): void =>
+      resolve([user(), TaskContext.current()?.attempt]);
+    const Work = handlerTask((): unknown => Object.fromEntries(new Map([['then', answer]])));
+    const { coordinator } = await createTaskApp({ tasks: [Work], listen: false });
+    const handle = await as('alice', () => coordinator.start(Work, {}));
+    expect(await handle.result).toEqual(['alice', 1]);
+  });
+
   it('is the same in every try, and behind a wait that somebody ended', async () => {
     const seen: (string | undefined)[] = [];
     const Work = handlerTask(

@@ -191,9 +191,13 @@ export class TaskRun {
     return undefined;
   }
 
-  /** Calls the handler for the first time. */
+  /** Calls the handler for the first time. Never throws. */
   begin(): void {
-    this.#inContext(() => this.#begin());
+    try {
+      this.#inContext(() => this.#begin());
+    } catch (error) {
+      this.#endBrokenly(error);
+    }
   }
 
   #begin(): void {
