@@ -32,8 +32,7 @@ export function sendHead(response: ServerResponse, { status, headers = {} }: Str
   if (response.getHeaderNames().length === 0) response.writeHead(status, withOthers(own, headers));
   else {
     setHeaders(response, headers);
-    setHeaders(response, own);
-    response.writeHead(status);
+    response.writeHead(status, own);
   }
   response.flushHeaders();
 }
