@@ -10,6 +10,7 @@ import {
   type TaskContext,
 } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
+import { StoppedClock } from '../support/stopped-clock.js';
 
 /** Runs a handler in a task that is cancelled once it waits, and gives what it returned. */
 async function cancelled<T>(handler: (task: TaskContext) => Promise<T>): Promise<unknown> {
@@ -225,6 +226,7 @@ describe('uncancel() and the scopes inside', () => {
 
   it("of the application's signal leaves the time limit's, which is the reason from then on, everywhere", async () => {
     const told: unknown[] = [];
+    using clock = new StoppedClock();
     const leaving = new AbortController();
     const started = await startTask(
       (task) =>
@@ -254,7 +256,7 @@ describe('uncancel() and the scopes inside', () => {
     );
     await started.running;
     leaving.abort(new Error('The user has left'));
-    const { status, reason, error } = await started.handle.outcome;
+    const { status, reason, error } = await clock.until(started.handle.outcome);
     expect([status, reason?.kind]).toEqual(['timeout', 'timeout']);
     const { cause } = error as Error;
     expect(cause).toMatchObject({ reason });

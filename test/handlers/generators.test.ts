@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCancellation, type StreamTaskOptions, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../support/app.js';
-import { eventually } from '../support/wait.js';
+import { deferred, eventually } from '../support/wait.js';
 
 /** Starts a generator, cancels it so many times while it runs, and gives its trace. */
 async function cancelled(
@@ -110,12 +110,13 @@ describe('a generator that is cancelled', () => {
   });
 
   it('goes on to its end, unseen, when it was abandoned', async () => {
+    const over = deferred();
     const { outcome, trace, started } = await cancelled(
       async function* (task, did) {
         yield 1;
         try {
           void task.sendEvent('inside');
-          await delay(60);
+          await over.promise;
           yield 2;
           did('not here');
         } finally {
@@ -127,6 +128,7 @@ describe('a generator that is cancelled', () => {
       { grace: 10, until: 'inside' },
     );
     expect(outcome).toMatchObject({ status: 'cancelled', abandoned: true });
+    over.resolve();
     await eventually(() => trace.length === 2);
     expect(trace).toEqual(['begun', 'done']);
     expect(started.events.types).toEqual(['started', 'progress', 'inside', 'cancelled']);

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { config } from 'rxjs';
 import type { TaskHandle } from 'nestjs-streaming';
 import { collect, type Collected, handlerTask } from '../../support/app.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
 import { deferred, eventually } from '../../support/wait.js';
 import {
   adapters,
@@ -242,12 +243,16 @@ describe.each(adapters)('hostile connections beside others (%s)', (adapter) => {
 
 describe.each(adapters)('what is kept (%s)', (adapter) => {
   it('A43 an ended task is freed after its retention', async () => {
+    using clock = new StoppedClock();
     const type = handlerTask(() => 1);
     const app = await createTaskApp({ adapter, tasks: [type], options: { replay: { retention: 50 } } });
     const { ref, outcome } = await app.coordinator.start(type, {});
     await outcome;
     expect(await app.coordinator.get(ref)).toMatchObject({ status: 'completed' });
-    await eventually(async () => expect(await app.coordinator.get(ref)).toBeUndefined());
+    await clock.advance(49);
+    expect(await app.coordinator.get(ref)).toBeDefined();
+    await clock.advance(1);
+    expect(await app.coordinator.get(ref)).toBeUndefined();
     expect((await watch(`${app.url}/test/${ref.name}/${ref.id}`)).status).toBe(404);
   });
 

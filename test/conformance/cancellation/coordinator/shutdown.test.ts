@@ -274,6 +274,7 @@ describe('SD. Shutdown', () => {
   });
 
   it('SD.159 SD.153 a task that waited unstarted is not called abandoned, not later either', async () => {
+    using clock = new StoppedClock();
     const Worker = handlerTask((task) => task.sleep(60_000), { concurrency: 1 });
     const { coordinator, logs } = await createTaskApp({ tasks: [Worker], listen: false });
     const running = collect((await coordinator.start(Worker, {})).events());
@@ -281,7 +282,7 @@ describe('SD. Shutdown', () => {
     await running.until('started');
     const report = await coordinator.shutdown({ timeout: 20 });
     expect(report.abandoned).toEqual([]);
-    await delay(60);
+    await clock.advance(60_000);
     expect(logs.warnings).toEqual([]);
     expect(await waiting.outcome).toMatchObject({ abandoned: false, started: false });
   });

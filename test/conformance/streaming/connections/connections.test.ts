@@ -67,7 +67,7 @@ describe.each(adapters)('connections (%s)', (adapter) => {
     const listener: RequestListener =
       adapter === 'express' ? instance : (req, res) => instance.routing(req, res);
     const server = createServer(
-      { headersTimeout: 50, requestTimeout: 50, connectionsCheckingInterval: 20 },
+      { headersTimeout: 500, requestTimeout: 500, connectionsCheckingInterval: 50 },
       listener,
     );
     closeLater(() => server.close());
