@@ -21,7 +21,7 @@ const tls = {
 };
 const stallTimeout = 1_000;
 /** No compression makes it smaller than a half. */
-const big = randomBytes(6 * 1024 * 1024).toString('hex');
+const big = randomBytes(12 * 1024 * 1024).toString('hex');
 
 /** Who reads a stream over TLS: gives its body, decompressed or not. */
 type Open = (port: number, path: string) => Promise<Readable>;
@@ -91,7 +91,7 @@ describe('a client over TLS', () => {
     @Module({
       imports: [
         StreamingModule.forRoot({
-          tasks: { maxEventBytes: 16 * 1024 * 1024 },
+          tasks: { maxEventBytes: 32 * 1024 * 1024 },
           replay: { bytes: 64 * 1024 * 1024 },
           http: { stallTimeout },
         }),
