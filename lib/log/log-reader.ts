@@ -14,7 +14,10 @@ export interface LogReader {
   readonly lastSeq: number;
   /** Whether the newest event is the last there will be. */
   readonly ended: boolean;
-  /** `undefined` for an event that was trimmed, or that is not here yet: then it is fetched. */
+  /**
+   * `undefined` for an event that was trimmed, or that is not here yet: then it is fetched. What has come stays for a while:
+   * those that wait for it take turns, over several turns of the event loop.
+   */
   at(seq: number): LogEntry | undefined;
   /**
    * Calls `wake` whenever there may be more to read: after a new event, at the end, and when events have come that were

@@ -6,14 +6,15 @@ const pageLength = 3;
 
 /**
  * A log that is written here and read as if it were elsewhere: an event is not here until it was asked for and has come.
- * Then it is, until other events have come.
  */
 export class LateLog extends TaskLog {
   /** How often an event was asked for that was not here. */
   misses = 0;
+  /** Whether what has come stays. Otherwise it is gone when other events come. */
+  keeps = false;
   /** Set to have what was asked for come by itself. */
   later: ((come: () => void) => unknown) | undefined;
-  #here = new Set<number>();
+  readonly #here = new Set<number>();
   readonly #wanted = new Set<number>();
   readonly #wakes = new Set<{ readonly wake: () => void }>();
 
@@ -48,11 +49,10 @@ export class LateLog extends TaskLog {
     const wanted = [...this.#wanted];
     this.#wanted.clear();
     if (wanted.length === 0) return false;
-    this.#here = new Set(
-      wanted
-        .flatMap((seq) => Array.from({ length: pageLength }, (_, index) => seq + index))
-        .filter((seq) => seq <= this.lastSeq),
-    );
+    if (!this.keeps) this.#here.clear();
+    for (const seq of wanted) {
+      for (let n = seq; n < seq + pageLength && n <= this.lastSeq; n++) this.#here.add(n);
+    }
     for (const { wake } of this.#wakes) wake();
     return true;
   }

@@ -21,6 +21,7 @@ import { chunkOf } from '../../../lib/log/event-chunk.js';
 import { NestWriter } from '../../../lib/http/stream/output/nest-writer.js';
 import { bodyOf } from '../../support/clients/raw-socket.js';
 import type { SseEvent } from '../../support/clients/sse.js';
+import { LateLog } from '../../support/late-log.js';
 import { createTaskApp, expectNoHole, type Puppet, PuppetTask, seqOf } from '../../support/watching.js';
 
 const steps = fc.oneof(
@@ -173,14 +174,17 @@ class Audience {
     const { lastSeq } = this.run.log;
     const isDone = ({ events, isEnded, after }: Client): boolean =>
       isEnded || (!this.run.log.ended && (events.length > 0 ? seqOf(events.at(-1)!) : after) === lastSeq);
-    for (let turn = 0; turn < 1_000 && (turn < 2 || !this.present.every(isDone)); turn++) {
+    for (let turn = 0; turn < 10_000 && (turn < 2 || !this.present.every(isDone)); turn++) {
       for (const { socket } of this.clients) socket.release();
       await nextTurn();
     }
   }
 }
 
-describe('a hub and its watchers, whatever they do', () => {
+describe.each([
+  ['here', false],
+  ['elsewhere', true],
+])('a hub and its watchers, whatever they do, of a log that is %s', (_where, isElsewhere) => {
   afterEach(() => {
     jest.restoreAllMocks();
   });
@@ -210,6 +214,10 @@ describe('a hub and its watchers, whatever they do', () => {
     const tasks = [5, 100, 10_000].map((events) => new PuppetTask({ replay: { events } }));
     const { app, coordinator } = await createTaskApp({ tasks: tasks.map(({ type }) => type), listen: false });
     const store = app.get(TaskStore);
+    if (isElsewhere) {
+      store.createLog = (ref, limits) =>
+        Object.assign(new LateLog(ref, limits), { keeps: true, later: setImmediate });
+    }
 
     await fc.assert(
       fc.asyncProperty(
