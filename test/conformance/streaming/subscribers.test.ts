@@ -335,10 +335,14 @@ describe('what is kept, in bytes', () => {
       return process.memoryUsage().heapUsed;
     };
     await run(2_000);
-    const before = await heap();
-    await run(10_000);
-    const grown = (await heap()) - before;
-    // Had each left but its key, it would be over a megabyte.
+    let grown = Infinity;
+    // What the engine itself keeps, such as code that is compiled late, grows once.
+    for (let round = 0; round < 3 && grown >= 1_000_000; round++) {
+      const before = await heap();
+      await run(10_000);
+      grown = (await heap()) - before;
+    }
+    // Had each left but its key, it would be over a megabyte, each time.
     expect(grown).toBeLessThan(1_000_000);
   });
 });
