@@ -1,6 +1,6 @@
 import { stalledRow } from '../paced/scenarios.js';
 import { figureOf, ratioOf } from './figures.js';
-import { endedAfter, resumingRow } from '../storm/scenarios.js';
+import { atFirst, endedAfter, resumingRow } from '../storm/scenarios.js';
 import { own, ownServers } from '../support/scenario.js';
 import { formatCount, formatRatio, markdownTable } from './table.js';
 
@@ -59,6 +59,12 @@ const goals = [
     text: 'opened per CPU second, ours ÷ nest-sse on the same adapter',
     bound: { atLeast: 1.3 },
     of: (section, server) => ratioOf(section, server, section.table.reference?.of(server) ?? ''),
+  },
+  {
+    scenario: 'storm',
+    text: 'the same in a new process',
+    bound: { atLeast: 1.3 },
+    of: (section, server) => ratioOf(section, server, section.table.reference?.of(server) ?? '', atFirst),
   },
   {
     scenario: 'storm',

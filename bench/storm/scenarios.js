@@ -27,8 +27,9 @@ export function stormScenarios({ quick }) {
       name: 'storm',
       title: `${formatCount(watchers)} clients come at once`,
       note:
-        'As after a deployment. Streams opened per second of the server’s CPU, until each client has the headers, and what ' +
-        'it missed; then the time by the clock from when their task is ended, or all of them, until the last client has the end.',
+        'They come to a new process, as after a deployment, leave, and all come back. Streams opened per second of the server’s ' +
+        'CPU, until each client has the headers, and what it missed; then the time by the clock from when their task is ended, ' +
+        'or all of them, until the last client has the end. In a new process much of the time goes into compiling.',
       connections: watchers,
       rows: {
         ...rowsOf(['node:http-write', 'nest-sse', 'nest-sse-fastify', ...ownServers], open),
@@ -40,11 +41,13 @@ export function stormScenarios({ quick }) {
           head: 'of nest-sse on the same adapter',
           of: (name) => (name.startsWith(`${own}-fastify`) ? 'nest-sse-fastify' : 'nest-sse'),
         },
-        beside: [endedAfter],
+        beside: [atFirst, endedAfter],
       },
     },
   ];
 }
 
+/** What a process opens that has served nobody yet. */
+export const atFirst = column('in a new process', 'perCpuSecondAtFirst');
 /** How long the ends take. */
 export const endedAfter = column('ms until all have the end', 'endedAfter');

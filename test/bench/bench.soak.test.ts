@@ -106,6 +106,7 @@ const expectWhole: Record<string, (round: Round, row: string) => void> = {
   storm(round) {
     expect(round['watchers']).toBeGreaterThan(0);
     expect(round['perCpuSecond']).toBeGreaterThan(0);
+    expect(round['perCpuSecondAtFirst']).toBeGreaterThan(0);
     expect(round['endedAfter']).toBeGreaterThan(0);
   },
   tasks(round) {
