@@ -45,6 +45,7 @@ const CORE = [
   'test/e2e/shutdown',
   'test/handlers/',
   'test/http/[^/]*\\.test',
+  'test/http/stream/[^/]+/',
   'test/module/',
   'test/process/',
   'test/rxjs/',

@@ -43,8 +43,16 @@ const TARGETS = {
     [CANCELLATION],
     ['test/module/', 'test/testing/', STREAMING],
   ],
-  'lib/http/stream/hub/': [['test/http/stream/'], [STREAMING], ['test/http/[^/]*\\.test']],
-  'lib/log/': [['test/log/'], ['test/conformance/streaming/position/'], [STREAMING, 'test/http/watch-all']],
+  'lib/http/stream/hub/': [
+    ['test/http/stream/[^/]*\\.test'],
+    [STREAMING],
+    ['test/http/[^/]*\\.test', 'test/http/stream/[^/]+/'],
+  ],
+  'lib/log/': [
+    ['test/log/'],
+    ['test/conformance/streaming/position/'],
+    [STREAMING, 'test/http/stream/connection/watch-all'],
+  ],
 };
 
 const { values, positionals } = parseArgs({

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { type Observable, tap } from 'rxjs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Http2Client } from '../support/clients/http2-client.js';
-import { readSlowly } from '../support/relay.js';
-import { StoppedClock } from '../support/stopped-clock.js';
-import { createTaskApp, expectNoHole, type Puppet, PuppetTask } from '../support/watching.js';
+import { Http2Client } from '../../../support/clients/http2-client.js';
+import { readSlowly } from '../../../support/relay.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
+import { createTaskApp, expectNoHole, type Puppet, PuppetTask } from '../../../support/watching.js';
 
 /** Counts what passes. */
 class Counting implements NestInterceptor {

@@ -3,8 +3,8 @@ import { type CanActivate, Injectable, type NestInterceptor } from '@nestjs/comm
 import type { Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../support/clients/http-client.js';
-import { deferred, eventually } from '../support/wait.js';
+import { call } from '../../../support/clients/http-client.js';
+import { deferred, eventually } from '../../../support/wait.js';
 import {
   adapters,
   connectRaw,
@@ -15,7 +15,7 @@ import {
   type TaskApp,
   watch,
   watchRaw,
-} from '../support/watching.js';
+} from '../../../support/watching.js';
 
 const stages = ['guard', 'interceptor', 'authorizer'] as const;
 

@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { constants, runInThisContext } from 'node:vm';
 import type { HttpOptions } from 'nestjs-streaming';
-import { StoppedClock } from '../support/stopped-clock.js';
-import { closeBound, deferred, eventually, patience, withTimeout } from '../support/wait.js';
-import { createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../support/watching.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
+import { closeBound, deferred, eventually, patience, withTimeout } from '../../../support/wait.js';
+import { createTaskApp, type Puppet, PuppetTask, type TaskApp } from '../../../support/watching.js';
 
 interface Injected {
   readonly statusCode: number;

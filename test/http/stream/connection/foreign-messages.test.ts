@@ -34,7 +34,7 @@ import {
   timeout,
   timer,
 } from 'rxjs';
-import type { SseStream } from '../support/clients/sse.js';
+import type { SseStream } from '../../../support/clients/sse.js';
 import {
   adapters,
   createTaskApp,
@@ -43,7 +43,7 @@ import {
   PuppetTask,
   resumeAfter,
   watch,
-} from '../support/watching.js';
+} from '../../../support/watching.js';
 
 type Operator = (events: Observable<object>) => Observable<unknown>;
 

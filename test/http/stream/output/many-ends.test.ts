@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ServerResponse } from 'node:http';
-import type { RawSocket } from '../support/clients/raw-socket.js';
-import { responsesOf } from '../support/server-side.js';
-import { eventually } from '../support/wait.js';
+import type { RawSocket } from '../../../support/clients/raw-socket.js';
+import { responsesOf } from '../../../support/server-side.js';
+import { eventually } from '../../../support/wait.js';
 import {
   adapters,
   connectRaw,
@@ -10,7 +10,7 @@ import {
   type Puppet,
   PuppetTask,
   type TaskApp,
-} from '../support/watching.js';
+} from '../../../support/watching.js';
 
 const lastChunk = '\r\n0\r\n\r\n';
 /** More than are ended in one turn of the event loop. */

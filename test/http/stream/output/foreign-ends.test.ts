@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { call } from '../support/clients/http-client.js';
-import { responsesOf } from '../support/server-side.js';
-import { eventually } from '../support/wait.js';
-import { adapters, connectRaw, createTaskApp, PuppetTask, watch } from '../support/watching.js';
+import { call } from '../../../support/clients/http-client.js';
+import { responsesOf } from '../../../support/server-side.js';
+import { eventually } from '../../../support/wait.js';
+import { adapters, connectRaw, createTaskApp, PuppetTask, watch } from '../../../support/watching.js';
 
 /** Responses that are ended by somebody else: a middleware with a timeout, a filter, the server's own code. */
 describe.each(adapters)('responses that others end (%s)', (adapter) => {

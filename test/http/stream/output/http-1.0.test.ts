@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RawSocket } from '../support/clients/raw-socket.js';
-import { eventually } from '../support/wait.js';
+import type { RawSocket } from '../../../support/clients/raw-socket.js';
+import { eventually } from '../../../support/wait.js';
 import {
   adapters,
   connectRaw,
@@ -9,7 +9,7 @@ import {
   PuppetTask,
   resumeAfter,
   type TaskApp,
-} from '../support/watching.js';
+} from '../../../support/watching.js';
 
 /** What nginx speaks to an application unless it is told otherwise. There are no chunks in it: the close is the end. */
 describe.each(adapters)('HTTP/1.0 (%s)', (adapter) => {

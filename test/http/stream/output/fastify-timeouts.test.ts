@@ -5,8 +5,8 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { AddressInfo, Server } from 'node:net';
 import { CoordinatorService, StreamingModule } from 'nestjs-streaming';
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../support/wait.js';
-import { type Puppet, PuppetTask, watch } from '../support/watching.js';
+import { eventually } from '../../../support/wait.js';
+import { type Puppet, PuppetTask, watch } from '../../../support/watching.js';
 
 const timeLimit = 150;
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { call } from '../support/clients/http-client.js';
-import type { SseEvent } from '../support/clients/sse.js';
-import { eventsOf, pathOf, resumeMany, serveMany, urlOf, type Wrapped } from '../support/many-tasks.js';
-import { eventually } from '../support/wait.js';
-import { adapters, expectNoHole, type Puppet, PuppetTask, range, watch } from '../support/watching.js';
+import { call } from '../../../support/clients/http-client.js';
+import type { SseEvent } from '../../../support/clients/sse.js';
+import { eventsOf, pathOf, resumeMany, serveMany, urlOf, type Wrapped } from '../../../support/many-tasks.js';
+import { eventually } from '../../../support/wait.js';
+import { adapters, expectNoHole, type Puppet, PuppetTask, range, watch } from '../../../support/watching.js';
 
 const dataOf = ({ data }: SseEvent): unknown => data;
 

@@ -10,14 +10,14 @@ import { get } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import type { Readable } from 'node:stream';
 import { CoordinatorService, StreamingModule } from 'nestjs-streaming';
-import { StoppedClock } from '../support/stopped-clock.js';
-import { deferred, patience, withTimeout } from '../support/wait.js';
-import { closeLater, type Puppet, PuppetTask } from '../support/watching.js';
-import { Relay } from '../support/relay.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
+import { deferred, patience, withTimeout } from '../../../support/wait.js';
+import { closeLater, type Puppet, PuppetTask } from '../../../support/watching.js';
+import { Relay } from '../../../support/relay.js';
 
 const tls = {
-  key: readFileSync(new URL('../fixtures/tls/key.pem', import.meta.url)),
-  cert: readFileSync(new URL('../fixtures/tls/cert.pem', import.meta.url)),
+  key: readFileSync(new URL('../../../fixtures/tls/key.pem', import.meta.url)),
+  cert: readFileSync(new URL('../../../fixtures/tls/cert.pem', import.meta.url)),
 };
 const stallTimeout = 1_000;
 /** No compression makes it smaller than a half. */

@@ -20,9 +20,9 @@ import {
   type StreamingModuleOptions,
 } from 'nestjs-streaming';
 import { finalize, map, merge, type Observable, retry, tap } from 'rxjs';
-import type { SseEvent } from '../support/clients/sse.js';
-import { Peak } from '../support/server-side.js';
-import { eventually } from '../support/wait.js';
+import type { SseEvent } from '../../../support/clients/sse.js';
+import { Peak } from '../../../support/server-side.js';
+import { eventually } from '../../../support/wait.js';
 import {
   adapters,
   createTaskApp,
@@ -33,7 +33,7 @@ import {
   type TaskApp,
   type TaskAppOptions,
   watch,
-} from '../support/watching.js';
+} from '../../../support/watching.js';
 
 /** Adds a field to the data of every event that has some. */
 @Injectable()

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { SseStream } from '../support/clients/sse.js';
-import { createTaskApp, type Puppet, PuppetTask, type TaskApp, watch } from '../support/watching.js';
+import type { SseStream } from '../../../support/clients/sse.js';
+import { createTaskApp, type Puppet, PuppetTask, type TaskApp, watch } from '../../../support/watching.js';
 
 const separators = /[\u0085\u2028\u2029]/;
 const text = 'one\u2028two\u2029three\u0085four';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { ForbiddenException, Injectable } from '@nestjs/common';
 import type { AuthorizeRequest, TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../support/clients/http-client.js';
-import { eventsOf, pathOf, resumeMany, serveMany, urlOf } from '../support/many-tasks.js';
-import { adapters, expectNoHole, type Puppet, PuppetTask, watch } from '../support/watching.js';
+import { call } from '../../../support/clients/http-client.js';
+import { eventsOf, pathOf, resumeMany, serveMany, urlOf } from '../../../support/many-tasks.js';
+import { adapters, expectNoHole, type Puppet, PuppetTask, watch } from '../../../support/watching.js';
 
 describe.each(adapters)('tasks of a list that cannot be watched (%s)', (adapter) => {
   it('tasks that cannot be watched are told of on the stream; when none can, it is the error of the first', async () => {

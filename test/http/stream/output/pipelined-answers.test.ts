@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
 import type { StreamingModuleOptions } from 'nestjs-streaming';
-import type { RawSocket } from '../support/clients/raw-socket.js';
-import { deferred, patience, withTimeout } from '../support/wait.js';
-import { adapters, connectRaw, createTaskApp, PuppetTask, type TaskApp } from '../support/watching.js';
+import type { RawSocket } from '../../../support/clients/raw-socket.js';
+import { deferred, patience, withTimeout } from '../../../support/wait.js';
+import { adapters, connectRaw, createTaskApp, PuppetTask, type TaskApp } from '../../../support/watching.js';
 
 /** What a client asks for behind a stream, on the same connection: its turn comes when the stream ends. */
 describe.each(adapters)('requests behind a stream (%s)', (adapter) => {

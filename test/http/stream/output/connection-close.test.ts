@@ -6,7 +6,7 @@ import {
   type Puppet,
   PuppetTask,
   type TaskApp,
-} from '../support/watching.js';
+} from '../../../support/watching.js';
 
 /** Nest answers `Connection: keep-alive`, whatever it is asked for. */
 describe.each(adapters)('a client that asks for its connection to be closed (%s)', (adapter) => {

@@ -4,9 +4,9 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TaskContext } from 'nestjs-streaming';
 import { finalize, type Observable, tap } from 'rxjs';
-import { Mortals } from '../cancellation/gc.js';
-import { eventually } from '../support/wait.js';
-import { createTaskApp, type Puppet, PuppetTask, type TaskApp, watch } from '../support/watching.js';
+import { Mortals } from '../../../cancellation/gc.js';
+import { eventually } from '../../../support/wait.js';
+import { createTaskApp, type Puppet, PuppetTask, type TaskApp, watch } from '../../../support/watching.js';
 
 interface Caller {
   readonly user: string;
