@@ -233,7 +233,7 @@ export class CoordinatorService {
 
   #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunStart, signal?: AbortSignal): TaskRun {
     const log = this.store.createLog(ref, type.options.replay);
-    const run = new TaskRun(type, ref, input, start, log, this.#host);
+    const run = new TaskRun(type, ref, input, start, log, log, this.#host);
     // First: a signal that is not Node's own may throw, and then nothing is kept.
     const aborted = signal && run.follow(signal);
     this.listeners.follow(run);

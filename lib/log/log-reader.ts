@@ -14,6 +14,8 @@ export interface LogReader {
   readonly lastSeq: number;
   /** Whether the newest event is the last there will be. */
   readonly ended: boolean;
+  /** Encoded bytes that are kept in this process. */
+  readonly bytes: number;
   /**
    * `undefined` for an event that was trimmed, or that is not here yet: then it is fetched. What has come stays for a while:
    * those that wait for it take turns, over several turns of the event loop.

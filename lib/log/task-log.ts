@@ -5,6 +5,7 @@ import { epochLength, mintEpoch } from './epoch.js';
 import { formatEventId } from './event-id.js';
 import { type EntryLog, LogEntry } from './log-entry.js';
 import type { LogReader } from './log-reader.js';
+import type { RunJournal } from './run-journal.js';
 
 /** How much of a log is kept. */
 export interface LogLimits {
@@ -17,10 +18,11 @@ export interface LogLimits {
 const compactAt = 256;
 
 /**
- * The events of one run, append-only and bounded: the oldest go first, the newest always stays. Watchers read it by
- * cursors, each at its own pace; the Subject only says that there is more to read.
+ * The events of one run, append-only and bounded: the oldest go first, the newest always stays. The run writes it, and
+ * watchers read it by cursors, each at its own pace; the Subject only says that there is more to read. What is written is
+ * seen in the same call.
  */
-export class TaskLog implements LogReader, EntryLog {
+export class TaskLog implements LogReader, RunJournal, EntryLog {
   readonly epochLength = epochLength;
   readonly #ref: TaskRef;
   readonly #limits: LogLimits;
@@ -60,7 +62,6 @@ export class TaskLog implements LogReader, EntryLog {
     return this.#lastSeq === 0 ? null : formatEventId(this.epoch, this.#lastSeq);
   }
 
-  /** Encoded bytes that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -78,18 +79,21 @@ export class TaskLog implements LogReader, EntryLog {
    *
    * @throws what `onBytes` throws; then nothing has changed
    */
-  append(type: string, json: string): void {
+  append(type: string, json: string): undefined {
     if (this.#ended) return;
     this.#add(type, json);
     this.#wake?.next();
   }
+
+  /** Whoever looks in this process sees the run itself. */
+  mark(): void {}
 
   /**
    * Adds the last event, wakes the watchers, and completes them.
    *
    * @throws what `onBytes` throws; then the log has ended without that event, so that no watcher waits for ever
    */
-  end(type: string, json: string): void {
+  end(type: string, json: string): undefined {
     if (this.#ended) return;
     try {
       this.#add(type, json);

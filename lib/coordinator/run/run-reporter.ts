@@ -79,6 +79,13 @@ export class RunReporter {
     this.#log('log', `The abandoned handler of ${this.#key} ${how} after the end`);
   }
 
+  lostEnd(status: TerminalStatus): void {
+    this.#log(
+      'warn',
+      `Task ${this.#key} ended as ${status}, and its log had not taken that when the time was over; it may say otherwise`,
+    );
+  }
+
   warn(message: string): void {
     this.#log('warn', `${message} (task ${this.#key})`);
   }

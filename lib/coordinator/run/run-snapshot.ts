@@ -2,12 +2,8 @@ import type { Json } from '../../task/json.js';
 import type { Progress, TaskSnapshot } from '../../task/task-snapshot.js';
 import type { TaskRun } from './task-run.js';
 
-/**
- * What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change.
- *
- * @param progress the newest, as JSON
- */
-export function snapshotOf(run: TaskRun, progress: string): TaskSnapshot {
+/** What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change. */
+export function snapshotOf(run: TaskRun): TaskSnapshot {
   const { app, name, id } = run.ref;
   const { owner, metadata } = run.start;
   const [reason] = run.requests.standing;
@@ -22,11 +18,11 @@ export function snapshotOf(run: TaskRun, progress: string): TaskSnapshot {
     createdAt: new Date(run.createdAt).toISOString(),
     startedAt: isoOrNull(run.startedAt),
     endedAt: isoOrNull(run.endedAt),
-    progress: JSON.parse(progress) as Progress | null,
+    progress: JSON.parse(run.events.newestProgress) as Progress | null,
     finalValue: JSON.parse(run.end?.json ?? 'null') as Json,
     error: run.end?.failure?.full ?? null,
     cancellation: reason ? { ...reason } : null,
-    lastEventId: run.log.lastEventId,
+    lastEventId: run.events.lastEventId,
     watchers: run.watchers,
   };
 }

@@ -1,7 +1,8 @@
 import { AsyncContext } from '../../cancellation/async-context.js';
 import { clock } from '../../cancellation/clock.js';
 import type { CancelKind } from '../../cancellation/cancel-reason.js';
-import type { TaskLog } from '../../log/task-log.js';
+import type { LogReader } from '../../log/log-reader.js';
+import type { RunJournal } from '../../log/run-journal.js';
 import type { CancellationRule } from '../../cancellation/is-cancellation.js';
 import { toJson } from '../../task/json.js';
 import { TaskContext, taskContextStorage } from '../../task/task-context.js';
@@ -13,7 +14,6 @@ import type { TaskType } from '../types/task-type.js';
 import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js';
 import { followSignal } from './cancel/external-signals.js';
 import { RunLimits } from './cancel/run-limits.js';
-import { encodeEvent, encodeProgress } from './encode-event.js';
 import { runHandler } from './handler/run-handler.js';
 import { RunCleanup } from './handler/run-cleanup.js';
 import { RunContext } from './handler/run-context.js';
@@ -26,6 +26,7 @@ import { terminalEventData, wireReason } from './outcome/terminal-event.js';
 import { Pause } from './pause.js';
 import { publicError } from './public-error.js';
 import { cancellationRuleOf } from './cancel/cancellation-rule.js';
+import { RunEvents } from './run-events.js';
 import type { RunInput } from './run-input.js';
 import { RetryPolicy } from './retry-policy.js';
 import { RunReporter } from './run-reporter.js';
@@ -45,12 +46,10 @@ export class TaskRun {
   /** Counts the runs of this process, from 1. */
   readonly number = ++runs;
   readonly requests = new CancelRequests();
-  readonly report: RunReporter;
+  readonly events: RunEvents;
   readonly createdAt = clock().epoch();
-  status: TaskStatus = 'pending';
   attempt = 0;
   startedAt: number | null = null;
-  endedAt: number | null = null;
   /** What else its handler's errors may be that is a cancellation. */
   readonly cancellationRule: CancellationRule | undefined;
   readonly #host: RunHost;
@@ -60,19 +59,19 @@ export class TaskRun {
   readonly #end = new RunEnd();
   // Made when the first of them is needed, as most runs need none.
   #limitsMade: RunLimits | undefined;
+  #reportMade: RunReporter | undefined;
   #inboxMade: SignalInbox | undefined;
   #retriesMade: RetryPolicy | undefined;
   #context: RunContext | undefined;
-  #started = false;
+  #status: 'pending' | 'running' | 'cancelling' = 'pending';
   #decided = false;
   #abandonedHandler = false;
   #isClosing = false;
-  #beganAt = 0;
+  /** When the handler was first called. */
+  #calledAt: number | undefined;
   #cleanup: RunCleanup | undefined;
   #cutoff = Infinity;
   #pause: Pause | undefined;
-  /** The newest progress, as JSON: each snapshot gets a copy. */
-  #progress = 'null';
   #watchers = 0;
   #unfollow: (() => void) | undefined;
 
@@ -81,13 +80,15 @@ export class TaskRun {
     readonly ref: TaskRef,
     input: RunInput,
     readonly start: RunStart,
-    readonly log: TaskLog,
+    /** For whoever reads its events. It reads none itself. */
+    readonly log: LogReader,
+    journal: RunJournal,
     host: RunHost,
   ) {
     this.key = taskKey(ref);
     this.#host = host;
     this.#input = input;
-    this.report = new RunReporter(this.key, host.logger);
+    this.events = new RunEvents(this, journal);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
     this.#asyncContext = TaskContext.current()
@@ -95,6 +96,19 @@ export class TaskRun {
       : new AsyncContext();
   }
 
+  get report(): RunReporter {
+    return (this.#reportMade ??= new RunReporter(this.key, this.#host.logger));
+  }
+
+  get status(): TaskStatus {
+    return this.#end.kept?.status ?? this.#status;
+  }
+
+  get endedAt(): number | null {
+    return this.#end.kept?.endedAt ?? null;
+  }
+
+  /** Whether it has ended, for everybody. While its end is on its way to the journal, it has not. */
   get over(): boolean {
     return this.#end.kept !== undefined;
   }
@@ -132,7 +146,7 @@ export class TaskRun {
   }
 
   snapshot(): TaskSnapshot {
-    return snapshotOf(this, this.#progress);
+    return snapshotOf(this);
   }
 
   /** Counts a watcher, until it detaches: each once. */
@@ -144,19 +158,6 @@ export class TaskRun {
   detach(): void {
     this.#watchers--;
     this.#awaitWatcher();
-  }
-
-  /** @throws InvalidEventError for data that cannot be sent */
-  send(type: string, data: unknown): void {
-    if (!this.over) this.#emit(type, encodeEvent(this.key, type, data, this.type.options.maxEventBytes));
-  }
-
-  /** @throws InvalidEventError for data that cannot be sent */
-  progress(value: unknown): void {
-    if (this.over) return;
-    const { json, snapshot } = encodeProgress(this.key, value, this.type.options.maxEventBytes);
-    this.#progress = snapshot ?? this.#progress;
-    this.#emit('progress', json);
   }
 
   reschedule(ms: number | null): void {
@@ -202,11 +203,11 @@ export class TaskRun {
 
   #begin(): void {
     if (this.#decided) return;
-    this.status = 'running';
     this.startedAt = clock().epoch();
+    this.#enter('running', 1);
     if (this.start.timeout !== null) this.#limits.armTotal(this.start.timeout);
     this.#awaitWatcher();
-    this.#try(1, this.#input?.forTry());
+    this.#try(this.#input?.forTry());
   }
 
   /**
@@ -224,20 +225,20 @@ export class TaskRun {
   #cancel(kind: CancelKind, details: RequestDetails, grace: number | undefined): boolean {
     const first = !this.requests.any;
     const reason = this.requests.add(kind, details);
-    if (this.status === 'pending') {
+    if (this.#status === 'pending') {
       this.#settle(undefined, { kind: 'idle' });
       return true;
     }
     if (!first) {
-      if (grace !== undefined) this.#limits.shortenGrace(this.#withinCutoff(grace));
+      if (grace !== undefined) this.#limits.grace.shorten(this.#withinCutoff(grace));
       return true;
     }
-    this.status = 'cancelling';
+    this.#enter('cancelling');
     // Cleanup has the grace, and no other time but the whole run's.
     this.#limits.idle.clear();
     this.#limits.unwatched.clear();
-    this.#limits.shortenGrace(this.#withinCutoff(grace ?? this.start.grace));
-    if (this.type.options.announceCancelling) this.#tell('cancelling', toJson(wireReason(reason)));
+    this.#limits.grace.shorten(this.#withinCutoff(grace ?? this.start.grace));
+    if (this.type.options.announceCancelling) this.events.tell('cancelling', toJson(wireReason(reason)));
     // A watcher in this process may have made the handler withdraw it on seeing that event.
     const [standing] = this.requests.standing;
     if (standing) this.#context?.interrupt(standing, this.requests.causeOf(standing));
@@ -253,8 +254,8 @@ export class TaskRun {
     const [reason] = this.requests.standing;
     if (reason && reason !== before) this.#context?.restate(reason, this.requests.causeOf(reason));
     if (!reason) {
-      this.status = 'running';
-      this.#limits.stopGrace();
+      this.#enter('running');
+      this.#limits.grace.stop();
       this.#context?.restore();
       this.#awaitWatcher();
       this.#awaitEvent();
@@ -266,10 +267,11 @@ export class TaskRun {
   hasten(ms: number): void {
     this.#cutoff = Math.min(this.#cutoff, clock().now() + ms);
     this.#cleanup?.shorten(ms);
+    this.#end.hasten(ms);
     if (this.#decided) return;
-    if (this.requests.any) this.#limits.shortenGrace(ms);
+    if (this.requests.any) this.#limits.grace.shorten(ms);
     // Nothing cancels it, so nothing else ends it.
-    else if (this.#context?.committed) this.#limits.shortenGrace(Math.min(ms, this.start.grace));
+    else if (this.#context?.committed) this.#limits.grace.shorten(Math.min(ms, this.start.grace));
   }
 
   /** The handler has passed its point of no return: no time limit counts from here on. */
@@ -277,7 +279,7 @@ export class TaskRun {
     // That of an earlier try, or of cleanup, commits nothing of this run's.
     if (this.#decided || context !== this.#context) return;
     this.#limitsMade?.suspend();
-    if (this.#isClosing) this.#limits.shortenGrace(this.#withinCutoff(this.start.grace));
+    if (this.#isClosing) this.#limits.grace.shorten(this.#withinCutoff(this.start.grace));
   }
 
   #inContext<Result>(body: () => Result): Result {
@@ -287,11 +289,10 @@ export class TaskRun {
   /**
    * @param input its own copy
    */
-  #try(attempt: number, input: unknown): void {
-    const context = new RunContext(this, attempt, input);
-    this.attempt = attempt;
+  #try(input: unknown): void {
+    const context = new RunContext(this, this.attempt, input);
     this.#context = context;
-    this.#tell('started', `{"attempt":${attempt}}`);
+    this.events.tell('started', `{"attempt":${this.attempt}}`);
     this.#awaitEvent();
     // A watcher may have cancelled it on seeing that event.
     if (this.requests.any) {
@@ -303,8 +304,7 @@ export class TaskRun {
 
   /** The handler is about to be called. */
   onCall(): void {
-    if (!this.#started) this.#beganAt = clock().now();
-    this.#started = true;
+    this.#calledAt ??= clock().now();
   }
 
   #abandon(): void {
@@ -361,7 +361,7 @@ export class TaskRun {
   /** A fault of this package, or an error that cannot be looked at: whatever it is, the run ends, and says so. */
   #endBrokenly(cause: unknown): void {
     this.report.error('The end', cause);
-    if (this.over) return;
+    if (this.#end.isReached) return;
     this.#decided = true;
     this.#limitsMade?.clear();
     this.#finish({ status: 'failed', error: new Error(`The end of ${this.key} failed`, { cause }) });
@@ -384,7 +384,7 @@ export class TaskRun {
       const delay = this.#retries.delayAfter(failed);
       this.report.retrying(decision.error, failed, attempts, delay);
       const { message } = publicError(decision.error);
-      this.#tell('retrying', toJson({ attempt: failed + 1, delay, message }));
+      this.events.tell('retrying', toJson({ attempt: failed + 1, delay, message }));
       if (!this.requests.any) await (this.#pause ??= new Pause()).wait(delay);
       if (this.#decided) return;
     }
@@ -399,7 +399,14 @@ export class TaskRun {
     }
     if (this.#decided) return;
     if (this.requests.any) this.#settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
-    else this.#inContext(() => this.#try(failed + 1, input));
+    else this.#tryAgain(input);
+  }
+
+  #tryAgain(input: unknown): void {
+    this.#inContext(() => {
+      this.#enter('running', this.attempt + 1);
+      this.#try(input);
+    });
   }
 
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
@@ -419,18 +426,28 @@ export class TaskRun {
   #finish(decision: Decision): void {
     const outcome = this.#outcomeOf(decision);
     const data = terminalEventData(decision);
-    this.endedAt = clock().epoch();
-    this.status = outcome.status;
     this.#end.reach(outcome, decision.json);
     this.#context?.close(decision.abandoned ?? false);
     if (this.#unfollow) this.report.guard('The signal given to start()', this.#unfollow);
     // A watcher may start the next task when it sees the end of this one.
     this.#host.onFree(this);
-    try {
-      this.log.end(outcome.status, data);
-    } catch (error) {
-      this.report.error(`The event "${outcome.status}"`, error);
+    const written = this.events.end(outcome.status, data);
+    if (written) {
+      this.#await(written, outcome).catch((error: unknown) => this.report.error('The end', error));
+    } else {
+      this.#leave(outcome);
     }
+  }
+
+  /** Its end is on its way. Everything is decided, and nobody knows. */
+  async #await(written: Promise<void>, outcome: TaskOutcome): Promise<void> {
+    const hasCome = await this.#end.arrive(written, this.#withinCutoff(Infinity));
+    if (!hasCome) this.report.lostEnd(outcome.status);
+    this.#leave(outcome);
+  }
+
+  /** It is over. */
+  #leave(outcome: TaskOutcome): void {
     this.#host.onOver(this);
     this.#end.announce(outcome);
     if (outcome.status === 'failed') {
@@ -455,8 +472,8 @@ export class TaskRun {
   #outcomeOf(decision: Decision): TaskOutcome {
     return outcomeOf(decision, {
       requests: this.requests.all,
-      started: this.#started,
-      durationMs: this.#started ? clock().now() - this.#beganAt : 0,
+      started: this.#calledAt !== undefined,
+      durationMs: this.#calledAt === undefined ? 0 : clock().now() - this.#calledAt,
     });
   }
 
@@ -473,7 +490,7 @@ export class TaskRun {
 
   #awaitWatcher(): void {
     const { cancelWhenUnwatched } = this.type.options;
-    if (cancelWhenUnwatched === null || this.#watchers > 0 || this.status !== 'running' || !this.#isLimited)
+    if (cancelWhenUnwatched === null || this.#watchers > 0 || this.#status !== 'running' || !this.#isLimited)
       return;
     this.#limits.unwatched.arm(cancelWhenUnwatched, () => this.cancel('unwatched'));
   }
@@ -481,7 +498,9 @@ export class TaskRun {
   #awaitEvent(): void {
     const { idleTimeout } = this.type.options;
     // Between two tries no handler runs that could send one.
-    if (idleTimeout !== null && this.#isLimited && this.#context) this.#limits.armIdle(idleTimeout);
+    if (idleTimeout === null || !this.#isLimited || !this.#context) return;
+    this.events.onEvent ??= () => this.#limitsMade?.noteEvent();
+    this.#limits.armIdle(idleTimeout);
   }
 
   /** Whether time limits count. */
@@ -493,17 +512,10 @@ export class TaskRun {
     return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
   }
 
-  /** An event of the run's own: where the log does not take it, the run goes on without it. */
-  #tell(type: string, json: string): void {
-    try {
-      this.#emit(type, json);
-    } catch (error) {
-      this.report.error(`The event "${type}"`, error);
-    }
-  }
-
-  #emit(type: string, json: string): void {
-    this.#limitsMade?.noteEvent();
-    this.log.append(type, json);
+  /** The one place that changes what it is doing. How it has ended is said by its end alone. */
+  #enter(status: 'running' | 'cancelling', attempt: number = this.attempt): void {
+    this.#status = status;
+    this.attempt = attempt;
+    this.events.mark(status, attempt);
   }
 }

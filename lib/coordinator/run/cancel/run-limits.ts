@@ -1,6 +1,7 @@
 import { clock } from '../../../cancellation/clock.js';
 import type { TimeoutOf } from '../../../cancellation/cancel-reason.js';
 import { Timer } from '../../../cancellation/timer.js';
+import { Countdown } from '../countdown.js';
 
 /** A timer that can be set again, and set to nothing. */
 class Alarm {
@@ -22,22 +23,21 @@ export class RunLimits {
   readonly pending = new Alarm();
   readonly idle = new Alarm();
   readonly unwatched = new Alarm();
-  readonly #grace = new Alarm();
+  /** At its end the handler is abandoned. */
+  readonly grace: Countdown;
   readonly #total = new Alarm();
   readonly #onTimeout: (of: TimeoutOf, timeout: number) => void;
-  readonly #onGraceOver: () => void;
   #deadline: number | null = null;
   #totalTimeout = Infinity;
   #totalDueAt = Infinity;
   /** When the total timeout would end, had the handler not passed its point of no return. */
   #suspendedTotal = Infinity;
-  #graceEndsAt = Infinity;
   #lastEventAt = 0;
   #tracksEvents = false;
 
   constructor(onTimeout: (of: TimeoutOf, timeout: number) => void, onGraceOver: () => void) {
     this.#onTimeout = onTimeout;
-    this.#onGraceOver = onGraceOver;
+    this.grace = new Countdown(onGraceOver);
   }
 
   /** When the total timeout ends, in epoch milliseconds. */
@@ -99,27 +99,13 @@ export class RunLimits {
     if (this.#tracksEvents) this.#lastEventAt = clock().now();
   }
 
-  /** The grace ends in `ms`, unless it ends earlier. */
-  shortenGrace(ms: number): void {
-    const endsAt = clock().now() + ms;
-    if (endsAt >= this.#graceEndsAt) return;
-    this.#graceEndsAt = endsAt;
-    this.#grace.arm(ms, this.#onGraceOver);
-  }
-
-  /** The grace stops: nothing is being cancelled any more. */
-  stopGrace(): void {
-    this.#graceEndsAt = Infinity;
-    this.#grace.clear();
-  }
-
   clear(): void {
     this.pending.clear();
     this.idle.clear();
     this.unwatched.clear();
     this.#total.clear();
     this.#totalDueAt = Infinity;
-    this.stopGrace();
+    this.grace.stop();
   }
 
   /** One timer for many events: when it fires it looks how long ago the newest one was. */

@@ -90,7 +90,7 @@ class GeneratorDrive {
     try {
       // A sync generator may yield promises, and one of them may never settle.
       const given = isThenable(yielded) ? await this.#waitUnlessCancelled(yielded) : { value: yielded };
-      if (!given.untold) this.#context.emitProgress((this.#last = given.value));
+      if (!given.untold) void this.#context.emitProgress((this.#last = given.value));
     } catch (error) {
       refused = { error };
     }
@@ -158,7 +158,7 @@ class GeneratorDrive {
     ]);
     if (first.isAnswer) return assertStep(first.step);
     const before = assertStep(first.step);
-    if (!before.done) this.#context.emitProgress((this.#last = before.value));
+    if (!before.done) void this.#context.emitProgress((this.#last = before.value));
     return assertStep(await answer);
   }
 

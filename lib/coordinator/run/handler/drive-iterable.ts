@@ -59,7 +59,7 @@ async function read(source: Source, context: RunContext, watch: CancelWatch): Pr
 
 async function send(value: unknown, source: Source, context: RunContext): Promise<void> {
   try {
-    context.emitProgress(value);
+    void context.emitProgress(value);
   } catch (error) {
     // As in `for await`: what its closing throws does not replace the error that closes it.
     await Promise.resolve()

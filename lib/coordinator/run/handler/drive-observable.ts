@@ -45,7 +45,7 @@ export function driveObservable(input: ObservableInput<unknown>, context: RunCon
         if (subscription.closed) return;
         last = value;
         try {
-          context.emitProgress(value);
+          void context.emitProgress(value);
         } catch (error) {
           fail(error);
         }

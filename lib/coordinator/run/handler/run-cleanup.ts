@@ -1,10 +1,9 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
 import type { AsyncContext } from '../../../cancellation/async-context.js';
-import { clock } from '../../../cancellation/clock.js';
-import { Timer } from '../../../cancellation/timer.js';
 import type { TaskCleanup } from '../../../task/task-context.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';
+import { Countdown } from '../countdown.js';
 
 /** Cleanup, and the async context it was registered in: it runs there, and so do the listeners on its signal. */
 export interface RegisteredCleanup {
@@ -39,9 +38,12 @@ export class RunCleanup {
   readonly #onLate: (error: unknown) => void;
   readonly #expiry: Promise<void>;
   #expire = (): void => {};
+  readonly #time = new Countdown(() => {
+    this.#expire();
+    this.#isExpired = true;
+    for (const abort of this.#aborts.splice(0)) abort();
+  });
   #isExpired = false;
-  #endsAt = Infinity;
-  #timer: Timer | undefined;
 
   /**
    * @param ms the time all of it has together
@@ -50,22 +52,14 @@ export class RunCleanup {
   constructor(ms: number, onLate: (error: unknown) => void) {
     this.#onLate = onLate;
     this.#expiry = new Promise((resolve) => {
-      this.#expire = () => {
-        resolve();
-        this.#isExpired = true;
-        for (const abort of this.#aborts.splice(0)) abort();
-      };
+      this.#expire = resolve;
     });
     this.shorten(ms);
   }
 
   /** Leaves at most `ms` from now. */
   shorten(ms: number): void {
-    const endsAt = clock().now() + ms;
-    if (endsAt >= this.#endsAt) return;
-    this.#endsAt = endsAt;
-    this.#timer?.clear();
-    this.#timer = new Timer(ms, this.#expire);
+    this.#time.shorten(ms);
   }
 
   async run(stack: CleanupStack, outcome: TaskOutcome): Promise<CleanupResult> {
@@ -89,12 +83,12 @@ export class RunCleanup {
       if (!state.finished) abandoned = state.givenUp = true;
       if (this.#isOver) stack.closeDefers();
     }
-    this.#timer?.clear();
+    this.#time.stop();
     return { errors, abandoned };
   }
 
   get #isOver(): boolean {
-    return this.#isExpired || clock().now() >= this.#endsAt;
+    return this.#isExpired || this.#time.isOver;
   }
 
   async #call({ cleanup, context }: RegisteredCleanup, outcome: TaskOutcome): Promise<void> {

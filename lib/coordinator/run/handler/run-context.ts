@@ -2,6 +2,7 @@ import type { CancelReason } from '../../../cancellation/cancel-reason.js';
 import type { CancelScope } from '../../../cancellation/cancel-scope.js';
 import { AsyncContext } from '../../../cancellation/async-context.js';
 import { CancelledError } from '../../../cancellation/cancelled.error.js';
+import type { Written } from '../../../log/run-journal.js';
 import { TaskEndedError } from '../../../task/errors/task-ended.error.js';
 import { assertEventType, assertSignalName } from '../../../task/task-event.js';
 import type { Json, JsonInput } from '../../../task/json.js';
@@ -78,19 +79,18 @@ export class RunContext extends TaskContext {
   sendEvent(type: string, data?: JsonInput): Promise<void> {
     if (this.over) return done;
     assertEventType(type);
-    if (type === 'progress' && typeof data === 'object' && data !== null) this.#run.progress(data);
-    else this.#run.send(type, data);
-    return done;
+    const { events } = this.#run;
+    const isProgress = type === 'progress' && typeof data === 'object' && data !== null;
+    return (isProgress ? events.progress(data) : events.send(type, data)) ?? done;
   }
 
   progress(progress: number | Progress): Promise<void> {
-    this.emitProgress(progress);
-    return done;
+    return this.emitProgress(progress) ?? done;
   }
 
   /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
-  emitProgress(value: unknown): void {
-    if (!this.over) this.#run.progress(value);
+  emitProgress(value: unknown): Written {
+    return this.over ? undefined : this.#run.events.progress(value);
   }
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {

@@ -1,7 +1,9 @@
+import { clock } from '../../../cancellation/clock.js';
 import { CancelledError } from '../../../cancellation/cancelled.error.js';
 import { TaskFailedError } from '../../../task/errors/task-failed.error.js';
 import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';
+import type { TerminalStatus } from '../../../task/task-status.js';
 import { type ErrorSummary, fullError, publicError } from '../public-error.js';
 
 /** A failure as the application sees it, and as watchers do. */
@@ -15,6 +17,8 @@ interface Failure {
  * handle that is still held has the whole outcome. One that is made later gets an error with the same name and message.
  */
 export class KeptOutcome {
+  /** In epoch milliseconds. */
+  readonly endedAt: number = clock().epoch();
   /** The result of a completed run, as JSON. */
   readonly json: string | undefined;
   /** Set for a failed run. */
@@ -32,6 +36,10 @@ export class KeptOutcome {
     this.failure = status === 'failed' ? { full: fullError(error), shown: publicError(error) } : undefined;
     this.#whole = this.json === undefined ? new WeakRef(outcome) : undefined;
     this.#facts = { status, requests, started, swallowed, abandoned, durationMs, ...(reason && { reason }) };
+  }
+
+  get status(): TerminalStatus {
+    return this.#facts.status;
   }
 
   get outcome(): TaskOutcome {

@@ -1,0 +1,38 @@
+import type { TaskSnapshot } from '../task/task-snapshot.js';
+import type { TerminalStatus } from '../task/task-status.js';
+
+/**
+ * `undefined`: it was done in this call. A promise: it is on its way, in the order of the calls, and settles when it is
+ * done. It never rejects.
+ */
+export type Written = Promise<void> | undefined;
+
+/** The task that ends. Within the call of `end` it looks as it will when the end is taken. */
+export interface EndingTask {
+  snapshot(): TaskSnapshot;
+}
+
+/**
+ * What one run writes, and the run alone. It reads nothing back. Whether it still owns its task is the journal's business:
+ * one that has lost its task drops what it is given, and answers as before.
+ */
+export interface RunJournal {
+  /** `null` when there is no event. */
+  readonly lastEventId: string | null;
+  /**
+   * Adds an event.
+   *
+   * @param json its data as one line
+   * @throws what keeps the event from being taken; then it has no number, and the next one gets it
+   */
+  append(type: string, json: string): Written;
+  /** Notes what a run is doing where no event says so. Never throws. */
+  mark(status: 'running' | 'cancelling', attempt: number): void;
+  /**
+   * Adds the last event. It is called once, and nothing is written afterwards. Until it is done, the task has not ended for
+   * anybody who looks.
+   *
+   * @throws what keeps the event from being taken; the task has ended all the same
+   */
+  end(type: TerminalStatus, json: string, task: EndingTask): Written;
+}

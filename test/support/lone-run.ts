@@ -1,0 +1,60 @@
+import { Logger } from '@nestjs/common';
+import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
+import { RunInput } from '../../lib/coordinator/run/run-input.js';
+import type { RunHost } from '../../lib/coordinator/run/run-start.js';
+import { TaskRun } from '../../lib/coordinator/run/task-run.js';
+import { TaskStore } from '../../lib/coordinator/task-store.js';
+import type { TaskType } from '../../lib/coordinator/types/task-type.js';
+import type { LogReader } from '../../lib/log/log-reader.js';
+import type { RunJournal } from '../../lib/log/run-journal.js';
+import { type ResolvedOptions, resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
+
+export interface LoneRun {
+  readonly run: TaskRun;
+  readonly store: TaskStore;
+  readonly options: ResolvedOptions;
+  /** What the run has told its host, in order. */
+  readonly told: string[];
+  /** Its log lines. */
+  readonly lines: string[];
+}
+
+/** A run without an application, with a journal of the test's. It has not begun. */
+export async function loneRun(
+  log: LogReader,
+  journal: RunJournal,
+  process: (task: TaskContext) => unknown,
+  taskOptions: StreamTaskOptions = {},
+): Promise<LoneRun> {
+  const options = resolveOptions({ tasks: { grace: 1_000 } });
+  const store = new TaskStore(options);
+  const type: TaskType = {
+    app: 'test',
+    name: 'work',
+    options: resolveTaskOptions('the test', taskOptions, options),
+    validate: (input) => input,
+    resolve: () => ({ process }),
+  };
+  const told: string[] = [];
+  const lines: string[] = [];
+  const logger = new Logger();
+  for (const level of ['log', 'warn', 'error'] as const) {
+    logger[level] = (...texts: unknown[]) => void lines.push(texts.join('\n'));
+  }
+  const host: RunHost = {
+    logger,
+    signals: store.signals,
+    isCancellation: undefined,
+    onFree: () => void told.push('free'),
+    onOver: (run) => {
+      told.push('over');
+      store.retire(run);
+    },
+  };
+  const input = await RunInput.check(type, {});
+  const ref = { app: 'test', name: 'work', id: 'one' };
+  const run = new TaskRun(type, ref, input, type.options, log, journal, host);
+  store.add(run);
+  void run.settled.then(() => told.push('settled'));
+  return { run, store, options, told, lines };
+}
