@@ -47,7 +47,7 @@ export function stormScenarios({ quick }) {
   ];
 }
 
-/** What a process opens that has served nobody yet. */
+/** Streams opened by a process that has served nobody yet. */
 export const atFirst = column('in a new process', 'perCpuSecondAtFirst');
 /** How long the ends take. */
 export const endedAfter = column('ms until all have the end', 'endedAfter');

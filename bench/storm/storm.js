@@ -5,7 +5,7 @@ const before = 100;
 
 /**
  * One server in a new process, once: what it costs that many clients come, what it costs that they all come back, and how long
- * it takes to end their streams. While the first of them come much of it is still being compiled.
+ * it takes to end their streams. While the first of them come, much is still being compiled.
  *
  * @param {string} name
  * @param {{ watchers: number, events?: number }} scenario `events`: so many that each client missed

@@ -3,21 +3,34 @@ import { setImmediate } from 'node:timers';
 import { inRootContext } from '../cancellation/async-context.js';
 import type { TaskRun } from './run/task-run.js';
 
-/** Promises get no turn between the first steps of so many handlers. */
-const MOST_TOGETHER = 16;
+/** So many handlers take their first step before any promise continues. */
+const MAX_RUNS_PER_IMMEDIATE = 16;
 
 let next: TaskRun[] | undefined;
 
-/** Begins a run in a later turn of the event loop, a few of them together: an Immediate for each costs more. */
+/** Begins a run in a later macrotask, a few of them together: an Immediate for each costs more. */
 export function beginSoon(run: TaskRun): void {
-  if (next && next.length < MOST_TOGETHER) {
+  if (next && next.length < MAX_RUNS_PER_IMMEDIATE) {
     next.push(run);
     return;
   }
   const runs = (next = [run]);
   inRootContext(setImmediate, () => {
-    // What is started from here on begins in a later turn.
+    // What is started from here on begins in a later one.
     next = undefined;
-    for (const each of runs) each.begin();
+    beginAll(runs);
   });
+}
+
+/** A fault in one keeps no other from its beginning. */
+function beginAll(runs: readonly TaskRun[]): void {
+  let begun = 0;
+  try {
+    for (const run of runs) {
+      begun++;
+      run.begin();
+    }
+  } finally {
+    if (begun < runs.length) beginAll(runs.slice(begun));
+  }
 }

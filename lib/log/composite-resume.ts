@@ -1,5 +1,5 @@
 import { lostPosition, noPosition, parseCompositeId } from './composite-id.js';
-import { markOf, markOfTask } from './epoch.js';
+import { epochLength, markOf, markOfTask } from './epoch.js';
 import { type EventId, formatEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
@@ -49,9 +49,11 @@ function idsOf(tasks: readonly ListedLog[], lastEventId: string): (string | unde
   const composite = parseCompositeId(lastEventId);
   if (!composite) return tasks.map(() => lostPosition);
   const { parts, byEpoch } = composite;
-  const isLost = parts.includes(lostPosition);
   const others = new Map(byEpoch);
   for (const { log } of tasks) if (log) others.delete(log.epoch);
+  // An epoch that was minted elsewhere may have no mark: it may be that of any task.
+  const isLost =
+    parts.includes(lostPosition) || [...others.keys()].some((epoch) => epoch.length !== epochLength);
   const positions = groupBy(others.values(), ({ epoch }) => markOf(epoch));
   const isOwn = (log: LogReader | undefined): log is LogReader => log !== undefined && byEpoch.has(log.epoch);
   const seekers = groupBy(
@@ -63,7 +65,7 @@ function idsOf(tasks: readonly ListedLog[], lastEventId: string): (string | unde
     // That of a former run, or of a log that is not here.
     const [position, ...more] = positions.get(markOfTask(key)) ?? [];
     if (!position) return undefined;
-    // By its mark alone, another task's may be taken for this one's, and then what is lost would be forgotten.
+    // Another task may have the same mark. If its position were taken for this task's, a lost position would be forgotten.
     const isSure = !isLost && more.length === 0 && seekers.get(markOfTask(key))?.length === 1;
     return isSure ? idOf(position) : lostPosition;
   });

@@ -3,8 +3,9 @@ import { randomUUID } from 'node:crypto';
 /** Hexadecimal digits: 48 bits that cannot be guessed, and no clock in them. */
 const randomLength = 12;
 /**
- * What tells whose log it is: twenty bits of a hash of the task's key. So few betray no task: of a million ids that somebody
- * tries one fits by chance. Two tasks may share them, so they only decide how a position that is none is told.
+ * What tells whose log it is: twenty bits of a hash of the task's key. It is short so that it does not reveal the key: one id in a
+ * million has the same mark by chance. It only decides about positions in no log that is here: what their gap is called, and
+ * whether a task of a list has one.
  */
 const markLength = 4;
 const markBits = 5 * markLength;

@@ -14,7 +14,7 @@ export interface EndingTask {
 
 /**
  * What one run writes, and the run alone. It reads nothing back. Whether it still owns its task is the journal's business:
- * one that has lost its task drops what it is given, and answers as before.
+ * one that has lost its task drops what it is given, and returns as if it had been written.
  */
 export interface RunJournal {
   /** `null` when there is no event. */

@@ -1,18 +1,18 @@
 import { types } from 'node:util';
 
 /** Larger objects are no faster to copy than to write and to read. */
-const MOST_KEYS = 64;
+const MAX_KEYS = 64;
 
 /**
  * Whether JSON gives back just what a value is: a text, a number, `true`, `false` or `null`, or an object of its own that
- * holds nothing else. No code runs when it is read. Of what is more than that it says no, though JSON may hold it.
+ * holds nothing else. No code runs when it is read. Everything else is not flat, even if JSON can hold it.
  */
 export function isFlat(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return isLeaf(value);
   if (types.isProxy(value) || Object.getPrototypeOf(value) !== Object.prototype || 'toJSON' in value)
     return false;
   const keys = Reflect.ownKeys(value);
-  return keys.length <= MOST_KEYS && keys.every((key) => holdsLeaf(value, key));
+  return keys.length <= MAX_KEYS && keys.every((key) => holdsLeaf(value, key));
 }
 
 /** A copy of what {@link isFlat}. */

@@ -95,6 +95,24 @@ describe('requests to cancel', () => {
     expect(calls).toEqual(['same', 'next', 'last']);
   });
 
+  it('a signal that is aborted while it is followed cancels the task before it begins', async () => {
+    const calls: string[] = [];
+    const Task = handlerTask((task) => void calls.push(task.id));
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const add = signal.addEventListener.bind(signal);
+    Object.defineProperty(signal, 'addEventListener', {
+      value: (...args: Parameters<typeof add>) => {
+        controller.abort();
+        add(...args);
+      },
+    });
+    const handle = await coordinator.start(Task, {}, { signal });
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', started: false });
+    expect(calls).toEqual([]);
+  });
+
   it('a signal that is aborted already cancels the task before it begins', async () => {
     const calls: string[] = [];
     const Task = handlerTask((task) => void calls.push(task.id));

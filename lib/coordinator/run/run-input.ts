@@ -27,7 +27,7 @@ export class RunInput {
    * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
    */
   static check(type: TaskType, input: unknown): RunInput | Promise<RunInput> {
-    // To write it, only to read it once, costs several times as much.
+    // Writing JSON only to read it once costs several times as much.
     const isCopied = type.options.attempts === 1 && isFlat(input);
     const json = isCopied || input === undefined ? undefined : encode(type, input);
     const valid = type.validate(isCopied ? copyFlat(input) : parse(json));

@@ -38,7 +38,7 @@ let runs = 0;
 /**
  * One run of a task type, from its registration to its terminal event.
  *
- * Everything that can end it (the handler, a cancel, a time limit, the end of the grace) meets in `#settle`, which
+ * Everything that can end it (the handler, a cancel, a time limit, the end of the grace) meets in `settle`, which
  * decides once. Later calls change nothing. No other place writes a terminal status.
  */
 export class TaskRun {
@@ -186,10 +186,10 @@ export class TaskRun {
    * @returns what the run is to be cancelled with, where the signal is aborted already
    */
   follow(signal: AbortSignal): RequestDetails | undefined {
-    if (signal.aborted) return { cause: signal.reason };
     // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
-    this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));
-    return undefined;
+    if (!signal.aborted) this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));
+    // A signal that is not Node's own may abort while it is followed.
+    return signal.aborted ? { cause: signal.reason } : undefined;
   }
 
   /** Calls the handler for the first time. Never throws. */
@@ -226,7 +226,7 @@ export class TaskRun {
     const first = !this.requests.any;
     const reason = this.requests.add(kind, details);
     if (this.#status === 'pending') {
-      this.#settle(undefined, { kind: 'idle' });
+      this.settle(undefined, { kind: 'idle' });
       return true;
     }
     if (!first) {
@@ -296,7 +296,7 @@ export class TaskRun {
     this.#awaitEvent();
     // A watcher may have cancelled it on seeing that event.
     if (this.requests.any) {
-      this.#settle(context, { kind: 'idle' });
+      this.settle(context, { kind: 'idle' });
       return;
     }
     void runHandler(this, context);
@@ -310,16 +310,11 @@ export class TaskRun {
   #abandon(): void {
     this.#abandonedHandler = true;
     this.report.abandoned(this.#context?.committed ?? false);
-    this.#settle(this.#context, { kind: 'abandoned' });
+    this.settle(this.#context, { kind: 'abandoned' });
   }
 
-  /** What became of a try. */
-  onSettled(context: RunContext, settlement: Settlement): void {
-    this.#settle(context, settlement);
-  }
-
-  /** The one place where an outcome is decided. */
-  #settle(context: RunContext | undefined, settlement: Settlement): void {
+  /** Says what became of a try. The one place where an outcome is decided. */
+  settle(context: RunContext | undefined, settlement: Settlement): void {
     if (this.#decided || context !== this.#context) {
       if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
       return;
@@ -393,12 +388,12 @@ export class TaskRun {
       input = await this.#input?.forTry();
     } catch (refused) {
       if (!this.requests.any) {
-        this.#settle(undefined, { kind: 'threw', error: refused });
+        this.settle(undefined, { kind: 'threw', error: refused });
         return;
       }
     }
     if (this.#decided) return;
-    if (this.requests.any) this.#settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
+    if (this.requests.any) this.settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
     else this.#tryAgain(input);
   }
 

@@ -342,7 +342,7 @@ describe('what is kept, in bytes', () => {
       await run(10_000);
       grown = (await heap()) - before;
     }
-    // Had each left but its key, it would be over a megabyte, each time.
+    // Had each left only its key, it would be over a megabyte, each time.
     expect(grown).toBeLessThan(1_000_000);
   });
 });

@@ -23,7 +23,7 @@ export async function runHandler(run: TaskRun, context: RunContext): Promise<voi
   } catch (error) {
     settlement = { kind: 'threw', error };
   }
-  run.onSettled(context, settlement);
+  run.settle(context, settlement);
 }
 
 /** Each try gets a handler of its own where they are made for one request. */
@@ -64,8 +64,7 @@ class Source {
     if (context.cancelled) return closeUnread(values, context);
     if (isObservableLike(values)) return driveObservable(values, context);
     if (isGenerator(values)) return driveGenerator(values, context);
-    if (isAsyncIterable(values)) return driveIterable(values, context);
-    return values;
+    return driveIterable(values as AsyncIterable<unknown>, context);
   }
 }
 

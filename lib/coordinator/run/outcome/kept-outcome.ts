@@ -23,7 +23,7 @@ export class KeptOutcome {
   readonly json: string | undefined;
   /** Set for a failed run. */
   readonly failure: Failure | undefined;
-  /** Of a completed run nothing is lost: its value is JSON. */
+  /** Not kept of a completed run: a later handle gets its value as JSON. */
   readonly #whole: WeakRef<TaskOutcome> | undefined;
   readonly #facts: Pick<
     TaskOutcome,

@@ -317,7 +317,8 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.022 a task that waits for a place is cancelled at once, and the running one is not disturbed', async () => {
-    using clock = new StoppedClock();
+    // A wait would hang.
+    using _ = new StoppedClock();
     const go = deferred();
     const calls: string[] = [];
     const Worker = handlerTask(
@@ -337,7 +338,6 @@ describe('CO. Coordinator cancel API', () => {
 
     expect(await coordinator.cancelTask(waiting.ref)).toBe(true);
     const outcome = await expectEnd({ handle: waiting, events: waitingEvents }, 'cancelled');
-    expect(clock.now()).toBe(0);
     expect(outcome.started).toBe(false);
     expect(running.status).toBe('running');
     go.resolve();

@@ -130,10 +130,10 @@ describe('SD. Shutdown', () => {
   });
 
   it('SD.155 without tasks it is done at once', async () => {
-    using clock = new StoppedClock();
+    // A wait would hang.
+    using _ = new StoppedClock();
     const { coordinator } = await createTaskApp({ tasks: [Sleeper], listen: false });
     const report = await coordinator.shutdown({ drain: 5_000, timeout: 5_000 });
-    expect(clock.now()).toBe(0);
     expect(report).toMatchObject({ completed: 0, cancelled: 0, failed: 0, timedOut: 0, abandoned: [] });
   });
 

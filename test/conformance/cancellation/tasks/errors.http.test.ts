@@ -88,7 +88,8 @@ describe('ER. Errors and outcomes, over HTTP', () => {
   });
 
   it('ER.215 a client that never reads neither delays the cancellation nor fills the memory', async () => {
-    using clock = new StoppedClock();
+    // A wait would hang.
+    using _ = new StoppedClock();
     const filled = deferred();
     const payload = 'x'.repeat(10_000);
     const responses: Response[] = [];
@@ -121,7 +122,6 @@ describe('ER. Errors and outcomes, over HTTP', () => {
 
     expect(await coordinator.cancelTask(handle.ref)).toBe(true);
     await expectEnd(started, 'cancelled');
-    expect(clock.now()).toBe(0);
 
     expect(responses).toHaveLength(1);
     const [response] = responses;

@@ -46,7 +46,8 @@ async function startTaskThatAwaits(): Promise<TwoTasks> {
 
 describe('PR. Propagation and checkpoints', () => {
   it('PR.024 a sleep rejects at once with the very object in signal.reason', async () => {
-    using clock = new StoppedClock();
+    // A wait would hang.
+    using _ = new StoppedClock();
     let thrown: unknown;
     let reason: unknown;
     const started = await startTask(async (task) => {
@@ -61,7 +62,6 @@ describe('PR. Propagation and checkpoints', () => {
     await started.running;
     await started.handle.cancel();
     await started.handle.outcome;
-    expect(clock.now()).toBe(0);
     expect(thrown).toBeInstanceOf(CancelledError);
     expect(thrown).toBe(reason);
     await expectEnd(started, 'cancelled');
@@ -172,7 +172,8 @@ describe('PR. Propagation and checkpoints', () => {
   });
 
   it('PR.031 a loop of nothing but yield can be cancelled from elsewhere', async () => {
-    using clock = new StoppedClock();
+    // A wait would hang.
+    using _ = new StoppedClock();
     let turns = 0;
     const started = await startTask(async (task) => {
       for (;;) {
@@ -184,7 +185,6 @@ describe('PR. Propagation and checkpoints', () => {
     await new Promise(setImmediate);
     expect(await started.handle.cancel()).toBe(true);
     await started.handle.outcome;
-    expect(clock.now()).toBe(0);
     expect(turns).toBeGreaterThan(0);
     await expectEnd(started, 'cancelled');
   });
@@ -239,7 +239,8 @@ describe('PR. Propagation and checkpoints', () => {
   });
 
   it('PR.037 waitFor stops waiting on cancel, while the promise goes on and has its effect', async () => {
-    using clock = new StoppedClock();
+    // A wait would hang.
+    using _ = new StoppedClock();
     const source = deferred<string>();
     let effect: string | undefined;
     const started = await startTask(async (task) => {
@@ -249,7 +250,6 @@ describe('PR. Propagation and checkpoints', () => {
     await started.running;
     await started.handle.cancel();
     await started.handle.outcome;
-    expect(clock.now()).toBe(0);
     await expectEnd(started, 'cancelled');
     expect(effect).toBeUndefined();
     source.resolve('happened');
