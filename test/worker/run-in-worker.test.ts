@@ -1,81 +1,18 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { fileURLToPath } from 'node:url';
-import { CancelledError, type CancelScope, runScope, TaskContext } from 'nestjs-streaming';
+import { runScope, TaskContext } from 'nestjs-streaming';
 import { runInWorker, type WorkerOptions } from 'nestjs-streaming/worker';
 import { Piscina } from 'piscina';
 import { Mortals } from '../cancellation/gc.js';
 import { startTask } from '../support/app.js';
 import { InstalledPackage } from '../support/programs/installed.js';
 import { deferred, eventually, patience, withTimeout } from '../support/wait.js';
-
-const jobs = new URL('../fixtures/workers/jobs.mjs', import.meta.url);
-const answer = new URL('../fixtures/workers/answer.cjs', import.meta.url);
+import { answer, Counter, expectPoolWorks, jobs, pool, run, start } from './support.js';
 
 const diskFull = new Error('the disk is full');
 
-/** A counter that a worker and the test both see. */
-class Counter {
-  readonly buffer = new SharedArrayBuffer(4);
-  readonly #view = new Int32Array(this.buffer);
-
-  get value(): number {
-    return Atomics.load(this.#view, 0);
-  }
-
-  /** Resolves when the worker has begun to count. */
-  async running(): Promise<void> {
-    await eventually(() => this.value > 0);
-  }
-}
-
-const hour = 3_600_000;
-
 describe('runInWorker', () => {
-  let pool: Piscina;
-  beforeAll(() => {
-    pool = new Piscina({ minThreads: 1, maxThreads: 1 });
-  });
-  afterAll(() => pool.destroy());
-
-  /** Runs a job outside of any task. */
-  function run(name: string, data: unknown, options: WorkerOptions = {}): Promise<unknown> {
-    return runScope((scope) => runInWorker(scope, jobs, data, { name, pool, ...options }));
-  }
-
-  /** Starts a job in a scope that the test can cancel. */
-  function start(name: string, data: unknown, options: WorkerOptions = {}) {
-    const entered = deferred<CancelScope>();
-    const end = deferred<{ value: unknown } | { error: unknown }>();
-    void runScope(async (scope) => {
-      entered.resolve(scope);
-      try {
-        end.resolve({ value: await runInWorker(scope, jobs, data, { name, pool, ...options }) });
-      } catch (error) {
-        end.resolve({ error });
-      }
-    });
-    return {
-      end: end.promise,
-      /** Cancels it; resolves when it has ended with the reason. */
-      async cancel(): Promise<void> {
-        const scope = await entered.promise;
-        scope.cancel('test');
-        const { error } = (await end.promise) as { error: unknown };
-        expect(error).toBe(scope.signal.reason);
-        expect(error).toBeInstanceOf(CancelledError);
-      },
-      async requestCancel(): Promise<void> {
-        (await entered.promise).cancel('test');
-      },
-    };
-  }
-
-  async function expectPoolWorks(): Promise<void> {
-    expect(await withTimeout(run('double', 21), patience, 'the next job')).toBe(42);
-    expect(pool.threads).toHaveLength(1);
-  }
-
   it('gives what the function returns', async () => {
     expect(await run('double', 4)).toBe(8);
   });
@@ -213,141 +150,6 @@ describe('runInWorker', () => {
     );
     await expect(run('double', 1, { pool: {} as Piscina })).rejects.toThrow('Wrong option "pool"');
     await expect(run('double', 1, { killDelay: NaN })).rejects.toThrow('Wrong option "killDelay"');
-  });
-
-  describe('when it is cancelled', () => {
-    it('stops an endless loop with its thread, and the pool goes on', async () => {
-      const counter = new Counter();
-      const job = start('endless', counter.buffer, { killDelay: 100 });
-      await counter.running();
-      const [thread] = pool.threads;
-      const began = performance.now();
-      await withTimeout(job.cancel(), patience, 'the end of the job');
-      expect(performance.now() - began).toBeGreaterThanOrEqual(95);
-      // When it rejects, it has ended: no thread counts any more.
-      const turns = counter.value;
-      expect(thread!.threadId).toBe(-1);
-      await expectPoolWorks();
-      expect(counter.value).toBe(turns);
-    });
-
-    it('lets a function end that looks, in its thread, with its cleanup', async () => {
-      const before = await run('whichThread', undefined);
-      const counter = new Counter();
-      const messages: unknown[] = [];
-      const job = start('cooperative', counter.buffer, {
-        killDelay: hour,
-        onMessage: (message) => messages.push(message),
-      });
-      await counter.running();
-      await job.cancel();
-      expect(messages).toEqual([{ cleaned: true, aborted: true }]);
-      expect(await run('whichThread', undefined)).toBe(before);
-    });
-
-    it('throws away what a function returns that was told to end', async () => {
-      const counter = new Counter();
-      const job = start('stopsWithoutThrowing', counter.buffer);
-      await counter.running();
-      await job.cancel();
-      await expectPoolWorks();
-    });
-
-    it('aborts the signal of a function that waits', async () => {
-      const waiting = deferred();
-      const job = start('waits', undefined, { killDelay: hour, onMessage: () => waiting.resolve() });
-      await waiting.promise;
-      await job.cancel();
-    });
-
-    it('fails when the cleanup does', async () => {
-      const waiting = deferred();
-      const job = start('failsInCleanup', undefined, {
-        killDelay: hour,
-        onMessage: () => waiting.resolve(),
-      });
-      await waiting.promise;
-      await job.requestCancel();
-      expect(await job.end).toMatchObject({ error: { name: 'RangeError', message: 'cleanup failed' } });
-    });
-
-    it('never begins a job that waits for a thread', async () => {
-      const [first, second] = [new Counter(), new Counter()];
-      const running = start('endless', first.buffer, { killDelay: 0 });
-      await first.running();
-      const waiting = start('endless', second.buffer, { killDelay: 60_000 });
-      await waiting.cancel();
-      await running.cancel();
-      await expectPoolWorks();
-      expect(second.value).toBe(0);
-    });
-
-    // The suite fails on an unhandled rejection, see test/support/setup.ts.
-    it('is no unhandled rejection when nothing awaits it', async () => {
-      const counter = new Counter();
-      await runScope(async (scope) => {
-        void runInWorker(scope, jobs, counter.buffer, { name: 'endless', pool, killDelay: 0 });
-        await counter.running();
-        scope.cancel();
-        void runInWorker(scope, jobs, counter.buffer, { name: 'endless', pool });
-      });
-      await expectPoolWorks();
-    });
-
-    it('does not begin when it was cancelled before', async () => {
-      const counter = new Counter();
-      await runScope(async (scope) => {
-        scope.cancel();
-        const ended = runInWorker(scope, jobs, counter.buffer, { name: 'endless', pool });
-        await expect(ended).rejects.toBe(scope.signal.reason);
-      });
-      await expectPoolWorks();
-      expect(counter.value).toBe(0);
-    });
-  });
-
-  describe('when threads are lost', () => {
-    let own: Piscina;
-    beforeEach(() => {
-      own = new Piscina({ minThreads: 0, maxThreads: 2 });
-    });
-    afterEach(() => own.destroy());
-
-    const double = (n: number): Promise<unknown> => run('double', n, { pool: own });
-
-    it('runs the jobs that wait when all threads were terminated by cancellations', async () => {
-      const counters = [new Counter(), new Counter()];
-      const busy = counters.map(({ buffer }) => start('endless', buffer, { pool: own, killDelay: 0 }));
-      await Promise.all(counters.map((counter) => counter.running()));
-      const waiting = Promise.all([1, 2, 3].map(double));
-      await Promise.all(busy.map((job) => job.cancel()));
-      expect(await withTimeout(waiting, patience, 'the jobs that waited')).toEqual([2, 4, 6]);
-      expect(own.threads.length).toBeLessThanOrEqual(2);
-    });
-
-    it('runs jobs of others in the same pool', async () => {
-      const counters = [new Counter(), new Counter()];
-      const busy = counters.map(({ buffer }) => start('endless', buffer, { pool: own, killDelay: 0 }));
-      await Promise.all(counters.map((counter) => counter.running()));
-      const other = own.run(undefined, { filename: fileURLToPath(answer) }) as Promise<unknown>;
-      await Promise.all(busy.map((job) => job.cancel()));
-      expect(await withTimeout(other, patience, 'the other job')).toBe(42);
-    });
-
-    it('runs the jobs that wait when the jobs before them ended their threads', async () => {
-      const lost = [1, 2].map((code) => run('exits', code, { pool: own }));
-      const waiting = Promise.all([1, 2, 3].map(double));
-      await Promise.allSettled(lost);
-      expect(await withTimeout(waiting, patience, 'the jobs that waited')).toEqual([2, 4, 6]);
-    });
-
-    it('starts no thread when no job waits', async () => {
-      const counter = new Counter();
-      const job = start('endless', counter.buffer, { pool: own, killDelay: 0 });
-      await counter.running();
-      await job.cancel();
-      expect(own.threads).toHaveLength(0);
-    });
   });
 
   it('never begins a job that the pool has refused', async () => {
