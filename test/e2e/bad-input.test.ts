@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { type Answer, call } from '../support/clients/http-client.js';
+import { call, expectError } from '../support/clients/http-client.js';
 import { eventually } from '../support/wait.js';
 import {
   type Adapter,
@@ -47,14 +47,6 @@ async function createBench(adapter: Adapter): Promise<Bench> {
       expect(await puppet.handle.result).toBe('well');
     },
   };
-}
-
-function expectError(answer: Answer, statusCode: number, code: string): void {
-  expect(answer).toMatchObject({
-    status: statusCode,
-    body: { statusCode, code, message: expect.any(String) },
-  });
-  expect(answer.headers['content-type']).toMatch(/^application\/json/);
 }
 
 describe.each(adapters)('bad input over HTTP (%s)', (adapter) => {

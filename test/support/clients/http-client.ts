@@ -1,3 +1,4 @@
+import { expect } from '@jest/globals';
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { deferred, patience, withTimeout } from '../wait.js';
 
@@ -55,6 +56,15 @@ export async function call(method: string, url: string, options: CallOptions = {
   } finally {
     clientRequest.destroy();
   }
+}
+
+/** Asserts that an answer is this error, in JSON. */
+export function expectError(answer: Answer, statusCode: number, code: string): void {
+  expect(answer).toMatchObject({
+    status: statusCode,
+    body: { statusCode, code, message: expect.any(String) },
+  });
+  expect(answer.headers['content-type']).toMatch(/^application\/json/);
 }
 
 function parseJson(text: string): unknown {
