@@ -19,9 +19,10 @@ import {
   type TaskAuthorizer,
   type TaskContext,
 } from 'nestjs-streaming';
-import { type ResolvedOptions, resolveOptions, STREAMING_OPTIONS } from '../../lib/streaming.options.js';
+import { resolveOptions } from '../../lib/streaming.options.js';
 import { createTaskApp, handlerTask } from '../support/app.js';
 import { openStream } from '../support/clients/sse.js';
+import { optionsOf } from './support.js';
 
 describe('an application with wrong options does not start', () => {
   test.each([
@@ -130,88 +131,9 @@ describe('imports', () => {
   });
 });
 
-describe('an option that is undefined counts as not given', () => {
-  async function starts(streaming: DynamicModule): Promise<string | undefined> {
-    const { app } = await createTaskApp({ streaming, listen: false });
-    return app.get<ResolvedOptions>(STREAMING_OPTIONS, { strict: false }).http.path;
-  }
-
-  // The types allow it nowhere, so this is what JavaScript and settings that were not found give.
-  const nothing = (...names: string[]): object => Object.fromEntries(names.map((name) => [name, undefined]));
-  const routes = nothing('path', 'start', 'list', 'guards', 'interceptors', 'decorators');
-
-  test.each<[string, () => DynamicModule]>([
-    [
-      'forRoot()',
-      () => StreamingModule.forRoot(nothing('tasks', 'http', 'imports', 'authorize', 'isCancellation')),
-    ],
-    [
-      'forRoot({ http })',
-      () => StreamingModule.forRoot({ http: { ...routes, ...nothing('controller', 'owner') } }),
-    ],
-    [
-      'forRoot({ http }), where there is no controller',
-      () => StreamingModule.forRoot({ http: { ...routes, controller: false } }),
-    ],
-    [
-      'forRootAsync()',
-      () =>
-        StreamingModule.forRootAsync({
-          ...nothing('useClass', 'useExisting', 'inject', 'imports', 'extraProviders', 'http'),
-          ...nothing('provideInjectionTokensFrom'),
-          useFactory: () => ({}),
-        }),
-    ],
-    [
-      'the factory of forRootAsync()',
-      () =>
-        StreamingModule.forRootAsync({
-          useFactory: () => ({
-            ...nothing('imports', 'tasks'),
-            http: { ...routes, ...nothing('controller') },
-          }),
-        }),
-    ],
-  ])('in %s', async (_, streaming) => {
-    expect(await starts(streaming())).toBe('stream');
-  });
-
-  test('in start(), cancelTask(), list() and shutdown()', async () => {
-    const Task = handlerTask((task) => task.sleep(60_000), { name: 'x' });
-    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
-    const start = nothing('id', 'timeout', 'grace', 'owner', 'metadata', 'signal', 'restart');
-    const { ref, created } = await coordinator.start(Task, {}, start);
-    expect(created).toBe(true);
-    const filter = nothing('app', 'name', 'status', 'owner', 'limit', 'cursor');
-    expect((await coordinator.list(filter)).items).toMatchObject([ref]);
-    const cancel = { ...nothing('detail', 'by', 'grace'), wait: 'settled' as const };
-    expect(await coordinator.cancelTask(ref, cancel)).toBe(true);
-    expect(await coordinator.shutdown(nothing('drain', 'timeout'))).toMatchObject({ cancelled: 0 });
-  });
-
-  test('in @StreamTask()', async () => {
-    const Task = handlerTask(() => 'done', {
-      ...nothing('app', 'input', 'timeout', 'grace', 'attempts', 'backoff', 'replay', 'maxEventBytes'),
-      name: 'x',
-    });
-    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
-    await expect((await coordinator.start(Task, {})).result).resolves.toBe('done');
-  });
-
-  test('and does not hide what the factory gives', async () => {
-    const streaming = StreamingModule.forRootAsync({
-      http: nothing('heartbeat'),
-      useFactory: () => ({ http: { heartbeat: 7 } }),
-    });
-    const { app } = await createTaskApp({ streaming, listen: false });
-    expect(app.get<ResolvedOptions>(STREAMING_OPTIONS, { strict: false }).http.heartbeat).toBe(7);
-  });
-});
-
 describe('forRootAsync', () => {
-  async function graceOf(streaming: ReturnType<typeof StreamingModule.forRootAsync>): Promise<unknown> {
-    const { app } = await createTaskApp({ streaming, listen: false });
-    return app.get<ResolvedOptions>(STREAMING_OPTIONS, { strict: false }).tasks.grace;
+  async function graceOf(streaming: DynamicModule): Promise<unknown> {
+    return (await optionsOf(streaming)).tasks.grace;
   }
 
   test('useFactory, with what it injects', async () => {
