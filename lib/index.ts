@@ -1,14 +1,14 @@
 export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
-export type { Backoff } from './cancellation/backoff.js';
-export { CancelScope, runScope } from './cancellation/cancel-scope.js';
-export { CancelledError } from './cancellation/cancelled.error.js';
+export type { Backoff } from './cancellation/time/backoff.js';
+export { CancelScope, runScope } from './cancellation/scope/cancel-scope.js';
+export { CancelledError } from './cancellation/errors/cancelled.error.js';
 export { isCancellation } from './cancellation/is-cancellation.js';
-export type { RetryOptions } from './cancellation/retry.js';
-export type { ResultsOf, ScopeBody, TaskGroup } from './cancellation/scope-body.js';
-export { ScopeEndedError } from './cancellation/scope-ended.error.js';
-export { ScopeTimeoutError } from './cancellation/scope-timeout.error.js';
+export type { RetryOptions } from './cancellation/scope/retry.js';
+export type { ResultsOf, ScopeBody, TaskGroup } from './cancellation/scope/scope-body.js';
+export { ScopeEndedError } from './cancellation/errors/scope-ended.error.js';
+export { ScopeTimeoutError } from './cancellation/errors/scope-timeout.error.js';
 
-export { UnrecoverableError } from './cancellation/unrecoverable.error.js';
+export { UnrecoverableError } from './cancellation/errors/unrecoverable.error.js';
 
 export { CommitAbandonedError } from './task/errors/commit-abandoned.error.js';
 export { InvalidEventError } from './task/errors/invalid-event.error.js';
@@ -19,7 +19,7 @@ export { InvalidResultError } from './task/errors/invalid-result.error.js';
 export { InvalidTaskIdError } from './task/errors/invalid-task-id.error.js';
 export { InvalidTaskTypeError } from './task/errors/invalid-task-type.error.js';
 export { ShuttingDownError } from './task/errors/shutting-down.error.js';
-export { StreamingError } from './cancellation/streaming.error.js';
+export { StreamingError } from './cancellation/errors/streaming.error.js';
 export { TaskEndedError } from './task/errors/task-ended.error.js';
 export { TaskFailedError } from './task/errors/task-failed.error.js';
 export { TaskNotFoundError } from './task/errors/task-not-found.error.js';

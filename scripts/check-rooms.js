@@ -66,8 +66,11 @@ const TYPES_FROM_BELOW = { 'streaming.options.ts': ['coordinator', 'http'] };
  */
 const PUBLIC_FILES = {
   cancellation: words(`
-    async-context backoff cancel-reason cancel-scope cancelled.error clock is-cancellation promises read-error retry
-    scope-body scope-ended.error scope-host scope-timeout.error streaming.error timer unrecoverable.error within
+    async-context cancel-reason is-cancellation promises
+    errors/cancelled.error errors/read-error errors/scope-ended.error errors/scope-timeout.error
+    errors/streaming.error errors/unrecoverable.error
+    scope/cancel-scope scope/retry scope/scope-body scope/scope-host
+    time/backoff time/clock time/timer time/within
   `),
   coordinator: words(`
     coordinator-shutdown coordinator.options coordinator.service list-tasks shutdown.hooks signal-run task-handle

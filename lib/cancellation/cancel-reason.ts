@@ -1,4 +1,4 @@
-import { cutText } from './read-error.js';
+import { cutText } from './errors/read-error.js';
 
 /**
  * Why something was cancelled.
@@ -51,9 +51,9 @@ export function isWithdrawable(reason: CancelReason): boolean {
   return withdrawable.has(reason.kind);
 }
 
-const longestDetail = 500;
+const MAX_DETAIL_LENGTH = 500;
 
 /** Cuts the text of a request where it may not be longer, and never in the middle of a character. */
 export function cutDetail(detail: string): string {
-  return cutText(detail, longestDetail);
+  return cutText(detail, MAX_DETAIL_LENGTH);
 }

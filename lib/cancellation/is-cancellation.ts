@@ -1,5 +1,5 @@
-import { CancelledError } from './cancelled.error.js';
-import { isInstance, readHeld, readProperty } from './read-error.js';
+import { CancelledError } from './errors/cancelled.error.js';
+import { isInstance, readHeld, readProperty } from './errors/read-error.js';
 
 /** Tells whether an error is a cancellation that this package does not know: a module's option `isCancellation`. */
 export type CancellationRule = (error: unknown, signal: AbortSignal) => boolean;
@@ -20,9 +20,9 @@ const abortName = /AbortError$/;
 const abortCodes: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
 
 /** How many causes are followed. An error may make a new cause each time it is asked. */
-const MOST_CAUSES = 32;
+const MAX_CAUSES = 32;
 /** How many errors are looked at that others hold: for the same reason. */
-const MOST_ERRORS = 100_000;
+const MAX_HELD_ERRORS = 100_000;
 
 const scopes = new WeakMap<AbortSignal, ScopeInTree>();
 
@@ -81,7 +81,7 @@ export function isCancellationOf(error: unknown, cancellation: Cancellation): bo
     }
     if (opened.has(verdict.holder)) continue;
     const { length } = verdict.held;
-    if (length === 0 || pending.length + length > MOST_ERRORS) return false;
+    if (length === 0 || pending.length + length > MAX_HELD_ERRORS) return false;
     opened.add(verdict.holder);
     for (const held of verdict.held) pending.push(held);
   }
@@ -95,12 +95,12 @@ function judge(error: unknown, cancellation: Cancellation): Verdict {
   const { reason, scope } = cancellation;
   const seen = new Set<unknown>();
   let link = error;
-  for (let followed = 0; followed <= MOST_CAUSES && link !== undefined && !seen.has(link); followed++) {
+  for (let followed = 0; followed <= MAX_CAUSES && link !== undefined && !seen.has(link); followed++) {
     if (link === reason) return true;
     if (isInstance(link, CancelledError)) {
       if (isOf(link, scope)) return true;
     } else if (isAbortError(link)) return true;
-    const held = readHeld(link, MOST_ERRORS + 1);
+    const held = readHeld(link, MAX_HELD_ERRORS + 1);
     if (held) return { holder: link, held };
     seen.add(link);
     link = readProperty(link, 'cause');

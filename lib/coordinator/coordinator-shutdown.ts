@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { clock } from '../cancellation/clock.js';
-import { within } from '../cancellation/within.js';
+import { clock } from '../cancellation/time/clock.js';
+import { within } from '../cancellation/time/within.js';
 import {
   type ResolvedOptions,
   resolveShutdownOptions,
@@ -57,8 +57,8 @@ export class CoordinatorShutdown {
 
     const deadline = clock().now() + timeout;
     for (const run of runs) {
-      run.cancel('shutdown', {}, Math.min(run.start.grace, timeout));
-      run.hasten(timeout);
+      run.cancel('shutdown', {}, Math.min(run.options.grace, timeout));
+      run.limitRemainingTime(timeout);
     }
     const outcomes = await all;
     const left = Math.max(0, deadline - clock().now());

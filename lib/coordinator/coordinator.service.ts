@@ -26,7 +26,7 @@ import {
 import { TaskListeners } from './events/task-listeners.js';
 import { defaultLimit, listRuns, pageOf } from './list-tasks.js';
 import { RunInput } from './run/run-input.js';
-import type { RunHost, RunStart } from './run/run-start.js';
+import type { RunHost, RunOptions } from './run/run-options.js';
 import { TaskRun } from './run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
 import { signalRun } from './signal-run.js';
@@ -105,7 +105,7 @@ export class CoordinatorService {
       const existing = this.#existing(ref, options);
       if (existing) return existing;
     }
-    const start = runStartOf(taskType, options);
+    const start = runOptionsOf(taskType, options);
     let checked = RunInput.check(taskType, input);
     if (checked instanceof Promise) {
       checked = await checked;
@@ -231,7 +231,7 @@ export class CoordinatorService {
     return run && !(restart && run.over) ? new RunHandle(run, this.#handles, false) : undefined;
   }
 
-  #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunStart, signal?: AbortSignal): TaskRun {
+  #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunOptions, signal?: AbortSignal): TaskRun {
     const log = this.store.createLog(ref, type.options.replay);
     const run = new TaskRun(type, ref, input, start, log, log, this.#host);
     // First: a signal that is not Node's own may throw, and then nothing is kept.
@@ -246,7 +246,7 @@ export class CoordinatorService {
 
 const noOptions: StartOptions = {};
 
-function runStartOf({ options: type }: TaskType, options: StartOptions): RunStart {
+function runOptionsOf({ options: type }: TaskType, options: StartOptions): RunOptions {
   if (options === noOptions) return type;
   const { timeout = type.timeout, grace = type.grace, owner, metadata } = options;
   return {

@@ -39,6 +39,6 @@ function passes(run: TaskRun, { app, name, status, owner }: TaskFilter): boolean
     (app === undefined || run.ref.app === app) &&
     (name === undefined || run.ref.name === name) &&
     (status === undefined || run.status === status) &&
-    (owner === undefined || run.start.owner === owner)
+    (owner === undefined || run.options.owner === owner)
   );
 }

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { clock } from '../cancellation/clock.js';
-import { Timer } from '../cancellation/timer.js';
+import { clock } from '../cancellation/time/clock.js';
+import { Timer } from '../cancellation/time/timer.js';
 import { TaskLog } from '../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { isTaskRef, type TaskRef, taskKey } from '../task/task-ref.js';

@@ -1,6 +1,6 @@
 import { Observable } from 'rxjs';
 import { AsyncContext } from '../cancellation/async-context.js';
-import { clock } from '../cancellation/clock.js';
+import { clock } from '../cancellation/time/clock.js';
 import { LogCursor } from '../log/log-cursor.js';
 import { LogEntry } from '../log/log-entry.js';
 import { resume } from '../log/resume.js';

@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import type { StreamingError } from '../cancellation/streaming.error.js';
+import type { StreamingError } from '../cancellation/errors/streaming.error.js';
 import { InvalidEventError } from '../task/errors/invalid-event.error.js';
 import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { InvalidQueryError } from '../task/errors/invalid-query.error.js';

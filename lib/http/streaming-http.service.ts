@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HttpStatus, Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { Timer } from '../cancellation/timer.js';
+import { Timer } from '../cancellation/time/timer.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
 import { defaultLimit, listRuns, pageOf } from '../coordinator/list-tasks.js';
@@ -143,7 +143,7 @@ export class StreamingHttpService {
       assertTaskRef(ref);
       if (!this.types.find(type)) throw typeNotFound(type);
       const existing = this.store.find(ref);
-      await this.access.check('start', ref, request, existing?.start.owner);
+      await this.access.check('start', ref, request, existing?.options.owner);
       if (this.closing.begun) throw new ShuttingDownError();
       const { http, where } = this.options;
       const owner = textOfOption('http.owner', where, http.owner, request);
@@ -156,7 +156,7 @@ export class StreamingHttpService {
       const run = RunHandle.runOf(handle);
       // The authorizer allowed the id as it was then. Another client may have started it since.
       if (!handle.created && run !== existing)
-        await this.access.check('start', ref, request, run.start.owner);
+        await this.access.check('start', ref, request, run.options.owner);
       response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);
       if (handle.created)
         response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
@@ -180,7 +180,7 @@ export class StreamingHttpService {
       const visible = await visibleRuns(
         listed,
         limit + 1,
-        async (run) => (await this.access.ask('list', run.ref, request, run.start.owner)) === true,
+        async (run) => (await this.access.ask('list', run.ref, request, run.options.owner)) === true,
         () => rawResponse(response).destroyed,
       );
       const { runs, nextCursor } = pageOf(visible, limit);

@@ -46,7 +46,7 @@ export class TaskAccess implements OnModuleInit {
     const run = this.store.find(ref);
     if (!run) throw notFound(ref);
     if (!this.#authorizer) return run;
-    return this.check(action, ref, request, run.start.owner).then(() => run);
+    return this.check(action, ref, request, run.options.owner).then(() => run);
   }
 
   /** @throws the HTTP errors 403, or 404 where the authorizer hides */
@@ -57,8 +57,8 @@ export class TaskAccess implements OnModuleInit {
   }
 
   /** Whether a client that may watch may also see the owner: a gap has a snapshot. */
-  async mayKnow({ ref, start }: TaskRun, request: PlatformRequest): Promise<boolean> {
-    return this.isAuthorized && (await this.ask('status', ref, request, start.owner)) === true;
+  async mayKnow({ ref, options }: TaskRun, request: PlatformRequest): Promise<boolean> {
+    return this.isAuthorized && (await this.ask('status', ref, request, options.owner)) === true;
   }
 
   async ask(

@@ -1,5 +1,5 @@
 import { Subject, Subscription } from 'rxjs';
-import { clock } from '../cancellation/clock.js';
+import { clock } from '../cancellation/time/clock.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
 import { epochLength, mintEpoch } from './epoch.js';
 import { formatEventId } from './event-id.js';

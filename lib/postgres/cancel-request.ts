@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { type ClientBase, Connection } from 'pg';
-import { Timer } from '../cancellation/timer.js';
+import { Timer } from '../cancellation/time/timer.js';
 
 /** What `pg` does not tell of its own connection, and the compiler therefore does not know. */
 interface WireConnection extends EventEmitter {

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool, PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import { quietIf } from '../cancellation/promises.js';
-import type { CancelScope } from '../cancellation/cancel-scope.js';
+import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { checkOptions, duration } from '../task/check-options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { type QueryEnd, QueryRun } from './query-run.js';

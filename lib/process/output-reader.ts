@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { CancelScope } from '../cancellation/cancel-scope.js';
+import { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { isThenable } from '../cancellation/promises.js';
 import { LineSplitter } from './line-splitter.js';
 

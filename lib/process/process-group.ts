@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Timer } from '../cancellation/timer.js';
+import { Timer } from '../cancellation/time/timer.js';
 
 /** What a process ended with. */
 export interface ProcessExit {

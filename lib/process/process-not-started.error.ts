@@ -1,4 +1,4 @@
-import { StreamingError } from '../cancellation/streaming.error.js';
+import { StreamingError } from '../cancellation/errors/streaming.error.js';
 
 /**
  * A process could not be started; the system's error is the `cause`.

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { Timer } from '../cancellation/timer.js';
+import { Timer } from '../cancellation/time/timer.js';
 import { feedInput } from './feed-input.js';
 import { OutputReader } from './output-reader.js';
 import { ProcessFailedError } from './process-failed.error.js';

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { quietIf } from '../cancellation/promises.js';
-import type { CancelScope } from '../cancellation/cancel-scope.js';
+import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { TaskContext } from '../task/task-context.js';
 import { ProcessGroup } from './process-group.js';

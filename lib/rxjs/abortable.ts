@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type MonoTypeOperatorFunction, Observable } from 'rxjs';
-import type { CancelScope } from '../cancellation/cancel-scope.js';
+import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 
 /**
  * Lets a source emit until a signal aborts. Then the source is unsubscribed, and the subscriber gets `signal.reason` as

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CancelScope } from '../cancellation/cancel-scope.js';
+import { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import type { Json, JsonInput } from './json.js';
 import type { TaskOutcome } from './task-outcome.js';
 import type { TaskRef } from './task-ref.js';

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type Clock, useClock } from '../cancellation/clock.js';
+import { type Clock, useClock } from '../cancellation/time/clock.js';
 import { type PendingTimer, TestClock } from './test-clock.js';
 
 /** Whose code this is. A task keeps the async context of its start, so its timers go to the clock of its harness. */

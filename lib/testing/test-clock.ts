@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 // Not the globals: a test may have replaced them with fake ones.
 import { setImmediate } from 'node:timers';
 import { fileURLToPath } from 'node:url';
-import type { Clock, TimerHandle } from '../cancellation/clock.js';
+import type { Clock, TimerHandle } from '../cancellation/time/clock.js';
 
 let ownFolders: readonly string[] | undefined;
 

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { quietIf } from '../cancellation/promises.js';
-import type { CancelScope } from '../cancellation/cancel-scope.js';
+import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { sharedPool } from './pool-access.js';
 import { WorkerRun } from './worker-run.js';
 import { checkWorkerOptions, type WorkerOptions } from './worker.options.js';

@@ -1,7 +1,7 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import { CancelScope } from '../cancellation/cancel-scope.js';
+import { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { isThenable } from '../cancellation/promises.js';
-import { Timer } from '../cancellation/timer.js';
+import { Timer } from '../cancellation/time/timer.js';
 import { JobField, JobPhase } from './job-state.js';
 import { postJob, terminateJob, wakePool } from './pool-access.js';
 import type { JobMessage } from './worker-job.js';

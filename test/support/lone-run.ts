@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
 import { RunInput } from '../../lib/coordinator/run/run-input.js';
-import type { RunHost } from '../../lib/coordinator/run/run-start.js';
+import type { RunHost } from '../../lib/coordinator/run/run-options.js';
 import { TaskRun } from '../../lib/coordinator/run/task-run.js';
 import { TaskStore } from '../../lib/coordinator/task-store.js';
 import type { TaskType } from '../../lib/coordinator/types/task-type.js';

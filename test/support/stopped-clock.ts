@@ -1,4 +1,4 @@
-import { useClock } from '../../lib/cancellation/clock.js';
+import { useClock } from '../../lib/cancellation/time/clock.js';
 import { settle, TestClock } from '../../lib/testing/test-clock.js';
 import { patience } from './wait.js';
 

@@ -58,7 +58,7 @@ export class ListenerFeed {
 
   /** A fresh object each time: no listener can change what another one gets. */
   #task(): EventTask {
-    const { owner, metadata } = this.#run.start;
+    const { owner, metadata } = this.#run.options;
     return {
       ...this.#run.ref,
       ...(owner !== undefined && { owner }),

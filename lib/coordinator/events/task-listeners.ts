@@ -5,7 +5,7 @@ import { LogEntry } from '../../log/log-entry.js';
 import { InvalidOptionsError } from '../../task/errors/invalid-options.error.js';
 import { listenersOf, type OnTaskEventOptions } from '../../task/on-task-event.decorator.js';
 import type { TaskTypeRef } from '../../task/task-ref.js';
-import { within } from '../../cancellation/within.js';
+import { within } from '../../cancellation/time/within.js';
 import { CoordinatorShutdown } from '../coordinator-shutdown.js';
 import type { TaskRun } from '../run/task-run.js';
 import type { InstanceWrapper } from '../types/find-task-types.js';

@@ -1,5 +1,5 @@
-import { clock } from '../../cancellation/clock.js';
-import { Timer } from '../../cancellation/timer.js';
+import { clock } from '../../cancellation/time/clock.js';
+import { Timer } from '../../cancellation/time/timer.js';
 
 /** A time that can only become shorter. */
 export class Countdown {

@@ -1,20 +1,20 @@
-import { cutText, readList, readProperty, textOf } from '../../cancellation/read-error.js';
+import { cutText, readList, readProperty, textOf } from '../../cancellation/errors/read-error.js';
 
 /** How many causes and held errors of one error are described: a getter may make new ones without end. */
-const MOST_TOLD = 32;
+const MAX_TOLD = 32;
 /** Longer texts are cut: a message may hold a whole document. */
-const LONGEST_LINE = 4_000;
+const MAX_LINE_LENGTH = 4_000;
 /** So many frames of one stack are told. */
-const MOST_FRAMES = 100;
+const MAX_FRAMES = 100;
 /** So much of a stack is searched for frames. */
-const LONGEST_STACK = 100_000;
+const MAX_STACK_LENGTH = 100_000;
 
 /** Line ends, and what moves the cursor of a terminal: a message must not look like other log lines. */
 const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
 
 /** A text on one line, without control characters. */
 export function oneLine(text: string): string {
-  const cut = text.length > LONGEST_LINE ? `${cutText(text, LONGEST_LINE)}…` : text;
+  const cut = text.length > MAX_LINE_LENGTH ? `${cutText(text, MAX_LINE_LENGTH)}…` : text;
   return cut.replaceAll(CONTROL, (character) => escapes[character] ?? hex(character));
 }
 
@@ -61,7 +61,7 @@ function linesOf(first: unknown): string[] {
   const seen = new Set<unknown>();
   // The causes of an error come right after it.
   const rest: Told[] = [{ error: first, as: '', depth: 0 }];
-  for (let told = 0; told < MOST_TOLD; told++) {
+  for (let told = 0; told < MAX_TOLD; told++) {
     const next = rest.shift();
     if (!next) break;
     const { error, as, depth } = next;
@@ -83,7 +83,7 @@ function insideOf(error: unknown, depth: number): Told[] {
     inside.push({ error: readProperty(error, 'error'), as: '[error] ', depth: depth + 1 });
     inside.push({ error: readProperty(error, 'suppressed'), as: '[suppressed] ', depth: depth + 1 });
   }
-  const errors = readList(readProperty(error, 'errors'), MOST_TOLD) ?? [];
+  const errors = readList(readProperty(error, 'errors'), MAX_TOLD) ?? [];
   for (const [index, held] of errors.entries()) {
     inside.push({ error: held, as: `[${index + 1} of ${errors.length}] `, depth: depth + 1 });
   }
@@ -99,9 +99,9 @@ function framesOf(error: unknown): string[] {
   // The message may have been changed after the stack was made: then all of it is looked at.
   const start = at < 0 ? 0 : at + (message as string).length;
   return stack
-    .slice(start, start + LONGEST_STACK)
+    .slice(start, start + MAX_STACK_LENGTH)
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
-    .slice(0, MOST_FRAMES)
+    .slice(0, MAX_FRAMES)
     .map(oneLine);
 }

@@ -1,4 +1,4 @@
-import { readProperty, textOf } from '../../cancellation/read-error.js';
+import { readProperty, textOf } from '../../cancellation/errors/read-error.js';
 import { InvalidEventError } from '../../task/errors/invalid-event.error.js';
 import { toJson } from '../../task/json.js';
 

@@ -1,4 +1,4 @@
-import { Timer } from '../../cancellation/timer.js';
+import { Timer } from '../../cancellation/time/timer.js';
 
 /** The wait between two tries, which a cancel ends early. */
 export class Pause {

@@ -6,7 +6,7 @@ import {
   readList,
   readProperty,
   textOf,
-} from '../../cancellation/read-error.js';
+} from '../../cancellation/errors/read-error.js';
 import { ThrownValueError } from '../../task/errors/thrown-value.error.js';
 
 /** The name and message of an error. */
@@ -16,10 +16,10 @@ export interface ErrorSummary {
 }
 
 /** Longer messages are cut where they are sent: a terminal event must always fit. */
-const longestMessage = 2_000;
-const longestName = 200;
+const MAX_MESSAGE_LENGTH = 2_000;
+const MAX_NAME_LENGTH = 200;
 /** A larger group is not shown. */
-const mostErrors = 10_000;
+const MAX_ERRORS = 10_000;
 
 /** An error, also where something else was thrown. */
 export function asError(thrown: unknown, key: string): unknown {
@@ -40,8 +40,8 @@ export function publicError(error: unknown): ErrorSummary {
 function shownOf(error: unknown): { readonly error: unknown } | undefined {
   if (isExposed(error)) return { error };
   if (!isAggregate(error)) return undefined;
-  const errors = readList(readProperty(error, 'errors'), mostErrors + 1) ?? [];
-  if (errors.length === 0 || errors.length > mostErrors) return undefined;
+  const errors = readList(readProperty(error, 'errors'), MAX_ERRORS + 1) ?? [];
+  if (errors.length === 0 || errors.length > MAX_ERRORS) return undefined;
   return errors.every(isExposed) ? { error: errors[0] } : undefined;
 }
 
@@ -49,8 +49,8 @@ function shownOf(error: unknown): { readonly error: unknown } | undefined {
 export function fullError(error: unknown): ErrorSummary {
   const name = readProperty(error, 'name');
   return {
-    message: cutText(textOf(readProperty(error, 'message')), longestMessage),
-    errorType: typeof name === 'string' && name !== '' ? cutText(name, longestName) : 'Error',
+    message: cutText(textOf(readProperty(error, 'message')), MAX_MESSAGE_LENGTH),
+    errorType: typeof name === 'string' && name !== '' ? cutText(name, MAX_NAME_LENGTH) : 'Error',
   };
 }
 

@@ -1,5 +1,5 @@
-import { backoffDelay, DEFAULT_BACKOFF } from '../../cancellation/backoff.js';
-import { isUnrecoverable } from '../../cancellation/unrecoverable.error.js';
+import { backoffDelay, DEFAULT_BACKOFF } from '../../cancellation/time/backoff.js';
+import { isUnrecoverable } from '../../cancellation/errors/unrecoverable.error.js';
 import type { TaskDefaults } from '../../task/task-options.js';
 import type { RunReporter } from './run-reporter.js';
 

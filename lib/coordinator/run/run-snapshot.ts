@@ -5,7 +5,7 @@ import type { TaskRun } from './task-run.js';
 /** What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change. */
 export function snapshotOf(run: TaskRun): TaskSnapshot {
   const { app, name, id } = run.ref;
-  const { owner, metadata } = run.start;
+  const { owner, metadata } = run.options;
   const [reason] = run.requests.standing;
   return {
     app,

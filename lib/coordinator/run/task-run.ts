@@ -1,5 +1,5 @@
 import { AsyncContext } from '../../cancellation/async-context.js';
-import { clock } from '../../cancellation/clock.js';
+import { clock } from '../../cancellation/time/clock.js';
 import type { CancelKind } from '../../cancellation/cancel-reason.js';
 import type { LogReader } from '../../log/log-reader.js';
 import type { RunJournal } from '../../log/run-journal.js';
@@ -31,7 +31,7 @@ import type { RunInput } from './run-input.js';
 import { RetryPolicy } from './retry-policy.js';
 import { RunReporter } from './run-reporter.js';
 import { snapshotOf } from './run-snapshot.js';
-import type { RunHost, RunStart } from './run-start.js';
+import type { RunHost, RunOptions } from './run-options.js';
 
 let runs = 0;
 
@@ -79,7 +79,7 @@ export class TaskRun {
     readonly type: TaskType,
     readonly ref: TaskRef,
     input: RunInput,
-    readonly start: RunStart,
+    readonly options: RunOptions,
     /** For whoever reads its events. It reads none itself. */
     readonly log: LogReader,
     journal: RunJournal,
@@ -205,7 +205,7 @@ export class TaskRun {
     if (this.#decided) return;
     this.startedAt = clock().epoch();
     this.#enter('running', 1);
-    if (this.start.timeout !== null) this.#limits.armTotal(this.start.timeout);
+    if (this.options.timeout !== null) this.#limits.armTotal(this.options.timeout);
     this.#awaitWatcher();
     this.#try(this.#input?.forTry());
   }
@@ -237,7 +237,7 @@ export class TaskRun {
     // Cleanup has the grace, and no other time but the whole run's.
     this.#limits.idle.clear();
     this.#limits.unwatched.clear();
-    this.#limits.grace.shorten(this.#withinCutoff(grace ?? this.start.grace));
+    this.#limits.grace.shorten(this.#withinCutoff(grace ?? this.options.grace));
     if (this.type.options.announceCancelling) this.events.tell('cancelling', toJson(wireReason(reason)));
     // A watcher in this process may have made the handler withdraw it on seeing that event.
     const [standing] = this.requests.standing;
@@ -252,7 +252,7 @@ export class TaskRun {
     if (this.#decided || !before) return 0;
     this.requests.withdraw();
     const [reason] = this.requests.standing;
-    if (reason && reason !== before) this.#context?.restate(reason, this.requests.causeOf(reason));
+    if (reason && reason !== before) this.#context?.replaceReason(reason, this.requests.causeOf(reason));
     if (!reason) {
       this.#enter('running');
       this.#limits.grace.stop();
@@ -264,14 +264,14 @@ export class TaskRun {
   }
 
   /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
-  hasten(ms: number): void {
+  limitRemainingTime(ms: number): void {
     this.#cutoff = Math.min(this.#cutoff, clock().now() + ms);
     this.#cleanup?.shorten(ms);
-    this.#end.hasten(ms);
+    this.#end.limitRemainingTime(ms);
     if (this.#decided) return;
     if (this.requests.any) this.#limits.grace.shorten(ms);
     // Nothing cancels it, so nothing else ends it.
-    else if (this.#context?.committed) this.#limits.grace.shorten(Math.min(ms, this.start.grace));
+    else if (this.#context?.committed) this.#limits.grace.shorten(Math.min(ms, this.options.grace));
   }
 
   /** The handler has passed its point of no return: no time limit counts from here on. */
@@ -279,7 +279,7 @@ export class TaskRun {
     // That of an earlier try, or of cleanup, commits nothing of this run's.
     if (this.#decided || context !== this.#context) return;
     this.#limitsMade?.suspend();
-    if (this.#isClosing) this.#limits.grace.shorten(this.#withinCutoff(this.start.grace));
+    if (this.#isClosing) this.#limits.grace.shorten(this.#withinCutoff(this.options.grace));
   }
 
   #inContext<Result>(body: () => Result): Result {
@@ -406,7 +406,7 @@ export class TaskRun {
 
   async #cleanUp(context: RunContext, decision: Decision): Promise<Decision> {
     if (!context.hasDefers) return decision;
-    const cleanup = new RunCleanup(this.#withinCutoff(this.start.grace), (error) =>
+    const cleanup = new RunCleanup(this.#withinCutoff(this.options.grace), (error) =>
       this.report.error('The cleanup, given up before it threw,', error),
     );
     this.#cleanup = cleanup;

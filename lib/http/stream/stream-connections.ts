@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import { EMPTY, Observable, type Subscriber } from 'rxjs';
-import { clock } from '../../cancellation/clock.js';
+import { clock } from '../../cancellation/time/clock.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
 import type { TaskRun } from '../../coordinator/run/task-run.js';
 import { chunkOf, type EventChunk } from '../../log/event-chunk.js';

@@ -1,6 +1,6 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import { Timer } from '../../cancellation/timer.js';
+import { Timer } from '../../cancellation/time/timer.js';
 import { beginSlice } from './turn-slice.js';
 
 /** Goes through many connections again and again, a slice of a turn at a time; holds no process. */

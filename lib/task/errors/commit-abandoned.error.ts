@@ -1,4 +1,4 @@
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * The application closed while the body of `task.commit()` was running, and the body did not end within the grace. It may

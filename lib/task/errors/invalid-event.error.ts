@@ -1,4 +1,4 @@
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * An event's type is malformed or reserved, or its data cannot be sent.

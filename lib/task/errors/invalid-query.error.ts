@@ -1,4 +1,4 @@
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * A parameter of a query, or the cursor of a `TaskFilter`, is malformed.

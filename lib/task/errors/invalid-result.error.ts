@@ -1,4 +1,4 @@
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * What a handler returned cannot be sent: JSON cannot hold it, or it is over `maxEventBytes`. The task is `failed`.

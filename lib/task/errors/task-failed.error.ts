@@ -1,4 +1,4 @@
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * Stands for the error of a handler whose error itself is no longer there: that of a task that ended a while ago, and of

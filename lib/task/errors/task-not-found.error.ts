@@ -1,5 +1,5 @@
 import { type TaskRef, taskPath } from '../task-ref.js';
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * There is no such task: it was never started here, or is no longer kept.

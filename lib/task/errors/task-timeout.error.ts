@@ -1,4 +1,4 @@
-import type { CancelledError } from '../../cancellation/cancelled.error.js';
+import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
 import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
 
 const limits: Record<TimeoutOf, string> = {

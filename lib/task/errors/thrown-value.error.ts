@@ -1,5 +1,5 @@
-import { readProperty } from '../../cancellation/read-error.js';
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { readProperty } from '../../cancellation/errors/read-error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * Stands for what a handler threw that is no Error; the value itself is the `cause`.

@@ -1,4 +1,4 @@
-import { StreamingError } from '../../cancellation/streaming.error.js';
+import { StreamingError } from '../../cancellation/errors/streaming.error.js';
 
 /**
  * As many tasks of this type wait for a free place as may wait.

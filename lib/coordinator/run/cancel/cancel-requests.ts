@@ -4,7 +4,7 @@ import {
   cutDetail,
   isWithdrawable,
 } from '../../../cancellation/cancel-reason.js';
-import { textOf } from '../../../cancellation/read-error.js';
+import { textOf } from '../../../cancellation/errors/read-error.js';
 
 /** What is said of a request besides its kind. */
 export interface RequestDetails extends Omit<CancelReason, 'kind'> {
@@ -15,7 +15,7 @@ export interface RequestDetails extends Omit<CancelReason, 'kind'> {
 const none: readonly CancelReason[] = [];
 
 /** More requests than these change nothing any more: they are accepted, and not kept. */
-const most = 1_000;
+const MAX_REQUESTS = 1_000;
 
 /** The accepted requests to cancel a run: the first that stands is the reason. */
 export class CancelRequests {
@@ -45,7 +45,7 @@ export class CancelRequests {
       ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
     };
     if (cause !== undefined) this.#cause = { of: reason, value: cause };
-    if (this.all.length < most) (this.#all ??= []).push(reason);
+    if (this.all.length < MAX_REQUESTS) (this.#all ??= []).push(reason);
     if (this.#counts(reason)) (this.#standing ??= []).push(reason);
     return reason;
   }
@@ -61,7 +61,7 @@ export class CancelRequests {
 
   /** One that cannot be withdrawn always does, the first of its kind. */
   #counts(reason: CancelReason): boolean {
-    if (this.standing.length < most) return true;
+    if (this.standing.length < MAX_REQUESTS) return true;
     return !isWithdrawable(reason) && !this.standing.some(({ kind }) => kind === reason.kind);
   }
 

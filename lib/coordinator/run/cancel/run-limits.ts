@@ -1,6 +1,6 @@
-import { clock } from '../../../cancellation/clock.js';
+import { clock } from '../../../cancellation/time/clock.js';
 import type { TimeoutOf } from '../../../cancellation/cancel-reason.js';
-import { Timer } from '../../../cancellation/timer.js';
+import { Timer } from '../../../cancellation/time/timer.js';
 import { Countdown } from '../countdown.js';
 
 /** A timer that can be set again, and set to nothing. */

@@ -1,6 +1,6 @@
-import type { CancelledError } from '../../../cancellation/cancelled.error.js';
+import type { CancelledError } from '../../../cancellation/errors/cancelled.error.js';
 import type { CancellationRule } from '../../../cancellation/is-cancellation.js';
-import type { ScopeHost } from '../../../cancellation/scope-host.js';
+import type { ScopeHost } from '../../../cancellation/scope/scope-host.js';
 import type { TaskRun } from '../task-run.js';
 
 /** The cancellation at the top of a tree. */
@@ -24,7 +24,7 @@ export class HandlerSteps implements ScopeHost {
   }
 
   get grace(): number {
-    return this.#run.start.grace;
+    return this.#run.options.grace;
   }
 
   get cancellationRule(): CancellationRule | undefined {

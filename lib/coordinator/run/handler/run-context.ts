@@ -1,7 +1,7 @@
 import type { CancelReason } from '../../../cancellation/cancel-reason.js';
-import type { CancelScope } from '../../../cancellation/cancel-scope.js';
+import type { CancelScope } from '../../../cancellation/scope/cancel-scope.js';
 import { AsyncContext } from '../../../cancellation/async-context.js';
-import { CancelledError } from '../../../cancellation/cancelled.error.js';
+import { CancelledError } from '../../../cancellation/errors/cancelled.error.js';
 import type { Written } from '../../../log/run-journal.js';
 import { TaskEndedError } from '../../../task/errors/task-ended.error.js';
 import { assertEventType, assertSignalName } from '../../../task/task-event.js';
@@ -53,7 +53,7 @@ export class RunContext extends TaskContext {
   }
 
   get owner(): string | undefined {
-    return this.#run.start.owner;
+    return this.#run.options.owner;
   }
 
   get deadline(): number | null {
@@ -149,12 +149,12 @@ export class RunContext extends TaskContext {
 
   /** A fresh signal, after every request was withdrawn. */
   restore(): void {
-    this.renew();
+    this.reset();
   }
 
   /** What was the reason is withdrawn, and another request stands: the scope stays cancelled, if it is, by that. */
-  restate(reason: CancelReason, cause: unknown): void {
-    if (this.cancelled) this.renew(this.#cancelledBy(reason, cause));
+  replaceReason(reason: CancelReason, cause: unknown): void {
+    if (this.cancelled) this.reset(this.#cancelledBy(reason, cause));
   }
 
   #cancelledBy(reason: CancelReason, cause: unknown): CancelledError {

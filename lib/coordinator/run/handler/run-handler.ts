@@ -1,4 +1,4 @@
-import type { CancelledError } from '../../../cancellation/cancelled.error.js';
+import type { CancelledError } from '../../../cancellation/errors/cancelled.error.js';
 import { taskContextStorage } from '../../../task/task-context.js';
 import type { TaskHandler } from '../../../task/task-handler.interface.js';
 import type { Settlement } from '../outcome/decide-outcome.js';

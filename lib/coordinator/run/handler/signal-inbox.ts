@@ -1,7 +1,7 @@
 import { TooManySignalsError } from '../../../task/errors/too-many-signals.error.js';
 
 /** How many signals of one name, and how many names, wait for a handler that does not ask for them. */
-const MOST_WAITING = 100;
+const MAX_WAITING_SIGNALS = 100;
 
 type Receiver = (data: unknown) => void;
 
@@ -41,9 +41,9 @@ export class SignalInbox {
       return;
     }
     const queue = this.#waiting.get(name);
-    if (queue ? queue.length >= MOST_WAITING : this.#waiting.size >= MOST_WAITING) {
+    if (queue ? queue.length >= MAX_WAITING_SIGNALS : this.#waiting.size >= MAX_WAITING_SIGNALS) {
       throw new TooManySignalsError(
-        `${MOST_WAITING} signals wait already; the task does not take them (signal "${name}")`,
+        `${MAX_WAITING_SIGNALS} signals wait already; the task does not take them (signal "${name}")`,
       );
     }
     const bytes = Buffer.byteLength(json);

@@ -1,6 +1,6 @@
 import { isWithdrawable, type CancelReason } from '../../../cancellation/cancel-reason.js';
-import { CancelledError } from '../../../cancellation/cancelled.error.js';
-import { isInstance } from '../../../cancellation/read-error.js';
+import { CancelledError } from '../../../cancellation/errors/cancelled.error.js';
+import { isInstance } from '../../../cancellation/errors/read-error.js';
 import { CommitAbandonedError } from '../../../task/errors/commit-abandoned.error.js';
 import { InvalidResultError } from '../../../task/errors/invalid-result.error.js';
 import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';

@@ -1,5 +1,5 @@
-import { clock } from '../../../cancellation/clock.js';
-import { CancelledError } from '../../../cancellation/cancelled.error.js';
+import { clock } from '../../../cancellation/time/clock.js';
+import { CancelledError } from '../../../cancellation/errors/cancelled.error.js';
 import { TaskFailedError } from '../../../task/errors/task-failed.error.js';
 import { TaskTimeoutError } from '../../../task/errors/task-timeout.error.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';

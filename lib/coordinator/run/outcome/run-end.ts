@@ -49,7 +49,7 @@ export class RunEnd {
     const late = new Promise<false>((resolve) => {
       this.#patience = new Countdown(() => resolve(false));
     });
-    this.hasten(ms);
+    this.limitRemainingTime(ms);
     const hasCome = await Promise.race([
       written.then(
         () => true,
@@ -63,7 +63,7 @@ export class RunEnd {
   }
 
   /** What is on its way has at most `ms` from now. */
-  hasten(ms: number): void {
+  limitRemainingTime(ms: number): void {
     this.#patience?.shorten(ms);
   }
 

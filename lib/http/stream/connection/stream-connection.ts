@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import { AsyncContext } from '../../../cancellation/async-context.js';
-import { clock } from '../../../cancellation/clock.js';
+import { clock } from '../../../cancellation/time/clock.js';
 import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
 import type { NestReceiver } from '../output/nest-writer.js';
 import { ownCarrier, type StreamCarrier } from '../output/stream-carrier.js';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
-import { Timer } from '../../../cancellation/timer.js';
+import { Timer } from '../../../cancellation/time/timer.js';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
 import { type EventChunk, withLastChunk } from '../../../log/event-chunk.js';
 import { LogCursor } from '../../../log/log-cursor.js';

@@ -3,7 +3,7 @@ import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { Timer } from '../../../cancellation/timer.js';
+import { Timer } from '../../../cancellation/time/timer.js';
 
 /** How long a session that stalled before may take to end when the server closes, in milliseconds. */
 const stalledDrain = 1_000;

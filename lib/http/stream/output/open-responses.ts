@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Timer } from '../../../cancellation/timer.js';
+import { Timer } from '../../../cancellation/time/timer.js';
 import { isHttp1 } from '../../http-exchange.js';
 import { cutOff } from './cut-off.js';
 import { endConnection, isConnection } from './end-connection.js';

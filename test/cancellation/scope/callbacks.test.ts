@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { CancelScope, type TaskContext } from 'nestjs-streaming';
-import { startTask } from '../support/app.js';
-import { InstalledPackage } from '../support/programs/installed.js';
-import { eventually, patience, withTimeout } from '../support/wait.js';
+import { startTask } from '../../support/app.js';
+import { InstalledPackage } from '../../support/programs/installed.js';
+import { eventually, patience, withTimeout } from '../../support/wait.js';
 
 const throwing = (): never => {
   throw new Error('Callback failed');

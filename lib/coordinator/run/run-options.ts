@@ -5,7 +5,7 @@ import type { SignalBudget } from './handler/signal-inbox.js';
 import type { TaskRun } from './task-run.js';
 
 /** What one run was started with, besides its input. */
-export interface RunStart {
+export interface RunOptions {
   readonly timeout: number | null;
   readonly grace: number;
   readonly owner?: string;

@@ -1,13 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { clearImmediate, setImmediate } from 'node:timers';
-import { AsyncContext, inRootContext } from './async-context.js';
-import type { CancelReason } from './cancel-reason.js';
-import { CancelledError } from './cancelled.error.js';
-import { bindSignal, type CancellationRule, isCancellationOf, unbindSignal } from './is-cancellation.js';
-import { isThenable, rejectedQuietly } from './promises.js';
-import { isInstance } from './read-error.js';
+import { AsyncContext, inRootContext } from '../async-context.js';
+import type { CancelReason } from '../cancel-reason.js';
+import { CancelledError } from '../errors/cancelled.error.js';
+import { bindSignal, type CancellationRule, isCancellationOf, unbindSignal } from '../is-cancellation.js';
+import { isThenable, rejectedQuietly } from '../promises.js';
+import { isInstance } from '../errors/read-error.js';
 import { noHost, type ScopeHost } from './scope-host.js';
-import { Timer } from './timer.js';
+import { Timer } from '../time/timer.js';
 import { type BeginWait, Waiters } from './waiters.js';
 
 /** A scope that a cancellation has come to, and what it throws from now on. */
@@ -303,9 +303,9 @@ export abstract class CancelLevel {
    * @param instead what stands in its place, if something does: then the fresh signals are aborted with that
    * @internal
    */
-  protected renew(instead?: CancelledError): void {
-    const renewed: Reached<CancelledError | undefined>[] = [{ level: this, error: instead }];
-    for (const { level, error } of renewed) {
+  protected reset(instead?: CancelledError): void {
+    const reached: Reached<CancelledError | undefined>[] = [{ level: this, error: instead }];
+    for (const { level, error } of reached) {
       const inherited = level.#error?.reason.kind === 'parent' ? level.#error : level.#errorBelow;
       level.#error = error;
       level.#errorBelow = undefined;
@@ -314,10 +314,10 @@ export abstract class CancelLevel {
       if (!inherited || !level.#children) continue;
       const below = error && level.#inheritance(error);
       for (const child of level.#children)
-        if (child.#error === inherited) renewed.push({ level: child, error: below });
+        if (child.#error === inherited) reached.push({ level: child, error: below });
     }
-    if (instead) this.#notifyAll(renewed);
-    else for (const { level } of renewed) level.onRenewed();
+    if (instead) this.#notifyAll(reached);
+    else for (const { level } of reached) level.onReset();
   }
 
   /**
@@ -325,7 +325,7 @@ export abstract class CancelLevel {
    *
    * @internal
    */
-  protected onRenewed(): void {}
+  protected onReset(): void {}
 
   /**
    * Ends the scope. What still waits in it waits no longer, and its signal hears of nothing any more. Scopes that were left
@@ -369,13 +369,13 @@ export abstract class CancelLevel {
    *
    * @internal
    */
-  protected onLetGo(): void {}
+  protected unrefTimers(): void {}
 
   #letGo(): void {
     const levels: CancelLevel[] = [this];
     for (const level of levels) {
       level.#holds = false;
-      level.onLetGo();
+      level.unrefTimers();
       // What a handler has left running is over with it. One that was abandoned still cleans up.
       if (this.#host.isOver) level.#waiters?.drop();
       else level.#waiters?.unref();

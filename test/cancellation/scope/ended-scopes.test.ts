@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runScope, ScopeEndedError, type CancelScope, type TaskContext } from 'nestjs-streaming';
-import { startTask } from '../support/app.js';
-import { deferred } from '../support/wait.js';
-import { StoppedClock } from '../support/stopped-clock.js';
+import { startTask } from '../../support/app.js';
+import { deferred } from '../../support/wait.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
 
 describe('what waits in a scope that has ended', () => {
   it('takes no signal: the next one that asks gets it', async () => {

@@ -1,7 +1,7 @@
 import { type Clock, clock, type TimerHandle } from './clock.js';
 
 /** The longest delay `setTimeout` takes; a longer one fires at once. */
-const LONGEST = 2 ** 31 - 1;
+const MAX_DELAY = 2 ** 31 - 1;
 
 /**
  * A `setTimeout` for delays of any length: one over 2^31 ms is chained, `Infinity` never fires and holds nothing. The
@@ -34,7 +34,7 @@ export class Timer {
 
   #arm(): void {
     if (this.#rest === Infinity) return;
-    const step = Math.min(this.#rest, LONGEST);
+    const step = Math.min(this.#rest, MAX_DELAY);
     this.#rest -= step;
     this.#handle = this.#clock.setTimeout(this.#fire, step);
     if (!this.#held) this.#handle.unref();

@@ -6,8 +6,8 @@ import {
   type TaskContext,
   UnrecoverableError,
 } from 'nestjs-streaming';
-import { startTask } from '../support/app.js';
-import { deferred } from '../support/wait.js';
+import { startTask } from '../../support/app.js';
+import { deferred } from '../../support/wait.js';
 
 const inScope = <T>(body: (scope: CancelScope) => Promise<T>): Promise<T> => runScope(body) as Promise<T>;
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { isThenable } from './promises.js';
+import { isThenable } from '../promises.js';
 
 /**
  * The wait before the next try: milliseconds, or a function of the number of the try that failed.

@@ -9,8 +9,8 @@ import {
   TaskEndedError,
   type TaskContext,
 } from 'nestjs-streaming';
-import { startTask } from '../support/app.js';
-import { StoppedClock } from '../support/stopped-clock.js';
+import { startTask } from '../../support/app.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
 
 /** Runs a handler in a task that is cancelled once it waits, and gives what it returned. */
 async function cancelled<T>(handler: (task: TaskContext) => Promise<T>): Promise<unknown> {
@@ -323,12 +323,12 @@ class Root extends CancelScope {
     return true;
   }
 
-  restate(detail: string): void {
-    this.renew(this.#by(detail));
+  replaceReason(detail: string): void {
+    this.reset(this.#by(detail));
   }
 
   open(): void {
-    this.renew();
+    this.reset();
   }
 
   reschedule(): void {}
@@ -346,7 +346,7 @@ describe('A cancellation that is taken back while it is told', () => {
   it('by one with another reason: whoever was not told yet is told of that, once', async () => {
     const root = new Root();
     const told: unknown[] = [];
-    root.onCancel(() => root.restate('second'));
+    root.onCancel(() => root.replaceReason('second'));
     root.onCancel(({ detail }) => told.push(detail));
     await root.scope(async (scope) => {
       const { signal } = scope;

@@ -1,5 +1,5 @@
-import type { CancelledError } from './cancelled.error.js';
-import type { CancellationRule } from './is-cancellation.js';
+import type { CancelledError } from '../errors/cancelled.error.js';
+import type { CancellationRule } from '../is-cancellation.js';
 
 /** What a tree of scopes hangs on: the task around it, or nothing. */
 export interface ScopeHost {

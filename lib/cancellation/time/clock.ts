@@ -1,4 +1,4 @@
-import { inRootContext } from './async-context.js';
+import { inRootContext } from '../async-context.js';
 
 /** Where time comes from. */
 export interface Clock {

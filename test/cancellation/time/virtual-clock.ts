@@ -1,4 +1,4 @@
-import { type Clock, type TimerHandle, useClock } from '../../lib/cancellation/clock.js';
+import { type Clock, type TimerHandle, useClock } from '../../../lib/cancellation/time/clock.js';
 
 interface Pending extends TimerHandle {
   readonly dueAt: number;

@@ -1,8 +1,8 @@
-import { CancelScope } from '../../lib/cancellation/cancel-scope.js';
-import { CancelledError } from '../../lib/cancellation/cancelled.error.js';
-import { ScopeTimeoutError } from '../../lib/cancellation/scope-timeout.error.js';
+import { CancelScope } from '../../../lib/cancellation/scope/cancel-scope.js';
+import { CancelledError } from '../../../lib/cancellation/errors/cancelled.error.js';
+import { ScopeTimeoutError } from '../../../lib/cancellation/errors/scope-timeout.error.js';
 import { type Program, rootId, type Step, type Work } from './program.js';
-import { VirtualClock, withClock } from './virtual-clock.js';
+import { VirtualClock, withClock } from '../time/virtual-clock.js';
 
 /** What became of a program. */
 export interface Observation {

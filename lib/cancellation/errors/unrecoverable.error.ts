@@ -19,14 +19,14 @@ export class UnrecoverableError extends StreamingError {
 }
 
 /** How many errors are looked at that others hold. */
-const MOST_ERRORS = 1_000;
+const MAX_HELD_ERRORS = 1_000;
 
 /** Whether an error says that it is never worth another try. A group's error does when one does that it holds. */
 export function isUnrecoverable(error: unknown): boolean {
   const pending = new Set<unknown>([error]);
   for (const candidate of pending) {
     if (readProperty(candidate, 'retryable') === false) return true;
-    for (const held of readHeld(candidate, MOST_ERRORS - pending.size) ?? []) pending.add(held);
+    for (const held of readHeld(candidate, MAX_HELD_ERRORS - pending.size) ?? []) pending.add(held);
   }
   return false;
 }

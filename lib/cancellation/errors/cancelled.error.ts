@@ -1,4 +1,4 @@
-import type { CancelReason } from './cancel-reason.js';
+import type { CancelReason } from '../cancel-reason.js';
 
 /** Not under `--frozen-intrinsics`. */
 const limitIsWritable = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;

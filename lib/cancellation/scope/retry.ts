@@ -1,6 +1,6 @@
-import { type Backoff, backoffDelay, DEFAULT_BACKOFF } from './backoff.js';
+import { type Backoff, backoffDelay, DEFAULT_BACKOFF } from '../time/backoff.js';
 import type { CancelScope } from './cancel-scope.js';
-import { isUnrecoverable } from './unrecoverable.error.js';
+import { isUnrecoverable } from '../errors/unrecoverable.error.js';
 
 /**
  * How `scope.retry()` tries again.
@@ -19,7 +19,7 @@ export interface RetryOptions {
 }
 
 /** So many errors of earlier tries are kept. */
-const MOST_ERRORS = 100;
+const MAX_EARLIER_ERRORS = 100;
 
 /** Tries a body again in a scope. See `CancelScope.retry`. */
 export async function retryIn<T>(
@@ -41,7 +41,7 @@ export async function retryIn<T>(
       const isFinal = scope.cancelled || attempt >= attempts || isUnrecoverable(error);
       if (isFinal || (when && !(await when(error)))) throw withErrors(error, earlier);
       earlier.push(error);
-      if (earlier.length > MOST_ERRORS) earlier.shift();
+      if (earlier.length > MAX_EARLIER_ERRORS) earlier.shift();
     }
     const delay = backoffDelay(backoff, attempt, (what) => {
       if (!hasWarned)

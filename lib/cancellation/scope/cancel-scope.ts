@@ -1,14 +1,14 @@
-import { clock } from './clock.js';
+import { clock } from '../time/clock.js';
 import { CancelLevel } from './cancel-level.js';
-import { type CancelReason, cutDetail } from './cancel-reason.js';
-import { CancelledError } from './cancelled.error.js';
-import { quietIf, rejectedQuietly } from './promises.js';
+import { type CancelReason, cutDetail } from '../cancel-reason.js';
+import { CancelledError } from '../errors/cancelled.error.js';
+import { quietIf, rejectedQuietly } from '../promises.js';
 import { retryIn, type RetryOptions } from './retry.js';
-import { isInstance, textOf } from './read-error.js';
-import { ScopeEndedError } from './scope-ended.error.js';
+import { isInstance, textOf } from '../errors/read-error.js';
+import { ScopeEndedError } from '../errors/scope-ended.error.js';
 import { assertBody, assertLimit, type ResultsOf, type ScopeBody, type TaskGroup } from './scope-body.js';
-import { ScopeTimeoutError } from './scope-timeout.error.js';
-import { Timer } from './timer.js';
+import { ScopeTimeoutError } from '../errors/scope-timeout.error.js';
+import { Timer } from '../time/timer.js';
 
 /**
  * A stretch of work that can be cancelled as one, and holds others that are cancelled with it.
@@ -183,7 +183,7 @@ export abstract class CancelScope extends CancelLevel {
 
 const nextMicrotask = Promise.resolve();
 /** How many scopes are entered on one stack. */
-const deepest = 100;
+const MAX_ENTERED_ON_STACK = 100;
 
 /** A scope opened by one of the calls above. */
 class InnerScope extends CancelScope {
@@ -302,14 +302,14 @@ class InnerScope extends CancelScope {
 
   /** Bodies that open one scope in the other are called one in the other: a new stack now and then. */
   protected get isDeep(): boolean {
-    return this.depth % deepest === 0;
+    return this.depth % MAX_ENTERED_ON_STACK === 0;
   }
 
-  protected override onRenewed(): void {
+  protected override onReset(): void {
     this.#await();
   }
 
-  protected override onLetGo(): void {
+  protected override unrefTimers(): void {
     this.#timer?.unref();
   }
 

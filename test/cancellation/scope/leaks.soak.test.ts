@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { CancelScope, type TaskContext } from 'nestjs-streaming';
-import { createTaskApp, handlerTask } from '../support/app.js';
-import { heapGrowth, listenersOf, MiB, Mortals } from './gc.js';
-import { VirtualClock, withClock } from './virtual-clock.js';
+import { createTaskApp, handlerTask } from '../../support/app.js';
+import { heapGrowth, listenersOf, MiB, Mortals } from '../gc.js';
+import { VirtualClock, withClock } from '../time/virtual-clock.js';
 
 /** 20 MiB for 100 000 of anything, and less for fewer. */
 const mostFor = (count: number): number => (20 * MiB * count) / 100_000;

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CancelScope, runScope, type TaskContext } from 'nestjs-streaming';
 import { runProcess } from 'nestjs-streaming/process';
-import { startTask } from '../support/app.js';
+import { startTask } from '../../support/app.js';
 
 const waits: Record<string, (task: TaskContext) => Promise<unknown>> = {
   sleep: (task) => task.sleep(60_000),

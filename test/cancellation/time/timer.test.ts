@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { CancelScope, ScopeTimeoutError } from 'nestjs-streaming';
-import { Timer } from '../../lib/cancellation/timer.js';
+import { Timer } from '../../../lib/cancellation/time/timer.js';
 import { VirtualClock, withClock } from './virtual-clock.js';
 
 const LONGEST = 2 ** 31 - 1;

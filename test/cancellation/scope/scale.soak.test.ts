@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { CancelledError, CancelScope, isCancellation, type TaskHandle } from 'nestjs-streaming';
-import { collect, createTaskApp, handlerTask, startTask } from '../support/app.js';
-import { deferred } from '../support/wait.js';
+import { collect, createTaskApp, handlerTask, startTask } from '../../support/app.js';
+import { deferred } from '../../support/wait.js';
 
 type Body = (scope: CancelScope) => Promise<unknown>;
 

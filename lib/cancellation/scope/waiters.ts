@@ -1,5 +1,5 @@
-import type { CancelledError } from './cancelled.error.js';
-import { Timer } from './timer.js';
+import type { CancelledError } from '../errors/cancelled.error.js';
+import { Timer } from '../time/timer.js';
 
 /**
  * Starts what is waited for.
