@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { collect, createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from '../support/app.js';
 import { RawSocket } from '../support/clients/raw-socket.js';
 import { openStream, type SseStream } from '../support/clients/sse.js';
-import { nestMajor } from '../support/nest-major.js';
+import { nestMajor } from './nest-major.js';
 import { closeBound, eventually } from '../support/wait.js';
 
 const TASKS = 100;

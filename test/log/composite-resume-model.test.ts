@@ -7,7 +7,7 @@ import { LogCursor } from '../../lib/log/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 import { type TaskRef, taskKey } from '../../lib/task/task-ref.js';
-import { alikeTasks } from '../support/alike-tasks.js';
+import { alikeTasks } from './alike-tasks.js';
 
 /** A task as it comes and goes on the streams of one client. */
 class Task {

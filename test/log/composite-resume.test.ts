@@ -6,7 +6,7 @@ import { formatEventId } from '../../lib/log/event-id.js';
 import type { LogPosition } from '../../lib/log/log-cursor.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 import { type TaskRef, taskKey } from '../../lib/task/task-ref.js';
-import { alikeTasks } from '../support/alike-tasks.js';
+import { alikeTasks } from './alike-tasks.js';
 
 interface Listed extends ListedLog {
   readonly log: TaskLog;

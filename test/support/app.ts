@@ -22,12 +22,12 @@ import {
   type TaskContext,
   type TaskHandle,
 } from 'nestjs-streaming';
-import { type Collected, collect } from './collect.js';
-import { RecordingLogger } from './logs.js';
+import { type Collected, collect } from './app/collect.js';
+import { RecordingLogger } from './app/logs.js';
 import { deferred } from './wait.js';
 
-export { collect, type Collected } from './collect.js';
-export type { LogLine, RecordingLogger } from './logs.js';
+export { collect, type Collected } from './app/collect.js';
+export type { LogLine, RecordingLogger } from './app/logs.js';
 
 export interface TaskAppOptions {
   /** Task types, provided by the application's only module: their `app` is `test`. */

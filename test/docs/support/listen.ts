@@ -2,7 +2,7 @@ import { afterEach } from '@jest/globals';
 import type { INestApplication, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AddressInfo, Server } from 'node:net';
-import { RecordingLogger } from '../../support/logs.js';
+import { RecordingLogger } from '../../support/app/logs.js';
 
 const closes: (() => Promise<void>)[] = [];
 

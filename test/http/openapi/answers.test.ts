@@ -3,9 +3,9 @@ import { Injectable } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { AuthorizeRequest, TaskAuthorizer, TaskContext } from 'nestjs-streaming';
 import { z } from 'zod';
-import { AnswerChecker } from '../../support/answer-checker.js';
+import { AnswerChecker } from './support/answer-checker.js';
 import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
-import { documentOf } from '../../support/openapi.js';
+import { documentOf } from './support/documents.js';
 
 @Injectable()
 class HeaderAuthorizer implements TaskAuthorizer<{ headers: IncomingHttpHeaders }> {

@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { ApiTags } from '@nestjs/swagger';
 import { describeStreams, StreamingController, StreamingModule, StreamTask } from 'nestjs-streaming';
 import { createTaskApp, handlerTask, type TaskAppOptions } from '../../support/app.js';
-import { documentOf, faultsOf, openApiVersions, operationsOf } from '../../support/openapi.js';
+import { documentOf, faultsOf, openApiVersions, operationsOf } from './support/documents.js';
 
 const everyRoute = { http: { start: true, list: true } };
 

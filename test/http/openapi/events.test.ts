@@ -6,7 +6,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { describeStreams, type TaskContext } from 'nestjs-streaming';
 import { filter, firstValueFrom } from 'rxjs';
 import { createTaskApp, handlerTask } from '../../support/app.js';
-import { documentOf, operationsOf } from '../../support/openapi.js';
+import { documentOf, operationsOf } from './support/documents.js';
 
 interface Wire {
   readonly event?: string | undefined;

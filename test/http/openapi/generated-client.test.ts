@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { TaskContext } from 'nestjs-streaming';
 import { z } from 'zod';
 import { createTaskApp, handlerTask } from '../../support/app.js';
-import { documentOf } from '../../support/openapi.js';
+import { documentOf } from './support/documents.js';
 
 const run = promisify(execFile);
 

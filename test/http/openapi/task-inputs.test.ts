@@ -7,7 +7,7 @@ import type { InputSchema } from 'nestjs-streaming';
 import * as v from 'valibot';
 import { z } from 'zod';
 import { createTaskApp, handlerTask } from '../../support/app.js';
-import { documentOf, faultsOf, openApiVersions, operationsOf } from '../../support/openapi.js';
+import { documentOf, faultsOf, openApiVersions, operationsOf } from './support/documents.js';
 
 /** The document of an application whose task types take these inputs, by name. */
 async function documentWith(inputs: Record<string, InputSchema | undefined>, version?: string) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { constants, type Http2Server, type Http2ServerResponse } from 'node:http2';
 import { runInThisContext } from 'node:vm';
 import { Http2Client } from '../../../support/clients/http2-client.js';
-import { readSlowly, Relay } from '../../../support/relay.js';
+import { readSlowly, Relay } from '../../../support/clients/relay.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { closeBound, eventually, patience } from '../../../support/wait.js';
 import {

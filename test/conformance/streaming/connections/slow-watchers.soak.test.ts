@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ServerResponse } from 'node:http';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import type { RawSocket } from '../../../support/clients/raw-socket.js';
-import { readSlowly } from '../../../support/relay.js';
+import { readSlowly } from '../../../support/clients/relay.js';
 import { Peak, responsesOf } from '../../../support/server-side.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { eventually, patience } from '../../../support/wait.js';

@@ -3,7 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { type Observable, tap } from 'rxjs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Http2Client } from '../../../support/clients/http2-client.js';
-import { readSlowly } from '../../../support/relay.js';
+import { readSlowly } from '../../../support/clients/relay.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { createTaskApp, expectNoHole, type Puppet, PuppetTask } from '../../../support/watching.js';
 

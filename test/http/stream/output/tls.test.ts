@@ -13,7 +13,7 @@ import { CoordinatorService, StreamingModule } from 'nestjs-streaming';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred, patience, withTimeout } from '../../../support/wait.js';
 import { closeLater, type Puppet, PuppetTask } from '../../../support/watching.js';
-import { Relay } from '../../../support/relay.js';
+import { Relay } from '../../../support/clients/relay.js';
 
 const tls = {
   key: readFileSync(new URL('../../../fixtures/tls/key.pem', import.meta.url)),

@@ -1,6 +1,6 @@
 import type { TaskEvent } from 'nestjs-streaming';
 import type { Observable } from 'rxjs';
-import { deferred } from './wait.js';
+import { deferred } from '../wait.js';
 
 export type EventMatch = string | ((event: TaskEvent) => boolean);
 

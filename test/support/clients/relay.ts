@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { closeLater } from './clients/open-clients.js';
+import { closeLater } from './open-clients.js';
 
 /** Reads so many bytes, and then nothing until the pause is over; then the next ones. */
 export function readSlowly(stream: Readable, bytes: number, pause: () => Promise<unknown>): void {

@@ -1,7 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { type Content, type Operation, operationsOf } from './openapi.js';
+import { type Content, type Operation, operationsOf } from './documents.js';
 
 /** An answer as it came. */
 export interface Answer {
