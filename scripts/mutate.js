@@ -43,7 +43,7 @@ const TARGETS = {
     [CANCELLATION],
     ['test/module/', 'test/testing/', STREAMING],
   ],
-  'lib/http/stream/hub/': [
+  'lib/http/stream/broadcast/': [
     ['test/http/stream/[^/]*\\.test'],
     [STREAMING],
     ['test/http/[^/]*\\.test', 'test/http/stream/[^/]+/'],

@@ -55,6 +55,11 @@ export class LogCursor {
     return this.#gap === undefined && this.#after >= this.#log.firstSeq - 1 ? this.#after : undefined;
   }
 
+  /** Whether it stands behind this event, and has no gap to tell first. */
+  isBehind(seq: number): boolean {
+    return this.#after === seq && this.#gap === undefined;
+  }
+
   /** Goes on behind `seq`: what is up to there was read for another cursor at the same place. */
   skipTo(seq: number): void {
     this.#after = seq;
@@ -67,24 +72,21 @@ export class LogCursor {
 
   /** The next thing to tell the watcher; `undefined` when it has seen all there is, or what follows is not here yet. */
   next(): LogEntry | LogGap | undefined {
-    const start = this.#log.firstSeq - 1;
-    if (this.#gap !== undefined) {
-      const cause = this.#gap;
-      this.#gap = undefined;
-      this.#after = start;
-      return { cause, missed: null, id: formatEventId(this.#log.epoch, start) };
-    }
-    if (this.#after < start) {
-      const missed = start - this.#after;
-      this.#after = start;
-      return {
-        cause: 'expired',
-        missed,
-        id: formatEventId(this.#log.epoch, start),
-      };
-    }
+    const gap = this.nextGap();
+    if (gap) return gap;
     const entry = this.#log.at(this.#after + 1);
     if (entry) this.#after = entry.seq;
     return entry;
+  }
+
+  /** The gap to tell the watcher, if one comes first. */
+  nextGap(): LogGap | undefined {
+    const start = this.#log.firstSeq - 1;
+    if (this.#gap === undefined && this.#after >= start) return undefined;
+    const cause = this.#gap ?? 'expired';
+    const missed = this.#gap === undefined ? start - this.#after : null;
+    this.#gap = undefined;
+    this.#after = start;
+    return { cause, missed, id: formatEventId(this.#log.epoch, start) };
   }
 }

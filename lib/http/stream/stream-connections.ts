@@ -13,7 +13,7 @@ import {
 import { isHttp1 } from '../http-exchange.js';
 import { cutOff } from './output/cut-off.js';
 import { EmittedConnection } from './connection/emitted-connection.js';
-import { FlushQueue } from './hub/flush-queue.js';
+import { FlushQueue } from './broadcast/flush-queue.js';
 import { FramedConnection } from './connection/framed-connection.js';
 import { Http2Sessions } from './output/http2-sessions.js';
 import { type NestReceiver, NestWriter } from './output/nest-writer.js';
@@ -21,7 +21,7 @@ import { isGone, OpenResponses } from './output/open-responses.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { prepareConnection } from './output/stream-head.js';
 import type { StreamConnection } from './connection/stream-connection.js';
-import { StreamHub } from './hub/stream-hub.js';
+import { LogBroadcast } from './broadcast/log-broadcast.js';
 import { type StreamOpening, streamOf } from './stream-opening.js';
 import { type ReachedLimit, StreamPlaces } from './stream-places.js';
 import { Sweep } from './sweep.js';
@@ -52,7 +52,7 @@ export class StreamConnections implements ShutdownParticipant {
   readonly #http: ResolvedHttpOptions;
   readonly #places: StreamPlaces;
   readonly #responses = new OpenResponses<StreamConnection>();
-  readonly #hubs = new Map<TaskRun, StreamHub>();
+  readonly #broadcasts = new Map<TaskRun, LogBroadcast>();
   readonly #queue = new FlushQueue();
   readonly #greeting: EventChunk;
   /** Nest writes an empty line before anything else. */
@@ -127,23 +127,23 @@ export class StreamConnections implements ShutdownParticipant {
     if (isOwn) prepareConnection(response, heartbeat);
     const greeting = isOwn ? this.#ownGreeting : this.#greeting;
     const init = { response, carrier, greeting, endsAt: endOf(maxAge) };
-    const hubOf = ({ run }: WatchedTask): StreamHub => this.#hubOf(run);
+    const broadcastOf = ({ run }: WatchedTask): LogBroadcast => this.#broadcastOf(run);
     const [task] = tasks;
     const envelope = list && new TasksEnvelope(list);
     if (isIntercepted && carrier instanceof NestCarrier)
-      return new EmittedConnection({ ...init, carrier }, tasks, hubOf, envelope);
+      return new EmittedConnection({ ...init, carrier }, tasks, broadcastOf, envelope);
     return task && !list
-      ? new TaskConnection(init, task, hubOf(task))
-      : new FramedConnection(init, tasks, hubOf, envelope);
+      ? new TaskConnection(init, task, broadcastOf(task))
+      : new FramedConnection(init, tasks, broadcastOf, envelope);
   }
 
-  #hubOf(run: TaskRun): StreamHub {
-    let hub = this.#hubs.get(run);
-    if (!hub) {
-      hub = new StreamHub(run, this.#queue, () => this.#hubs.delete(run));
-      this.#hubs.set(run, hub);
+  #broadcastOf(run: TaskRun): LogBroadcast {
+    let broadcast = this.#broadcasts.get(run);
+    if (!broadcast) {
+      broadcast = new LogBroadcast(run, this.#queue, () => this.#broadcasts.delete(run));
+      this.#broadcasts.set(run, broadcast);
     }
-    return hub;
+    return broadcast;
   }
 
   #track(response: ServerResponse, onClose: () => void): void {

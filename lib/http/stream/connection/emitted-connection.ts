@@ -1,7 +1,7 @@
 import type { MessageEvent } from '@nestjs/common';
 import { parseCompositeId } from '../../../log/composite-id.js';
 import { chunkOf } from '../../../log/event-chunk.js';
-import type { StreamHub } from '../hub/stream-hub.js';
+import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { NestCarrier } from '../output/stream-carrier.js';
 import type { WatchedTask } from '../watched-task.js';
 import { type Envelope, FeedConnection } from './feed-connection.js';
@@ -24,10 +24,10 @@ export class EmittedConnection extends FeedConnection {
   constructor(
     init: ConnectionInit & { readonly carrier: NestCarrier },
     tasks: readonly WatchedTask[],
-    hubOf: (task: WatchedTask) => StreamHub,
+    broadcastOf: (task: WatchedTask) => LogBroadcast,
     envelope: Envelope | undefined,
   ) {
-    super(init, tasks, hubOf, envelope);
+    super(init, tasks, broadcastOf, envelope);
     this.#carrier = init.carrier;
   }
 

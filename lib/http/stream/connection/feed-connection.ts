@@ -1,4 +1,4 @@
-import type { StreamHub } from '../hub/stream-hub.js';
+import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import { chunkBytes } from '../output/stream-output.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import { lengthOf, type StreamMessage } from './stream-message.js';
@@ -31,12 +31,12 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
   constructor(
     init: ConnectionInit,
     tasks: readonly WatchedTask[],
-    hubOf: (task: WatchedTask) => StreamHub,
+    broadcastOf: (task: WatchedTask) => LogBroadcast,
     envelope: Envelope | undefined,
   ) {
     super(init);
     this.#envelope = envelope;
-    this.#feeds = tasks.map((task) => new TaskFeed(task, hubOf(task), this));
+    this.#feeds = tasks.map((task) => new TaskFeed(task, broadcastOf(task), this));
   }
 
   /** Writes some events, that follow each other, at once. */
@@ -58,17 +58,15 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
     for (const feed of this.#feeds) feed.close();
   }
 
-  read(feed: TaskFeed): void {
-    while (this.isOpen && !this.isBlocked) {
-      const messages = this.#take(feed);
-      if (messages.length > 0) {
-        this.send(messages);
-        continue;
-      }
-      this.output.flush();
-      if (feed.done && this.isDone) this.complete();
-      return;
-    }
+  read(feed: TaskFeed): boolean {
+    if (!this.isOpen || this.isBlocked) return false;
+    const messages = this.#take(feed);
+    if (messages.length > 0) this.send(messages);
+    if (this.isBlocked) return false;
+    if (feed.cursor.hasNext) return true;
+    this.output.flush();
+    if (feed.done && this.isDone) this.complete();
+    return false;
   }
 
   /** Whether everything was read and nothing will follow. */

@@ -1,63 +1,69 @@
 import type { Socket } from 'node:net';
 import type { TaskRun } from '../../../coordinator/run/task-run.js';
 import { LogCursor } from '../../../log/log-cursor.js';
+import type { BroadcastReader, LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { GapWriter } from '../gap-writer.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
-import type { HubReader, StreamHub } from '../hub/stream-hub.js';
 import type { WatchedTask } from '../watched-task.js';
 
 /** A stream of one task, by far the most common: it writes chunks that all watchers of the task share. */
-export class TaskConnection extends StreamConnection implements HubReader {
+export class TaskConnection extends StreamConnection implements BroadcastReader {
+  readonly cursor: LogCursor;
+  /** Read for every event, so it stands here. */
+  socket: Socket | undefined;
   readonly #run: TaskRun;
-  readonly #hub: StreamHub;
-  readonly #cursor: LogCursor;
+  readonly #broadcast: LogBroadcast;
   readonly #gaps: GapWriter;
 
-  constructor(init: ConnectionInit, task: WatchedTask, hub: StreamHub) {
+  constructor(init: ConnectionInit, task: WatchedTask, broadcast: LogBroadcast) {
     super(init);
     this.#run = task.run;
-    this.#hub = hub;
-    this.#gaps = hub.gapsFor(task);
-    this.#cursor = new LogCursor(task.run.log, task.position);
+    this.#broadcast = broadcast;
+    this.#gaps = broadcast.gapsFor(task);
+    this.cursor = new LogCursor(task.run.log, task.position);
     task.run.attach();
-    hub.add(this);
+    broadcast.add(this);
   }
 
-  flush(seq: number): Socket | undefined {
-    if (!this.#run.log.ended) return this.#read(seq);
-    // The last event and the end of the response leave together.
-    return this.output.asOneWrite(() => this.#read(seq));
-  }
-
-  #read(seq: number): Socket | undefined {
-    while (this.isOpen && !this.isBlocked) {
-      const chunk = this.#hub.chunks.read(this.#cursor, this.#gaps, seq);
-      if (chunk) {
-        this.output.write(chunk);
-        continue;
-      }
-      this.output.flush();
-      if (this.#cursor.done) this.complete();
-      return this.isOpen && this.#cursor.position === seq ? this.output.socket : undefined;
-    }
-    return undefined;
-  }
-
-  fallBehind(seq: number): void {
-    this.#cursor.skipTo(seq);
+  flush(): boolean {
     this.output.checkSocket();
+    if (!this.isOpen || this.isBlocked) return false;
+    // The last event and the end of the response leave together.
+    return this.#run.log.ended ? this.output.asOneWrite(() => this.#read()) : this.#read();
+  }
+
+  #read(): boolean {
+    this.#writeNext();
+    if (this.isBlocked) return false;
+    if (this.cursor.hasNext) return true;
+    this.output.flush();
+    if (this.cursor.done) this.complete();
+    return false;
+  }
+
+  #writeNext(): void {
+    const { cursor } = this;
+    const chunk = this.#broadcast.chunks.at(cursor);
+    if (chunk) {
+      cursor.skipTo(chunk.to);
+      this.output.write(chunk);
+    } else {
+      const gap = cursor.nextGap();
+      if (gap) this.output.write(this.#gaps.chunkOf(gap));
+    }
+    this.socket = this.output.socket;
   }
 
   protected begin(): void {
-    this.#hub.open(this);
+    this.#broadcast.open(this);
   }
 
   resume(): void {
-    this.#hub.resume(this);
+    this.#broadcast.resume(this);
   }
 
   protected detach(): void {
     this.#run.detach();
-    this.#hub.remove(this, this.output.socket);
+    this.#broadcast.remove(this);
   }
 }

@@ -13,11 +13,11 @@ interface Flushable {
   flush(isOver: () => boolean): boolean;
 }
 
-/** Writes for all hubs that have news: once for each turn of the event loop, and for no more than a slice of it. */
+/** Writes for all broadcasts that have news: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {
   readonly #nextTurn: (flush: () => void) => unknown;
   readonly #ends: EndQueue;
-  #hubs: Flushable[] = [];
+  #waiting: Flushable[] = [];
   #scheduled = false;
 
   /**
@@ -29,14 +29,14 @@ export class FlushQueue {
   }
 
   /**
-   * @param hub comes last; it is not to be in the queue yet
+   * @param one comes last; it is not to be in the queue yet
    */
-  add(hub: Flushable): void {
-    this.#hubs.push(hub);
+  add(one: Flushable): void {
+    this.#waiting.push(one);
     this.#schedule();
   }
 
-  /** Ends responses whose last bytes are out, when all hubs that are queued had their turn. */
+  /** Ends responses whose last bytes are out, when all that are queued had their turn. */
   end(endings: readonly Ending[]): void {
     if (this.#ends.add(endings)) this.add(this.#ends);
   }
@@ -46,16 +46,16 @@ export class FlushQueue {
     const isOver = beginSlice();
     let turns = 0;
     try {
-      for (const hub of this.#hubs) {
+      for (const one of this.#waiting) {
         turns++;
-        // Last in the queue again, when it has more: no hub keeps the others waiting. It comes to that in this same turn,
+        // Last in the queue again, when it has more: none keeps the others waiting. It comes to that in this same turn,
         // if there is time.
-        if (hub.flush(isOver)) this.#hubs.push(hub);
+        if (one.flush(isOver)) this.#waiting.push(one);
         if (isOver()) break;
       }
     } finally {
-      this.#hubs = this.#hubs.slice(turns);
-      if (this.#hubs.length > 0) this.#schedule();
+      this.#waiting = this.#waiting.slice(turns);
+      if (this.#waiting.length > 0) this.#schedule();
     }
   };
 

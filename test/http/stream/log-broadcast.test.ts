@@ -2,21 +2,31 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TaskStore } from '../../../lib/coordinator/task-store.js';
-import { FlushQueue } from '../../../lib/http/stream/hub/flush-queue.js';
-import { type HubReader, StreamHub } from '../../../lib/http/stream/hub/stream-hub.js';
+import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
+import { type BroadcastReader, LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
+import { LogCursor } from '../../../lib/log/log-cursor.js';
+import type { LogReader } from '../../../lib/log/log-reader.js';
 import { eventually } from '../../support/wait.js';
 import { createTaskApp, type Puppet, PuppetTask } from '../../support/watching.js';
 
-/** Notes up to where it was asked to read. */
-class Reader implements HubReader {
+/** Notes how many events there were when it was asked to read. */
+class Reader implements BroadcastReader {
   readonly asked: number[] = [];
+  readonly cursor: LogCursor;
+  readonly socket: Socket | undefined;
   isBlocked = false;
+  readonly #log: LogReader;
 
-  flush(seq: number): undefined {
-    this.asked.push(seq);
+  constructor(log: LogReader, socket?: TakingSocket) {
+    this.#log = log;
+    this.cursor = new LogCursor(log, { after: log.lastSeq });
+    this.socket = socket as unknown as Socket | undefined;
   }
 
-  fallBehind(): void {}
+  flush(): boolean {
+    this.asked.push(this.#log.lastSeq);
+    return false;
+  }
 }
 
 /** Takes everything at once. */
@@ -30,37 +40,29 @@ class TakingSocket {
   }
 }
 
-/** Has come to where the hub is whenever it is asked. */
-class InStep implements HubReader {
-  isAsked = false;
-  readonly isBlocked = false;
-
-  constructor(private readonly socket: Socket) {}
-
-  flush(): Socket {
-    this.isAsked = true;
-    return this.socket;
-  }
-
-  fallBehind(): void {}
-}
-
-describe('the hub of a run', () => {
+describe('the broadcast of a log', () => {
   /** What the queue has scheduled, while a test decides when the next turn is. */
   let scheduled: (() => void)[] | undefined;
   const queue = new FlushQueue((flush) => (scheduled ? scheduled.push(flush) : setImmediate(flush)));
 
-  async function open(): Promise<{ hub: StreamHub; puppet: Puppet; free: Reader; slow: Reader }> {
+  async function open(): Promise<{
+    broadcast: LogBroadcast;
+    log: LogReader;
+    puppet: Puppet;
+    free: Reader;
+    slow: Reader;
+  }> {
     const task = new PuppetTask();
     const { app, coordinator } = await createTaskApp({ tasks: [task.type], listen: false });
     const puppet = await task.start({ url: '', coordinator });
-    const hub = new StreamHub(app.get(TaskStore).find(puppet.handle.ref)!, queue);
-    const [free, slow] = [new Reader(), new Reader()];
+    const run = app.get(TaskStore).find(puppet.handle.ref)!;
+    const broadcast = new LogBroadcast(run, queue);
+    const [free, slow] = [new Reader(run.log), new Reader(run.log)];
     // Who is the last to be asked has seen that the others were.
-    for (const reader of [slow, free]) hub.add(reader);
-    hub.schedule();
+    for (const reader of [slow, free]) broadcast.add(reader);
+    broadcast.schedule();
     await reached(free, 1);
-    return { hub, puppet, free, slow };
+    return { broadcast, log: run.log, puppet, free, slow };
   }
 
   async function reached({ asked }: Reader, seq: number): Promise<void> {
@@ -68,7 +70,7 @@ describe('the hub of a run', () => {
   }
 
   it('an event costs nothing for a reader that is blocked, until its client has taken something', async () => {
-    const { hub, puppet, free, slow } = await open();
+    const { broadcast, puppet, free, slow } = await open();
     slow.isBlocked = true;
     puppet.count(1);
     await reached(free, 2);
@@ -78,21 +80,21 @@ describe('the hub of a run', () => {
       await reached(free, seq);
     }
     expect(slow.asked).toEqual([1, 2]);
-    expect(hub.size).toBe(2);
+    expect(broadcast.size).toBe(2);
     // It takes something, and asks to wait again.
-    hub.resume(slow);
+    broadcast.resume(slow);
     puppet.count(1);
     await reached(free, 7);
     expect(slow.asked).toEqual([1, 2, 6]);
     slow.isBlocked = false;
-    hub.resume(slow);
+    broadcast.resume(slow);
     puppet.count(1);
     await reached(slow, 8);
     expect(slow.asked).toEqual([1, 2, 6, 7, 8]);
   });
 
   it('S34 a reader that is blocked at the end reads to the end once it is not', async () => {
-    const { hub, puppet, free, slow } = await open();
+    const { broadcast, puppet, free, slow } = await open();
     slow.isBlocked = true;
     puppet.count(1);
     await reached(free, 2);
@@ -100,31 +102,28 @@ describe('the hub of a run', () => {
     await reached(free, 3);
     expect(slow.asked).toEqual([1, 2]);
     slow.isBlocked = false;
-    hub.resume(slow);
+    broadcast.resume(slow);
     expect(slow.asked).toEqual([1, 2, 3]);
   });
 
   it('a reader that leaves while it is blocked is not counted, and does not come back', async () => {
-    const { hub, puppet, free, slow } = await open();
+    const { broadcast, puppet, free, slow } = await open();
     slow.isBlocked = true;
     puppet.count(1);
     await reached(free, 2);
-    hub.remove(slow, undefined);
-    expect(hub.size).toBe(1);
+    broadcast.remove(slow);
+    expect(broadcast.size).toBe(1);
     slow.isBlocked = false;
-    hub.resume(slow);
-    expect([hub.size, slow.asked]).toEqual([1, [1, 2]]);
-    hub.remove(free, undefined);
-    expect(hub.size).toBe(0);
+    broadcast.resume(slow);
+    expect([broadcast.size, slow.asked]).toEqual([1, [1, 2]]);
+    broadcast.remove(free);
+    expect(broadcast.size).toBe(0);
   });
 
   it('what is more than a chunk goes out in the same turn, as long as there is time', async () => {
-    const { hub, puppet, free } = await open();
+    const { broadcast, log, puppet, free } = await open();
     const socket = new TakingSocket();
-    const reader = new InStep(socket as unknown as Socket);
-    hub.add(reader);
-    hub.schedule();
-    await eventually(() => expect(reader.isAsked).toBe(true), { interval: 0 });
+    broadcast.add(new Reader(log, socket));
     // A time that stands still is never over.
     const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
     try {

@@ -10,8 +10,8 @@ import { Observable } from 'rxjs';
 import type { TaskRun } from '../../../lib/coordinator/run/task-run.js';
 import { TaskStore } from '../../../lib/coordinator/task-store.js';
 import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
-import { FlushQueue } from '../../../lib/http/stream/hub/flush-queue.js';
-import { StreamHub } from '../../../lib/http/stream/hub/stream-hub.js';
+import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
+import { LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
 import {
   NestCarrier,
   ownCarrier,
@@ -31,7 +31,7 @@ const steps = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: fc.constant('open' as const), at: fc.nat({ max: 1_000 }) }) },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('open in step' as const), count: fc.nat({ max: 30 }) }),
+    arbitrary: fc.record({ do: fc.constant('open at the end' as const), count: fc.nat({ max: 30 }) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('leave' as const), who: fc.nat() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('hold' as const), who: fc.nat() }) },
@@ -45,7 +45,7 @@ type Step = typeof steps extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** One that was blocked comes back in the midst of a round: what that writes, it has read for itself. */
 const caughtUpWhileOthersAreWrittenTo: Step[] = [
-  { do: 'open in step', count: 20 },
+  { do: 'open at the end', count: 20 },
   ...turns(10),
   { do: 'hold', who: 0 },
   { do: 'send', count: 100 },
@@ -98,7 +98,7 @@ class Client {
 
   constructor(
     run: TaskRun,
-    hub: StreamHub,
+    broadcast: LogBroadcast,
     readonly after: number,
     isServedByNest: boolean,
   ) {
@@ -111,7 +111,11 @@ class Client {
     const task = { run, position: { after }, mayKnow: false };
     const connect = (carrier: StreamCarrier): void => {
       const greeting = chunkOf('retry: 1\n');
-      this.#connection = new TaskConnection({ response, carrier, greeting, endsAt: undefined }, task, hub);
+      this.#connection = new TaskConnection(
+        { response, carrier, greeting, endsAt: undefined },
+        task,
+        broadcast,
+      );
     };
     const complete = (): void => {
       this.isEnded = true;
@@ -145,11 +149,11 @@ class Client {
   }
 }
 
-/** One task with all who watch it, as the connections keep them: a hub as long as somebody is there. */
+/** One task with all who watch it, as the connections keep them: a broadcast as long as somebody is there. */
 class Audience {
   readonly clients: Client[] = [];
   readonly #queue = new FlushQueue();
-  #hub: StreamHub | undefined;
+  #broadcast: LogBroadcast | undefined;
 
   constructor(
     readonly run: TaskRun,
@@ -161,8 +165,9 @@ class Audience {
   }
 
   open(after: number): void {
-    if (!this.#hub || this.#hub.size === 0) this.#hub = new StreamHub(this.run, this.#queue);
-    this.clients.push(new Client(this.run, this.#hub, after, this.isServedByNest));
+    if (!this.#broadcast || this.#broadcast.size === 0)
+      this.#broadcast = new LogBroadcast(this.run, this.#queue);
+    this.clients.push(new Client(this.run, this.#broadcast, after, this.isServedByNest));
   }
 
   pick(who: number): Client | undefined {
@@ -184,7 +189,7 @@ class Audience {
 describe.each([
   ['here', false],
   ['elsewhere', true],
-])('a hub and its watchers, whatever they do, of a log that is %s', (_where, isElsewhere) => {
+])('a broadcast and its watchers, whatever they do, of a log that is %s', (_where, isElsewhere) => {
   afterEach(() => {
     jest.restoreAllMocks();
   });
@@ -200,7 +205,7 @@ describe.each([
     for (const step of path) {
       if (step.do === 'send') for (let n = 0; n < step.count; n++) puppet.send('part', 'é😀'.repeat(n % 40));
       else if (step.do === 'open') audience.open(step.at % (log.lastSeq + 1));
-      else if (step.do === 'open in step') for (let n = 0; n < step.count; n++) audience.open(log.lastSeq);
+      else if (step.do === 'open at the end') for (let n = 0; n < step.count; n++) audience.open(log.lastSeq);
       else if (step.do === 'leave') audience.pick(step.who)?.leave();
       else if (step.do === 'release all') for (const { socket } of audience.present) socket.release();
       else if (step.do === 'leave all') for (const client of audience.present) client.leave();
