@@ -72,7 +72,7 @@ export class TaskPlaces {
     this.#places.set(run.type, places);
     if (places.isFull) {
       places.queue(run);
-      run.wait();
+      run.time.awaitPlace();
     } else {
       places.take(run);
       this.#onPlace(run);
@@ -86,7 +86,7 @@ export class TaskPlaces {
     const next = places.leave(run);
     if (places.isEmpty) this.#places.delete(run.type);
     if (next) {
-      next.admit();
+      next.time.admit();
       this.#onPlace(next);
     }
   }

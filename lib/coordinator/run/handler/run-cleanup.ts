@@ -1,9 +1,13 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
 import type { AsyncContext } from '../../../cancellation/async-context.js';
-import type { TaskCleanup } from '../../../task/task-context.js';
+import { type TaskCleanup, taskContextStorage } from '../../../task/task-context.js';
 import type { TaskOutcome } from '../../../task/task-outcome.js';
 import { Countdown } from '../countdown.js';
+import { addCleanupErrors, type Decision } from '../outcome/decide-outcome.js';
+import { outcomeOf } from '../outcome/run-outcome.js';
+import type { TaskRun } from '../task-run.js';
+import type { RunContext } from './run-context.js';
 
 /** Cleanup, and the async context it was registered in: it runs there, and so do the listeners on its signal. */
 export interface RegisteredCleanup {
@@ -12,13 +16,13 @@ export interface RegisteredCleanup {
 }
 
 /** Where cleanup is taken from, the last registered first. Cleanup may register more. */
-export interface CleanupStack {
+interface CleanupStack {
   takeDefer(): RegisteredCleanup | undefined;
   /** Nothing more can be registered. */
   closeDefers(): void;
 }
 
-export interface CleanupResult {
+interface CleanupResult {
   /** What cleanup threw, in order. */
   readonly errors: readonly unknown[];
   /** Whether the time was over while some of it still ran. */
@@ -32,7 +36,7 @@ const CALLS_PER_TURN = 100;
  * Runs all cleanup, one after the other. When the time is over the signal aborts, and nothing more can be registered. What
  * was registered by then is still called, and waited for no longer than a turn of the event loop.
  */
-export class RunCleanup {
+class RunCleanup {
   /** Aborts the signal of each cleanup that was called. */
   readonly #aborts: (() => void)[] = [];
   readonly #onLate: (error: unknown) => void;
@@ -97,6 +101,21 @@ export class RunCleanup {
     else this.#aborts.push(() => context.run(() => controller.abort()));
     await context.run(cleanup, outcome, controller.signal);
   }
+}
+
+/** Runs the cleanup of a try, and gives what its decision becomes by that. */
+export async function cleanUp(run: TaskRun, context: RunContext, decision: Decision): Promise<Decision> {
+  if (!context.hasDefers) return decision;
+  const cleanup = new RunCleanup(run.time.within(run.options.grace), (error) =>
+    run.report.error('The cleanup, given up before it threw,', error),
+  );
+  run.time.underWay = cleanup;
+  const { errors, abandoned } = await taskContextStorage.run(context, () =>
+    cleanup.run(context, outcomeOf(decision, run)),
+  );
+  run.time.underWay = undefined;
+  if (abandoned && !decision.abandoned) run.report.abandonedCleanup();
+  return addCleanupErrors(run.key, { ...decision, ...(abandoned && { abandoned }) }, errors);
 }
 
 function nextTurn(): Promise<void> {

@@ -57,7 +57,7 @@ export class RunContext extends TaskContext {
   }
 
   get deadline(): number | null {
-    return this.#run.deadline;
+    return this.#run.time.deadline;
   }
 
   get expired(): boolean {
@@ -139,7 +139,7 @@ export class RunContext extends TaskContext {
     if (this.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
     if (this.cancelled)
       throw new TaskEndedError(`reschedule() in ${this.key}, which is cancelled and only cleans up`);
-    this.#run.reschedule(ms);
+    this.#run.time.reschedule(ms);
   }
 
   /** Cancels the scope; the run has noted the request. */
@@ -182,11 +182,11 @@ export class RunContext extends TaskContext {
   }
 
   override get dueAt(): number {
-    return this.#run.dueAt;
+    return this.#run.time.dueAt;
   }
 
   override expire(): void {
-    this.#run.expire();
+    this.#run.time.expire();
   }
 
   /** A handler that is a generator goes on from its `yield`. */
