@@ -21,6 +21,7 @@ import {
   type TaskApp,
   watchRaw,
 } from '../../../support/watching.js';
+import { atLineEnds, byteByByte } from './splits.js';
 
 interface Seen {
   readonly id: string;
@@ -57,22 +58,11 @@ describe('S62 the same bytes, split anywhere', () => {
     return Buffer.from(client.body, 'latin1');
   }
 
-  function splits(bytes: Buffer): Record<string, Buffer[]> {
-    const atLineEnds: Buffer[] = [];
-    let from = 0;
-    bytes.forEach((byte, index) => {
-      if (byte !== 10 && byte !== 13) return;
-      // On both sides of it.
-      atLineEnds.push(bytes.subarray(from, index), bytes.subarray(index, index + 1));
-      from = index + 1;
-    });
-    atLineEnds.push(bytes.subarray(from));
-    return {
-      whole: [bytes],
-      'byte by byte': Array.from(bytes, (byte) => Buffer.of(byte)),
-      'at line ends': atLineEnds.filter(({ length }) => length > 0),
-    };
-  }
+  const splits = (bytes: Buffer): Record<string, Buffer[]> => ({
+    whole: [bytes],
+    'byte by byte': byteByByte(bytes),
+    'at line ends': atLineEnds(bytes),
+  });
 
   type Reader = (chunks: readonly Buffer[]) => Promise<Seen[]>;
 

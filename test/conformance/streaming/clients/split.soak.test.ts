@@ -10,21 +10,7 @@ import {
   type OpenClients,
 } from '../../../support/real-clients/stream-clients.js';
 import { type Adapter, adapters } from '../../../support/watching.js';
-
-const byteByByte = (bytes: Buffer): Buffer[] => Array.from(bytes, (byte) => Buffer.of(byte));
-
-/** On both sides of every CR and every LF. */
-function atLineEnds(bytes: Buffer): Buffer[] {
-  const pieces: Buffer[] = [];
-  let from = 0;
-  bytes.forEach((byte, index) => {
-    if (byte !== 10 && byte !== 13) return;
-    pieces.push(bytes.subarray(from, index), bytes.subarray(index, index + 1));
-    from = index + 1;
-  });
-  pieces.push(bytes.subarray(from));
-  return pieces.filter(({ length }) => length > 0);
-}
+import { atLineEnds, byteByByte } from './splits.js';
 
 const ways: Readonly<Record<string, Delivery>> = {
   whole: {},
