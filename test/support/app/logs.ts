@@ -13,6 +13,12 @@ export interface LogLine {
 /** A logger for an application under test: prints nothing, keeps everything. */
 export class RecordingLogger implements LoggerService {
   readonly lines: LogLine[] = [];
+  readonly log = this.keeper('log');
+  readonly error = this.keeper('error');
+  readonly warn = this.keeper('warn');
+  readonly debug = this.keeper('debug');
+  readonly verbose = this.keeper('verbose');
+  readonly fatal = this.keeper('fatal');
 
   get warnings(): string[] {
     return this.textsOf('warn');
@@ -22,38 +28,16 @@ export class RecordingLogger implements LoggerService {
     return this.textsOf('error', 'fatal');
   }
 
-  log(message: unknown, ...rest: unknown[]): void {
-    this.keep('log', message, rest);
-  }
-
-  error(message: unknown, ...rest: unknown[]): void {
-    this.keep('error', message, rest);
-  }
-
-  warn(message: unknown, ...rest: unknown[]): void {
-    this.keep('warn', message, rest);
-  }
-
-  debug(message: unknown, ...rest: unknown[]): void {
-    this.keep('debug', message, rest);
-  }
-
-  verbose(message: unknown, ...rest: unknown[]): void {
-    this.keep('verbose', message, rest);
-  }
-
-  fatal(message: unknown, ...rest: unknown[]): void {
-    this.keep('fatal', message, rest);
-  }
-
-  private keep(level: LogLevel, message: unknown, rest: readonly unknown[]): void {
-    const context = rest.at(-1);
-    const details = rest.slice(0, -1).filter((detail) => detail !== undefined);
-    this.lines.push({
-      level,
-      context: typeof context === 'string' ? context : undefined,
-      text: [message, ...details].map(String).join('\n'),
-    });
+  private keeper(level: LogLevel): (message: unknown, ...rest: unknown[]) => void {
+    return (message, ...rest) => {
+      const context = rest.at(-1);
+      const details = rest.slice(0, -1).filter((detail) => detail !== undefined);
+      this.lines.push({
+        level,
+        context: typeof context === 'string' ? context : undefined,
+        text: [message, ...details].map(String).join('\n'),
+      });
+    };
   }
 
   private textsOf(...levels: LogLevel[]): string[] {
