@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import type { Server } from 'node:net';
 import type { AuthorizeRequest, TaskAuthorizer, TaskSnapshot } from 'nestjs-streaming';
 import { handlerTask } from '../support/app.js';
+import { heldAuthorizer } from '../support/app/held-authorizer.js';
 import { call } from '../support/clients/http-client.js';
 import type { SseStream } from '../support/clients/sse.js';
 import { deferred, eventually } from '../support/wait.js';
@@ -87,26 +88,17 @@ describe.each(adapters)('limits of streams (%s)', (adapter) => {
   });
 
   it('maxStreams holds for requests that an authorizer lets in all at once', async () => {
-    const open = deferred();
-    let asked = 0;
-    @Injectable()
-    class Gate implements TaskAuthorizer {
-      async authorize(): Promise<boolean> {
-        asked += 1;
-        await open.promise;
-        return true;
-      }
-    }
+    const authorizer = heldAuthorizer();
     const task = new PuppetTask();
     const app = await createTaskApp({
       adapter,
       tasks: [task.type],
-      options: { authorize: Gate, http: { maxStreams: 3 } },
+      options: { authorize: authorizer.type, http: { maxStreams: 3 } },
     });
     const puppet = await task.start(app);
     const opening = range(1, 20).map(() => watch(puppet.url));
-    await eventually(() => expect(asked).toBe(20));
-    open.resolve();
+    await eventually(() => expect(authorizer.asked).toBe(20));
+    authorizer.letIn();
     const streams = await Promise.all(opening);
     await eventually(() => expect(openOnes(streams)).toBe(3));
     await puppet.end();

@@ -11,6 +11,7 @@ import {
   createTaskApp,
   expectLive,
   expectNoHole,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   range,
@@ -26,10 +27,6 @@ describeBehindProxies('streams behind a proxy', (start) => {
       const task = new PuppetTask();
       const app = await createTaskApp({ adapter, tasks: [task.type], options: { http } });
       return { app, task, puppet: await task.start(app) };
-    }
-
-    async function expectWatchers(puppet: Puppet, count: number): Promise<void> {
-      await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(count));
     }
 
     it('events arrive one by one, heartbeats too, then the end, and a 204 for who comes back', async () => {

@@ -178,6 +178,15 @@ export async function expectLive(puppet: Puppet, stream: SseStream): Promise<voi
   await eventually(() => expect(stream.comments).toBeGreaterThan(comments + 2));
 }
 
+export async function watchersOf({ handle }: Puppet): Promise<number> {
+  return (await handle.snapshot()).watchers;
+}
+
+/** Waits until so many watch a task. */
+export async function expectWatchers(puppet: Puppet, count: number): Promise<void> {
+  await eventually(async () => expect(await watchersOf(puppet)).toBe(count));
+}
+
 /** Asserts that each event's seq follows the one before; a gap says how many are missing. */
 export function expectNoHole(events: readonly SseEvent[], after = 0): void {
   let at = after;

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { call } from '../../support/clients/http-client.js';
 import { StoppedClock } from '../../support/stopped-clock.js';
-import { eventually } from '../../support/wait.js';
 import {
   adapters,
   createTaskApp,
+  expectWatchers,
   PuppetTask,
   quiet,
   resumeAfter,
@@ -25,7 +25,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
     await raw.until('started');
     expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 3 });
     await Promise.all([...streams.map((stream) => stream.close()), raw.close('reset')]);
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await delay(quiet);
     expect(puppet.context.cancelled).toBe(false);
     await puppet.end('still here');
@@ -43,7 +43,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
     await clock.advance(200);
     expect(puppet.context.cancelled).toBe(false);
     await stream.close();
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await clock.advance(149);
     expect(puppet.context.cancelled).toBe(false);
     await clock.advance(1);
@@ -70,10 +70,10 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
     const first = await watch(puppet.url);
     const { id = '' } = await first.next('started');
     await first.close();
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await clock.advance(299);
     const back = await resumeAfter(puppet.url, id);
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(1));
+    await expectWatchers(puppet, 1);
     await clock.advance(400);
     expect(puppet.context.cancelled).toBe(false);
     await puppet.end();

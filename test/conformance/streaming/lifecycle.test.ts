@@ -3,8 +3,9 @@ import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/com
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskAuthorizer } from 'nestjs-streaming';
+import { heldAuthorizer } from '../../support/app/held-authorizer.js';
 import { call } from '../../support/clients/http-client.js';
-import { closeBound, deferred, eventually } from '../../support/wait.js';
+import { closeBound, eventually } from '../../support/wait.js';
 import {
   adapters,
   createTaskApp,
@@ -132,26 +133,17 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
   });
 
   it('S56 a request that was being let in when the shutdown began does not hold up the close', async () => {
-    const asked = deferred();
-    const letIn = deferred();
-    @Injectable()
-    class Slow implements TaskAuthorizer {
-      async authorize(): Promise<boolean> {
-        asked.resolve();
-        await letIn.promise;
-        return true;
-      }
-    }
+    const authorizer = heldAuthorizer();
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { authorize: Slow } });
+    const app = await createTaskApp({ adapter, tasks: [task.type], options: { authorize: authorizer.type } });
     const puppet = await task.start(app);
     const client = await watchRaw(puppet.url, { Connection: 'keep-alive' });
-    await asked.promise;
+    await eventually(() => authorizer.asked > 0);
     const closing = app.app.close();
     await puppet.handle.outcome;
     // By now the server waits for its connections.
     await delay(quiet);
-    letIn.resolve();
+    authorizer.letIn();
     const before = performance.now();
     await closing;
     expect(performance.now() - before).toBeLessThan(closeBound);

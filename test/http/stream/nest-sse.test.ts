@@ -10,28 +10,21 @@ import {
   type INestApplication,
   type MessageEvent,
   type NestInterceptor,
-  Param,
   type PipeTransform,
-  Req,
-  Res,
   Sse,
   SseSignal,
   UseFilters,
 } from '@nestjs/common';
 import { SseStream } from '@nestjs/core/router/sse-stream.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import {
-  type PlatformRequest,
-  type PlatformResponse,
-  StreamingController,
-  type TaskAuthorizer,
-} from 'nestjs-streaming';
+import { StreamingController, type TaskAuthorizer } from 'nestjs-streaming';
 import { NEVER, type Observable } from 'rxjs';
 import { SseSignal as LazySignal } from '../../../lib/http/stream/output/sse-signal.js';
 import { closeLater } from '../../support/clients/open-clients.js';
 import { openStream } from '../../support/clients/sse.js';
 import { eventually } from '../../support/wait.js';
 import { adapters, createTaskApp, PuppetTask, watch } from '../../support/watching.js';
+import { expectWholeStream, ownController } from './support.js';
 
 /** A reply of Fastify, and where it takes hooks. */
 interface Reply {
@@ -127,10 +120,7 @@ describe.each(adapters)('a stream that Nest leaves to this package, on %s', (ada
     });
     const puppet = await task.start(app);
     const nestStreams = countNestStreams();
-    const stream = await watch(puppet.url);
-    await puppet.end();
-    await stream.ended;
-    expect(stream.events.map(({ type }) => type)).toEqual(['started', 'completed']);
+    await expectWholeStream(puppet);
     expect(nestStreams()).toBe(0);
   });
 
@@ -143,37 +133,16 @@ describe.each(adapters)('a stream that Nest leaves to this package, on %s', (ada
     });
     const puppet = await task.start(app);
     const nestStreams = countNestStreams();
-    const stream = await watch(puppet.url);
-    await puppet.end();
-    await stream.ended;
-    expect(stream.events.map(({ type }) => type)).toEqual(['started', 'completed']);
+    await expectWholeStream(puppet);
     expect(nestStreams()).toBeGreaterThan(0);
   });
 
   it("is Nest's in a subclass with a method of its own", async () => {
     const task = new PuppetTask();
-
-    @Controller('own')
-    class OwnController extends StreamingController {
-      @Sse(':app/:name/:id')
-      override watch(
-        @Param('app') app: string,
-        @Param('name') name: string,
-        @Param('id') id: string,
-        @Req() request: PlatformRequest,
-        @Res({ passthrough: true }) response: PlatformResponse,
-      ): Promise<Observable<MessageEvent>> {
-        return super.watch(app, name, id, request, response);
-      }
-    }
-
-    const app = await createTaskApp({ adapter, tasks: [task.type], controllers: [OwnController] });
+    const app = await createTaskApp({ adapter, tasks: [task.type], controllers: [ownController()] });
     const puppet = await task.start(app);
     const nestStreams = countNestStreams();
-    const stream = await watch(puppet.url.replace('/stream/', '/own/'));
-    await puppet.end();
-    await stream.ended;
-    expect(stream.events.map(({ type }) => type)).toEqual(['started', 'completed']);
+    await expectWholeStream(puppet, puppet.url.replace('/stream/', '/own/'));
     expect(nestStreams()).toBeGreaterThan(0);
   });
 

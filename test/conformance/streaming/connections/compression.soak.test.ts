@@ -15,6 +15,7 @@ import {
   createTaskApp,
   expectLive,
   expectNoHole,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   resumeAfter,
@@ -183,7 +184,7 @@ describe.each(adapters)('behind compression (%s)', (adapter) => {
       puppet.send('some', randomBytes(6_000).toString('base64'));
       while (socket.bytesWritten === bytesWritten && !response!.destroyed) await turn();
     }
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     expect(responses[0]!.destroyed).toBe(true);
     stuck.resume();
     expect(await stuck.ended).toBe('cut');

@@ -3,12 +3,12 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { createGzip } from 'node:zlib';
 import { call } from '../../../support/clients/http-client.js';
-import { eventually } from '../../../support/wait.js';
 import {
   adapters,
   closeLater,
   connectRaw,
   createTaskApp,
+  expectWatchers,
   PuppetTask,
   type TaskApp,
   type TaskAppOptions,
@@ -43,7 +43,7 @@ describe.each(adapters)('connections (%s)', (adapter) => {
         await client.close('reset');
       }
     }
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
     expect(median(times.slice(-30))).toBeLessThan(5 * median(times.slice(0, 30)) + 5);
     // No place is left taken either.

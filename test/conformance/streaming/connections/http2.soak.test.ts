@@ -7,8 +7,9 @@ import { StoppedClock } from '../../../support/stopped-clock.js';
 import { closeBound, eventually, patience } from '../../../support/wait.js';
 import {
   createTaskApp,
+  expectLive,
   expectNoHole,
-  type Puppet,
+  expectWatchers,
   PuppetTask,
   range,
   seqOf,
@@ -28,10 +29,6 @@ describe('HTTP/2 (fastify)', () => {
       responses.push(response);
     });
     return [task, app, responses];
-  }
-
-  async function expectWatchers(puppet: Puppet, count: number): Promise<void> {
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(count));
   }
 
   /** A session whose windows let everything through: what may stall is its connection. */
@@ -60,14 +57,7 @@ describe('HTTP/2 (fastify)', () => {
       }
     }
     expect(stream).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream' } });
-    await stream.next('started');
-    for (let n = 1; n <= 5; n++) {
-      puppet.count(1);
-      expect(await stream.next('n')).toMatchObject({ data: n });
-    }
-    // Heartbeats of a silent task.
-    const { comments } = stream;
-    await eventually(() => expect(stream.comments).toBeGreaterThan(comments + 3));
+    await expectLive(puppet, stream);
     await puppet.end();
     await stream.next('completed');
     expect(await stream.closed()).toBe(constants.NGHTTP2_NO_ERROR);

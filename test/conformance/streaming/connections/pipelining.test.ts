@@ -8,6 +8,7 @@ import {
   adapters,
   connectRaw,
   createTaskApp,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   type TaskApp,
@@ -32,7 +33,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     const peer = await connectRaw(app.port);
     for (let n = 0; n < count; n++) peer.request('GET', new URL(puppet.url).pathname);
     await peer.until('started');
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(count));
+    await expectWatchers(puppet, count);
     return peer;
   }
 
@@ -55,9 +56,9 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     // It is answered when that task ends, or after its time.
     peer.request('DELETE', `${new URL(slow.url).pathname}?wait=30000`);
     for (let n = 0; n < 2; n++) peer.request('GET', new URL(puppet.url).pathname);
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(2));
+    await expectWatchers(puppet, 2);
     await peer.close('reset');
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await slow.end();
     // Neither holds a response that nobody will ever hear of up the close.
     await app.close();
@@ -82,7 +83,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     const peer = await pipeline(app, puppet, 5);
     expect((await call('GET', puppet.url)).body).toMatchObject({ code: 'TOO_MANY_STREAMS' });
     await peer.close('reset');
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     // Nor are their places taken.
     await eventually(async () => expect((await call('HEAD', puppet.url)).status).toBe(200));
     const again = await pipeline(app, puppet, 5);
@@ -101,7 +102,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
       return responses[0]!.socket!.isPaused();
     });
     await peer.close('reset');
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await puppet.end();
   });
 
@@ -109,7 +110,7 @@ describe.each(adapters)('pipelined requests (%s)', (adapter) => {
     const { app, puppet } = await serve();
     const peer = await pipeline(app, puppet, 3);
     await peer.close('reset');
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     const before = performance.now();
     await app.app.close();
     expect(performance.now() - before).toBeLessThan(closeBound);

@@ -10,6 +10,7 @@ import {
   adapters,
   createTaskApp,
   expectNoHole,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   quiet,
@@ -20,10 +21,6 @@ import {
 /** What waits in the server's memory for one client. */
 function waitingBytes(response: ServerResponse): number {
   return response.writableLength + (response.socket?.writableLength ?? 0);
-}
-
-async function watchersOf(puppet: Puppet): Promise<number> {
-  return (await puppet.handle.snapshot()).watchers;
 }
 
 const big = 'x'.repeat(200_000);
@@ -98,7 +95,7 @@ describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
     await eventually(() => waitingBytes(response) > 0);
     await other.nextEvents(101);
     await clock.advance(2 * stallTimeout);
-    await eventually(async () => expect(await watchersOf(puppet)).toBe(1));
+    await expectWatchers(puppet, 1);
     expect(response.destroyed).toBe(true);
     await eventually(() => expect(waitingBytes(response)).toBe(0));
     stuck.resume();
@@ -178,7 +175,7 @@ describe.each(adapters)('slow and broken watchers (%s)', (adapter) => {
     const stream = await watch(puppet.url);
     await stream.next('started');
     await stream.close();
-    await eventually(async () => expect(await watchersOf(puppet)).toBe(0));
+    await expectWatchers(puppet, 0);
     await delay(quiet);
     expect(responses[0]!.destroyed).toBe(true);
     expect(responses[0]!.listenerCount('drain')).toBe(0);

@@ -1,17 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import {
   type CallHandler,
-  Controller,
   type ExecutionContext,
   type NestInterceptor,
   NotFoundException,
-  Param,
-  Req,
-  Res,
-  Sse,
   UseInterceptors,
 } from '@nestjs/common';
-import { type PlatformRequest, type PlatformResponse, StreamingController } from 'nestjs-streaming';
 import {
   concatWith,
   defaultIfEmpty,
@@ -44,6 +38,7 @@ import {
   resumeAfter,
   watch,
 } from '../../../support/watching.js';
+import { expectWholeStream, ownController } from '../support.js';
 
 type Operator = (events: Observable<object>) => Observable<unknown>;
 
@@ -238,20 +233,8 @@ describe.each(adapters)('messages that an interceptor makes up (%s)', (adapter) 
   });
 
   it('so it is on a route of your own that overrides one', async () => {
-    @Controller('own')
-    @UseInterceptors(new Applying(startWith(added)))
-    class OwnController extends StreamingController {
-      @Sse(':app/:name/:id')
-      override watch(
-        @Param('app') app: string,
-        @Param('name') name: string,
-        @Param('id') id: string,
-        @Req() request: PlatformRequest,
-        @Res({ passthrough: true }) response: PlatformResponse,
-      ): ReturnType<StreamingController['watch']> {
-        return super.watch(app, name, id, request, response);
-      }
-    }
+    const OwnController = ownController();
+    UseInterceptors(new Applying(startWith(added)))(OwnController);
     const task = new PuppetTask();
     const app = await createTaskApp({
       adapter,
@@ -260,10 +243,6 @@ describe.each(adapters)('messages that an interceptor makes up (%s)', (adapter) 
       options: { http: { controller: false, interceptEvents: false } },
     });
     const puppet = await task.start(app);
-    const stream = await watch(`${app.origin}/own/test/${task.name}/${puppet.id}`);
-    await stream.next('started');
-    await puppet.end();
-    expect(await stream.ended).toBe('complete');
-    expect(stream.events.map(({ type }) => type)).toEqual(['started', 'completed']);
+    await expectWholeStream(puppet, puppet.url.replace('/stream/', '/own/'));
   });
 });

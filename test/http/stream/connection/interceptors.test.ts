@@ -6,19 +6,10 @@ import {
   Injectable,
   type MessageEvent,
   type NestInterceptor,
-  Param,
-  Req,
-  Res,
-  Sse,
   UseInterceptors,
 } from '@nestjs/common';
 import type { Server, Socket } from 'node:net';
-import {
-  type PlatformRequest,
-  type PlatformResponse,
-  StreamingController,
-  type StreamingModuleOptions,
-} from 'nestjs-streaming';
+import { StreamingController, type StreamingModuleOptions } from 'nestjs-streaming';
 import { finalize, map, merge, type Observable, retry, tap } from 'rxjs';
 import type { SseEvent } from '../../../support/clients/sse.js';
 import { Peak } from '../../../support/server-side.js';
@@ -27,6 +18,7 @@ import {
   adapters,
   createTaskApp,
   expectNoHole,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   resumeAfter,
@@ -34,6 +26,7 @@ import {
   type TaskAppOptions,
   watch,
 } from '../../../support/watching.js';
+import { expectWholeStream, ownController } from '../support.js';
 
 /** Adds a field to the data of every event that has some. */
 @Injectable()
@@ -142,25 +135,11 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
     const finalized = finalize<MessageEvent>(() => {
       ends += 1;
     });
-    @Controller('own')
-    class OwnController extends StreamingController {
-      @Sse(':app/:name/:id')
-      override async watch(
-        @Param('app') app: string,
-        @Param('name') name: string,
-        @Param('id') id: string,
-        @Req() request: PlatformRequest,
-        @Res({ passthrough: true }) response: PlatformResponse,
-      ): Promise<Observable<MessageEvent>> {
-        return (await super.watch(app, name, id, request, response)).pipe(finalized);
-      }
-    }
-    const { app, puppet, task } = await serve({ controller: false }, { controllers: [OwnController] });
-    const stream = await watch(`${app.origin}/own/test/${task.name}/${puppet.id}`);
-    await stream.next('started');
-    await puppet.end();
-    await stream.ended;
-    expect(typesOf(stream.events)).toEqual(['started', 'completed']);
+    const { puppet } = await serve(
+      { controller: false },
+      { controllers: [ownController((events) => events.pipe(finalized))] },
+    );
+    await expectWholeStream(puppet, puppet.url.replace('/stream/', '/own/'));
     expect(ends).toBe(1);
   });
 
@@ -252,7 +231,7 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
         expect(await stream.next('started')).toMatchObject({ data: { attempt: 1 } });
         await stream.close();
       });
-      await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+      await expectWatchers(puppet, 0);
     }
   });
 
@@ -289,8 +268,6 @@ describe.each(adapters)('interceptors and events (%s)', (adapter) => {
     await stream.next('started');
     stream.pause();
     for (let n = 0; n < 100; n++) puppet.send('big', big);
-    await eventually(async () => {
-      expect(await puppet.handle.snapshot()).toMatchObject({ watchers: 0 });
-    });
+    await expectWatchers(puppet, 0);
   });
 });

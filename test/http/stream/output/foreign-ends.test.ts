@@ -1,8 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
+import { heldAuthorizer } from '../../../support/app/held-authorizer.js';
 import { call } from '../../../support/clients/http-client.js';
 import { responsesOf } from '../../../support/server-side.js';
 import { eventually } from '../../../support/wait.js';
-import { adapters, connectRaw, createTaskApp, PuppetTask, watch } from '../../../support/watching.js';
+import {
+  adapters,
+  connectRaw,
+  createTaskApp,
+  expectWatchers,
+  PuppetTask,
+  watch,
+} from '../../../support/watching.js';
 
 /** Responses that are ended by somebody else: a middleware with a timeout, a filter, the server's own code. */
 describe.each(adapters)('responses that others end (%s)', (adapter) => {
@@ -20,7 +28,7 @@ describe.each(adapters)('responses that others end (%s)', (adapter) => {
     responses[0]!.end();
     for (let n = 0; n < 5; n++) puppet.send('big', 'y'.repeat(100_000));
     peer.resume();
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await peer.until('0\r\n\r\n');
     // Another request on the same connection gets its own answer, and nothing stands in front of it.
     peer.request('GET', `${new URL(puppet.url).pathname}/status`);
@@ -30,21 +38,12 @@ describe.each(adapters)('responses that others end (%s)', (adapter) => {
   });
 
   it('a place is not kept for a request that was answered while it was decided', async () => {
-    let decide = (): void => {};
-    const decided = new Promise<void>((resolve) => {
-      decide = resolve;
-    });
-    class SlowAuthorizer {
-      async authorize(): Promise<boolean> {
-        await decided;
-        return true;
-      }
-    }
+    const authorizer = heldAuthorizer();
     const task = new PuppetTask();
     const app = await createTaskApp({
       adapter,
       tasks: [task.type],
-      options: { authorize: SlowAuthorizer, http: { maxStreams: 2 } },
+      options: { authorize: authorizer.type, http: { maxStreams: 2 } },
     });
     const responses = responsesOf(app);
     const puppet = await task.start(app);
@@ -56,7 +55,7 @@ describe.each(adapters)('responses that others end (%s)', (adapter) => {
       response.end();
     }
     await Promise.all(peers.map((peer) => peer.until('503')));
-    decide();
+    authorizer.letIn();
     const stream = await watch(puppet.url);
     await stream.next('started');
     expect((await puppet.handle.snapshot()).watchers).toBe(1);

@@ -9,19 +9,16 @@ import {
   adapters,
   connectRaw,
   createTaskApp,
-  type Puppet,
+  expectWatchers,
   PuppetTask,
   quiet,
   type TaskApp,
   watch,
+  watchersOf,
   watchRaw,
 } from '../../../support/watching.js';
 
 const stages = ['guard', 'interceptor', 'authorizer'] as const;
-
-async function watchersOf({ handle }: Puppet): Promise<number> {
-  return (await handle.snapshot()).watchers;
-}
 
 function connectionsOf({ app }: TaskApp): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -128,7 +125,7 @@ describe.each(adapters)('clients that are gone (%s)', (adapter) => {
     expect(await watchersOf(puppet)).toBe(1);
     client.socket.end();
     await client.closed;
-    await eventually(async () => expect(await watchersOf(puppet)).toBe(0));
+    await expectWatchers(puppet, 0);
     await puppet.end();
   });
 
@@ -143,7 +140,7 @@ describe.each(adapters)('clients that are gone (%s)', (adapter) => {
     client.write('x'.repeat(200_000));
     await client.until('started');
     await client.close('reset');
-    await eventually(async () => expect(await watchersOf(puppet)).toBe(0));
+    await expectWatchers(puppet, 0);
     await puppet.end();
   });
 

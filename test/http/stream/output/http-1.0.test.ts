@@ -5,6 +5,7 @@ import {
   adapters,
   connectRaw,
   createTaskApp,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   resumeAfter,
@@ -76,7 +77,7 @@ describe.each(adapters)('HTTP/1.0 (%s)', (adapter) => {
     await peer.until('started');
     peer.pause();
     for (let n = 0; n < 100; n++) puppet.send('big', 'x'.repeat(200_000));
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
     await puppet.end();
   });
 });

@@ -7,6 +7,7 @@ import {
   adapters,
   connectRaw,
   createTaskApp,
+  expectWatchers,
   type Puppet,
   PuppetTask,
   type TaskApp,
@@ -60,7 +61,7 @@ describe.each(adapters)('the end of many streams at once (%s)', (adapter) => {
       expect(stream?.match(/event: completed/g)).toHaveLength(1);
       expect(answer).toMatch(/^HTTP\/1\.1 200/);
     }
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
   });
 
   it('one whose client leaves when it has the end was not cut off', async () => {
@@ -75,7 +76,7 @@ describe.each(adapters)('the end of many streams at once (%s)', (adapter) => {
     await Promise.all(leaving);
     await eventually(() => expect(closed).toHaveLength(many));
     expect(closed).not.toContain(false);
-    await eventually(async () => expect((await puppet.handle.snapshot()).watchers).toBe(0));
+    await expectWatchers(puppet, 0);
   });
 
   it('trailers, and what a middleware writes at the end, are in it', async () => {
