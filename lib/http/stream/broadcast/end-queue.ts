@@ -8,14 +8,13 @@ export interface Ending {
 const endsPerTurn = 100;
 
 /**
- * Ends responses whose last bytes are out. That costs more than to write them, above all on Express, and no client waits
- * for it. So it comes after all that was to be written when the first of them was added.
+ * Does what is left of the end of responses whose last bytes are out. That costs more than to write them, above all on
+ * Express, and only a client that uses its connection again at once waits for it. So it comes after all that was to be written
+ * when the first of them was added.
  */
 export class EndQueue {
   readonly #nextTurn: (callback: () => void) => unknown;
   #endings: Ending[] = [];
-  /** The index of the next one. */
-  #next = 0;
 
   /**
    * @param nextTurn calls back in the next turn of the event loop
@@ -34,21 +33,19 @@ export class EndQueue {
   }
 
   flush(): false {
-    // A few end in the turn in which they were written to.
+    // The first ones end in this same turn.
     this.#end();
     return false;
   }
 
   readonly #end = (): void => {
-    const stop = this.#next + endsPerTurn;
+    const all = this.#endings;
+    let ended = 0;
     try {
-      while (this.#next < Math.min(stop, this.#endings.length)) this.#endings[this.#next++]?.complete();
+      while (ended < Math.min(endsPerTurn, all.length)) all[ended++]?.complete();
     } finally {
-      if (this.#next < this.#endings.length) this.#nextTurn(this.#end);
-      else {
-        this.#endings = [];
-        this.#next = 0;
-      }
+      this.#endings = all.slice(ended);
+      if (this.#endings.length > 0) this.#nextTurn(this.#end);
     }
   };
 }

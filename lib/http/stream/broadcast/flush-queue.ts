@@ -13,7 +13,7 @@ interface Flushable {
   flush(isOver: () => boolean): boolean;
 }
 
-/** Writes for all broadcasts that have news: once for each turn of the event loop, and for no more than a slice of it. */
+/** Has all broadcasts that have news write, and then responses end: once for each turn of the event loop, and for no more than a slice of it. */
 export class FlushQueue {
   readonly #nextTurn: (flush: () => void) => unknown;
   readonly #ends: EndQueue;

@@ -114,7 +114,10 @@ export class LogBroadcast {
   /** Lets the readers write, in this turn. */
   schedule(): void {
     this.#isStale = true;
-    if (this.#isQueued) return;
+    if (!this.#isQueued) this.#enqueue();
+  }
+
+  #enqueue(): void {
     this.#isQueued = true;
     this.#queue.add(this);
   }
@@ -128,10 +131,13 @@ export class LogBroadcast {
   flush(isOver: () => boolean): boolean {
     // Also when it throws: the next event has to queue it.
     this.#isQueued = false;
-    if (this.#write((this.#round ??= this.#begin()), isOver)) {
-      this.#round = undefined;
-      this.chunks.forget();
-      if (this.#ended.length > 0) this.#queue.end(this.#ended.splice(0));
+    let hasThrown = true;
+    try {
+      if (this.#write((this.#round ??= this.#begin()), isOver)) this.#endRound();
+      hasThrown = false;
+    } finally {
+      // The others of its round have no other turn if that was the last event.
+      if (hasThrown && !this.#isQueued) this.#enqueue();
     }
     // What came meanwhile may have done so.
     if (this.#isQueued) return false;
@@ -154,6 +160,12 @@ export class LogBroadcast {
   #begin(): Round {
     this.#isStale = false;
     return { readers: this.#readers.values(), left: this.#readers.size };
+  }
+
+  #endRound(): void {
+    this.#round = undefined;
+    this.chunks.forget();
+    if (this.#ended.length > 0) this.#queue.end(this.#ended.splice(0));
   }
 
   /** @returns whether it came to the end */

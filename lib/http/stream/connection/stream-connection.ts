@@ -86,7 +86,8 @@ export abstract class StreamConnection implements Writer, NestReceiver {
    */
   writeEnd(bytes: Buffer): this | undefined {
     // Nest ends the response by itself.
-    if (this.#carrier !== ownCarrier || !this.output.writeEnd(bytes)) return undefined;
+    const isWritten = this.#carrier === ownCarrier && this.output.writeEnd(bytes, () => this.complete());
+    if (!isWritten) return undefined;
     this.isOpen = false;
     return this;
   }

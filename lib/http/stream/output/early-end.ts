@@ -1,4 +1,5 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 /**
  * Whether the end of a response that is sent in chunks may be written to its socket, in the place of Node: nothing stands in
@@ -13,19 +14,36 @@ export function endsPlainly(response: ServerResponse): boolean {
 }
 
 /**
- * To be called when its end is written. From here on it is an ended response for other code: that writes nothing behind the
- * end, and a client that leaves once it has the end was not cut off.
+ * The end of a response that is about to be written, and that Node is told of later. For other code the response has ended: that
+ * writes nothing behind the end.
  */
-export function endLater(response: ServerResponse): void {
-  Reflect.set(response, 'finished', true);
-}
+export class EarlyEnd {
+  readonly #response: ServerResponse;
+  readonly #socket: Socket;
+  readonly #onLeave: () => void;
 
-/** Has Node do what is left of the end. It waits until the client has taken what was written, as always. */
-export function endNow(response: ServerResponse): void {
-  Reflect.set(response, 'finished', false);
-  // Node writes the last chunk only where there are chunks.
-  response.chunkedEncoding = false;
-  response.end();
+  /**
+   * @param onLeave called when the client leaves before {@link complete}. It is to be called then: what has not ended by
+   *   then Node takes for cut off
+   */
+  constructor(response: ServerResponse, socket: Socket, onLeave: () => void) {
+    this.#response = response;
+    this.#socket = socket;
+    this.#onLeave = onLeave;
+    Reflect.set(response, 'finished', true);
+    // Node calls a request aborted that nobody has read to its end, if its client leaves.
+    response.req.resume();
+    socket.prependOnceListener('end', onLeave);
+  }
+
+  /** Has Node do what is left of the end. It waits until the client has taken what was written, as always. */
+  complete(): void {
+    this.#socket.removeListener('end', this.#onLeave);
+    Reflect.set(this.#response, 'finished', false);
+    // Node writes the last chunk only where there are chunks.
+    this.#response.chunkedEncoding = false;
+    this.#response.end();
+  }
 }
 
 /** Compared, never called. */

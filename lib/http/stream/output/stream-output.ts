@@ -5,7 +5,7 @@ import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
 import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
 import { isHttp1 } from '../../http-exchange.js';
-import { endLater, endNow, endsPlainly } from './early-end.js';
+import { EarlyEnd, endsPlainly } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
@@ -42,7 +42,7 @@ export class StreamOutput {
   /** Whether other code writes the events. */
   #isRelayed = false;
   #isClosed = false;
-  #isEndWritten = false;
+  #earlyEnd: EarlyEnd | undefined;
 
   constructor(response: ServerResponse, writer: Writer) {
     this.#response = response;
@@ -112,13 +112,13 @@ export class StreamOutput {
   /**
    * Writes the last bytes of the response, with its end, if they may go to the socket as they are. `end` is to follow.
    *
+   * @param onLeave called when the client leaves before that
    * @returns whether it did
    */
-  writeEnd(bytes: Buffer): boolean {
+  writeEnd(bytes: Buffer, onLeave: () => void): boolean {
     const response = this.#response;
     if (!this.#socket || !endsPlainly(response)) return false;
-    this.#isEndWritten = true;
-    endLater(response);
+    this.#earlyEnd = new EarlyEnd(response, this.#socket, onLeave);
     this.#socket.write(bytes);
     return true;
   }
@@ -127,7 +127,7 @@ export class StreamOutput {
   end(): void {
     const response = this.#response;
     if (response.destroyed) return;
-    if (this.#isEndWritten) endNow(response);
+    if (this.#earlyEnd) this.#earlyEnd.complete();
     else if (!response.writableEnded) response.end();
   }
 

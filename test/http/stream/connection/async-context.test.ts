@@ -118,7 +118,7 @@ describe('the async context of a stream', () => {
     const contexts = new Contexts();
     const { app, start } = await serve({
       interceptors: [contexts],
-      ...(cause === 'maxAge' && { maxAge: 100 }),
+      ...(cause === 'maxAge' && { maxAge: 1_500 }),
     });
     const puppet = await start('alice');
     const first = await watch(puppet.url, as('carol'));
