@@ -1,4 +1,4 @@
-import { createTaskApp, PuppetTask, type TaskApp, type TaskAppOptions } from '../support/watching.js';
+import { createTaskApp, PuppetTask, type TaskApp, type TaskAppOptions } from '../../support/watching.js';
 
 /** An application with this task type. */
 export async function servePuppet(

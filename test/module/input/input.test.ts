@@ -6,8 +6,8 @@ import { IsDefined, IsEmail, IsInt, IsString, Max, Min, ValidateNested } from 'c
 import * as v from 'valibot';
 import { z } from 'zod';
 import { type InputIssue, InvalidInputError, StreamTask, type TaskContext } from 'nestjs-streaming';
-import { createTaskApp, handlerTask, type TaskApp } from '../support/app.js';
-import { deferred } from '../support/wait.js';
+import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
+import { deferred } from '../../support/wait.js';
 
 class Address {
   @IsString()

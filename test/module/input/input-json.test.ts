@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { runInNewContext } from 'node:vm';
 import { InvalidInputError, type TaskContext } from 'nestjs-streaming';
-import { createTaskApp, handlerTask } from '../support/app.js';
+import { createTaskApp, handlerTask } from '../../support/app.js';
 
 /** An entity of an ORM: it says itself what JSON takes of it. */
 class Entity {

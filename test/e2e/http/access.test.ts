@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
 import type { AuthorizeRequest, TaskAuthorizer } from 'nestjs-streaming';
-import { handlerTask } from '../support/app.js';
-import { call } from '../support/clients/http-client.js';
-import { deferred, eventually } from '../support/wait.js';
-import { adapters, createTaskApp, PuppetTask, type TaskApp, watch } from '../support/watching.js';
+import { handlerTask } from '../../support/app.js';
+import { call } from '../../support/clients/http-client.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { adapters, createTaskApp, PuppetTask, type TaskApp, watch } from '../../support/watching.js';
 
 type Request = Pick<IncomingMessage, 'headers'>;
 

@@ -13,7 +13,7 @@ import {
   StreamingModule,
   type TaskContext,
 } from 'nestjs-streaming';
-import { createTaskApp, handlerTask, type TaskAppOptions } from '../support/app.js';
+import { createTaskApp, handlerTask, type TaskAppOptions } from '../../support/app.js';
 
 class User {
   @IsString()

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { BadRequestException } from '@nestjs/common';
 import { z } from 'zod';
-import { handlerTask } from '../support/app.js';
-import { call, expectError } from '../support/clients/http-client.js';
-import { eventually } from '../support/wait.js';
+import { handlerTask } from '../../support/app.js';
+import { call, expectError } from '../../support/clients/http-client.js';
+import { eventually } from '../../support/wait.js';
 import {
   adapters,
   createTaskApp,
@@ -12,7 +12,7 @@ import {
   type TaskApp,
   type TaskAppOptions,
   watch,
-} from '../support/watching.js';
+} from '../../support/watching.js';
 import { servePuppet, snapshotKeys } from './support.js';
 
 const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as unknown;

@@ -11,8 +11,8 @@ import {
 import { Reflector } from '@nestjs/core';
 import type { IncomingMessage } from 'node:http';
 import { type AuthorizeRequest, StreamingController, type TaskAuthorizer } from 'nestjs-streaming';
-import { call } from '../support/clients/http-client.js';
-import { adapters, createTaskApp, PuppetTask, resumeAfter, watch } from '../support/watching.js';
+import { call } from '../../support/clients/http-client.js';
+import { adapters, createTaskApp, PuppetTask, resumeAfter, watch } from '../../support/watching.js';
 
 type Request = Pick<IncomingMessage, 'headers'>;
 

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { Server } from 'node:net';
 import type { AuthorizeRequest, TaskAuthorizer, TaskSnapshot } from 'nestjs-streaming';
-import { handlerTask } from '../support/app.js';
-import { heldAuthorizer } from '../support/app/held-authorizer.js';
-import { call } from '../support/clients/http-client.js';
-import type { SseStream } from '../support/clients/sse.js';
-import { deferred, eventually } from '../support/wait.js';
+import { handlerTask } from '../../support/app.js';
+import { heldAuthorizer } from '../../support/app/held-authorizer.js';
+import { call } from '../../support/clients/http-client.js';
+import type { SseStream } from '../../support/clients/sse.js';
+import { deferred, eventually } from '../../support/wait.js';
 import {
   adapters,
   connectRaw,
@@ -16,7 +16,7 @@ import {
   resumeAfter,
   type TaskApp,
   watch,
-} from '../support/watching.js';
+} from '../../support/watching.js';
 
 const openOnes = (streams: readonly SseStream[]): number => streams.filter(({ isOpen }) => isOpen).length;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { call, expectError } from '../support/clients/http-client.js';
-import { eventually } from '../support/wait.js';
-import { adapters, epochOf, PuppetTask, type TaskAppOptions, watch } from '../support/watching.js';
+import { call, expectError } from '../../support/clients/http-client.js';
+import { eventually } from '../../support/wait.js';
+import { adapters, epochOf, PuppetTask, type TaskAppOptions, watch } from '../../support/watching.js';
 import { servePuppet, snapshotKeys } from './support.js';
 
 describe.each(adapters)('DELETE /stream/:app/:name/:id (%s)', (adapter) => {
