@@ -69,7 +69,7 @@ const PUBLIC_FILES = {
     async-context cancel-reason is-cancellation promises
     errors/cancelled.error errors/read-error errors/scope-ended.error errors/scope-timeout.error
     errors/streaming.error errors/unrecoverable.error
-    scope/cancel-scope scope/retry scope/scope-body scope/scope-host
+    scope/cancel-scope scope/retry scope/scope-body scope/scope-host scope/scope-node
     time/backoff time/clock time/timer time/within
   `),
   coordinator: words(`

@@ -4,6 +4,9 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as Partial<PromiseLike<unknown>>).then === 'function';
 }
 
+/** To be awaited by what goes on a microtask later, on a stack of its own. */
+export const nextMicrotask: Promise<void> = Promise.resolve();
+
 /** A rejected promise that is no unhandled rejection when it is not awaited. */
 export function rejectedQuietly(reason: unknown): Promise<never> {
   const promise = Promise.reject<never>(reason);

@@ -52,7 +52,10 @@ export function runQuery<Row extends QueryResultRow = Record<string, unknown>>(
   values?: readonly unknown[],
   options: RunQueryOptions = {},
 ): Promise<QueryResult<Row>> {
-  return quietIf(runQueryIn<Row>(scope, db, query, values, options), (error) => error === scope.cancellation);
+  return quietIf(
+    runQueryIn<Row>(scope, db, query, values, options),
+    (error) => error === scope.node.cancellation,
+  );
 }
 
 async function runQueryIn<Row extends QueryResultRow>(

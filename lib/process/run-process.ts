@@ -50,7 +50,7 @@ export function runProcess(
   args: readonly string[] = [],
   options: ProcessOptions = {},
 ): Promise<ProcessResult> {
-  return quietIf(runProcessIn(scope, command, args, options), (error) => error === scope.cancellation);
+  return quietIf(runProcessIn(scope, command, args, options), (error) => error === scope.node.cancellation);
 }
 
 async function runProcessIn(

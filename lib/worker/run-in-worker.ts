@@ -36,7 +36,10 @@ export function runInWorker<Result = unknown>(
   data: unknown,
   options: WorkerOptions = {},
 ): Promise<Result> {
-  return quietIf(runInWorkerIn<Result>(scope, file, data, options), (error) => error === scope.cancellation);
+  return quietIf(
+    runInWorkerIn<Result>(scope, file, data, options),
+    (error) => error === scope.node.cancellation,
+  );
 }
 
 async function runInWorkerIn<Result>(

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as main from 'nestjs-streaming';
 import * as cancellation from 'nestjs-streaming/cancellation';
@@ -31,6 +32,16 @@ describe('nestjs-streaming/cancellation', () => {
       StreamingError,
       UnrecoverableError,
     });
+  });
+
+  it('shows nothing of the tree that a scope stands in', async () => {
+    const root = cancellation.CancelScope.root();
+    await root.timeout(60_000, (scope) =>
+      scope.group(async (group) => {
+        expect(inspect([root, scope, group])).toBe('[ InnerScope {}, InnerScope {}, GroupScope {} ]');
+        expect(Object.keys(scope)).toEqual([]);
+      }),
+    );
   });
 
   it('works in a plain script, with no other package installed', async () => {

@@ -1,14 +1,17 @@
-import { clock } from '../time/clock.js';
-import { CancelLevel } from './cancel-level.js';
+import { clearImmediate, setImmediate } from 'node:timers';
+import { inRootContext } from '../async-context.js';
 import { type CancelReason, cutDetail } from '../cancel-reason.js';
-import { CancelledError } from '../errors/cancelled.error.js';
-import { quietIf, rejectedQuietly } from '../promises.js';
-import { retryIn, type RetryOptions } from './retry.js';
 import { isInstance, textOf } from '../errors/read-error.js';
 import { ScopeEndedError } from '../errors/scope-ended.error.js';
-import { assertBody, assertLimit, type ResultsOf, type ScopeBody, type TaskGroup } from './scope-body.js';
-import { ScopeTimeoutError } from '../errors/scope-timeout.error.js';
+import { quietIf } from '../promises.js';
 import { Timer } from '../time/timer.js';
+import { GroupChildren } from './group-children.js';
+import { retryIn, type RetryOptions } from './retry.js';
+import { runAbsorbing, runBody } from './run-body.js';
+import { assertBody, assertLimit, type ResultsOf, type ScopeBody, type TaskGroup } from './scope-body.js';
+import { ScopeNode } from './scope-node.js';
+
+const ignore = (): void => {};
 
 /**
  * A stretch of work that can be cancelled as one, and holds others that are cancelled with it.
@@ -18,7 +21,38 @@ import { Timer } from '../time/timer.js';
  *
  * @publicApi
  */
-export abstract class CancelScope extends CancelLevel {
+export abstract class CancelScope {
+  readonly #node: ScopeNode;
+
+  /** @internal */
+  constructor(node: ScopeNode = new ScopeNode()) {
+    this.#node = node;
+  }
+
+  /**
+   * Its place in the tree of scopes.
+   *
+   * @internal
+   */
+  get node(): ScopeNode {
+    return this.#node;
+  }
+
+  /** Aborts when this scope is cancelled; its `reason` is a {@link CancelledError}. Give it to whatever you call. */
+  get signal(): AbortSignal {
+    return this.#node.signal;
+  }
+
+  /** Whether this scope is cancelled. */
+  get cancelled(): boolean {
+    return this.#node.cancelled;
+  }
+
+  /** Why this scope was cancelled. */
+  get reason(): CancelReason | undefined {
+    return this.#node.reason;
+  }
+
   /** When this scope's own time ends, in epoch milliseconds; `null` when it has no limit. */
   abstract get deadline(): number | null;
 
@@ -41,6 +75,73 @@ export abstract class CancelScope extends CancelLevel {
    *   scope is cancelled already
    */
   abstract reschedule(ms: number | null): void;
+
+  /** Throws `signal.reason` when this scope is cancelled, and does nothing otherwise. */
+  throwIfCancelled(): void {
+    this.#node.throwIfCancelled();
+  }
+
+  /**
+   * Waits, or rejects with `signal.reason` as soon as this scope is cancelled.
+   *
+   * @param ms milliseconds, any length; below zero is zero
+   * @throws RangeError when `ms` is not a number
+   */
+  sleep(ms: number): Promise<void> {
+    if (typeof ms !== 'number' || Number.isNaN(ms)) {
+      return Promise.reject(new RangeError(`sleep(): expected a number of milliseconds, got ${String(ms)}`));
+    }
+    return this.#node.suspend<void>((resolve) => new Timer(Math.max(ms, 0), resolve));
+  }
+
+  /** Gives the event loop a turn, so that a long loop can be cancelled; then checks for cancellation. */
+  yield(): Promise<void> {
+    return this.#node.suspend<void>((resolve) => {
+      const immediate = setImmediate(resolve);
+      if (!this.#node.holds) immediate.unref();
+      return { [Symbol.dispose]: () => clearImmediate(immediate) };
+    });
+  }
+
+  /**
+   * Waits for a promise that knows nothing of this scope. On cancel only the waiting stops; the promise goes on.
+   *
+   * @param promise what to wait for
+   */
+  waitFor<T>(promise: PromiseLike<T>): Promise<T> {
+    const awaited = Promise.resolve(promise);
+    // It may be there for long, and keeps the async context of what waits for it.
+    const react = (onValue: (value: T) => void, onError: (error: unknown) => void): void =>
+      inRootContext(() => {
+        awaited.then(onValue, onError);
+      });
+    // It goes on, and may fail, when nobody waits for it any more.
+    react(ignore, ignore);
+    return this.#node.suspend<T>((resolve, reject) => {
+      let waiting: { readonly resolve: typeof resolve; readonly reject: typeof reject } | undefined;
+      waiting = { resolve, reject };
+      react(
+        (value) => waiting?.resolve(value),
+        (error) => waiting?.reject(error),
+      );
+      return {
+        [Symbol.dispose]: () => {
+          waiting = undefined;
+        },
+      };
+    });
+  }
+
+  /**
+   * Calls back once, synchronously, when this scope is cancelled; at once when it already is. The callback runs in the
+   * async context of this call.
+   *
+   * @param callback gets the reason. What it throws, or rejects with, is logged
+   * @returns dispose of it to no longer be called
+   */
+  onCancel(callback: (reason: CancelReason) => void): Disposable {
+    return this.#node.onCancel(callback);
+  }
 
   /** A scope with nothing above it. */
   static root(): CancelScope {
@@ -68,9 +169,9 @@ export abstract class CancelScope extends CancelLevel {
       () => {
         assertBody('timeout', body);
         assertLimit('timeout', ms);
-        return new InnerScope(this, { limit: ms });
+        return new InnerScope(this);
       },
-      (scope) => scope.run(body),
+      (scope) => runBody(scope, body, ms),
     );
   }
 
@@ -86,7 +187,7 @@ export abstract class CancelScope extends CancelLevel {
         assertBody('scope', body);
         return new InnerScope(this);
       },
-      (scope) => scope.runAbsorbing(body),
+      (scope) => runAbsorbing(scope, body),
     );
   }
 
@@ -109,7 +210,7 @@ export abstract class CancelScope extends CancelLevel {
         assertBody('group', body);
         return new GroupScope(this);
       },
-      (group) => group.runGroup(body),
+      (group) => group.children.run(body),
     );
   }
 
@@ -123,7 +224,7 @@ export abstract class CancelScope extends CancelLevel {
         for (const body of bodies) assertBody('all', body);
         return new GroupScope(this);
       },
-      (group) => group.runAll(bodies),
+      (group) => group.children.runAll(bodies),
     );
   }
 
@@ -139,11 +240,10 @@ export abstract class CancelScope extends CancelLevel {
     return this.#open(
       () => {
         assertBody('shield', body);
-        const { timeout = null } = options;
-        assertLimit('shield', timeout);
-        return new InnerScope(this, { limit: timeout, shielded: true });
+        assertLimit('shield', options.timeout ?? null);
+        return new InnerScope(this, true);
       },
-      (scope) => scope.run(body),
+      (scope) => runBody(scope, body, options.timeout),
     );
   }
 
@@ -165,7 +265,9 @@ export abstract class CancelScope extends CancelLevel {
     return quietIf(
       retryIn(this, options, body),
       (error) =>
-        this.hasThrown(error) || this.explains(error) || (this.over && isInstance(error, ScopeEndedError)),
+        this.#node.hasThrown(error) ||
+        this.#node.explains(error) ||
+        (this.#node.over && isInstance(error, ScopeEndedError)),
     );
   }
 
@@ -177,258 +279,57 @@ export abstract class CancelScope extends CancelLevel {
     } catch (error) {
       return Promise.reject(error);
     }
-    return quietIf(run(inner), (error) => inner.hasThrown(error) || this.hasThrown(error));
+    return quietIf(run(inner), (error) => inner.node.hasThrown(error) || this.#node.hasThrown(error));
   }
 }
 
-const nextMicrotask = Promise.resolve();
-/** How many scopes are entered on one stack. */
-const MAX_ENTERED_ON_STACK = 100;
-
 /** A scope opened by one of the calls above. */
 class InnerScope extends CancelScope {
-  readonly #bornCancelled: boolean;
-  #timer: Timer | undefined;
-  #timeout = Infinity;
-  #deadline: number | null = null;
-  #dueAt = Infinity;
-  #expired = false;
-
-  constructor(
-    parent?: CancelScope,
-    { limit = null, shielded = false }: { limit?: number | null; shielded?: boolean } = {},
-  ) {
-    super(parent, shielded);
-    this.#bornCancelled = this.cancelled;
-    if (limit !== null) this.#limit(limit);
+  constructor(parent?: CancelScope, shielded = false) {
+    super(new ScopeNode(parent?.node, shielded));
   }
 
   get deadline(): number | null {
-    return this.#deadline;
+    return this.node.limit?.deadline ?? null;
   }
 
   get expired(): boolean {
-    return this.#expired;
-  }
-
-  override get dueAt(): number {
-    return this.#dueAt;
+    return this.node.limit?.expired ?? false;
   }
 
   cancel(detail?: string): boolean {
-    if (this.cancelled || this.over) return false;
-    this.interrupt({ kind: 'self', ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }) });
+    if (this.cancelled || this.node.over) return false;
+    this.node.interrupt({ kind: 'self', ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }) });
     return true;
   }
 
   reschedule(ms: number | null): void {
     assertLimit('reschedule', ms);
-    if (this.over) throw new ScopeEndedError('reschedule() on a scope that has ended');
+    if (this.node.over) throw new ScopeEndedError('reschedule() on a scope that has ended');
     if (this.cancelled) {
-      const why = this.#expired ? 'its time is over' : 'it was cancelled';
+      const why = this.expired ? 'its time is over' : 'it was cancelled';
       throw new ScopeEndedError(`reschedule() on a scope that only cleans up: ${why}`);
     }
-    this.#limit(ms);
+    this.node.limitTime(ms);
   }
-
-  #limit(ms: number | null): void {
-    this.#timeout = ms ?? Infinity;
-    this.#dueAt = clock().now() + this.#timeout;
-    this.#deadline = this.#timeout === Infinity ? null : clock().epoch() + this.#timeout;
-    this.#await();
-  }
-
-  override expire(): void {
-    if (this.cancelled || this.over) return;
-    this.#expired = true;
-    this.#warnWhenLate();
-    this.interrupt({ kind: 'timeout', of: 'scope', timeout: this.#timeout });
-  }
-
-  /** A body that ignores its signal is waited for, however long that is, so a warning says so. */
-  #warnWhenLate(): void {
-    const { host } = this;
-    if (host.grace === Infinity) return;
-    const timeout = this.#timeout;
-    this.#timer?.clear();
-    this.#timer = new Timer(host.grace, () => {
-      host.warn(
-        `The body of timeout(${timeout}) still runs ${host.grace} ms after its time was over: it ignores its signal`,
-      );
-    }).unref();
-  }
-
-  protected refuseToWait(): Promise<never> {
-    return rejectedQuietly(new ScopeEndedError('This scope has ended: nothing can wait in it any more'));
-  }
-
-  /** Runs a body to its end; what it lets through of a cancellation shows whose that was, the outermost first. */
-  async run<T>(body: ScopeBody<T>): Promise<T> {
-    try {
-      if (this.isDeep) await nextMicrotask;
-      const value = await body(this);
-      if (this.#bornCancelled) this.above?.throwIfCancelled();
-      return value;
-    } catch (error) {
-      if (!this.explains(error)) throw error;
-      this.above?.throwIfCancelled();
-      if (this.#expired) throw new ScopeTimeoutError(this.#timeout, this.cancellation);
-      throw this.cancellation ?? error;
-    } finally {
-      this.end();
-    }
-  }
-
-  /** As `run`, but takes the scope's own cancellation. */
-  async runAbsorbing<T>(body: ScopeBody<T>): Promise<T | undefined> {
-    const value = await this.run(async (scope) => {
-      try {
-        return await body(scope);
-      } catch (error) {
-        if (this.explains(error) && !this.above?.cancelled) return undefined;
-        throw error;
-      }
-    });
-    return this.isSelfCancelled ? undefined : value;
-  }
-
-  protected get isSelfCancelled(): boolean {
-    return this.cancelled && this.reason?.kind !== 'parent';
-  }
-
-  protected interrupt(reason: CancelReason): void {
-    this.abort(new CancelledError(reason, { scope: this.scopeId }));
-  }
-
-  /** Bodies that open one scope in the other are called one in the other: a new stack now and then. */
-  protected get isDeep(): boolean {
-    return this.depth % MAX_ENTERED_ON_STACK === 0;
-  }
-
-  protected override onReset(): void {
-    this.#await();
-  }
-
-  protected override unrefTimers(): void {
-    this.#timer?.unref();
-  }
-
-  #await(): void {
-    this.#timer?.clear();
-    if (this.cancelled || this.over || this.#dueAt === Infinity) return;
-    const left = this.#dueAt - clock().now();
-    if (left <= 0) {
-      this.#onTimer();
-      return;
-    }
-    this.#timer = new Timer(left, this.#onTimer);
-    if (!this.holds) this.#timer.unref();
-  }
-
-  end(): void {
-    this.#timer?.clear();
-    this.retire();
-  }
-
-  /** Of nested scopes that are due together the outermost expires: the inner ones only pass that on. */
-  readonly #onTimer = (): void => {
-    let outermost: CancelLevel | undefined;
-    for (let level = this.above; level; level = level.above)
-      if (level.dueAt <= this.#dueAt && !level.over) outermost = level;
-    outermost?.expire();
-    if (!this.cancelled) this.expire();
-  };
 }
 
 /** A scope with children. */
 class GroupScope extends InnerScope implements TaskGroup {
-  readonly #errors: unknown[] = [];
-  /** Names of the children that failed, as far as they have one. */
-  readonly #failed: string[] = [];
-  #children = 0;
-  #onEmpty: (() => void) | undefined;
+  readonly #children = new GroupChildren(this);
+
+  get children(): GroupChildren {
+    return this.#children;
+  }
 
   spawn<T>(body: ScopeBody<T>, { name }: { name?: string } = {}): Promise<T> {
     assertBody('spawn', body);
-    if (this.over)
+    if (this.node.over)
       throw new ScopeEndedError(
         `spawn() on a group that has ended${name === undefined ? '' : ` ("${name}")`}`,
       );
     this.throwIfCancelled();
-    this.#children++;
-    const result = this.#runChild(new InnerScope(this), body, name);
-    // The group reports the error, so the promise need not be awaited as well.
-    result.catch(() => {});
-    return result;
-  }
-
-  async runAll<const Bodies extends readonly ScopeBody<unknown>[]>(
-    bodies: Bodies,
-  ): Promise<ResultsOf<Bodies>> {
-    try {
-      const results = await this.runGroup((group) => Promise.all(bodies.map((body) => group.spawn(body))));
-      return results as ResultsOf<Bodies>;
-    } catch (error) {
-      throw isInstance(error, AggregateError) ? (error.errors[0] as unknown) : error;
-    }
-  }
-
-  async runGroup<T>(body: (group: TaskGroup) => Promise<T>): Promise<T | undefined> {
-    let value: T | undefined;
-    let failure: { readonly error: unknown } | undefined;
-    let withdrawn: { readonly error: unknown } | undefined;
-    try {
-      if (this.isDeep) await nextMicrotask;
-      value = await body(this);
-    } catch (error) {
-      if (this.hasThrown(error)) withdrawn = { error };
-      // A body that waited for the child that failed throws the same error again.
-      else if (!this.#errors.includes(error) && !this.explains(error)) {
-        failure = { error };
-        this.#cancelRest(error);
-      }
-    }
-    while (this.#children > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onEmpty = resolve;
-      });
-    }
-    this.end();
-    const errors = failure ? [...this.#errors, failure.error] : this.#errors;
-    if (errors.length > 0) {
-      const cause = this.above?.cancellation;
-      const names = this.#failed.length > 0 ? `: ${this.#failed.join(', ')}` : '';
-      throw new AggregateError(errors, `${errors.length} failed in a group${names}`, cause && { cause });
-    }
-    this.above?.throwIfCancelled();
-    if (this.isSelfCancelled) return undefined;
-    // The body has thrown a cancellation that was withdrawn meanwhile.
-    if (withdrawn && !this.cancelled) throw withdrawn.error;
-    return value;
-  }
-
-  async #runChild<T>(child: InnerScope, body: ScopeBody<T>, name: string | undefined): Promise<T> {
-    // It begins when the code that spawns it has gone on.
-    await nextMicrotask;
-    try {
-      child.throwIfCancelled();
-      return await body(child);
-    } catch (error) {
-      if (!child.explains(error) && !child.hasThrown(error)) {
-        this.#errors.push(error);
-        if (name !== undefined) this.#failed.push(name);
-        this.#cancelRest(error);
-      }
-      throw error;
-    } finally {
-      child.end();
-      this.#children--;
-      if (this.#children === 0) this.#onEmpty?.();
-    }
-  }
-
-  #cancelRest(error: unknown): void {
-    if (!this.cancelled) this.interrupt({ kind: 'sibling', error });
+    return this.#children.add(new InnerScope(this), body, name);
   }
 }
 
@@ -443,6 +344,6 @@ export async function runScope<T>(body: (scope: CancelScope) => Promise<T>): Pro
   try {
     return await root.scope(body);
   } finally {
-    root.end();
+    root.node.retire();
   }
 }

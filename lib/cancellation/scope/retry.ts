@@ -37,7 +37,7 @@ export async function retryIn<T>(
       if (timeout === null) return await body(scope, attempt);
       return await scope.timeout(timeout, (inner) => body(inner, attempt));
     } catch (error) {
-      if (scope.explains(error)) throw error;
+      if (scope.node.explains(error)) throw error;
       const isFinal = scope.cancelled || attempt >= attempts || isUnrecoverable(error);
       if (isFinal || (when && !(await when(error)))) throw withErrors(error, earlier);
       earlier.push(error);
@@ -45,7 +45,7 @@ export async function retryIn<T>(
     }
     const delay = backoffDelay(backoff, attempt, (what) => {
       if (!hasWarned)
-        scope.host.warn(`The backoff given to retry() ${what}; it waits ${DEFAULT_BACKOFF} ms instead`);
+        scope.node.host.warn(`The backoff given to retry() ${what}; it waits ${DEFAULT_BACKOFF} ms instead`);
       hasWarned = true;
     });
     await scope.sleep(delay);

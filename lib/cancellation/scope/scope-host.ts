@@ -10,10 +10,14 @@ export interface ScopeHost {
    * milliseconds.
    */
   readonly grace: number;
+  /** When the time of the whole task ends, on the monotonic clock. */
+  readonly dueAt: number;
   /** Whether the task is over, and its handler with it: nothing that was left of it waits any longer. */
   readonly isOver: boolean;
   /** Which step of a generator runs: a checkpoint belongs to the step in which it was reached. */
   readonly step: number;
+  /** The time of the whole task has ended, as a scope inside that is due too was the first to see. */
+  expire(): void;
   /** A checkpoint that was reached in this step throws the cancellation. */
   onCheckpoint(step: number, error: CancelledError): void;
   /** Warns of something that a person should see. */
@@ -25,8 +29,10 @@ export interface ScopeHost {
 /** Outside of any task. */
 export const noHost: ScopeHost = {
   grace: Infinity,
+  dueAt: Infinity,
   isOver: false,
   step: 0,
+  expire() {},
   onCheckpoint() {},
   warn(message) {
     process.emitWarning(message, 'StreamingWarning');

@@ -211,7 +211,7 @@ export class TaskRun {
     if (this.type.options.announceCancelling) this.events.tell('cancelling', toJson(wireReason(reason)));
     // A watcher in this process may have made the handler withdraw it on seeing that event.
     const [standing] = this.requests.standing;
-    if (standing) this.#context?.interrupt(standing, this.requests.causeOf(standing));
+    if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
     this.#retriesMade?.endPause();
     return true;
   }
@@ -222,11 +222,11 @@ export class TaskRun {
     if (this.#decided || !before) return 0;
     this.requests.withdraw();
     const [reason] = this.requests.standing;
-    if (reason && reason !== before) this.#context?.replaceReason(reason, this.requests.causeOf(reason));
+    if (reason && reason !== before) this.#context?.node.replaceReason(reason, this.requests.causeOf(reason));
     if (!reason) {
       this.#enter('running');
       this.time.stopGrace();
-      this.#context?.restore();
+      this.#context?.node.reset();
       this.time.awaitWatcher();
       // Between two tries no handler runs that could send one.
       if (this.#context) this.time.awaitEvent();
@@ -307,10 +307,10 @@ export class TaskRun {
     const decision = decideOutcome(settlement, {
       key: this.key,
       requests: this.requests,
-      interruption: context?.cancellation,
+      interruption: context?.node.cancellation,
       swallowedCancel,
       maxEventBytes,
-      isOwnCancellation: (error) => context?.explains(error) ?? false,
+      isOwnCancellation: (error) => context?.node.explains(error) ?? false,
     });
     const mayTryAgain = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
     if (mayTryAgain && context && !this.requests.any && this.#retries.allow(decision.error)) {

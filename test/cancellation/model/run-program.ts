@@ -62,7 +62,7 @@ class Run {
     );
     await clock.run();
     if (!observed) throw new Error('The program never ended');
-    const ids = new Map([...this.#scopes].map(([id, known]) => [known.scopeId, id]));
+    const ids = new Map([...this.#scopes].map(([id, known]) => [known.node.scopeId, id]));
     return {
       ...observed,
       saw: this.#saw,

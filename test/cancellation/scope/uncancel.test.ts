@@ -313,40 +313,11 @@ describe('uncancel() and the scopes inside', () => {
   });
 });
 
-/** A scope whose cancellations are the test's. */
-class Root extends CancelScope {
-  readonly deadline = null;
-  readonly expired = false;
-
-  cancel(detail = ''): boolean {
-    this.abort(this.#by(detail));
-    return true;
-  }
-
-  replaceReason(detail: string): void {
-    this.reset(this.#by(detail));
-  }
-
-  open(): void {
-    this.reset();
-  }
-
-  reschedule(): void {}
-
-  protected refuseToWait(): Promise<never> {
-    return Promise.reject(new Error('This scope has ended'));
-  }
-
-  #by(detail: string): CancelledError {
-    return new CancelledError({ kind: 'external', detail }, { scope: this.scopeId });
-  }
-}
-
 describe('A cancellation that is taken back while it is told', () => {
   it('by one with another reason: whoever was not told yet is told of that, once', async () => {
-    const root = new Root();
+    const root = CancelScope.root();
     const told: unknown[] = [];
-    root.onCancel(() => root.replaceReason('second'));
+    root.onCancel(() => root.node.replaceReason({ kind: 'external', detail: 'second' }));
     root.onCancel(({ detail }) => told.push(detail));
     await root.scope(async (scope) => {
       const { signal } = scope;
@@ -362,8 +333,8 @@ describe('A cancellation that is taken back while it is told', () => {
   });
 
   it('for good: a signal that was not told yet tells of the next', async () => {
-    const root = new Root();
-    root.onCancel(() => root.open());
+    const root = CancelScope.root();
+    root.onCancel(() => root.node.reset());
     await root.scope(async (scope) => {
       const { signal } = scope;
       root.cancel('first');

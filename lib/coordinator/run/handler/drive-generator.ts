@@ -78,7 +78,7 @@ class GeneratorDrive {
       return step.value === undefined ? this.#last : step.value;
     } catch (error) {
       // In a `yield*` over an iterator that has no `throw`, JavaScript closes that and throws this error instead.
-      if (this.#thrown === this.#context.cancellation && isMissingThrow(error)) throw this.#thrown;
+      if (this.#thrown === this.#context.node.cancellation && isMissingThrow(error)) throw this.#thrown;
       throw error;
     }
   }
@@ -94,7 +94,7 @@ class GeneratorDrive {
     } catch (error) {
       refused = { error };
     }
-    await turn(this.#context.over);
+    await turn(this.#context.node.over);
     const untold = this.#untold;
     if (untold) return () => this.#throw(untold);
     if (refused) return () => this.#generator.throw(refused.error);
@@ -115,11 +115,11 @@ class GeneratorDrive {
 
   /** The cancellation that it was not told of. */
   get #untold(): CancelledError | undefined {
-    return this.#isTold ? undefined : this.#context.cancellation;
+    return this.#isTold ? undefined : this.#context.node.cancellation;
   }
 
   get #isTold(): boolean {
-    const { cancellation } = this.#context;
+    const { cancellation } = this.#context.node;
     return cancellation !== undefined && (this.#thrown === cancellation || this.#context.isTold);
   }
 
@@ -164,7 +164,7 @@ class GeneratorDrive {
 
   /** Its `throw` is none: it gives no step. */
   async #close(): Promise<Step> {
-    const { cancellation } = this.#context;
+    const { cancellation } = this.#context.node;
     await closeGenerator(this.#generator);
     throw cancellation ?? new TypeError('The iterator that the handler returned gave no step');
   }

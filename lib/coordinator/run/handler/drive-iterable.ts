@@ -38,7 +38,7 @@ export async function driveIterable(iterable: AsyncIterable<unknown>, context: R
 
 async function read(source: Source, context: RunContext, watch: CancelWatch): Promise<unknown> {
   let last: unknown;
-  while (!context.cancelled && !context.over) {
+  while (!context.cancelled && !context.node.over) {
     const next = Promise.resolve(source.next());
     let waited = await watch.wait(next);
     // A cancellation that is withdrawn before the source is closed does not close it.
@@ -51,7 +51,7 @@ async function read(source: Source, context: RunContext, watch: CancelWatch): Pr
     await new Promise((resolve) => setImmediate(resolve));
   }
   // Closed, it cannot go on, though the cancellation may be withdrawn by then.
-  const { cancellation } = context;
+  const { cancellation } = context.node;
   await source.close();
   if (cancellation) throw cancellation;
   return last;

@@ -34,7 +34,7 @@ export function driveObservable(input: ObservableInput<unknown>, context: RunCon
     const follow = (): void => {
       registration = context.onCancel(() => {
         // Withdrawn by another callback: it goes on, and may be cancelled again.
-        if (context.cancelled) fail(context.cancellation);
+        if (context.cancelled) fail(context.node.cancellation);
         else follow();
       });
     };

@@ -31,6 +31,14 @@ export class HandlerSteps implements ScopeHost {
     return this.#run.cancellationRule;
   }
 
+  get dueAt(): number {
+    return this.#run.time.dueAt;
+  }
+
+  expire(): void {
+    this.#run.time.expire();
+  }
+
   get step(): number {
     return this.#step;
   }

@@ -1,7 +1,6 @@
-import type { CancelReason } from '../../../cancellation/cancel-reason.js';
 import type { CancelScope } from '../../../cancellation/scope/cancel-scope.js';
 import { AsyncContext } from '../../../cancellation/async-context.js';
-import { CancelledError } from '../../../cancellation/errors/cancelled.error.js';
+import { ScopeNode } from '../../../cancellation/scope/scope-node.js';
 import type { Written } from '../../../log/run-journal.js';
 import { TaskEndedError } from '../../../task/errors/task-ended.error.js';
 import { assertEventType, assertSignalName } from '../../../task/task-event.js';
@@ -29,7 +28,7 @@ export class RunContext extends TaskContext {
    */
   constructor(run: TaskRun, attempt: number, input: unknown) {
     const steps = new HandlerSteps(run);
-    super(undefined, false, steps);
+    super(new ScopeNode(undefined, false, steps));
     this.#steps = steps;
     this.#run = run;
     this.attempt = attempt;
@@ -69,15 +68,15 @@ export class RunContext extends TaskContext {
   }
 
   cancel(detail?: string): boolean {
-    return !this.over && this.#run.cancel('self', detail === undefined ? {} : { detail });
+    return !this.node.over && this.#run.cancel('self', detail === undefined ? {} : { detail });
   }
 
   uncancel(): number {
-    return this.over ? 0 : this.#run.uncancel();
+    return this.node.over ? 0 : this.#run.uncancel();
   }
 
   sendEvent(type: string, data?: JsonInput): Promise<void> {
-    if (this.over) return done;
+    if (this.node.over) return done;
     assertEventType(type);
     const { events } = this.#run;
     const isProgress = type === 'progress' && typeof data === 'object' && data !== null;
@@ -90,24 +89,25 @@ export class RunContext extends TaskContext {
 
   /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
   emitProgress(value: unknown): Written {
-    return this.over ? undefined : this.#run.events.progress(value);
+    return this.node.over ? undefined : this.#run.events.progress(value);
   }
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {
     assertSignalName(name);
     // What is cancelled or has ended takes no signal.
-    if (scope.cancelled || scope.over) return scope.suspend<T>(() => undefined);
-    if (this.over) return this.refuseToWait();
+    if (scope.cancelled || scope.node.over) return scope.node.suspend<T>(() => undefined);
+    if (this.node.over) return new Promise(() => {});
     const { inbox } = this.#run;
     const waiting = inbox.take(name);
     if (waiting) return Promise.resolve(waiting.data as T);
-    return scope.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
+    return scope.node.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
   }
 
   defer(cleanup: TaskCleanup): void {
     if (typeof cleanup !== 'function')
       throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
-    if (this.over) throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
+    if (this.node.over)
+      throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
     if (!this.#takesDefers) {
       throw new TaskEndedError(`defer() in ${this.key} after the time for cleanup: nothing would call it`);
     }
@@ -118,13 +118,13 @@ export class RunContext extends TaskContext {
     if (typeof body !== 'function') {
       return Promise.reject(new TypeError(`commit(): expected a function, got ${typeof body}`));
     }
-    if (this.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
+    if (this.node.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
     if (!this.cancelled && !this.#committed) {
       this.#committed = true;
       this.#run.onCommitted(this);
     }
     // A try that is cancelled already passes no point of no return.
-    return this.cancelled ? this.suspend<T>(() => undefined) : this.shield(body);
+    return this.cancelled ? this.node.suspend<T>(() => undefined) : this.shield(body);
   }
 
   /** Whether the point of no return is passed. */
@@ -136,29 +136,10 @@ export class RunContext extends TaskContext {
     if (ms !== null && (typeof ms !== 'number' || Number.isNaN(ms))) {
       throw new RangeError(`reschedule(): expected a number of milliseconds or null, got ${String(ms)}`);
     }
-    if (this.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
+    if (this.node.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
     if (this.cancelled)
       throw new TaskEndedError(`reschedule() in ${this.key}, which is cancelled and only cleans up`);
     this.#run.time.reschedule(ms);
-  }
-
-  /** Cancels the scope; the run has noted the request. */
-  interrupt(reason: CancelReason, cause: unknown): void {
-    this.abort(this.#cancelledBy(reason, cause));
-  }
-
-  /** A fresh signal, after every request was withdrawn. */
-  restore(): void {
-    this.reset();
-  }
-
-  /** What was the reason is withdrawn, and another request stands: the scope stays cancelled, if it is, by that. */
-  replaceReason(reason: CancelReason, cause: unknown): void {
-    if (this.cancelled) this.reset(this.#cancelledBy(reason, cause));
-  }
-
-  #cancelledBy(reason: CancelReason, cause: unknown): CancelledError {
-    return new CancelledError(reason, { scope: this.scopeId, cause });
   }
 
   /** The cleanup registered last, taken from the list. */
@@ -178,15 +159,7 @@ export class RunContext extends TaskContext {
   /** This try is over. No cleanup can be registered any more, and what the handler still does is ignored. */
   close(isAbandoned: boolean): void {
     this.#steps.isOver = !isAbandoned;
-    this.retire();
-  }
-
-  override get dueAt(): number {
-    return this.#run.time.dueAt;
-  }
-
-  override expire(): void {
-    this.#run.time.expire();
+    this.node.retire();
   }
 
   /** A handler that is a generator goes on from its `yield`. */
@@ -201,11 +174,6 @@ export class RunContext extends TaskContext {
 
   /** Whether a checkpoint of the step that runs has thrown the cancellation. */
   get isTold(): boolean {
-    return this.cancellation !== undefined && this.#steps.told?.reason === this.cancellation.reason;
-  }
-
-  /** Nothing would come of it: the try is over, and its handler with it. */
-  protected refuseToWait(): Promise<never> {
-    return new Promise(() => {});
+    return this.cancelled && this.#steps.told?.reason === this.reason;
   }
 }

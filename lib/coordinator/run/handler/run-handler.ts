@@ -70,7 +70,7 @@ class Source {
 
 async function closeUnread(values: unknown, context: RunContext): Promise<never> {
   // It may be withdrawn while the source is closed. Closed, the source gives nothing all the same.
-  const { cancellation } = context;
+  const { cancellation } = context.node;
   if (isGenerator(values)) await closeGenerator(values);
   else if (isAsyncIterable(values)) await closeIterable(values);
   throw cancellation as CancelledError;
