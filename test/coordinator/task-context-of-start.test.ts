@@ -54,6 +54,22 @@ describe('the async context of a task', () => {
     );
   });
 
+  it('is the same for each try, also if a handler has entered another one', async () => {
+    const seen: unknown[] = [];
+    const Work = handlerTask(
+      (task: TaskContext) => {
+        seen.push(user());
+        storage.enterWith({ user: `of try ${task.attempt}` });
+        if (task.attempt < 3) throw new Error('again');
+      },
+      { attempts: 3 },
+    );
+    const { coordinator } = await createTaskApp({ tasks: [Work], listen: false });
+    const handle = await as('alice', () => coordinator.start(Work, {}));
+    expect((await handle.outcome).status).toBe('completed');
+    expect(seen).toEqual(['alice', 'alice', 'alice']);
+  });
+
   it('begins in a later turn for a task that another one starts', async () => {
     const seen: unknown[] = [];
     const Inner = handlerTask(() => seen.push('inner'), { name: 'Inner' });

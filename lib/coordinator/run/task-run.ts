@@ -268,7 +268,9 @@ export class TaskRun {
       this.settle(context, { kind: 'idle' });
       return;
     }
-    void runHandler(this, context);
+    // What its handler enters by `enterWith` is of this try alone.
+    if (this.type.options.attempts > 1) new AsyncContext().run(() => void runHandler(this, context));
+    else void runHandler(this, context);
   }
 
   /** The handler is about to be called. */
