@@ -31,7 +31,7 @@ export class CoordinatorShutdown {
   ) {}
 
   /** Whether it has begun, so that nothing new may. */
-  get begun(): boolean {
+  get isShuttingDown(): boolean {
     return this.#report !== undefined;
   }
 

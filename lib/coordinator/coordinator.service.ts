@@ -30,7 +30,7 @@ import type { RunHost, RunOptions } from './run/run-options.js';
 import { TaskRun } from './run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
 import { signalRun } from './signal-run.js';
-import { TaskPlaces } from './task-places.js';
+import { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { TaskStore } from './task-store.js';
 import { TaskTypeRegistry } from './types/task-type.registry.js';
 import type { TaskType } from './types/task-type.js';
@@ -48,7 +48,7 @@ import { watchTask } from './watch-task.js';
 @Injectable()
 export class CoordinatorService {
   readonly #logger = new Logger('Streaming');
-  readonly #places = new TaskPlaces(beginSoon);
+  readonly #limiter = new ConcurrencyLimiter(beginSoon);
   readonly #host: RunHost;
 
   readonly #handles: HandleHost = {
@@ -58,7 +58,7 @@ export class CoordinatorService {
   constructor(
     private readonly types: TaskTypeRegistry,
     private readonly store: TaskStore,
-    private readonly closing: CoordinatorShutdown,
+    private readonly coordinatorShutdown: CoordinatorShutdown,
     private readonly listeners: TaskListeners,
     @Inject(STREAMING_OPTIONS) options: ResolvedOptions,
   ) {
@@ -66,7 +66,7 @@ export class CoordinatorService {
       logger: this.#logger,
       signals: store.signals,
       isCancellation: options.isCancellation,
-      onFree: (run) => this.#places.leave(run),
+      onFree: (run) => this.#limiter.leave(run),
       onOver: (run) => store.retire(run),
     };
   }
@@ -94,7 +94,7 @@ export class CoordinatorService {
     input: unknown,
     options: StartOptions = noOptions,
   ): Promise<TaskHandle> {
-    if (this.closing.begun) throw new ShuttingDownError();
+    if (this.coordinatorShutdown.isShuttingDown) throw new ShuttingDownError();
     const taskType = this.types.get(type);
     if (options !== noOptions) checkStartOptions(options);
     const { app, name } = taskType;
@@ -110,11 +110,11 @@ export class CoordinatorService {
     if (checked instanceof Promise) {
       checked = await checked;
       // While the schema was at work, the id may have been started and the shutdown begun.
-      if (this.closing.begun) throw new ShuttingDownError();
+      if (this.coordinatorShutdown.isShuttingDown) throw new ShuttingDownError();
       const startedMeanwhile = this.#existing(ref, options);
       if (startedMeanwhile) return startedMeanwhile;
     }
-    if (this.#places.isOverfull(taskType)) {
+    if (this.#limiter.isOverfull(taskType)) {
       throw new TooManyTasksError(app, name, taskType.options.maxPending);
     }
     return new RunHandle(this.#register(taskType, ref, checked, start, options.signal), this.#handles, true);
@@ -200,7 +200,7 @@ export class CoordinatorService {
    * @throws InvalidOptionsError (synchronously)
    */
   shutdown(options?: ShutdownOptions): Promise<ShutdownReport> {
-    return this.closing.run(options);
+    return this.coordinatorShutdown.run(options);
   }
 
   /**
@@ -239,7 +239,7 @@ export class CoordinatorService {
     this.listeners.follow(run);
     this.store.add(run);
     if (aborted) run.cancel('external', aborted);
-    if (!run.decided) this.#places.enter(run);
+    if (!run.decided) this.#limiter.enter(run);
     return run;
   }
 }

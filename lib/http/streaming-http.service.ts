@@ -64,7 +64,7 @@ export class StreamingHttpService {
   constructor(
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
     private readonly coordinator: CoordinatorService,
-    private readonly closing: CoordinatorShutdown,
+    private readonly shutdown: CoordinatorShutdown,
     private readonly types: TaskTypeRegistry,
     private readonly store: TaskStore,
     private readonly access: TaskAccess,
@@ -144,7 +144,7 @@ export class StreamingHttpService {
       if (!this.types.find(type)) throw typeNotFound(type);
       const existing = this.store.find(ref);
       await this.access.check('start', ref, request, existing?.options.owner);
-      if (this.closing.begun) throw new ShuttingDownError();
+      if (this.shutdown.isShuttingDown) throw new ShuttingDownError();
       const { http, where } = this.options;
       const owner = textOfOption('http.owner', where, http.owner, request);
       const input = (await jsonBody(request)) ?? {};
@@ -215,7 +215,8 @@ export class StreamingHttpService {
 
   #httpError(response: PlatformResponse, error: unknown): unknown {
     const answer = asHttpError(error);
-    if (answer instanceof StreamingHttpException) setErrorHeaders(response, answer, this.closing.begun);
+    if (answer instanceof StreamingHttpException)
+      setErrorHeaders(response, answer, this.shutdown.isShuttingDown);
     return answer;
   }
 }

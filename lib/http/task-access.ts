@@ -57,7 +57,7 @@ export class TaskAccess implements OnModuleInit {
   }
 
   /** Whether a client that may watch may also see the owner: a gap has a snapshot. */
-  async mayKnow({ ref, options }: TaskRun, request: PlatformRequest): Promise<boolean> {
+  async showsPrivate({ ref, options }: TaskRun, request: PlatformRequest): Promise<boolean> {
     return this.isAuthorized && (await this.ask('status', ref, request, options.owner)) === true;
   }
 

@@ -23,7 +23,7 @@ import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { lastEventIdOf, queryLatest, queryTasks } from './http-query.js';
 import { StreamConnections } from './stream/stream-connections.js';
 import type { ListedTask, Unavailable } from './stream/connection/tasks-envelope.js';
-import type { ReachedLimit } from './stream/stream-places.js';
+import type { ReachedLimit } from './stream/stream-limits.js';
 import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
 import { textOfOption } from './text-of-option.js';
@@ -40,7 +40,7 @@ interface Listed {
 export class TaskStreams {
   constructor(
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly closing: CoordinatorShutdown,
+    private readonly shutdown: CoordinatorShutdown,
     private readonly store: TaskStore,
     private readonly access: TaskAccess,
     private readonly connections: StreamConnections,
@@ -130,13 +130,13 @@ export class TaskStreams {
     position: LogPosition,
     request: PlatformRequest,
   ): WatchedTask | Promise<WatchedTask> {
-    if (!isGap(run.log, position)) return { run, position, mayKnow: false };
-    return this.access.mayKnow(run, request).then((mayKnow) => ({ run, position, mayKnow }));
+    if (!isGap(run.log, position)) return { run, position, showsPrivate: false };
+    return this.access.showsPrivate(run, request).then((showsPrivate) => ({ run, position, showsPrivate }));
   }
 
   /** No place is taken, so no limit is looked at. */
   #headersOnly(request: PlatformRequest, response: PlatformResponse): Observable<never> {
-    if (this.closing.begun && !acceptsEventStream(request)) throw new ShuttingDownError();
+    if (this.shutdown.isShuttingDown && !acceptsEventStream(request)) throw new ShuttingDownError();
     return this.connections.headersOnly(rawResponse(response));
   }
 
@@ -170,7 +170,7 @@ export class TaskStreams {
     tasks: readonly WatchedTask[],
     principal: string | undefined,
   ): StreamingError | StreamingHttpException | undefined {
-    if (this.closing.begun) return new ShuttingDownError();
+    if (this.shutdown.isShuttingDown) return new ShuttingDownError();
     const runs = tasks.map(({ run }) => run);
     const reached = this.connections.reachedLimit(runs, principal);
     return reached && tooManyStreams(reached);

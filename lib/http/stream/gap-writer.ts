@@ -8,20 +8,20 @@ import { publicSnapshot } from '../public-snapshot.js';
 /** Writes the gaps of a run, as a watcher may see them. */
 export class GapWriter {
   readonly #run: TaskRun;
-  #mayKnow: boolean;
+  #showsPrivate: boolean;
 
   /**
-   * @param mayKnow whether the first one may show the owner
+   * @param showsPrivate whether the first one may show the owner
    */
-  constructor(run: TaskRun, mayKnow: boolean = false) {
+  constructor(run: TaskRun, showsPrivate: boolean = false) {
     this.#run = run;
-    this.#mayKnow = mayKnow;
+    this.#showsPrivate = showsPrivate;
   }
 
   jsonOf({ cause, missed }: LogGap): string {
-    const json = toJson({ cause, missed, snapshot: publicSnapshot(this.#run, this.#mayKnow) });
+    const json = toJson({ cause, missed, snapshot: publicSnapshot(this.#run, this.#showsPrivate) });
     // The authorizer was asked when the stream began. For a later gap its answer may be another.
-    this.#mayKnow = false;
+    this.#showsPrivate = false;
     return json;
   }
 

@@ -11,7 +11,7 @@ import {
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
 import { isHttp1 } from '../http-exchange.js';
-import { cutOff } from './output/cut-off.js';
+import { abortResponse } from './output/abort-response.js';
 import { EmittedConnection } from './connection/emitted-connection.js';
 import { FlushQueue } from './broadcast/flush-queue.js';
 import { FramedConnection } from './connection/framed-connection.js';
@@ -23,7 +23,7 @@ import { prepareConnection } from './output/stream-head.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 import { LogBroadcast } from './broadcast/log-broadcast.js';
 import { type StreamOpening, streamOf } from './stream-opening.js';
-import { type ReachedLimit, StreamPlaces } from './stream-places.js';
+import { type ReachedLimit, StreamLimits } from './stream-limits.js';
 import { Sweep } from './sweep.js';
 import { TaskConnection } from './connection/task-connection.js';
 import { type ListedTask, TasksEnvelope } from './connection/tasks-envelope.js';
@@ -50,7 +50,7 @@ export interface StreamRequest extends StreamOpening {
 @Injectable()
 export class StreamConnections implements ShutdownParticipant {
   readonly #http: ResolvedHttpOptions;
-  readonly #places: StreamPlaces;
+  readonly #limits: StreamLimits;
   readonly #responses = new OpenResponses<StreamConnection>();
   readonly #broadcasts = new Map<TaskRun, LogBroadcast>();
   readonly #queue = new FlushQueue();
@@ -65,7 +65,7 @@ export class StreamConnections implements ShutdownParticipant {
     private readonly sessions: Http2Sessions,
   ) {
     this.#http = http;
-    this.#places = new StreamPlaces(http);
+    this.#limits = new StreamLimits(http);
     const greeting = `retry: ${http.retry}\n: connected\n`;
     this.#greeting = chunkOf(greeting);
     this.#ownGreeting = chunkOf(`\n${greeting}`);
@@ -74,7 +74,7 @@ export class StreamConnections implements ShutdownParticipant {
 
   /** Why no further stream is served of these tasks, or for this principal. */
   reachedLimit(runs: readonly TaskRun[], principal: string | undefined): ReachedLimit | undefined {
-    return this.#places.reachedLimit(runs, principal);
+    return this.#limits.reachedLimit(runs, principal);
   }
 
   /**
@@ -86,7 +86,7 @@ export class StreamConnections implements ShutdownParticipant {
     if (isGone(response)) return EMPTY;
     const runs = tasks.map(({ run }) => run);
     // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
-    if (!this.#responses.has(response)) this.#track(response, this.#places.take(runs, principal));
+    if (!this.#responses.has(response)) this.#track(response, this.#limits.take(runs, principal));
     return streamOf(request, (opening, carrier) => {
       const connection = this.#connect(opening, carrier);
       this.#responses.use(response, connection);
@@ -184,7 +184,7 @@ export class StreamConnections implements ShutdownParticipant {
   #giveUp(connection: StreamConnection): void {
     const { response } = connection;
     this.sessions.stalled(response);
-    connection.within(() => cutOff(response));
+    connection.within(() => abortResponse(response));
   }
 }
 

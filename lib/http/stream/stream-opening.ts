@@ -7,7 +7,7 @@ import { isLeftToStream } from './output/nest-sse.js';
 import { NestWriter } from './output/nest-writer.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { sendHead, type StreamHead } from './output/stream-head.js';
-import { type QuietBeginnings, QuietStream } from './quiet-stream.js';
+import { type QuietBeginnings, ManualSseStream } from './manual-sse-stream.js';
 
 /** A stream that is to be opened. */
 export interface StreamOpening {
@@ -32,7 +32,7 @@ export function streamOf<Opening extends StreamOpening>(
   const beginnings = new Beginnings(opening, connect);
   const stream = opening.isIntercepted
     ? new Observable<MessageEvent>((subscriber) => beginnings.subscribed(subscriber))
-    : new QuietStream(beginnings);
+    : new ManualSseStream(beginnings);
   return beginnings.of(stream);
 }
 
@@ -74,7 +74,7 @@ class Beginnings<Opening extends StreamOpening> implements QuietBeginnings {
     );
     const stream = this.#stream;
     // Nest waits another turn, as an interceptor may still fail.
-    if (this.#hasInterceptors || !(stream instanceof QuietStream) || !stream.isForNest) return;
+    if (this.#hasInterceptors || !(stream instanceof ManualSseStream) || !stream.isForNest) return;
     asOneWrite(response, () => nest.sendHeaders());
   }
 

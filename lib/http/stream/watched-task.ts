@@ -6,5 +6,5 @@ export interface WatchedTask {
   readonly run: TaskRun;
   readonly position: LogPosition;
   /** Whether the gap that the stream begins with may show the owner. */
-  readonly mayKnow: boolean;
+  readonly showsPrivate: boolean;
 }

@@ -108,7 +108,7 @@ class Client {
     const response = new ServerResponse(request);
     response.assignSocket(socket);
     response.flushHeaders();
-    const task = { run, position: { after }, mayKnow: false };
+    const task = { run, position: { after }, showsPrivate: false };
     const connect = (carrier: StreamCarrier): void => {
       const greeting = chunkOf('retry: 1\n');
       this.#connection = new TaskConnection(

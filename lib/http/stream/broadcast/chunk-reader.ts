@@ -2,7 +2,7 @@ import { type EventChunk, joinChunks, withLastChunk } from '../../../log/event-c
 import type { LogCursor } from '../../../log/log-cursor.js';
 import type { LogEntry } from '../../../log/log-entry.js';
 import type { LogReader } from '../../../log/log-reader.js';
-import { chunkBytes } from '../output/stream-output.js';
+import { chunkBytes } from '../output/response-writer.js';
 
 /** Some events that follow each other, for all that stand before them. */
 export class SharedChunk implements EventChunk {

@@ -84,8 +84,8 @@ export class LogBroadcast {
   }
 
   /** Nearly all watchers may not see the owner, and share one. */
-  gapsFor({ mayKnow }: WatchedTask): GapWriter {
-    return mayKnow ? new GapWriter(this.#run, true) : this.#gaps;
+  gapsFor({ showsPrivate }: WatchedTask): GapWriter {
+    return showsPrivate ? new GapWriter(this.#run, true) : this.#gaps;
   }
 
   add(reader: BroadcastReader): void {

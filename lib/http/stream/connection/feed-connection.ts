@@ -1,8 +1,8 @@
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
-import { chunkBytes } from '../output/stream-output.js';
+import { chunkBytes } from '../output/response-writer.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
 import { lengthOf, type StreamMessage } from './stream-message.js';
-import { type FeedReader, TaskFeed } from './task-feed.js';
+import { type FeedReader, TaskSubscription } from './task-subscription.js';
 import type { WatchedTask } from '../watched-task.js';
 
 /** How the events of several tasks are told apart on one stream; not used for one of one task. */
@@ -13,9 +13,9 @@ export interface Envelope {
    * @param feeds of the tasks that can be watched, in their order
    * @returns what comes before all else
    */
-  begin(feeds: readonly TaskFeed[]): readonly StreamMessage[];
+  begin(feeds: readonly TaskSubscription[]): readonly StreamMessage[];
   /** The message that a feed has just given, as it goes out. */
-  wrap(message: StreamMessage, feed: TaskFeed): StreamMessage;
+  wrap(message: StreamMessage, feed: TaskSubscription): StreamMessage;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface Envelope {
  * interceptors.
  */
 export abstract class FeedConnection extends StreamConnection implements FeedReader {
-  readonly #feeds: readonly TaskFeed[];
+  readonly #feeds: readonly TaskSubscription[];
   readonly #envelope: Envelope | undefined;
   /** Which feed begins the next turn, so that no task keeps the others waiting. */
   #turn = 0;
@@ -36,7 +36,7 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
   ) {
     super(init);
     this.#envelope = envelope;
-    this.#feeds = tasks.map((task) => new TaskFeed(task, broadcastOf(task), this));
+    this.#feeds = tasks.map((task) => new TaskSubscription(task, broadcastOf(task), this));
   }
 
   /** Writes some events, that follow each other, at once. */
@@ -58,7 +58,7 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
     for (const feed of this.#feeds) feed.close();
   }
 
-  read(feed: TaskFeed): boolean {
+  read(feed: TaskSubscription): boolean {
     if (!this.isOpen || this.isBlocked) return false;
     const messages = this.#take(feed);
     if (messages.length > 0) this.send(messages);
@@ -79,7 +79,7 @@ export abstract class FeedConnection extends StreamConnection implements FeedRea
     return this.#feeds.map(({ run }) => run.log.epoch);
   }
 
-  #take(feed: TaskFeed): StreamMessage[] {
+  #take(feed: TaskSubscription): StreamMessage[] {
     const messages: StreamMessage[] = [];
     for (let length = 0; length < chunkBytes;) {
       const next = feed.next();

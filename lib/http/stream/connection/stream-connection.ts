@@ -5,7 +5,7 @@ import { clock } from '../../../cancellation/time/clock.js';
 import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
 import type { NestReceiver } from '../output/nest-writer.js';
 import { ownCarrier, type StreamCarrier } from '../output/stream-carrier.js';
-import { StreamOutput, type Writer } from '../output/stream-output.js';
+import { ResponseWriter, type DrainListener } from '../output/response-writer.js';
 
 /**
  * So many writes of its session may begin until what waits for a client over HTTP/2 is in one of them. If it is not, the
@@ -29,8 +29,8 @@ export interface ConnectionInit {
  * One watcher over HTTP. It reads by cursors, as fast as its client takes what it writes: a client that does not read
  * holds back its own cursors, and nothing else.
  */
-export abstract class StreamConnection implements Writer, NestReceiver {
-  protected readonly output: StreamOutput;
+export abstract class StreamConnection implements DrainListener, NestReceiver {
+  protected readonly output: ResponseWriter;
   protected isOpen = false;
   #isClosed = false;
   readonly response: ServerResponse;
@@ -53,7 +53,7 @@ export abstract class StreamConnection implements Writer, NestReceiver {
     carrier.attach(this);
     this.#greeting = greeting;
     this.#endsAt = endsAt;
-    this.output = new StreamOutput(response, this);
+    this.output = new ResponseWriter(response, this);
   }
 
   /** The headers are out: from here on this connection writes for itself. */

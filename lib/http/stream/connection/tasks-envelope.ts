@@ -3,7 +3,7 @@ import { toJson } from '../../../task/json.js';
 import { type TaskRef, taskPath } from '../../../task/task-ref.js';
 import type { Envelope } from './feed-connection.js';
 import type { StreamMessage } from './stream-message.js';
-import type { TaskFeed } from './task-feed.js';
+import type { TaskSubscription } from './task-subscription.js';
 
 /** Why a task of a list cannot be watched. */
 export interface Unavailable {
@@ -27,7 +27,7 @@ export interface ListedTask {
 export class TasksEnvelope implements Envelope {
   readonly #tasks: readonly ListedTask[];
   /** Where in the list the task of a feed is. */
-  readonly #places = new Map<TaskFeed, number>();
+  readonly #places = new Map<TaskSubscription, number>();
   #position = new CompositePosition([]);
 
   constructor(tasks: readonly ListedTask[]) {
@@ -35,11 +35,11 @@ export class TasksEnvelope implements Envelope {
   }
 
   /** The tasks that cannot be watched come first. */
-  begin(feeds: readonly TaskFeed[]): StreamMessage[] {
+  begin(feeds: readonly TaskSubscription[]): StreamMessage[] {
     const rest = feeds.values();
     const positions = this.#tasks.map(({ unavailable }, place) => {
       if (unavailable) return unavailable.position;
-      const feed = rest.next().value as TaskFeed;
+      const feed = rest.next().value as TaskSubscription;
       this.#places.set(feed, place);
       return feed.id;
     });
@@ -52,7 +52,7 @@ export class TasksEnvelope implements Envelope {
     });
   }
 
-  wrap({ type, json, id }: StreamMessage, feed: TaskFeed): StreamMessage {
+  wrap({ type, json, id }: StreamMessage, feed: TaskSubscription): StreamMessage {
     this.#position.move(this.#places.get(feed) as number, feed.id);
     const task = taskPath(feed.run.ref);
     return { type, json: `{"task":"${task}","id":"${id}","data":${json}}`, id: this.#position.id };

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { RouterResponseController } from '@nestjs/core/router/router-response-controller.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../../http-exchange.js';
-import { QuietStream } from '../quiet-stream.js';
+import { ManualSseStream } from '../manual-sse-stream.js';
 import { NestWriter } from './nest-writer.js';
 import { SseSignal } from './sse-signal.js';
 import type { StreamHead } from './stream-head.js';
@@ -65,7 +65,7 @@ function sse(
     return call();
   };
   return result.then((stream) => {
-    if (!(stream instanceof QuietStream) || !stream.isForNest) return withNest();
+    if (!(stream instanceof ManualSseStream) || !stream.isForNest) return withNest();
     stream.serve(headOf(options, signal.hasOwnHeaders));
     return undefined;
   }, withNest);

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Timer } from '../../../cancellation/time/timer.js';
 import { isHttp1 } from '../../http-exchange.js';
-import { cutOff } from './cut-off.js';
+import { abortResponse } from './abort-response.js';
 import { endConnection, isConnection } from './end-connection.js';
 import { destroySession } from './http2-sessions.js';
 import { ResponsesBySocket } from './responses-by-socket.js';
@@ -135,6 +135,6 @@ export function isGone(response: ServerResponse): boolean {
 
 /** Its client may not hold up the server's close: neither may a session that it does not read. */
 function destroy(response: ServerResponse): void {
-  if (isHttp1(response)) cutOff(response);
+  if (isHttp1(response)) abortResponse(response);
   else destroySession(response);
 }

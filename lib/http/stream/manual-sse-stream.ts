@@ -10,7 +10,7 @@ export interface QuietBeginnings {
 }
 
 /** A stream that emits nothing, since its connection writes for itself. It is open when subscribed, and ended when completed. */
-export class QuietStream extends Observable<never> {
+export class ManualSseStream extends Observable<never> {
   readonly #beginnings: QuietBeginnings;
   #isForNest = false;
 

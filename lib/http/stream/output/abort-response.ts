@@ -7,7 +7,7 @@ import { isConnection } from './end-connection.js';
  * Ends a response in the middle: its connection over HTTP/1, over HTTP/2 its stream alone, by a reset with a code,
  * since a client would take one without for the end.
  */
-export function cutOff(response: ServerResponse): void {
+export function abortResponse(response: ServerResponse): void {
   if (isHttp1(response)) {
     // Of its request: a response that waits behind a pipelined one has none.
     const { socket } = response.req;

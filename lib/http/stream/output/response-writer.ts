@@ -17,8 +17,8 @@ interface Drain {
   removeListener(event: 'drain', listener: () => void): unknown;
 }
 
-/** Writes to an output. */
-export interface Writer {
+/** Is told that there is room again for what it writes. */
+export interface DrainListener {
   /** The client has taken what made the output block. */
   resume(): void;
 }
@@ -27,9 +27,9 @@ export interface Writer {
  * Where the chunks of one watcher go: straight to the socket where nothing stands in between, which costs half of what
  * the response's own `write` does; otherwise (compression, HTTP/1.0, HTTP/2) to the response.
  */
-export class StreamOutput {
+export class ResponseWriter {
   readonly #response: ServerResponse;
-  readonly #writer: Writer;
+  readonly #listener: DrainListener;
   #socket: Socket | undefined;
   #written = 0;
   /** What is listened to, once there was something to wait for: most watchers never have to. */
@@ -44,9 +44,9 @@ export class StreamOutput {
   #isClosed = false;
   #earlyEnd: EarlyEnd | undefined;
 
-  constructor(response: ServerResponse, writer: Writer) {
+  constructor(response: ServerResponse, listener: DrainListener) {
     this.#response = response;
-    this.#writer = writer;
+    this.#listener = listener;
   }
 
   /** The socket, where chunks go straight to it. */
@@ -202,7 +202,7 @@ export class StreamOutput {
 
   #goOn(): void {
     // What was drained may have been the end of the response, whose event comes only after this one.
-    if (!this.#response.writableEnded) this.#writer.resume();
+    if (!this.#response.writableEnded) this.#listener.resume();
   }
 }
 

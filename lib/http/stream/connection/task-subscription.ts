@@ -17,11 +17,11 @@ export interface FeedReader {
    *
    * @returns whether it can take another one now
    */
-  read(feed: TaskFeed): boolean;
+  read(feed: TaskSubscription): boolean;
 }
 
 /** One task as a connection reads it that writes no shared chunks: event by event. */
-export class TaskFeed implements BroadcastReader {
+export class TaskSubscription implements BroadcastReader {
   readonly run: TaskRun;
   readonly cursor: LogCursor;
   /** Nothing that it reads can be shared. */

@@ -11,7 +11,7 @@ export interface ReachedLimit {
 }
 
 /** How many streams there may be: in all, of one task, and of one principal. */
-export class StreamPlaces {
+export class StreamLimits {
   readonly #most: number;
   readonly #perTask: Tally<TaskRun>;
   readonly #perPrincipal: Tally<string>;

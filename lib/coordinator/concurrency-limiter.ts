@@ -2,7 +2,7 @@ import type { TaskRun } from './run/task-run.js';
 import type { TaskType } from './types/task-type.js';
 
 /** Who runs and who waits, of one task type. */
-class Places {
+class TypeLimiter {
   readonly #limit: number;
   readonly #holders = new Set<TaskRun>();
   /** Insertion-ordered, and quick to leave from the middle. */
@@ -45,8 +45,8 @@ class Places {
 }
 
 /** The places of all task types: `concurrency` of them each, given first come, first served. */
-export class TaskPlaces {
-  readonly #places = new Map<TaskType, Places>();
+export class ConcurrencyLimiter {
+  readonly #byType = new Map<TaskType, TypeLimiter>();
   readonly #onPlace: (run: TaskRun) => void;
 
   /**
@@ -58,7 +58,7 @@ export class TaskPlaces {
 
   /** Whether one more task of this type could neither begin nor wait. */
   isOverfull(type: TaskType): boolean {
-    const places = this.#places.get(type);
+    const places = this.#byType.get(type);
     return places !== undefined && places.isFull && places.waiting >= type.options.maxPending;
   }
 
@@ -68,8 +68,8 @@ export class TaskPlaces {
       this.#onPlace(run);
       return;
     }
-    const places = this.#places.get(run.type) ?? new Places(run.type.options.concurrency);
-    this.#places.set(run.type, places);
+    const places = this.#byType.get(run.type) ?? new TypeLimiter(run.type.options.concurrency);
+    this.#byType.set(run.type, places);
     if (places.isFull) {
       places.queue(run);
       run.time.awaitPlace();
@@ -81,10 +81,10 @@ export class TaskPlaces {
 
   /** The run is over, wherever it was. */
   leave(run: TaskRun): void {
-    const places = this.#places.get(run.type);
+    const places = this.#byType.get(run.type);
     if (!places) return;
     const next = places.leave(run);
-    if (places.isEmpty) this.#places.delete(run.type);
+    if (places.isEmpty) this.#byType.delete(run.type);
     if (next) {
       next.time.admit();
       this.#onPlace(next);
