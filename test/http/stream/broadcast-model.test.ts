@@ -56,6 +56,15 @@ const caughtUpWhileOthersAreWrittenTo: Step[] = [
   ...turns(10),
 ];
 
+/** One that opens shares what it reads, and the next event comes before that is written to others. */
+const openedBeforeTheNewestEvent: Step[] = [
+  { do: 'open', at: 0 },
+  { do: 'send', count: 1 },
+  { do: 'open', at: 0 },
+  { do: 'send', count: 1 },
+  ...turns(10),
+];
+
 function turns(count: number): Step[] {
   return Array.from({ length: count }, () => ({ do: 'turn' }));
 }
@@ -253,7 +262,13 @@ describe.each([
           }
         },
       ),
-      { numRuns: 150, examples: [[2, 6, caughtUpWhileOthersAreWrittenTo, true]] },
+      {
+        numRuns: 150,
+        examples: [
+          [2, 6, caughtUpWhileOthersAreWrittenTo, true],
+          [0, 6, openedBeforeTheNewestEvent, false],
+        ],
+      },
     );
   });
 });

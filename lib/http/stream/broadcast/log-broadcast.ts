@@ -159,6 +159,8 @@ export class LogBroadcast {
 
   #begin(): Round {
     this.#isStale = false;
+    // That of one that opened may end before the newest event.
+    this.chunks.forget();
     return { readers: this.#readers.values(), left: this.#readers.size };
   }
 
