@@ -1,7 +1,6 @@
 import { clock } from '../../../cancellation/time/clock.js';
 import type { TimeoutOf } from '../../../cancellation/cancel-reason.js';
 import { Timer } from '../../../cancellation/time/timer.js';
-import { Countdown } from '../countdown.js';
 
 /** A timer that can be set again, and set to nothing. */
 class Alarm {
@@ -18,13 +17,11 @@ class Alarm {
   }
 }
 
-/** The clocks of a run. Those that run out request a cancellation; the grace abandons the handler. */
+/** The clocks of a run. One that runs out requests a cancellation. */
 export class RunLimits {
   readonly pending = new Alarm();
   readonly idle = new Alarm();
   readonly unwatched = new Alarm();
-  /** At its end the handler is abandoned. */
-  readonly grace: Countdown;
   readonly #total = new Alarm();
   readonly #onTimeout: (of: TimeoutOf, timeout: number) => void;
   #deadline: number | null = null;
@@ -35,9 +32,8 @@ export class RunLimits {
   #lastEventAt = 0;
   #tracksEvents = false;
 
-  constructor(onTimeout: (of: TimeoutOf, timeout: number) => void, onGraceOver: () => void) {
+  constructor(onTimeout: (of: TimeoutOf, timeout: number) => void) {
     this.#onTimeout = onTimeout;
-    this.grace = new Countdown(onGraceOver);
   }
 
   /** When the total timeout ends, in epoch milliseconds. */
@@ -105,7 +101,6 @@ export class RunLimits {
     this.unwatched.clear();
     this.#total.clear();
     this.#totalDueAt = Infinity;
-    this.grace.stop();
   }
 
   /** One timer for many events: when it fires it looks how long ago the newest one was. */

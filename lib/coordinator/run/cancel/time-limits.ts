@@ -1,4 +1,5 @@
 import { clock } from '../../../cancellation/time/clock.js';
+import { Countdown } from '../countdown.js';
 import type { TaskRun } from '../task-run.js';
 import { RunLimits } from './run-limits.js';
 
@@ -9,6 +10,8 @@ import { RunLimits } from './run-limits.js';
 export class TimeLimits {
   readonly #run: TaskRun;
   #made: RunLimits | undefined;
+  /** At its end the handler is abandoned. Most runs that are cancelled need no other clock. */
+  #grace: Countdown | undefined;
   /** All of the run has to be done then, on the monotonic clock. */
   #cutoff = Infinity;
   #watchers = 0;
@@ -85,23 +88,25 @@ export class TimeLimits {
 
   /** Cleanup has the grace, and no other time but the whole run's. */
   beginGrace(ms: number): void {
-    this.#clocks.idle.clear();
-    this.#clocks.unwatched.clear();
+    this.#made?.idle.clear();
+    this.#made?.unwatched.clear();
     this.shortenGrace(ms);
   }
 
   shortenGrace(ms: number): void {
-    this.#clocks.grace.shorten(this.within(ms));
+    this.#grace ??= new Countdown(() => this.#run.abandon());
+    this.#grace.shorten(this.within(ms));
   }
 
   /** Nothing is being cancelled any more. */
   stopGrace(): void {
-    this.#clocks.grace.stop();
+    this.#grace?.stop();
   }
 
   /** The handler has passed its point of no return: nothing counts from here on. */
   suspend(): void {
     this.#made?.suspend();
+    this.#grace?.stop();
   }
 
   /**
@@ -130,10 +135,12 @@ export class TimeLimits {
   /** The outcome stands. */
   clear(): void {
     this.#made?.clear();
+    this.#grace?.stop();
   }
 
   letGo(): void {
     this.#made = undefined;
+    this.#grace = undefined;
     this.underWay = undefined;
   }
 
@@ -142,9 +149,6 @@ export class TimeLimits {
   }
 
   get #clocks(): RunLimits {
-    return (this.#made ??= new RunLimits(
-      (of, timeout) => this.#run.cancel('timeout', { of, timeout }),
-      () => this.#run.abandon(),
-    ));
+    return (this.#made ??= new RunLimits((of, timeout) => this.#run.cancel('timeout', { of, timeout })));
   }
 }
