@@ -14,6 +14,7 @@ export class TaskConnection extends StreamConnection implements BroadcastReader 
   readonly #run: TaskRun;
   readonly #broadcast: LogBroadcast;
   readonly #gaps: GapWriter;
+  #isCounted = true;
 
   constructor(init: ConnectionInit, task: WatchedTask, broadcast: LogBroadcast) {
     super(init);
@@ -54,6 +55,13 @@ export class TaskConnection extends StreamConnection implements BroadcastReader 
     this.socket = this.output.socket;
   }
 
+  override writeEnd(bytes: Buffer): this | undefined {
+    const ending = super.writeEnd(bytes);
+    // A client that has its end sees that nobody watches any more.
+    if (ending) this.#uncount();
+    return ending;
+  }
+
   protected begin(): void {
     this.#broadcast.open(this);
   }
@@ -63,7 +71,13 @@ export class TaskConnection extends StreamConnection implements BroadcastReader 
   }
 
   protected detach(): void {
-    this.#run.detach();
+    this.#uncount();
     this.#broadcast.remove(this);
+  }
+
+  #uncount(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    this.#run.detach();
   }
 }
