@@ -261,7 +261,7 @@ describe('each run has an instance of its own', () => {
     made.mockClear();
     const runs = await Promise.all([1, 2].map(() => coordinator.start(RequestTask, {})));
     // Which of them is made first is Nest's to say.
-    expect((await Promise.all(runs.map(({ result }) => result))).toSorted()).toEqual([1, 2]);
+    expect(new Set(await Promise.all(runs.map(({ result }) => result)))).toEqual(new Set([1, 2]));
   });
 
   test('@Inject(REQUEST) gives the context of the run, deep down too', async () => {
