@@ -368,7 +368,8 @@ export class TaskRun {
     this.#context = undefined;
     this.#asyncContext = undefined;
     this.#unfollow = undefined;
-    this.#timeMade?.letGo();
+    if (this.#timeMade?.watchers === 0) this.#timeMade = undefined;
+    else this.#timeMade?.letGo();
   }
 
   get #retries(): Retries {
