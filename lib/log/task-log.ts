@@ -85,7 +85,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     this.#wake?.next();
   }
 
-  /** Whoever looks in this process sees the run itself. */
+  /** Does nothing: readers in this process see the run itself. */
   mark(): void {}
 
   /**

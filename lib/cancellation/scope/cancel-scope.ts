@@ -115,7 +115,7 @@ export abstract class CancelScope {
       inRootContext(() => {
         awaited.then(onValue, onError);
       });
-    // It goes on, and may fail, when nobody waits for it any more.
+    // The promise may still reject after the wait for it has ended.
     react(ignore, ignore);
     return this.#node.suspend<T>((resolve, reject) => {
       let waiting: { readonly resolve: typeof resolve; readonly reject: typeof reject } | undefined;

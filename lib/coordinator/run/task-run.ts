@@ -75,7 +75,7 @@ export class TaskRun {
     readonly ref: TaskRef,
     input: RunInput,
     readonly options: RunOptions,
-    /** For whoever reads its events. It reads none itself. */
+    /** Its readers find its events here. The run itself only writes. */
     readonly log: LogReader,
     journal: RunJournal,
     host: RunHost,

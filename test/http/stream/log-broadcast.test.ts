@@ -155,4 +155,21 @@ describe('the broadcast of a log', () => {
     expect(one.free.asked.at(-1)).toBe(3);
     expect(two.free.asked.at(-1)).toBe(2);
   });
+
+  it('one that throws at the last event does not keep it from those behind it', async () => {
+    const { puppet, log, free, slow } = await open();
+    const turns: (() => void)[] = [];
+    scheduled = turns;
+    try {
+      jest.spyOn(slow, 'flush').mockImplementationOnce(() => {
+        throw new Error('Not today');
+      });
+      await puppet.end();
+      expect(() => turns.shift()?.()).toThrow('Not today');
+      while (turns.length > 0) turns.shift()?.();
+    } finally {
+      scheduled = undefined;
+    }
+    expect(free.asked.at(-1)).toBe(log.lastSeq);
+  });
 });

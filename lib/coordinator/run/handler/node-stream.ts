@@ -22,7 +22,7 @@ export function isNodeStream(value: object): value is NodeStream {
  */
 export function destroyStream(stream: NodeStream): Promise<void> {
   return new Promise((resolve, reject) => {
-    // An 'error' event that nobody listens to would end the process.
+    // An 'error' event without a listener would end the process.
     stream.once('error', reject);
     stream.once('close', () => resolve());
     stream.destroy();

@@ -57,7 +57,7 @@ export class TaskConnection extends StreamConnection implements BroadcastReader 
 
   override writeEnd(bytes: Buffer): this | undefined {
     const ending = super.writeEnd(bytes);
-    // A client that has its end sees that nobody watches any more.
+    // A client that has its end is no watcher any more.
     if (ending) this.#uncount();
     return ending;
   }

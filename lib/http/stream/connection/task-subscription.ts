@@ -8,7 +8,7 @@ import type { StreamMessage } from './stream-message.js';
 import type { GapWriter } from '../gap-writer.js';
 import type { WatchedTask } from '../watched-task.js';
 
-/** Reads a feed. */
+/** Reads what subscriptions give. */
 export interface FeedReader {
   /** Whether it waits for its client. */
   readonly isBlocked: boolean;

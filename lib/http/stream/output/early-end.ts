@@ -31,7 +31,7 @@ export class EarlyEnd {
     this.#socket = socket;
     this.#onLeave = onLeave;
     Reflect.set(response, 'finished', true);
-    // Node calls a request aborted that nobody has read to its end, if its client leaves.
+    // If the client leaves, Node calls a request aborted unless it was read to its end.
     response.req.resume();
     socket.prependOnceListener('end', onLeave);
   }
