@@ -2,11 +2,12 @@ import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common
 import { DiscoveryModule } from '@nestjs/core';
 import { CoordinatorShutdown } from './coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from './coordinator/coordinator.service.js';
-import { TaskListeners } from './coordinator/events/task-listeners.js';
+import { ListenerDelivery } from './coordinator/events/listener-delivery.js';
 import { ShutdownHooks } from './coordinator/shutdown.hooks.js';
 import { TaskStore } from './coordinator/task-store.js';
-import { TaskTypeExplorer } from './coordinator/types/task-type.explorer.js';
-import { TaskTypeRegistry } from './coordinator/types/task-type.registry.js';
+import { TaskListenerRegistry } from './task-types/task-listener.registry.js';
+import { TaskTypeExplorer } from './task-types/task-type.explorer.js';
+import { TaskTypeRegistry } from './task-types/task-type.registry.js';
 import { Http2Sessions } from './http/stream/output/http2-sessions.js';
 import { StreamPaths } from './http/stream-paths.js';
 import { StreamConnections } from './http/stream/stream-connections.js';
@@ -59,7 +60,8 @@ export interface StreamingOptionsFactory {
     { provide: STREAMING_OPTIONS, useFactory: missingOptions },
     TaskTypeRegistry,
     TaskTypeExplorer,
-    TaskListeners,
+    ListenerDelivery,
+    TaskListenerRegistry,
     TaskStore,
     CoordinatorShutdown,
     CoordinatorService,

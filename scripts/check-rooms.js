@@ -21,6 +21,8 @@ const ROOMS = [
   'task',
   'log',
   'streaming.options.ts',
+  'task-types',
+  'run',
   'coordinator',
   'http',
   'streaming.module-definition.ts',
@@ -38,7 +40,7 @@ const ENTRY_POINTS = {
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
   rxjs: ['cancellation'],
-  testing: ['cancellation', 'task', 'streaming.options.ts', 'coordinator', 'streaming.module.ts'],
+  testing: ['cancellation', 'task', 'streaming.options.ts', 'run', 'coordinator', 'streaming.module.ts'],
   worker: ['cancellation', 'task'],
 };
 
@@ -75,15 +77,20 @@ const PUBLIC_FILES = {
   coordinator: words(`
     coordinator-shutdown coordinator.options coordinator.service list-tasks shutdown.hooks signal-run task-handle
     task-store
-    events/task-listeners
-    run/task-run
-    types/find-task-types types/task-type.explorer types/task-type.registry
+    events/listener-delivery
   `),
   http: words(`
     http-exchange stream-paths streaming-controller.factory streaming-exception.filter streaming-http.service
     streaming.controller task-access task-authorizer task-streams
     openapi/describe-streams
     stream/stream-connections stream/output/http2-sessions
+  `),
+  run: words(`
+    run-input run-options task-run
+    handler/signal-inbox
+  `),
+  'task-types': words(`
+    find-task-types task-listener task-listener.registry task-type task-type.explorer task-type.registry
   `),
 };
 

@@ -38,8 +38,8 @@ const STREAMING = 'test/conformance/streaming/(?!clients/)';
  */
 const TARGETS = {
   'lib/cancellation/': [['test/cancellation/'], [CANCELLATION]],
-  'lib/coordinator/run/': [
-    ['test/coordinator/', 'test/handlers/'],
+  'lib/run/': [
+    ['test/run/', 'test/coordinator/'],
     [CANCELLATION],
     ['test/module/', 'test/testing/', STREAMING],
   ],

@@ -23,17 +23,17 @@ import {
   type TaskFilter,
   type TaskPage,
 } from './coordinator.options.js';
-import { TaskListeners } from './events/task-listeners.js';
+import { ListenerDelivery } from './events/listener-delivery.js';
 import { defaultLimit, listRuns, pageOf } from './list-tasks.js';
-import { RunInput } from './run/run-input.js';
-import type { RunHost, RunOptions } from './run/run-options.js';
-import { TaskRun } from './run/task-run.js';
+import { RunInput } from '../run/run-input.js';
+import type { RunHost, RunOptions } from '../run/run-options.js';
+import { TaskRun } from '../run/task-run.js';
 import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
 import { signalRun } from './signal-run.js';
 import { ConcurrencyLimiter } from './concurrency-limiter.js';
 import { TaskStore } from './task-store.js';
-import { TaskTypeRegistry } from './types/task-type.registry.js';
-import type { TaskType } from './types/task-type.js';
+import { TaskTypeRegistry } from '../task-types/task-type.registry.js';
+import type { TaskType } from '../task-types/task-type.js';
 import { watchTask } from './watch-task.js';
 
 /**
@@ -59,7 +59,7 @@ export class CoordinatorService {
     private readonly types: TaskTypeRegistry,
     private readonly store: TaskStore,
     private readonly coordinatorShutdown: CoordinatorShutdown,
-    private readonly listeners: TaskListeners,
+    private readonly listeners: ListenerDelivery,
     @Inject(STREAMING_OPTIONS) options: ResolvedOptions,
   ) {
     this.#host = {

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
-import type { TaskRun } from './run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 
 const algorithm = 'aes-128-gcm';
 const ivLength = 12;

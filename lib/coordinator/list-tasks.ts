@@ -1,6 +1,6 @@
 import type { TaskFilter } from './coordinator.options.js';
 import { cursorBehind, readCursor } from './list-cursor.js';
-import type { TaskRun } from './run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 
 /** Tasks of a page where the filter does not say. */
 export const defaultLimit = 100;

@@ -6,7 +6,7 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { CoordinatorShutdown } from './coordinator-shutdown.js';
-import { TaskTypeExplorer } from './types/task-type.explorer.js';
+import { TaskTypeExplorer } from '../task-types/task-type.explorer.js';
 
 type Host = object & { onModuleDestroy?: () => unknown };
 

@@ -1,7 +1,7 @@
 import { InvalidEventError } from '../task/errors/invalid-event.error.js';
 import { toJson } from '../task/json.js';
 import { assertSignalName } from '../task/task-event.js';
-import type { TaskRun } from './run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 
 /**
  * Sends input to a run.

@@ -5,7 +5,7 @@ import type { TaskRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
 import type { CancelOptions } from './coordinator.options.js';
-import type { TaskRun } from './run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 import { watchTask } from './watch-task.js';
 
 /**

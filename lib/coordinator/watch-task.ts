@@ -6,7 +6,7 @@ import { LogEntry } from '../log/log-entry.js';
 import { resume } from '../log/resume.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import type { TaskRun } from './run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 
 /**
  * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the

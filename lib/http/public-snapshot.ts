@@ -1,5 +1,5 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
-import type { TaskRun } from '../coordinator/run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 
 /**

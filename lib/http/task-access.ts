@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { TaskRun } from '../coordinator/run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';

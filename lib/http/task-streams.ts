@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import type { StreamingError } from '../cancellation/errors/streaming.error.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
-import type { TaskRun } from '../coordinator/run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 import { TaskStore } from '../coordinator/task-store.js';
 import { CompositeResume, haveSeenEnd } from '../log/composite-resume.js';
 import type { LogPosition } from '../log/log-cursor.js';

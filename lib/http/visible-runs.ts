@@ -1,6 +1,6 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import type { TaskRun } from '../coordinator/run/task-run.js';
+import type { TaskRun } from '../run/task-run.js';
 
 /** How many runs are asked about at once: an authorizer may need a query for each. */
 const mostAtOnce = 100;

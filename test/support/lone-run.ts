@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
-import { RunInput } from '../../lib/coordinator/run/run-input.js';
-import type { RunHost } from '../../lib/coordinator/run/run-options.js';
-import { TaskRun } from '../../lib/coordinator/run/task-run.js';
+import { RunInput } from '../../lib/run/run-input.js';
+import type { RunHost } from '../../lib/run/run-options.js';
+import { TaskRun } from '../../lib/run/task-run.js';
 import { TaskStore } from '../../lib/coordinator/task-store.js';
-import type { TaskType } from '../../lib/coordinator/types/task-type.js';
+import type { TaskType } from '../../lib/task-types/task-type.js';
 import type { LogReader } from '../../lib/log/log-reader.js';
 import type { RunJournal } from '../../lib/log/run-journal.js';
 import { type ResolvedOptions, resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';

@@ -1,8 +1,8 @@
 import type { LogEntry } from '../../log/log-entry.js';
 import type { EventTask } from '../../task/on-task-event.decorator.js';
 import { terminalStatuses } from '../../task/task-status.js';
-import type { TaskRun } from '../run/task-run.js';
-import type { TaskListener } from './task-listener.js';
+import type { TaskRun } from '../../run/task-run.js';
+import type { TaskListener } from '../../task-types/task-listener.js';
 
 /** How many events of one task may wait for one listener. */
 const mostWaiting = 10_000;

@@ -1,7 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { StandardJSONSchemaV1, StandardTypedV1 } from '@standard-schema/spec';
-import { type FoundTaskType, findTaskTypes } from '../../coordinator/types/find-task-types.js';
+import { type FoundTaskType, findTaskTypes } from '../../task-types/find-task-types.js';
 import { isStandardSchema } from '../../task/standard-schema.js';
 import type { InputSchema } from '../../task/task-options.js';
 import type { TaskTypeRef } from '../../task/task-ref.js';

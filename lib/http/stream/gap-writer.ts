@@ -1,4 +1,4 @@
-import type { TaskRun } from '../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../run/task-run.js';
 import { chunkOf, type EventChunk } from '../../log/event-chunk.js';
 import { formatFrame } from '../../log/event-frame.js';
 import type { LogGap } from '../../log/log-cursor.js';

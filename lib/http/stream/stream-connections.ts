@@ -3,7 +3,7 @@ import { Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import { EMPTY, Observable, type Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/time/clock.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
-import type { TaskRun } from '../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../run/task-run.js';
 import { chunkOf, type EventChunk } from '../../log/event-chunk.js';
 import {
   type ResolvedHttpOptions,

@@ -1,4 +1,4 @@
-import type { TaskRun } from '../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../run/task-run.js';
 import type { ResolvedHttpOptions } from '../../streaming.options.js';
 
 type Limits = Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'maxStreamsPerPrincipal'>;

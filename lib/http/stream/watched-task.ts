@@ -1,4 +1,4 @@
-import type { TaskRun } from '../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../run/task-run.js';
 import type { LogPosition } from '../../log/log-cursor.js';
 
 /** A task as one client watches it. */

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
-import type { TaskRun } from '../../../lib/coordinator/run/task-run.js';
+import type { TaskRun } from '../../../lib/run/task-run.js';
 import { TaskStore } from '../../../lib/coordinator/task-store.js';
 import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
 import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';

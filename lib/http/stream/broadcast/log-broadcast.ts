@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import { Timer } from '../../../cancellation/time/timer.js';
-import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../../run/task-run.js';
 import type { LogCursor } from '../../../log/log-cursor.js';
 import { GapWriter } from '../gap-writer.js';
 import type { WatchedTask } from '../watched-task.js';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../../run/task-run.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import type { BroadcastReader, LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { GapWriter } from '../gap-writer.js';

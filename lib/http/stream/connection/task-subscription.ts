@@ -1,4 +1,4 @@
-import type { TaskRun } from '../../../coordinator/run/task-run.js';
+import type { TaskRun } from '../../../run/task-run.js';
 import { lostPosition } from '../../../log/composite-id.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';

@@ -1,0 +1,54 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Injectable } from '@nestjs/common';
+import { within } from '../../cancellation/time/within.js';
+import { LogCursor } from '../../log/log-cursor.js';
+import { LogEntry } from '../../log/log-entry.js';
+import type { TaskRun } from '../../run/task-run.js';
+import { TaskListenerRegistry } from '../../task-types/task-listener.registry.js';
+import { CoordinatorShutdown } from '../coordinator-shutdown.js';
+import { ListenerFeed } from './listener-feed.js';
+
+/** What the listeners have at least at a shutdown, when the tasks have taken all of its time: as watchers do. */
+const leastDrain = 1_000;
+
+/** Gives the methods with `@OnTaskEvent()` the events of the tasks that they listen to. */
+@Injectable()
+export class ListenerDelivery {
+  readonly #deliveries = new Set<Promise<void>>();
+  /** That of the application. A listener runs neither in a task's context, nor in that of a request that loads its module. */
+  readonly #inOwnContext = AsyncLocalStorage.snapshot();
+
+  constructor(
+    private readonly listeners: TaskListenerRegistry,
+    shutdown: CoordinatorShutdown,
+  ) {
+    shutdown.register({ drain: (ms) => this.#drain(Math.max(ms, leastDrain)) });
+  }
+
+  /** Calls the listeners with the events of a run, from its first to its terminal event. */
+  follow(run: TaskRun): void {
+    // Costs an application without listeners nothing.
+    if (this.listeners.isEmpty) return;
+    const feeds = this.listeners.of(run.ref).map((listener) => new ListenerFeed(run, listener));
+    if (feeds.length === 0) return;
+    const cursor = new LogCursor(run.log, { after: run.log.lastSeq });
+    run.log.subscribe(() => {
+      for (let next = cursor.next(); next; next = cursor.next()) {
+        if (next instanceof LogEntry) this.#give(next, feeds);
+      }
+    });
+  }
+
+  #give(entry: LogEntry, feeds: readonly ListenerFeed[]): void {
+    for (const feed of feeds) {
+      const delivery = this.#inOwnContext(() => feed.add(entry));
+      if (!delivery) continue;
+      this.#deliveries.add(delivery);
+      void delivery.then(() => this.#deliveries.delete(delivery));
+    }
+  }
+
+  async #drain(ms: number): Promise<void> {
+    if (this.#deliveries.size > 0) await within(ms, Promise.all(this.#deliveries));
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  type CancelKind,
+  type CancelReason,
+  cutDetail,
+  isWithdrawable,
+} from '../../cancellation/cancel-reason.js';
+import { textOf } from '../../cancellation/errors/read-error.js';
+
+/** What is said of a request besides its kind. */
+export interface RequestDetails extends Omit<CancelReason, 'kind'> {
+  /** What the application's own signal was aborted with, where that made the request. */
+  readonly cause?: unknown;
+}
+
+const none: readonly CancelReason[] = [];
+
+/** More requests than these change nothing any more: they are accepted, and not kept. */
+const MAX_REQUESTS = 1_000;
+
+/** The accepted requests to cancel a run: the first that stands is the reason. */
+export class CancelRequests {
+  #all: CancelReason[] | undefined;
+  #standing: CancelReason[] | undefined;
+  /** Of the one that the application's own signal made. */
+  #cause: { readonly of: CancelReason; readonly value: unknown } | undefined;
+
+  /** Every one, in order, those that were withdrawn too. */
+  get all(): readonly CancelReason[] {
+    return this.#all ?? none;
+  }
+
+  /** Those that were not withdrawn, earliest first. */
+  get standing(): readonly CancelReason[] {
+    return this.#standing ?? none;
+  }
+
+  get any(): boolean {
+    return this.standing.length > 0;
+  }
+
+  add(kind: CancelKind, { detail, cause, ...details }: RequestDetails): CancelReason {
+    const reason: CancelReason = {
+      kind,
+      ...details,
+      ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
+    };
+    if (cause !== undefined) this.#cause = { of: reason, value: cause };
+    if (this.all.length < MAX_REQUESTS) (this.#all ??= []).push(reason);
+    if (this.#counts(reason)) (this.#standing ??= []).push(reason);
+    return reason;
+  }
+
+  causeOf(reason: CancelReason): unknown {
+    return this.#cause?.of === reason ? this.#cause.value : undefined;
+  }
+
+  /** The run is over: a cause may hold anything. */
+  forgetCause(): void {
+    this.#cause = undefined;
+  }
+
+  /** One that cannot be withdrawn always does, the first of its kind. */
+  #counts(reason: CancelReason): boolean {
+    if (this.standing.length < MAX_REQUESTS) return true;
+    return !isWithdrawable(reason) && !this.standing.some(({ kind }) => kind === reason.kind);
+  }
+
+  /**
+   * Withdraws the newest that can be withdrawn.
+   *
+   * @returns whether there was one
+   */
+  withdraw(): boolean {
+    const newest = this.standing.findLastIndex(isWithdrawable);
+    if (newest >= 0) this.#standing?.splice(newest, 1);
+    return newest >= 0;
+  }
+}

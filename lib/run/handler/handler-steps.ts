@@ -1,0 +1,71 @@
+import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import type { CancellationRule } from '../../cancellation/is-cancellation.js';
+import type { ScopeHost } from '../../cancellation/scope/scope-host.js';
+import type { TaskRun } from '../task-run.js';
+
+/** The cancellation at the top of a tree. */
+function rootOf({ reason }: CancelledError): CancelledError['reason'] {
+  return reason.kind === 'parent' && reason.root ? reason.root : reason;
+}
+
+/**
+ * What the scopes of a try hang on. It also counts the steps of a handler that is a generator: a checkpoint that the
+ * handler waits at was reached in the step that runs, one that waits beside it in an earlier step.
+ */
+export class HandlerSteps implements ScopeHost {
+  readonly #run: TaskRun;
+  #step = 0;
+  #isInside = false;
+  isOver = false;
+  #told: { readonly reason: CancelledError['reason'] } | undefined;
+
+  constructor(run: TaskRun) {
+    this.#run = run;
+  }
+
+  get grace(): number {
+    return this.#run.options.grace;
+  }
+
+  get cancellationRule(): CancellationRule | undefined {
+    return this.#run.cancellationRule;
+  }
+
+  get dueAt(): number {
+    return this.#run.time.dueAt;
+  }
+
+  expire(): void {
+    this.#run.time.expire();
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  /** The cancellation that a checkpoint of the handler has thrown. */
+  get told(): { readonly reason: CancelledError['reason'] } | undefined {
+    return this.#told;
+  }
+
+  enter(): void {
+    this.#step++;
+    this.#isInside = true;
+  }
+
+  leave(): void {
+    this.#isInside = false;
+  }
+
+  onCheckpoint(step: number, error: CancelledError): void {
+    if (this.#isInside && step === this.#step) this.#told = { reason: rootOf(error) };
+  }
+
+  warn(message: string): void {
+    this.#run.report.warn(message);
+  }
+
+  onCallbackError(error: unknown): void {
+    this.#run.report.error('An onCancel() callback', error);
+  }
+}

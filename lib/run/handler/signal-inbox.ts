@@ -1,0 +1,91 @@
+import { TooManySignalsError } from '../../task/errors/too-many-signals.error.js';
+
+/** How many signals of one name, and how many names, wait for a handler that does not ask for them. */
+const MAX_WAITING_SIGNALS = 100;
+
+type Receiver = (data: unknown) => void;
+
+/** The memory that unread signals share with the logs: `replay.totalBytes`. */
+export interface SignalBudget {
+  /** @returns `false` when there is no room: nothing is taken then */
+  take(bytes: number): boolean;
+  giveBack(bytes: number): void;
+}
+
+/** Signals sent to a task, first in first out by name, until its handler asks for them. Each waits as JSON. */
+export class SignalInbox {
+  readonly #waiting = new Map<string, string[]>();
+  readonly #receivers = new Map<string, Set<Receiver>>();
+  readonly #budget: SignalBudget;
+  #bytes = 0;
+
+  constructor(budget: SignalBudget) {
+    this.#budget = budget;
+  }
+
+  /** The names of the signals that the handler waits for. */
+  get expected(): string[] {
+    return [...this.#receivers.keys()];
+  }
+
+  /**
+   * @param json the data of the signal
+   * @throws TooManySignalsError when too many wait already
+   */
+  send(name: string, json: string): void {
+    const receivers = this.#receivers.get(name);
+    const [receiver] = receivers ?? [];
+    if (receivers && receiver) {
+      this.#remove(name, receivers, receiver);
+      receiver(JSON.parse(json));
+      return;
+    }
+    const queue = this.#waiting.get(name);
+    if (queue ? queue.length >= MAX_WAITING_SIGNALS : this.#waiting.size >= MAX_WAITING_SIGNALS) {
+      throw new TooManySignalsError(
+        `${MAX_WAITING_SIGNALS} signals wait already; the task does not take them (signal "${name}")`,
+      );
+    }
+    const bytes = Buffer.byteLength(json);
+    if (!this.#budget.take(bytes)) {
+      throw new TooManySignalsError(
+        `There is no room for the ${bytes} bytes of signal "${name}": signals that tasks have not taken fill replay.totalBytes`,
+      );
+    }
+    this.#bytes += bytes;
+    if (queue) queue.push(json);
+    else this.#waiting.set(name, [json]);
+  }
+
+  /** Takes the oldest signal that waits. */
+  take(name: string): { readonly data: unknown } | undefined {
+    const queue = this.#waiting.get(name);
+    const json = queue?.shift();
+    if (!queue || json === undefined) return undefined;
+    if (queue.length === 0) this.#waiting.delete(name);
+    const bytes = Buffer.byteLength(json);
+    this.#bytes -= bytes;
+    this.#budget.giveBack(bytes);
+    return { data: JSON.parse(json) };
+  }
+
+  /** Waits for the next signal. Dispose of it to no longer wait; a signal is then kept for the next receiver. */
+  receive(name: string, receiver: Receiver): Disposable {
+    const receivers = this.#receivers.get(name) ?? new Set();
+    this.#receivers.set(name, receivers.add(receiver));
+    return { [Symbol.dispose]: () => this.#remove(name, receivers, receiver) };
+  }
+
+  /** The task is over: what waits is let go. */
+  clear(): void {
+    this.#waiting.clear();
+    this.#receivers.clear();
+    this.#budget.giveBack(this.#bytes);
+    this.#bytes = 0;
+  }
+
+  #remove(name: string, receivers: Set<Receiver>, receiver: Receiver): void {
+    receivers.delete(receiver);
+    if (receivers.size === 0 && this.#receivers.get(name) === receivers) this.#receivers.delete(name);
+  }
+}

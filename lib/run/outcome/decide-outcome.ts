@@ -1,0 +1,135 @@
+import { isWithdrawable, type CancelReason } from '../../cancellation/cancel-reason.js';
+import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import { isInstance } from '../../cancellation/errors/read-error.js';
+import { CommitAbandonedError } from '../../task/errors/commit-abandoned.error.js';
+import { InvalidResultError } from '../../task/errors/invalid-result.error.js';
+import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
+import { NotJsonError, toWholeJson } from '../../task/whole-json.js';
+import type { TerminalStatus } from '../../task/task-status.js';
+import type { CancelRequests } from '../cancel/cancel-requests.js';
+import { asError } from '../public-error.js';
+
+/** What became of a try. */
+export type Settlement =
+  | { readonly kind: 'returned'; readonly value: unknown }
+  | { readonly kind: 'threw'; readonly error: unknown }
+  /** It was still running when its grace ended. */
+  | { readonly kind: 'abandoned' }
+  /** It never began, or was over already: cancelled while the task waited for a place or for the next try. */
+  | { readonly kind: 'idle' };
+
+/** What the decision depends on besides the settlement. */
+export interface DecisionContext {
+  readonly key: string;
+  readonly requests: Pick<CancelRequests, 'standing' | 'causeOf'>;
+  /** The error of the scope's cancellation, when a request stands. */
+  readonly interruption: CancelledError | undefined;
+  readonly swallowedCancel: 'cancelled' | 'completed';
+  readonly maxEventBytes: number;
+  isOwnCancellation(error: unknown): boolean;
+}
+
+/** How a try ends, before its cleanup has had a say. */
+export interface Decision {
+  readonly status: TerminalStatus;
+  /** The result of a completed try, as one line of JSON. */
+  readonly json?: string;
+  readonly error?: unknown;
+  readonly reason?: CancelReason;
+  readonly cancellation?: CancelledError;
+  /** The cancellation of a try that completes all the same: it stands beside an error of its cleanup. */
+  readonly overlooked?: CancelledError;
+  readonly swallowed?: boolean;
+  readonly discardedValue?: unknown;
+  readonly abandoned?: boolean;
+}
+
+/** The rules of what a try ends as. They are pure: the caller must act on the answer once. */
+export function decideOutcome(settlement: Settlement, context: DecisionContext): Decision {
+  const { standing } = context.requests;
+  const [reason] = standing;
+  switch (settlement.kind) {
+    case 'threw':
+      if (!reason) return { status: 'failed', error: asError(settlement.error, context.key) };
+      if (context.isOwnCancellation(settlement.error)) return cancelled(reason, context);
+      return {
+        status: 'failed',
+        error: asError(settlement.error, context.key),
+        reason,
+        cancellation: cancellationError(reason, context),
+      };
+    case 'returned':
+      if (!reason) return completed(settlement.value, context);
+      if (context.swallowedCancel === 'completed' && standing.every(isWithdrawable)) {
+        const decision = completed(settlement.value, context);
+        const cancellation = cancellationError(reason, context);
+        const beside = decision.status === 'failed' ? { cancellation } : { overlooked: cancellation };
+        return { ...decision, ...beside, reason, swallowed: true };
+      }
+      return { ...cancelled(reason, context), swallowed: true, discardedValue: settlement.value };
+    case 'abandoned':
+      if (!reason) return { status: 'failed', error: new CommitAbandonedError(context.key), abandoned: true };
+      return { ...cancelled(reason, context), abandoned: true };
+    case 'idle':
+      return cancelled(reason as CancelReason, context);
+  }
+}
+
+function completed(value: unknown, { key, maxEventBytes }: DecisionContext): Decision {
+  let json: string;
+  try {
+    json = toWholeJson(value);
+  } catch (cause) {
+    return {
+      status: 'failed',
+      error: new InvalidResultError(`The result of ${key} is nothing JSON can hold${whereOf(cause)}`, {
+        cause,
+      }),
+      discardedValue: value,
+    };
+  }
+  const bytes = Buffer.byteLength(json);
+  if (bytes <= maxEventBytes) return { status: 'completed', json };
+  const error = new InvalidResultError(
+    `The result of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes; store it and return where`,
+  );
+  return { status: 'failed', error, discardedValue: value };
+}
+
+function whereOf(cause: unknown): string {
+  if (!isInstance(cause, NotJsonError)) return '';
+  return cause.path.length > 0 ? `: ${cause.message} at "${cause.path.join('.')}"` : `: ${cause.message}`;
+}
+
+function cancelled(reason: CancelReason, context: DecisionContext): Decision {
+  const cancellation = cancellationError(reason, context);
+  if (reason.kind !== 'timeout') return { status: 'cancelled', error: cancellation, reason };
+  const { of = 'total', timeout = 0 } = reason;
+  return { status: 'timeout', error: new TaskTimeoutError(of, timeout, cancellation), reason };
+}
+
+/** That of the signal, unless there is none: it was cancelled before its handler began, or between two tries. */
+function cancellationError(
+  reason: CancelReason,
+  { interruption, requests }: DecisionContext,
+): CancelledError {
+  if (interruption?.reason === reason) return interruption;
+  return new CancelledError(reason, { cause: requests.causeOf(reason) });
+}
+
+/** What a decision becomes when cleanup fails: the errors win over everything else. */
+export function addCleanupErrors(key: string, decision: Decision, thrown: readonly unknown[]): Decision {
+  if (thrown.length === 0) return decision;
+  const errors = thrown.map((each) => asError(each, key));
+  const { status, json, error, reason, cancellation, overlooked, ...rest } = decision;
+  const all = status === 'failed' ? [error, ...errors] : errors;
+  const beside = cancellation ?? overlooked ?? (isInstance(error, TaskTimeoutError) ? error.cause : error);
+  return {
+    ...rest,
+    status: 'failed',
+    error: all.length === 1 ? all[0] : new AggregateError(all, `The cleanup of ${key} failed`),
+    ...(reason && { reason }),
+    ...(isInstance(beside, CancelledError) && { cancellation: beside }),
+    ...(json !== undefined && { discardedValue: JSON.parse(json) as unknown }),
+  };
+}

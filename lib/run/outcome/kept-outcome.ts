@@ -1,0 +1,61 @@
+import { clock } from '../../cancellation/time/clock.js';
+import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import { TaskFailedError } from '../../task/errors/task-failed.error.js';
+import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
+import type { TaskOutcome } from '../../task/task-outcome.js';
+import type { TerminalStatus } from '../../task/task-status.js';
+import { type ErrorSummary, fullError, publicError } from '../public-error.js';
+
+/** A failure as the application sees it, and as watchers do. */
+interface Failure {
+  readonly full: ErrorSummary;
+  readonly shown: ErrorSummary;
+}
+
+/**
+ * How a run has ended, as long as it is kept. An error may hold a connection or a whole response, so it is held weakly. A
+ * handle that is still held has the whole outcome. One that is made later gets an error with the same name and message.
+ */
+export class KeptOutcome {
+  /** In epoch milliseconds. */
+  readonly endedAt: number = clock().epoch();
+  /** The result of a completed run, as JSON. */
+  readonly json: string | undefined;
+  /** Set for a failed run. */
+  readonly failure: Failure | undefined;
+  /** Not kept of a completed run: a later handle gets its value as JSON. */
+  readonly #whole: WeakRef<TaskOutcome> | undefined;
+  readonly #facts: Pick<
+    TaskOutcome,
+    'status' | 'reason' | 'requests' | 'started' | 'swallowed' | 'abandoned' | 'durationMs'
+  >;
+
+  constructor(outcome: TaskOutcome, json: string | undefined) {
+    const { status, error, reason, requests, started, swallowed, abandoned, durationMs } = outcome;
+    this.json = status === 'completed' ? json : undefined;
+    this.failure = status === 'failed' ? { full: fullError(error), shown: publicError(error) } : undefined;
+    this.#whole = this.json === undefined ? new WeakRef(outcome) : undefined;
+    this.#facts = { status, requests, started, swallowed, abandoned, durationMs, ...(reason && { reason }) };
+  }
+
+  get status(): TerminalStatus {
+    return this.#facts.status;
+  }
+
+  get outcome(): TaskOutcome {
+    return this.#whole?.deref() ?? this.#rebuilt();
+  }
+
+  #rebuilt(): TaskOutcome {
+    if (this.json !== undefined) return { ...this.#facts, value: JSON.parse(this.json) as unknown };
+    return { ...this.#facts, error: this.#errorAnew() };
+  }
+
+  #errorAnew(): Error {
+    const { status, reason } = this.#facts;
+    if (this.failure) return new TaskFailedError(this.failure.full.message, this.failure.full.errorType);
+    const cancellation = reason && new CancelledError(reason);
+    if (status !== 'timeout' || !reason) return cancellation as CancelledError;
+    return new TaskTimeoutError(reason.of ?? 'total', reason.timeout ?? 0, cancellation);
+  }
+}

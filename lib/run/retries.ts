@@ -1,0 +1,86 @@
+import { backoffDelay, DEFAULT_BACKOFF } from '../cancellation/time/backoff.js';
+import { Timer } from '../cancellation/time/timer.js';
+import { isUnrecoverable } from '../cancellation/errors/unrecoverable.error.js';
+import { toJson } from '../task/json.js';
+import { cleanUp } from './handler/run-cleanup.js';
+import type { RunContext } from './handler/run-context.js';
+import type { Decision } from './outcome/decide-outcome.js';
+import { publicError } from './public-error.js';
+import type { TaskRun } from './task-run.js';
+
+/** When a try that failed is followed by another one, and what lies between the two. */
+export class Retries {
+  readonly #run: TaskRun;
+  #hasWarned = false;
+  #endPause: (() => void) | undefined;
+
+  constructor(run: TaskRun) {
+    this.#run = run;
+  }
+
+  /** Whether another try follows the newest one, which failed with this error. */
+  allow(error: unknown): boolean {
+    return this.#run.attempt < this.#run.type.options.attempts && !isUnrecoverable(error);
+  }
+
+  /**
+   * All from the end of a try to the beginning of the next, or to the end of the run if that is cancelled meanwhile.
+   *
+   * @param context of the try that failed
+   */
+  async next(context: RunContext, decision: Decision): Promise<void> {
+    const run = this.#run;
+    const { error, abandoned } = await cleanUp(run, context, decision);
+    if (error !== decision.error) run.report.error(`The cleanup after try ${run.attempt}`, error);
+    context.close(abandoned ?? false);
+    if (run.decided) return;
+    if (!run.requests.any) {
+      await this.#pause(decision.error);
+      if (run.decided) return;
+    }
+    let input: unknown;
+    try {
+      input = await run.input?.forTry();
+    } catch (refused) {
+      if (!run.requests.any) {
+        run.settle(undefined, { kind: 'threw', error: refused });
+        return;
+      }
+    }
+    if (run.decided) return;
+    if (run.requests.any) run.settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
+    else run.tryAgain(input);
+  }
+
+  /** Says that there will be another try, and waits until it is time. */
+  async #pause(error: unknown): Promise<void> {
+    const { attempt, report, events, requests, type } = this.#run;
+    const delay = this.#delayAfter(attempt);
+    report.retrying(error, attempt, type.options.attempts, delay);
+    const { message } = publicError(error);
+    events.tell('retrying', toJson({ attempt: attempt + 1, delay, message }));
+    // A watcher may have cancelled it on seeing that event.
+    if (requests.any) return;
+    await new Promise<void>((resolve) => {
+      const timer = new Timer(delay, resolve);
+      this.#endPause = () => {
+        timer.clear();
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+
+  /** A cancel ends the wait early. */
+  endPause(): void {
+    this.#endPause?.();
+  }
+
+  /** In milliseconds. Of a backoff that gives none it warns once. */
+  #delayAfter(attempt: number): number {
+    return backoffDelay(this.#run.type.options.backoff, attempt, (what, cause) => {
+      if (!this.#hasWarned) this.#run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause);
+      this.#hasWarned = true;
+    });
+  }
+}

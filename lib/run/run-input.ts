@@ -1,0 +1,66 @@
+import { InvalidInputError } from '../task/errors/invalid-input.error.js';
+import { copyFlat, isFlat } from '../task/flat-json.js';
+import { NotJsonError, toWholeJson } from '../task/whole-json.js';
+import type { TaskType } from '../task-types/task-type.js';
+
+/**
+ * The input of a run. It is JSON, so that a task gets the same in one process and on many instances: the caller's object is
+ * left alone, and no try sees what another one has made of it.
+ */
+export class RunInput {
+  readonly #type: TaskType;
+  /** Kept only where there may be another try. */
+  readonly #json: string | undefined;
+  /** As it passed the schema at the start: for the first try. */
+  #first: unknown;
+  #isFirst = true;
+
+  private constructor(type: TaskType, json: string | undefined, valid: unknown) {
+    this.#type = type;
+    this.#json = json;
+    this.#first = valid;
+  }
+
+  /**
+   * Checks an input, at once where the schema does.
+   *
+   * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
+   */
+  static check(type: TaskType, input: unknown): RunInput | Promise<RunInput> {
+    // Writing JSON only to read it once costs several times as much.
+    const isCopied = type.options.attempts === 1 && isFlat(input);
+    const json = isCopied || input === undefined ? undefined : encode(type, input);
+    const valid = type.validate(isCopied ? copyFlat(input) : parse(json));
+    const kept = type.options.attempts > 1 ? json : undefined;
+    if (valid instanceof Promise) return valid.then((value: unknown) => new RunInput(type, kept, value));
+    return new RunInput(type, kept, valid);
+  }
+
+  /** What the next try gets; a promise where the schema is asynchronous. */
+  forTry(): unknown {
+    if (!this.#isFirst) return this.#type.validate(parse(this.#json));
+    const first = this.#first;
+    this.#first = undefined;
+    this.#isFirst = false;
+    return first;
+  }
+}
+
+function encode(type: TaskType, input: unknown): string {
+  try {
+    return toWholeJson(input);
+  } catch (cause) {
+    if (!(cause instanceof NotJsonError)) throw cause;
+    const { message, path } = cause;
+    const at = path.length > 0 ? ` at "${path.join('.')}"` : '';
+    throw new InvalidInputError(
+      `Invalid input for ${type.app}/${type.name}${at}: ${message}`,
+      [{ message, path }],
+      { cause },
+    );
+  }
+}
+
+function parse(json: string | undefined): unknown {
+  return json === undefined ? undefined : JSON.parse(json);
+}

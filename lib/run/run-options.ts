@@ -1,0 +1,25 @@
+import type { Logger } from '@nestjs/common';
+import type { CancellationRule } from '../cancellation/is-cancellation.js';
+import type { Json } from '../task/json.js';
+import type { SignalBudget } from './handler/signal-inbox.js';
+import type { TaskRun } from './task-run.js';
+
+/** What one run was started with, besides its input. */
+export interface RunOptions {
+  readonly timeout: number | null;
+  readonly grace: number;
+  readonly owner?: string;
+  readonly metadata?: Json;
+}
+
+/** What a run needs of its coordinator. */
+export interface RunHost {
+  readonly logger: Logger;
+  readonly signals: SignalBudget;
+  /** The module's option `isCancellation`. */
+  readonly isCancellation: CancellationRule | undefined;
+  /** Its outcome is decided, and about to be announced: the next task may begin. */
+  onFree(run: TaskRun): void;
+  /** It is over: it may be forgotten after a while. */
+  onOver(run: TaskRun): void;
+}

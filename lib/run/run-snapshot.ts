@@ -1,0 +1,32 @@
+import type { Json } from '../task/json.js';
+import type { Progress, TaskSnapshot } from '../task/task-snapshot.js';
+import type { TaskRun } from './task-run.js';
+
+/** What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change. */
+export function snapshotOf(run: TaskRun): TaskSnapshot {
+  const { app, name, id } = run.ref;
+  const { owner, metadata } = run.options;
+  const [reason] = run.requests.standing;
+  return {
+    app,
+    name,
+    id,
+    status: run.status,
+    attempt: run.attempt,
+    ...(owner !== undefined && { owner }),
+    ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
+    createdAt: new Date(run.createdAt).toISOString(),
+    startedAt: isoOrNull(run.startedAt),
+    endedAt: isoOrNull(run.endedAt),
+    progress: JSON.parse(run.events.newestProgress) as Progress | null,
+    finalValue: JSON.parse(run.end?.json ?? 'null') as Json,
+    error: run.end?.failure?.full ?? null,
+    cancellation: reason ? { ...reason } : null,
+    lastEventId: run.events.lastEventId,
+    watchers: run.watchers,
+  };
+}
+
+function isoOrNull(time: number | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}

@@ -1,0 +1,385 @@
+import { AsyncContext } from '../cancellation/async-context.js';
+import { clock } from '../cancellation/time/clock.js';
+import type { CancelKind } from '../cancellation/cancel-reason.js';
+import type { LogReader } from '../log/log-reader.js';
+import type { RunJournal } from '../log/run-journal.js';
+import type { CancellationRule } from '../cancellation/is-cancellation.js';
+import { toJson } from '../task/json.js';
+import { TaskContext, taskContextStorage } from '../task/task-context.js';
+import type { TaskOutcome } from '../task/task-outcome.js';
+import { type TaskRef, taskKey } from '../task/task-ref.js';
+import type { TaskSnapshot } from '../task/task-snapshot.js';
+import type { TaskStatus } from '../task/task-status.js';
+import type { TaskType } from '../task-types/task-type.js';
+import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js';
+import { followSignal } from './cancel/external-signals.js';
+import { TimeLimits } from './cancel/time-limits.js';
+import { runHandler } from './handler/run-handler.js';
+import { cleanUp } from './handler/run-cleanup.js';
+import { RunContext } from './handler/run-context.js';
+import { SignalInbox } from './handler/signal-inbox.js';
+import { type Decision, decideOutcome, type Settlement } from './outcome/decide-outcome.js';
+import type { KeptOutcome } from './outcome/kept-outcome.js';
+import { RunEnd } from './outcome/run-end.js';
+import { outcomeOf } from './outcome/run-outcome.js';
+import { terminalEventData, wireReason } from './outcome/terminal-event.js';
+import { cancellationRuleOf } from './cancel/cancellation-rule.js';
+import { RunEvents } from './run-events.js';
+import type { RunInput } from './run-input.js';
+import { Retries } from './retries.js';
+import { RunReporter } from './run-reporter.js';
+import { snapshotOf } from './run-snapshot.js';
+import type { RunHost, RunOptions } from './run-options.js';
+
+let runs = 0;
+
+/**
+ * One run of a task type, from its registration to its terminal event.
+ *
+ * Everything that can end it (the handler, a cancel, a time limit, the end of the grace) meets in `settle`, which decides
+ * once. Later calls change nothing. No other place writes a terminal status.
+ */
+export class TaskRun {
+  readonly key: string;
+  /** Counts the runs of this process, from 1. */
+  readonly number = ++runs;
+  readonly requests = new CancelRequests();
+  readonly events: RunEvents;
+  readonly createdAt = clock().epoch();
+  attempt = 0;
+  startedAt: number | null = null;
+  /** When the handler was first called, on the monotonic clock. */
+  calledAt: number | undefined;
+  /** Let go at the end. */
+  input: RunInput | undefined;
+  /** What else its handler's errors may be that is a cancellation. */
+  readonly cancellationRule: CancellationRule | undefined;
+  readonly #host: RunHost;
+  /** That of its `start()`. The handler runs in it, also when another task's end gives it its place. Let go at the end. */
+  #asyncContext: AsyncContext | undefined;
+  readonly #end: RunEnd;
+  // Made when the first of them is needed, as most runs need none.
+  #timeMade: TimeLimits | undefined;
+  #reportMade: RunReporter | undefined;
+  #inboxMade: SignalInbox | undefined;
+  #retriesMade: Retries | undefined;
+  #context: RunContext | undefined;
+  #status: 'pending' | 'running' | 'cancelling' = 'pending';
+  #decided = false;
+  #abandonedHandler = false;
+  #isClosing = false;
+  #unfollow: (() => void) | undefined;
+
+  constructor(
+    readonly type: TaskType,
+    readonly ref: TaskRef,
+    input: RunInput,
+    readonly options: RunOptions,
+    /** Its readers find its events here. The run itself only writes. */
+    readonly log: LogReader,
+    journal: RunJournal,
+    host: RunHost,
+  ) {
+    this.key = taskKey(ref);
+    this.#host = host;
+    this.#end = new RunEnd(this, host);
+    this.input = input;
+    this.events = new RunEvents(this, journal);
+    this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
+    // A task that starts another one is not kept alive by it.
+    this.#asyncContext = TaskContext.current()
+      ? taskContextStorage.exit(() => new AsyncContext())
+      : new AsyncContext();
+  }
+
+  get time(): TimeLimits {
+    return (this.#timeMade ??= new TimeLimits(this));
+  }
+
+  get report(): RunReporter {
+    return (this.#reportMade ??= new RunReporter(this.key, this.#host.logger));
+  }
+
+  get status(): TaskStatus {
+    return this.#end.kept?.status ?? this.#status;
+  }
+
+  get endedAt(): number | null {
+    return this.#end.kept?.endedAt ?? null;
+  }
+
+  /** Whether it has ended, for everybody. While its end is on its way to the journal, it has not. */
+  get over(): boolean {
+    return this.#end.kept !== undefined;
+  }
+
+  /** Set when the run is over. */
+  get end(): KeptOutcome | undefined {
+    return this.#end.kept;
+  }
+
+  /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
+  get decided(): boolean {
+    return this.#decided;
+  }
+
+  get inbox(): SignalInbox {
+    return (this.#inboxMade ??= new SignalInbox(this.#host.signals));
+  }
+
+  /** Whether its handler has passed its point of no return. */
+  get committed(): boolean {
+    return this.#context?.committed ?? false;
+  }
+
+  get watchers(): number {
+    return this.#timeMade?.watchers ?? 0;
+  }
+
+  /** Settles when the run is over; never rejects. */
+  get settled(): Promise<TaskOutcome> {
+    return this.#end.promise;
+  }
+
+  snapshot(): TaskSnapshot {
+    return snapshotOf(this);
+  }
+
+  /** Counts a watcher, until it detaches: each once. */
+  attach(): void {
+    this.time.attach();
+  }
+
+  detach(): void {
+    this.time.detach();
+  }
+
+  /**
+   * Cancels the run when a signal of the application's aborts. Throws what that throws.
+   *
+   * @returns what the run is to be cancelled with, where the signal is aborted already
+   */
+  follow(signal: AbortSignal): RequestDetails | undefined {
+    // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
+    if (!signal.aborted) this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));
+    // A signal that is not Node's own may abort while it is followed.
+    return signal.aborted ? { cause: signal.reason } : undefined;
+  }
+
+  /** Calls the handler for the first time. Never throws. */
+  begin(): void {
+    try {
+      this.#inContext(() => this.#begin());
+    } catch (error) {
+      this.#endBrokenly(error);
+    }
+  }
+
+  #begin(): void {
+    if (this.#decided) return;
+    this.startedAt = clock().epoch();
+    this.#enter('running', 1);
+    if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null) this.time.begin();
+    this.#try(this.input?.forTry());
+  }
+
+  /**
+   * Requests a cancellation.
+   *
+   * @param grace what the handler has for its cleanup; of several requests the shortest counts
+   * @returns whether it was accepted: the outcome was not decided, and the point of no return not passed
+   */
+  cancel(kind: CancelKind, details: RequestDetails = {}, grace?: number): boolean {
+    if (kind === 'shutdown') this.#isClosing = true;
+    if (this.#decided || this.committed) return false;
+    return this.#inContext(() => this.#cancel(kind, details, grace));
+  }
+
+  #cancel(kind: CancelKind, details: RequestDetails, grace: number | undefined): boolean {
+    const first = !this.requests.any;
+    const reason = this.requests.add(kind, details);
+    if (this.#status === 'pending') {
+      this.settle(undefined, { kind: 'idle' });
+      return true;
+    }
+    if (!first) {
+      if (grace !== undefined) this.time.shortenGrace(grace);
+      return true;
+    }
+    this.#enter('cancelling');
+    this.time.beginGrace(grace ?? this.options.grace);
+    if (this.type.options.announceCancelling) this.events.tell('cancelling', toJson(wireReason(reason)));
+    // A watcher in this process may have made the handler withdraw it on seeing that event.
+    const [standing] = this.requests.standing;
+    if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
+    this.#retriesMade?.endPause();
+    return true;
+  }
+
+  /** Withdraws the newest request that can be withdrawn. */
+  uncancel(): number {
+    const [before] = this.requests.standing;
+    if (this.#decided || !before) return 0;
+    this.requests.withdraw();
+    const [reason] = this.requests.standing;
+    if (reason && reason !== before) this.#context?.node.replaceReason(reason, this.requests.causeOf(reason));
+    if (!reason) {
+      this.#enter('running');
+      this.time.stopGrace();
+      this.#context?.node.reset();
+      this.time.awaitWatcher();
+      // Between two tries no handler runs that could send one.
+      if (this.#context) this.time.awaitEvent();
+    }
+    return this.requests.standing.length;
+  }
+
+  /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
+  limitRemainingTime(ms: number): void {
+    this.time.limitRemainingTime(ms);
+    if (this.#decided) return;
+    if (this.requests.any) this.time.shortenGrace(ms);
+    // Nothing cancels it, so nothing else ends it.
+    else if (this.committed) this.time.shortenGrace(this.options.grace);
+  }
+
+  /** The handler has passed its point of no return: no time limit counts from here on. */
+  onCommitted(context: RunContext): void {
+    // That of an earlier try, or of cleanup, commits nothing of this run's.
+    if (this.#decided || context !== this.#context) return;
+    this.time.suspend();
+    if (this.#isClosing) this.time.shortenGrace(this.options.grace);
+  }
+
+  #inContext<Result>(body: () => Result): Result {
+    return this.#asyncContext ? this.#asyncContext.run(body) : body();
+  }
+
+  /**
+   * @param input its own copy
+   */
+  #try(input: unknown): void {
+    const context = new RunContext(this, this.attempt, input);
+    this.#context = context;
+    this.events.tell('started', `{"attempt":${this.attempt}}`);
+    if (this.type.options.idleTimeout !== null) this.time.awaitEvent();
+    // A watcher may have cancelled it on seeing that event.
+    if (this.requests.any) {
+      this.settle(context, { kind: 'idle' });
+      return;
+    }
+    // What its handler enters by `enterWith` is of this try alone.
+    if (this.type.options.attempts > 1) new AsyncContext().run(() => void runHandler(this, context));
+    else void runHandler(this, context);
+  }
+
+  /** The handler is about to be called. */
+  onCall(): void {
+    this.calledAt ??= clock().now();
+  }
+
+  /** Its grace is over, and its handler still runs. */
+  abandon(): void {
+    this.#inContext(() => {
+      this.#abandonedHandler = true;
+      this.report.abandoned(this.committed);
+      this.settle(this.#context, { kind: 'abandoned' });
+    });
+  }
+
+  /**
+   * The one place where an outcome is decided: what became of a try.
+   *
+   * @param context of that try, unless none runs
+   */
+  settle(context: RunContext | undefined, settlement: Settlement): void {
+    if (this.#decided || context !== this.#context) {
+      if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
+      return;
+    }
+    try {
+      this.#decide(context, settlement);
+    } catch (error) {
+      this.#endBrokenly(error);
+    }
+  }
+
+  #decide(context: RunContext | undefined, settlement: Settlement): void {
+    const { swallowedCancel, maxEventBytes } = this.type.options;
+    const decision = decideOutcome(settlement, {
+      key: this.key,
+      requests: this.requests,
+      interruption: context?.node.cancellation,
+      swallowedCancel,
+      maxEventBytes,
+      isOwnCancellation: (error) => context?.node.explains(error) ?? false,
+    });
+    const mayTryAgain = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
+    if (mayTryAgain && context && !this.requests.any && this.#retries.allow(decision.error)) {
+      this.#context = undefined;
+      this.time.endTry(context.committed);
+      this.#retries.next(context, decision).catch((error: unknown) => this.#endBrokenly(error));
+      return;
+    }
+    this.#decided = true;
+    this.#timeMade?.clear();
+    if (decision.swallowed) this.report.swallowed(decision.status);
+    if (!context?.hasDefers) {
+      this.#finish(decision);
+      return;
+    }
+    cleanUp(this, context, decision)
+      .then((final) => this.#finish(final))
+      .catch((error: unknown) => this.#endBrokenly(error));
+  }
+
+  /** A fault of this package, or an error that cannot be looked at: whatever it is, the run ends, and says so. */
+  #endBrokenly(cause: unknown): void {
+    this.report.error('The end', cause);
+    if (this.#end.isReached) return;
+    this.#decided = true;
+    this.#timeMade?.clear();
+    this.#finish({ status: 'failed', error: new Error(`The end of ${this.key} failed`, { cause }) });
+  }
+
+  /** Calls the handler once more, with a copy of the input. */
+  tryAgain(input: unknown): void {
+    this.#inContext(() => {
+      this.#enter('running', this.attempt + 1);
+      this.#try(input);
+    });
+  }
+
+  #finish(decision: Decision): void {
+    const outcome = outcomeOf(decision, this);
+    const data = terminalEventData(decision);
+    this.#end.reach(outcome, decision.json);
+    this.#context?.close(decision.abandoned ?? false);
+    if (this.#unfollow) this.report.guard('The signal given to start()', this.#unfollow);
+    this.#end.announce(outcome, data);
+  }
+
+  /** From here on it is a record and a log. */
+  letGo(): void {
+    this.requests.forgetCause();
+    this.#inboxMade?.clear();
+    this.#inboxMade = undefined;
+    this.input = undefined;
+    this.#context = undefined;
+    this.#asyncContext = undefined;
+    this.#unfollow = undefined;
+    if (this.#timeMade?.watchers === 0) this.#timeMade = undefined;
+    else this.#timeMade?.letGo();
+  }
+
+  get #retries(): Retries {
+    return (this.#retriesMade ??= new Retries(this));
+  }
+
+  /** The one place that changes what it is doing. How it has ended is said by its end alone. */
+  #enter(status: 'running' | 'cancelling', attempt: number = this.attempt): void {
+    this.#status = status;
+    this.attempt = attempt;
+    this.events.mark(status, attempt);
+  }
+}

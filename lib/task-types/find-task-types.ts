@@ -1,0 +1,45 @@
+import type { Type } from '@nestjs/common';
+import type { DiscoveryService } from '@nestjs/core';
+import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
+import type { StreamTaskOptions } from '../task/task-options.js';
+import type { TaskTypeRef } from '../task/task-ref.js';
+
+export type InstanceWrapper = ReturnType<DiscoveryService['getProviders']>[number];
+export type Module = NonNullable<InstanceWrapper['host']>;
+
+/** A task type as its decorator describes it. Nothing is checked yet. */
+export interface FoundTaskType extends TaskTypeRef {
+  readonly options: StreamTaskOptions;
+}
+
+/** Every decorated provider of the application. The application need not have started. */
+export function findTaskTypes(discovery: DiscoveryService): FoundTaskType[] {
+  return discovery.getProviders().flatMap((wrapper) => {
+    const classRef = wrapper.isAlias ? undefined : decoratedClassOf(wrapper);
+    if (!classRef) return [];
+    const options = Reflect.getMetadata(STREAM_TASK_METADATA, classRef) as StreamTaskOptions;
+    const { app = appNameOf(wrapper), name = classRef.name } = options;
+    return [{ app, name, options }];
+  });
+}
+
+/**
+ * The class that carries the decorator: that of the instance, also where a factory or a value provides it; otherwise
+ * the one it is provided as, so that a stand-in given to `overrideProvider()` is still the task type.
+ */
+export function decoratedClassOf(wrapper: InstanceWrapper): Type | undefined {
+  const instance: unknown = wrapper.instance;
+  const own: unknown = typeof instance === 'object' && instance !== null ? instance.constructor : undefined;
+  return [own, wrapper.metatype, wrapper.token].find(
+    (candidate): candidate is Type =>
+      typeof candidate === 'function' && Reflect.hasMetadata(STREAM_TASK_METADATA, candidate),
+  );
+}
+
+/** `VideoToolsModule` is `video-tools`. */
+export function appNameOf(wrapper: InstanceWrapper): string {
+  return (wrapper.host?.name ?? '')
+    .replace(/Module$/, '')
+    .replaceAll(/([a-z0-9])(?=[A-Z])|([A-Z])(?=[A-Z][a-z])/g, '$1$2-')
+    .toLowerCase();
+}

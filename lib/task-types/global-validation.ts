@@ -1,0 +1,24 @@
+import { ValidationPipe } from '@nestjs/common';
+import type { ApplicationConfig } from '@nestjs/core';
+import type { InputValidation } from '../task/task-options.js';
+
+/**
+ * The options of the application's global `ValidationPipe`s, so that an input is validated as the body of a route is:
+ * those of `useGlobalPipes()` and of `APP_PIPE`. One that is made for each request is not there when types are found.
+ *
+ * @param config there is none in an application without HTTP
+ */
+export function globalValidations(config: ApplicationConfig | undefined): InputValidation[] {
+  return (config?.getGlobalPipes() ?? []).flatMap((pipe) =>
+    pipe instanceof ValidationPipe ? [optionsOf(pipe)] : [],
+  );
+}
+
+function optionsOf(pipe: ValidationPipe): InputValidation {
+  // Both are protected, and there is no other way to them.
+  const { validatorOptions, transformOptions } = pipe as unknown as {
+    readonly validatorOptions: InputValidation;
+    readonly transformOptions: InputValidation['transformOptions'];
+  };
+  return { ...validatorOptions, ...(transformOptions && { transformOptions }) };
+}

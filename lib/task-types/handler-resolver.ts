@@ -1,0 +1,50 @@
+import type { Type } from '@nestjs/common';
+import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { InvalidTaskTypeError } from '../task/errors/invalid-task-type.error.js';
+import type { TaskHandler } from '../task/task-handler.interface.js';
+import type { InstanceWrapper } from './find-task-types.js';
+import { releaseSettlements } from './settlement-signals.js';
+
+/**
+ * Makes a handler for each try, in the module that provides the class, as Nest makes a controller for each request: a
+ * strategy given to `ContextIdFactory.apply()` is asked, so that durable providers are shared as it says.
+ *
+ * @param injected the provider and all that it injects
+ * @returns what takes the "request": the context of the try
+ */
+export function handlerResolver(
+  wrapper: InstanceWrapper,
+  classRef: Type,
+  injected: Iterable<InstanceWrapper>,
+): (request: object) => Promise<TaskHandler> {
+  return async (request) => {
+    const moduleRef = wrapper.host?.getProviderByKey<ModuleRef>(ModuleRef).instance as ModuleRef;
+    const contextId = ContextIdFactory.getByRequest(request);
+    const payload: unknown = contextId.payload;
+    moduleRef.registerRequestByContextId(
+      wrapper.isDependencyTreeDurable() ? payload : withPayload(request, payload),
+      contextId,
+    );
+    let handler: unknown;
+    try {
+      handler = await moduleRef.resolve(wrapper.token as Type, contextId);
+    } finally {
+      releaseSettlements(injected);
+    }
+    if (!isHandler(handler))
+      throw new InvalidTaskTypeError(`The provider of ${classRef.name} made no handler`);
+    return handler;
+  };
+}
+
+export function isHandler(value: unknown): value is TaskHandler {
+  return typeof (value as TaskHandler | null | undefined)?.process === 'function';
+}
+
+/** Nest puts the payload of a strategy on the request. What the context has itself stays. */
+function withPayload(request: object, payload: unknown): object {
+  for (const [key, value] of Object.entries((payload ?? {}) as Record<string, unknown>)) {
+    if (!(key in request)) Object.assign(request, { [key]: value });
+  }
+  return request;
+}

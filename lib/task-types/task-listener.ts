@@ -1,0 +1,70 @@
+import { checkOptions } from '../task/check-options.js';
+import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
+import type { EventTask, OnTaskEventOptions, TaskListenerMetadata } from '../task/on-task-event.decorator.js';
+import { isLoggedEventType, type TaskEvent } from '../task/task-event.js';
+import { taskName } from '../task/task-option-checks.js';
+import type { TaskTypeRef } from '../task/task-ref.js';
+
+/** A method with `@OnTaskEvent()`, of one instance. */
+export class TaskListener {
+  readonly #instance: object;
+  readonly #method: string | symbol;
+  readonly #types: ReadonlySet<string> | undefined;
+  readonly #options: OnTaskEventOptions;
+
+  /**
+   * @param className for messages
+   * @throws InvalidOptionsError for what the decorator was given
+   */
+  constructor(
+    instance: object,
+    { method, types, options }: TaskListenerMetadata,
+    readonly className: string,
+  ) {
+    this.#instance = instance;
+    this.#method = method;
+    const where = `@OnTaskEvent() of ${this.name}`;
+    checkOptions(where, options, { app: taskName, name: taskName });
+    this.#options = options as OnTaskEventOptions;
+    this.#types = readTypes(where, types);
+  }
+
+  /** As in `AuditService.record()`. */
+  get name(): string {
+    return `${this.className}.${String(this.#method)}()`;
+  }
+
+  /** The task types that it names, where it names any. */
+  get filter(): OnTaskEventOptions {
+    return this.#options;
+  }
+
+  get isFiltered(): boolean {
+    return this.#options.app !== undefined || this.#options.name !== undefined;
+  }
+
+  /** Whether it listens to tasks of this type. */
+  hears({ app, name }: TaskTypeRef): boolean {
+    return (this.#options.app ?? app) === app && (this.#options.name ?? name) === name;
+  }
+
+  wants(type: string): boolean {
+    return this.#types?.has(type) ?? true;
+  }
+
+  call(event: TaskEvent, task: EventTask): unknown {
+    const { [this.#method]: method } = this.#instance as Record<string | symbol, unknown>;
+    return (method as (event: TaskEvent, task: EventTask) => unknown).call(this.#instance, event, task);
+  }
+}
+
+function readTypes(where: string, given: unknown): ReadonlySet<string> | undefined {
+  if (given === undefined) return undefined;
+  const types: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const wrong = types.find((type) => !isLoggedEventType(type));
+  if (types.length > 0 && wrong === undefined) return new Set(types as readonly string[]);
+  const got = types.length > 0 ? JSON.stringify(wrong) : 'none';
+  throw new InvalidOptionsError(
+    `Wrong event type in ${where}: expected the type of an event in a task's log, or several, got ${got}`,
+  );
+}

@@ -1,0 +1,16 @@
+import type { ResolvedTaskOptions } from '../streaming.options.js';
+import type { TaskHandler } from '../task/task-handler.interface.js';
+import type { TaskTypeRef } from '../task/task-ref.js';
+import type { InputValidator } from './input-validator.js';
+
+/** A task type as the explorer found it. */
+export interface TaskType extends TaskTypeRef {
+  readonly options: ResolvedTaskOptions;
+  readonly validate: InputValidator;
+  /**
+   * The handler to run, or a promise of one where each run gets its own.
+   *
+   * @param request what `@Inject(REQUEST)` gives to request-scoped providers
+   */
+  resolve(request: object): TaskHandler | Promise<TaskHandler>;
+}
