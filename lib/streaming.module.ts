@@ -1,10 +1,12 @@
 import { type DynamicModule, type FactoryProvider, Module } from '@nestjs/common';
 import { DiscoveryModule } from '@nestjs/core';
+import { LocalEngine } from './engine/local/local-engine.js';
+import { TaskEngine } from './engine/task-engine.js';
 import { CoordinatorShutdown } from './coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from './coordinator/coordinator.service.js';
-import { ListenerDelivery } from './coordinator/events/listener-delivery.js';
+import { ListenerDelivery } from './engine/listeners/listener-delivery.js';
 import { ShutdownHooks } from './coordinator/shutdown.hooks.js';
-import { TaskStore } from './coordinator/task-store.js';
+import { TaskStore } from './engine/local/task-store.js';
 import { TaskListenerRegistry } from './task-types/task-listener.registry.js';
 import { TaskTypeExplorer } from './task-types/task-type.explorer.js';
 import { TaskTypeRegistry } from './task-types/task-type.registry.js';
@@ -63,6 +65,7 @@ export interface StreamingOptionsFactory {
     ListenerDelivery,
     TaskListenerRegistry,
     TaskStore,
+    { provide: TaskEngine, useClass: LocalEngine },
     CoordinatorShutdown,
     CoordinatorService,
     ShutdownHooks,

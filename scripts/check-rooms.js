@@ -23,6 +23,7 @@ const ROOMS = [
   'streaming.options.ts',
   'task-types',
   'run',
+  'engine',
   'coordinator',
   'http',
   'streaming.module-definition.ts',
@@ -40,7 +41,7 @@ const ENTRY_POINTS = {
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
   rxjs: ['cancellation'],
-  testing: ['cancellation', 'task', 'streaming.options.ts', 'run', 'coordinator', 'streaming.module.ts'],
+  testing: ['cancellation', 'task', 'streaming.options.ts', 'engine', 'coordinator', 'streaming.module.ts'],
   worker: ['cancellation', 'task'],
 };
 
@@ -55,11 +56,11 @@ const WITHOUT_PACKAGES = ['cancellation', 'process'];
 const ONLY_IN = { pg: 'postgres', piscina: 'worker' };
 
 /**
- * Options name ports that rooms below declare. `import type` is gone when the code runs, so nothing of them is loaded.
+ * Options name ports that rooms below declare, and a run is a view of itself. `import type` is gone when the code runs, so nothing of them is loaded.
  *
  * @type {Record<string, string[] | undefined>}
  */
-const TYPES_FROM_BELOW = { 'streaming.options.ts': ['coordinator', 'http'] };
+const TYPES_FROM_BELOW = { run: ['engine'], 'streaming.options.ts': ['coordinator', 'http'] };
 
 /**
  * The files of a room that other rooms may import, without their `.ts`. A room that is not here is open.
@@ -75,9 +76,12 @@ const PUBLIC_FILES = {
     time/backoff time/clock time/timer time/within
   `),
   coordinator: words(`
-    coordinator-shutdown coordinator.options coordinator.service list-tasks shutdown.hooks signal-run task-handle
-    task-store
-    events/listener-delivery
+    coordinator-shutdown coordinator.options coordinator.service send-signal shutdown.hooks task-handle
+  `),
+  engine: words(`
+    new-task soon task-engine task-view
+    listeners/listener-delivery
+    local/local-engine local/task-store
   `),
   http: words(`
     http-exchange stream-paths streaming-controller.factory streaming-exception.filter streaming-http.service
@@ -86,13 +90,20 @@ const PUBLIC_FILES = {
     stream/stream-connections stream/output/http2-sessions
   `),
   run: words(`
-    run-input run-options task-run
+    run-host task-run
     handler/signal-inbox
   `),
   'task-types': words(`
-    find-task-types task-listener task-listener.registry task-type task-type.explorer task-type.registry
+    find-task-types task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
   `),
 };
+
+/**
+ * Who alone may import a folder, where that is not all rooms below it. All others know a task by its view.
+ *
+ * @type {Record<string, string[]>}
+ */
+const IMPORTED_ONLY_BY = { 'lib/run/': ['engine'], 'lib/engine/local/': ['testing', 'streaming.module.ts'] };
 
 /**
  * Files that another room imports.
@@ -165,6 +176,10 @@ function faultOf(file, room, specifier, typeOnly) {
     if (!typeOnly) return `lib/${room} may import types only from lib/${targetRoom} ("${specifier}")`;
   }
   imported.add(target);
+  for (const [folder, rooms] of Object.entries(IMPORTED_ONLY_BY)) {
+    if (target.startsWith(folder) && !rooms.includes(room))
+      return `${folder} may be imported only from ${rooms.join(' and ')} ("${specifier}")`;
+  }
   const files = publicFilesOf(targetRoom);
   if (files === undefined || files.includes(target)) return undefined;
   return `${target} is not a public file of lib/${targetRoom} (PUBLIC_FILES in scripts/check-rooms.js)`;

@@ -91,6 +91,9 @@ export interface ShutdownReport {
   readonly durationMs: number;
 }
 
+/** Tasks of a page where the filter does not say. */
+export const DEFAULT_LIST_LIMIT = 100;
+
 const text = (value: unknown) => (typeof value === 'string' ? undefined : 'a string');
 const anything = () => undefined;
 

@@ -1,39 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
-import { defer, type Observable, throwError } from 'rxjs';
-import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { Injectable, type Type } from '@nestjs/common';
+import { defer, from, type Observable, switchMap, throwError } from 'rxjs';
+import type { ShutdownOptions } from '../streaming.options.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
-import { TooManyTasksError } from '../task/errors/too-many-tasks.error.js';
 import { type Json, type JsonInput, toJson } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import { beginSoon } from './begin-soon.js';
 import { CoordinatorShutdown } from './coordinator-shutdown.js';
 import {
   type CancelOptions,
-  checkCancelOptions,
   checkStartOptions,
   checkTaskFilter,
+  DEFAULT_LIST_LIMIT,
   type ShutdownReport,
   type StartOptions,
   type TaskFilter,
   type TaskPage,
 } from './coordinator.options.js';
-import { ListenerDelivery } from './events/listener-delivery.js';
-import { defaultLimit, listRuns, pageOf } from './list-tasks.js';
-import { RunInput } from '../run/run-input.js';
-import type { RunHost, RunOptions } from '../run/run-options.js';
-import { TaskRun } from '../run/task-run.js';
-import { type HandleHost, RunHandle, type TaskHandle } from './task-handle.js';
-import { signalRun } from './signal-run.js';
-import { ConcurrencyLimiter } from './concurrency-limiter.js';
-import { TaskStore } from './task-store.js';
 import { TaskTypeRegistry } from '../task-types/task-type.registry.js';
 import type { TaskType } from '../task-types/task-type.js';
+import { TaskInput } from '../task-types/task-input.js';
+import { TaskEngine } from '../engine/task-engine.js';
+import { whenHere } from '../engine/soon.js';
+import type { TaskView } from '../engine/task-view.js';
+import type { RunOptions } from '../engine/new-task.js';
+import { snapshotOf } from '../task/task-record.js';
+import { isTerminal } from '../task/task-status.js';
+import { cancelTask, RunHandle, type TaskHandle } from './task-handle.js';
+import { sendSignal } from './send-signal.js';
 import { watchTask } from './watch-task.js';
 
 /**
@@ -47,29 +45,11 @@ import { watchTask } from './watch-task.js';
  */
 @Injectable()
 export class CoordinatorService {
-  readonly #logger = new Logger('Streaming');
-  readonly #limiter = new ConcurrencyLimiter(beginSoon);
-  readonly #host: RunHost;
-
-  readonly #handles: HandleHost = {
-    cancelRun: (run, options) => this.#cancel(run, options),
-  };
-
   constructor(
     private readonly types: TaskTypeRegistry,
-    private readonly store: TaskStore,
+    private readonly engine: TaskEngine,
     private readonly coordinatorShutdown: CoordinatorShutdown,
-    private readonly listeners: ListenerDelivery,
-    @Inject(STREAMING_OPTIONS) options: ResolvedOptions,
-  ) {
-    this.#host = {
-      logger: this.#logger,
-      signals: store.signals,
-      isCancellation: options.isCancellation,
-      onFree: (run) => this.#limiter.leave(run),
-      onOver: (run) => store.retire(run),
-    };
-  }
+  ) {}
 
   /**
    * Starts a task. With valid input it is registered at once; its handler begins in a later turn of the event loop, so
@@ -98,26 +78,31 @@ export class CoordinatorService {
     const taskType = this.types.get(type);
     if (options !== noOptions) checkStartOptions(options);
     const { app, name } = taskType;
-    const { id = randomUUID() } = options;
+    const { id = randomUUID(), restart = false, signal } = options;
     const ref: TaskRef = { app, name, id };
     if (options.id !== undefined) {
       assertTaskRef(ref);
-      const existing = this.#existing(ref, options);
-      if (existing) return existing;
+      const found = this.engine.find(ref);
+      const existing = found instanceof Promise ? await found : found;
+      if (existing && !(restart && isTerminal(existing.status))) return new RunHandle(existing, false);
     }
     const start = runOptionsOf(taskType, options);
-    let checked = RunInput.check(taskType, input);
+    let checked = TaskInput.check(taskType, input);
     if (checked instanceof Promise) {
       checked = await checked;
-      // While the schema was at work, the id may have been started and the shutdown begun.
+      // It may have begun while the schema was at work.
       if (this.coordinatorShutdown.isShuttingDown) throw new ShuttingDownError();
-      const startedMeanwhile = this.#existing(ref, options);
-      if (startedMeanwhile) return startedMeanwhile;
     }
-    if (this.#limiter.isOverfull(taskType)) {
-      throw new TooManyTasksError(app, name, taskType.options.maxPending);
-    }
-    return new RunHandle(this.#register(taskType, ref, checked, start, options.signal), this.#handles, true);
+    const starting = this.engine.start({
+      type: taskType,
+      ref,
+      input: checked,
+      options: start,
+      signal,
+      restart,
+    });
+    const { view, created } = starting instanceof Promise ? await starting : starting;
+    return new RunHandle(view, created);
   }
 
   /**
@@ -138,8 +123,7 @@ export class CoordinatorService {
       typeof first === 'string'
         ? [{ app: first, name: second as string, id: id as string }, last]
         : [first, second as CancelOptions | undefined];
-    const run = this.store.find(ref);
-    return run ? this.#cancel(run, options) : false;
+    return whenHere(this.engine.find(ref), (view) => (view ? cancelTask(view, options) : false));
   }
 
   /**
@@ -152,13 +136,13 @@ export class CoordinatorService {
    * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
    */
   async signal(ref: TaskRef, name: string, data?: JsonInput): Promise<boolean> {
-    const run = this.store.find(ref);
-    return run !== undefined && signalRun(run, name, data);
+    return whenHere(this.engine.find(ref), (view) => (view ? sendSignal(view, name, data) : false));
   }
 
   /** The current state of a task; `undefined` if it is unknown or no longer kept. */
   async get(ref: TaskRef): Promise<TaskSnapshot | undefined> {
-    return this.store.find(ref)?.snapshot();
+    const view = await this.engine.find(ref);
+    return view && snapshotOf(view.record);
   }
 
   /**
@@ -168,15 +152,19 @@ export class CoordinatorService {
    */
   async list(filter: TaskFilter = {}): Promise<TaskPage> {
     checkTaskFilter(filter);
-    const { limit = defaultLimit, ...rest } = filter;
-    const { runs, nextCursor } = pageOf(listRuns(this.store.all(), rest), limit);
-    return { items: runs.map((run) => run.snapshot()), nextCursor };
+    const { limit = DEFAULT_LIST_LIMIT, ...query } = filter;
+    // One more tells whether this page is the last.
+    const listing = await this.engine.list(query, limit + 1);
+    return {
+      items: listing.views.slice(0, limit).map((view) => snapshotOf(view.record)),
+      nextCursor: listing.views.length > limit ? listing.cursorBehind(limit - 1) : null,
+    };
   }
 
   /** Whether a task was started and has not ended. A task that waits for a place counts. */
   async isTaskRunning(app: string, name: string, id: string): Promise<boolean> {
-    const run = this.store.find({ app, name, id });
-    return run !== undefined && !run.over;
+    const view = await this.engine.find({ app, name, id });
+    return view !== undefined && !isTerminal(view.status);
   }
 
   /**
@@ -187,8 +175,10 @@ export class CoordinatorService {
    */
   events(ref: TaskRef, options: { after?: string } = {}): Observable<TaskEvent> {
     return defer(() => {
-      const run = this.store.find(ref);
-      return run ? watchTask(run, options.after) : throwError(() => new TaskNotFoundError(ref));
+      const watch = (view: TaskView | undefined): Observable<TaskEvent> =>
+        view ? watchTask(view, options.after) : throwError(() => new TaskNotFoundError(ref));
+      const found = this.engine.find(ref);
+      return found instanceof Promise ? from(found).pipe(switchMap(watch)) : watch(found);
     });
   }
 
@@ -212,35 +202,6 @@ export class CoordinatorService {
     const ref = { app, name, id };
     assertTaskRef(ref);
     return taskKey(ref);
-  }
-
-  async #cancel(run: TaskRun, options: CancelOptions = {}): Promise<boolean> {
-    checkCancelOptions(options);
-    const { detail, by, grace, wait } = options;
-    const accepted = run.cancel(
-      'external',
-      { ...(detail !== undefined && { detail }), ...(by !== undefined && { by }) },
-      grace,
-    );
-    if (!accepted || wait !== 'settled') return accepted;
-    return (await run.settled).status === 'cancelled';
-  }
-
-  #existing(ref: TaskRef, { restart = false }: StartOptions): TaskHandle | undefined {
-    const run = this.store.find(ref);
-    return run && !(restart && run.over) ? new RunHandle(run, this.#handles, false) : undefined;
-  }
-
-  #register(type: TaskType, ref: TaskRef, input: RunInput, start: RunOptions, signal?: AbortSignal): TaskRun {
-    const log = this.store.createLog(ref, type.options.replay);
-    const run = new TaskRun(type, ref, input, start, log, log, this.#host);
-    // First: a signal that is not Node's own may throw, and then nothing is kept.
-    const aborted = signal && run.follow(signal);
-    this.listeners.follow(run);
-    this.store.add(run);
-    if (aborted) run.cancel('external', aborted);
-    if (!run.decided) this.#limiter.enter(run);
-    return run;
   }
 }
 

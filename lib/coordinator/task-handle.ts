@@ -4,8 +4,9 @@ import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
-import type { CancelOptions } from './coordinator.options.js';
-import type { TaskRun } from '../run/task-run.js';
+import { type CancelOptions, checkCancelOptions } from './coordinator.options.js';
+import type { TaskView } from '../engine/task-view.js';
+import { snapshotOf } from '../task/task-record.js';
 import { watchTask } from './watch-task.js';
 
 /**
@@ -45,47 +46,39 @@ export interface TaskHandle<Result = unknown> {
   cancel(options?: CancelOptions): Promise<boolean>;
 }
 
-/** What a handle asks of the coordinator. */
-export interface HandleHost {
-  cancelRun(run: TaskRun, options?: CancelOptions): Promise<boolean>;
-}
-
 export class RunHandle<Result> implements TaskHandle<Result> {
   readonly outcome: Promise<TaskOutcome<Result>>;
-  readonly #run: TaskRun;
-  readonly #host: HandleHost;
+  readonly #view: TaskView;
   #result: Promise<Result> | undefined;
 
   constructor(
-    run: TaskRun,
-    host: HandleHost,
+    view: TaskView,
     readonly created: boolean,
   ) {
-    this.#run = run;
-    this.#host = host;
+    this.#view = view;
     // Held from here on: what is kept of a run that has ended is less.
-    this.outcome = run.settled as Promise<TaskOutcome<Result>>;
+    this.outcome = view.outcome as Promise<TaskOutcome<Result>>;
   }
 
   /**
-   * The run of a handle, for the routes: `snapshot()` tells more than a client may know.
+   * The task of a handle, for the routes: `snapshot()` tells more than a client may know.
    *
    * @throws TypeError for a handle that the coordinator did not make
    */
-  static runOf(handle: TaskHandle): TaskRun {
-    return (handle as RunHandle<unknown>).#run;
+  static viewOf(handle: TaskHandle): TaskView {
+    return (handle as RunHandle<unknown>).#view;
   }
 
   get ref(): TaskRef {
-    return this.#run.ref;
+    return this.#view.ref;
   }
 
   get id(): string {
-    return this.#run.ref.id;
+    return this.#view.ref.id;
   }
 
   get status(): TaskStatus {
-    return this.#run.status;
+    return this.#view.status;
   }
 
   get result(): Promise<Result> {
@@ -100,14 +93,34 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   }
 
   async snapshot(): Promise<TaskSnapshot<Result>> {
-    return this.#run.snapshot() as TaskSnapshot<Result>;
+    return snapshotOf(this.#view.record) as TaskSnapshot<Result>;
   }
 
   events(options: { after?: string } = {}): Observable<TaskEvent> {
-    return watchTask(this.#run, options.after);
+    return watchTask(this.#view, options.after);
   }
 
   cancel(options?: CancelOptions): Promise<boolean> {
-    return this.#host.cancelRun(this.#run, options);
+    return cancelTask(this.#view, options);
   }
+}
+
+/**
+ * Cancels a run.
+ *
+ * @returns whether the request was accepted; with `wait: 'settled'`, whether the run ended `cancelled`
+ * @throws InvalidOptionsError naming the option that is wrong
+ */
+export async function cancelTask(view: TaskView, options: CancelOptions = {}): Promise<boolean> {
+  checkCancelOptions(options);
+  const { detail, by, grace, wait } = options;
+  const answered = view.requestCancel({
+    ...(detail !== undefined && { detail }),
+    ...(by !== undefined && { by }),
+    ...(grace !== undefined && { grace }),
+  });
+  const answer = answered instanceof Promise ? await answered : answered;
+  const isAccepted = answer === 'cancelling' || answer === 'cancelled';
+  if (!isAccepted || wait !== 'settled') return isAccepted;
+  return (await view.outcome).status === 'cancelled';
 }

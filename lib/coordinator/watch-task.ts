@@ -6,7 +6,8 @@ import { LogEntry } from '../log/log-entry.js';
 import { resume } from '../log/resume.js';
 import type { Json } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import type { TaskRun } from '../run/task-run.js';
+import type { TaskView } from '../engine/task-view.js';
+import { snapshotOf } from '../task/task-record.js';
 
 /**
  * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the
@@ -14,21 +15,21 @@ import type { TaskRun } from '../run/task-run.js';
  *
  * The subscriber is called in the async context that it subscribed in, not in that of the task that sends.
  */
-export function watchTask(run: TaskRun, lastEventId: string | undefined): Observable<TaskEvent> {
+export function watchTask(view: TaskView, lastEventId: string | undefined): Observable<TaskEvent> {
   return new Observable((subscriber) => {
-    const { log } = run;
+    const { log } = view;
     // An empty id counts as none, as in a header.
     const position = resume(log, { lastEventId: lastEventId === '' ? undefined : lastEventId });
     const cursor = new LogCursor(log, position);
-    run.attach();
-    subscriber.add(() => run.detach());
+    view.attach();
+    subscriber.add(() => view.detach());
     let reading = false;
     const read = (): void => {
       // A subscriber's own callback may send: what it sends is read by the loop that called it.
       if (reading) return;
       reading = true;
       for (let next = cursor.next(); next && !subscriber.closed; next = cursor.next()) {
-        subscriber.next(next instanceof LogEntry ? next.toEvent() : gapEvent(run, next));
+        subscriber.next(next instanceof LogEntry ? next.toEvent() : gapEvent(view, next));
       }
       reading = false;
       if (cursor.done) subscriber.complete();
@@ -40,9 +41,9 @@ export function watchTask(run: TaskRun, lastEventId: string | undefined): Observ
 }
 
 function gapEvent(
-  run: TaskRun,
+  view: TaskView,
   { id, cause, missed }: { id: string; cause: string; missed: number | null },
 ): TaskEvent {
-  const data = { cause, missed, snapshot: run.snapshot() };
+  const data = { cause, missed, snapshot: snapshotOf(view.record) };
   return { id, type: 'gap', data: data as unknown as Json, timestamp: clock().epoch() };
 }

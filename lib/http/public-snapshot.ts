@@ -1,18 +1,18 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
-import type { TaskRun } from '../run/task-run.js';
+import type { TaskRecord } from '../task/task-record.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 
 /**
  * A snapshot as it may leave the process. It has the public message of an error. It says who owns the task, its metadata
  * and who cancelled it only where an authorizer has decided that this client may know.
  */
-export function publicSnapshot(run: TaskRun, isAuthorized: boolean): TaskSnapshot {
-  const { owner, metadata, cancellation, ...open } = run.snapshot();
+export function publicSnapshot(record: TaskRecord, isAuthorized: boolean): TaskSnapshot {
+  const { owner, metadata, cancellation, publicError, ...open } = record;
   return {
     ...open,
     ...(isAuthorized && owner !== undefined && { owner }),
     ...(isAuthorized && metadata !== undefined && { metadata }),
-    error: run.end?.failure?.shown ?? null,
+    error: publicError,
     cancellation: cancellation && publicReason(cancellation, isAuthorized),
   };
 }

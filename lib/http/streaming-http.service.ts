@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { HttpStatus, Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { Timer } from '../cancellation/time/timer.js';
+import { within } from '../cancellation/time/within.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
-import { defaultLimit, listRuns, pageOf } from '../coordinator/list-tasks.js';
-import type { TaskRun } from '../run/task-run.js';
-import { signalRun } from '../coordinator/signal-run.js';
+import { DEFAULT_LIST_LIMIT } from '../coordinator/coordinator.options.js';
+import type { TaskView } from '../engine/task-view.js';
+import { sendSignal } from '../coordinator/send-signal.js';
 import { RunHandle } from '../coordinator/task-handle.js';
-import { TaskStore } from '../coordinator/task-store.js';
+import { TaskEngine } from '../engine/task-engine.js';
 import { TaskTypeRegistry } from '../task-types/task-type.registry.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
+import { isTerminal } from '../task/task-status.js';
 import { forbidStoring, type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
 import {
   asHttpError,
@@ -31,7 +32,7 @@ import { type StreamPathOptions, StreamPaths } from './stream-paths.js';
 import { TaskAccess } from './task-access.js';
 import { TaskStreams } from './task-streams.js';
 import { textOfOption } from './text-of-option.js';
-import { visibleRuns } from './visible-runs.js';
+import { visibleTasks } from './visible-tasks.js';
 
 /**
  * What a `DELETE` answers.
@@ -66,7 +67,7 @@ export class StreamingHttpService {
     private readonly coordinator: CoordinatorService,
     private readonly shutdown: CoordinatorShutdown,
     private readonly types: TaskTypeRegistry,
-    private readonly store: TaskStore,
+    private readonly engine: TaskEngine,
     private readonly access: TaskAccess,
     private readonly streams: TaskStreams,
     private readonly paths: StreamPaths,
@@ -120,14 +121,19 @@ export class StreamingHttpService {
     response: PlatformResponse,
   ): Promise<CancelAnswer | TaskSnapshot> {
     return this.#answer(response, async () => {
-      const run = await this.access.find('cancel', ref, request);
+      const task = await this.access.find('cancel', ref, request);
       const detail = queryText(request, 'detail');
       const wait = queryWait(request);
-      if (!matchesEpoch(request, run)) throw isAnother(ref);
-      if (!run.cancel('external', detail ? { detail } : {})) throw run.over ? ended(ref) : tooLate(ref);
-      if (wait !== undefined && (await settlesWithin(run, wait))) return this.#snapshot(run);
+      if (!matchesEpoch(request, task)) throw isAnother(ref);
+      const status = await task.requestCancel(detail ? { detail } : {});
+      if (status === 'ended') throw ended(ref);
+      if (status === 'decided') throw tooLate(ref);
+      if (wait !== undefined) {
+        await within(wait, task.outcome);
+        if (isTerminal(task.status)) return this.#snapshot(task);
+      }
       response.status(HttpStatus.ACCEPTED);
-      return { cancelled: true, status: run.status === 'cancelled' ? 'cancelled' : 'cancelling' };
+      return { cancelled: true, status };
     });
   }
 
@@ -142,8 +148,8 @@ export class StreamingHttpService {
       const ref: TaskRef = { ...type, id: id ?? randomUUID() };
       assertTaskRef(ref);
       if (!this.types.find(type)) throw typeNotFound(type);
-      const existing = this.store.find(ref);
-      await this.access.check('start', ref, request, existing?.options.owner);
+      const existing = await this.engine.find(ref);
+      await this.access.check('start', ref, request, existing?.owner);
       if (this.shutdown.isShuttingDown) throw new ShuttingDownError();
       const { http, where } = this.options;
       const owner = textOfOption('http.owner', where, http.owner, request);
@@ -152,44 +158,42 @@ export class StreamingHttpService {
         id: ref.id,
         ...(owner !== undefined && { owner }),
       });
-      // The store may have forgotten the run already: an ended task may be kept for no time at all.
-      const run = RunHandle.runOf(handle);
+      // It may be found no more: an ended task may be kept for no time at all.
+      const task = RunHandle.viewOf(handle);
       // The authorizer allowed the id as it was then. Another client may have started it since.
-      if (!handle.created && run !== existing)
-        await this.access.check('start', ref, request, run.options.owner);
+      if (!handle.created && task !== existing) await this.access.check('start', ref, request, task.owner);
       response.status(handle.created ? HttpStatus.CREATED : HttpStatus.OK);
       if (handle.created)
         response.header('Location', `${pathOf(request)}${id === undefined ? `/${ref.id}` : ''}`);
-      return this.#snapshot(run);
+      return this.#snapshot(task);
     });
   }
 
   signal(ref: TaskRef, name: string, request: PlatformRequest, response: PlatformResponse): Promise<void> {
     return this.#answer(response, async () => {
-      const run = await this.access.find('signal', ref, request);
+      const task = await this.access.find('signal', ref, request);
       const data = await jsonBody(request);
-      if (!signalRun(run, name, data)) throw ended(ref);
+      if (!(await sendSignal(task, name, data))) throw ended(ref);
     });
   }
 
   /** Only the tasks that the client may see. Neither the items nor the cursor tell how many others there are. */
   list(request: PlatformRequest, response: PlatformResponse): Promise<ListAnswer> {
     return this.#answer(response, async () => {
-      const { limit = defaultLimit, ...filter } = queryFilter(request);
-      const listed = listRuns(this.store.all(), filter);
-      const visible = await visibleRuns(
-        listed,
-        limit + 1,
-        async (run) => (await this.access.ask('list', run.ref, request, run.options.owner)) === true,
+      const { limit = DEFAULT_LIST_LIMIT, ...query } = queryFilter(request);
+      const { views, nextCursor } = await visibleTasks(
+        this.engine,
+        query,
+        limit,
+        async ({ ref, owner }) => (await this.access.ask('list', ref, request, owner)) === true,
         () => rawResponse(response).destroyed,
       );
-      const { runs, nextCursor } = pageOf(visible, limit);
-      return { items: runs.map((run) => this.#snapshot(run)), nextCursor };
+      return { items: views.map((task) => this.#snapshot(task)), nextCursor };
     });
   }
 
-  #snapshot(run: TaskRun): TaskSnapshot {
-    return publicSnapshot(run, this.access.isAuthorized);
+  #snapshot({ record }: TaskView): TaskSnapshot {
+    return publicSnapshot(record, this.access.isAuthorized);
   }
 
   /** Turns this package's errors into HTTP answers. */
@@ -222,10 +226,10 @@ export class StreamingHttpService {
 }
 
 /** `If-Match` names the run that is meant: another one may have its id by now. */
-function matchesEpoch({ headers }: PlatformRequest, run: TaskRun): boolean {
+function matchesEpoch({ headers }: PlatformRequest, { log }: TaskView): boolean {
   const wanted = headers['if-match'];
   if (wanted === undefined || wanted.trim() === '*') return true;
-  return wanted.split(',').some((tag) => tag.trim().replaceAll('"', '') === run.log.epoch);
+  return wanted.split(',').some((tag) => tag.trim().replaceAll('"', '') === log.epoch);
 }
 
 /** The path alone: a client may ask in absolute form, and for a host of its choice. */
@@ -234,14 +238,4 @@ function pathOf({ url = '', originalUrl = url }: PlatformRequest): string {
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
     .replace(/[?#].*$/s, '')
     .replace(/\/+$/, '');
-}
-
-async function settlesWithin(run: TaskRun, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = new Timer(ms, () => resolve(run.over));
-    void run.settled.then(() => {
-      timer.clear();
-      resolve(true);
-    });
-  });
 }

@@ -1,7 +1,8 @@
 import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { TaskRun } from '../run/task-run.js';
-import { TaskStore } from '../coordinator/task-store.js';
+import type { TaskView } from '../engine/task-view.js';
+import { type Soon, whenHere } from '../engine/soon.js';
+import { TaskEngine } from '../engine/task-engine.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 import type { PlatformRequest } from './http-exchange.js';
@@ -15,7 +16,7 @@ export class TaskAccess implements OnModuleInit {
 
   constructor(
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
-    private readonly store: TaskStore,
+    private readonly engine: TaskEngine,
     private readonly moduleRef: ModuleRef,
     private readonly modules: ModulesContainer,
   ) {}
@@ -41,12 +42,13 @@ export class TaskAccess implements OnModuleInit {
    *
    * @throws InvalidTaskIdError, and the HTTP errors 404 and 403
    */
-  find(action: TaskAction, ref: TaskRef, request: PlatformRequest): TaskRun | Promise<TaskRun> {
+  find(action: TaskAction, ref: TaskRef, request: PlatformRequest): Soon<TaskView> {
     assertTaskRef(ref);
-    const run = this.store.find(ref);
-    if (!run) throw notFound(ref);
-    if (!this.#authorizer) return run;
-    return this.check(action, ref, request, run.options.owner).then(() => run);
+    return whenHere(this.engine.find(ref), (task) => {
+      if (!task) throw notFound(ref);
+      if (!this.#authorizer) return task;
+      return this.check(action, ref, request, task.owner).then(() => task);
+    });
   }
 
   /** @throws the HTTP errors 403, or 404 where the authorizer hides */
@@ -57,8 +59,8 @@ export class TaskAccess implements OnModuleInit {
   }
 
   /** Whether a client that may watch may also see the owner: a gap has a snapshot. */
-  async showsPrivate({ ref, options }: TaskRun, request: PlatformRequest): Promise<boolean> {
-    return this.isAuthorized && (await this.ask('status', ref, request, options.owner)) === true;
+  async showsPrivate({ ref, owner }: TaskView, request: PlatformRequest): Promise<boolean> {
+    return this.isAuthorized && (await this.ask('status', ref, request, owner)) === true;
   }
 
   async ask(

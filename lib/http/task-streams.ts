@@ -3,8 +3,9 @@ import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
 import type { StreamingError } from '../cancellation/errors/streaming.error.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
-import type { TaskRun } from '../run/task-run.js';
-import { TaskStore } from '../coordinator/task-store.js';
+import type { TaskView } from '../engine/task-view.js';
+import { type Soon, whenHere } from '../engine/soon.js';
+import { TaskEngine } from '../engine/task-engine.js';
 import { CompositeResume, haveSeenEnd } from '../log/composite-resume.js';
 import type { LogPosition } from '../log/log-cursor.js';
 import type { LogReader } from '../log/log-reader.js';
@@ -28,10 +29,10 @@ import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
 import { textOfOption } from './text-of-option.js';
 
-/** A task of a list: the run that may be watched, or why it may not. */
+/** A task of a list, where there is one, and why it may not be watched. */
 interface Listed {
   readonly ref: TaskRef;
-  readonly run?: TaskRun;
+  readonly view?: TaskView | undefined;
   readonly error?: StreamingHttpException;
 }
 
@@ -41,7 +42,7 @@ export class TaskStreams {
   constructor(
     @Inject(STREAMING_OPTIONS) private readonly options: ResolvedOptions,
     private readonly shutdown: CoordinatorShutdown,
-    private readonly store: TaskStore,
+    private readonly engine: TaskEngine,
     private readonly access: TaskAccess,
     private readonly connections: StreamConnections,
   ) {}
@@ -54,28 +55,26 @@ export class TaskStreams {
     request: PlatformRequest,
     response: PlatformResponse,
     isIntercepted: boolean,
-  ): Observable<MessageEvent> | Promise<Observable<MessageEvent>> {
-    const found = this.access.find('watch', ref, request);
-    const open = (run: TaskRun): Observable<MessageEvent> | Promise<Observable<MessageEvent>> =>
-      this.#watchRun(run, request, response, isIntercepted);
-    return found instanceof Promise ? found.then(open) : open(found);
+  ): Soon<Observable<MessageEvent>> {
+    return whenHere(this.access.find('watch', ref, request), (task) =>
+      this.#watchOne(task, request, response, isIntercepted),
+    );
   }
 
-  #watchRun(
-    run: TaskRun,
+  #watchOne(
+    view: TaskView,
     request: PlatformRequest,
     response: PlatformResponse,
     isIntercepted: boolean,
-  ): Observable<MessageEvent> | Promise<Observable<MessageEvent>> {
+  ): Soon<Observable<MessageEvent>> {
     const lastEventId = lastEventIdOf(request);
-    if (hasSeenEnd(run.log, lastEventId)) throw seenEnd(rawResponse(response));
+    if (hasSeenEnd(view.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.#headersOnly(request, response);
-    const position = resume(run.log, { lastEventId, latest });
-    const task = this.#watched(run, position, request);
-    const open = (watched: WatchedTask): Observable<MessageEvent> =>
-      this.#open([watched], request, response, isIntercepted);
-    return task instanceof Promise ? task.then(open) : open(task);
+    const position = resume(view.log, { lastEventId, latest });
+    return whenHere(this.#watched(view, position, request), (watched) =>
+      this.#open([watched], request, response, isIntercepted),
+    );
   }
 
   /**
@@ -92,20 +91,22 @@ export class TaskStreams {
     const refs = queryTasks(request);
     for (const ref of refs) assertTaskRef(ref);
     const listed = await Promise.all(refs.map((ref) => this.#find(ref, request)));
-    const runs = listed.flatMap(({ run }) => (run ? [run] : []));
+    const watchable = listed.filter(({ error }) => !error);
     const [first] = listed;
-    if (runs.length === 0 && first?.error) throw first.error;
+    if (watchable.length === 0 && first?.error) throw first.error;
     const lastEventId = lastEventIdOf(request);
-    if (haveSeenEnd(logsOf(runs), lastEventId)) throw seenEnd(rawResponse(response));
+    if (haveSeenEnd(logsOf(watchable), lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
     if (request.method === 'HEAD') return this.#headersOnly(request, response);
     const points = new CompositeResume(
-      listed.map(({ ref, run = this.store.find(ref) }) => ({ key: taskKey(ref), log: run?.log })),
+      listed.map(({ ref, view }) => ({ key: taskKey(ref), log: view?.log })),
       lastEventId,
     );
     const tasks = await Promise.all(
-      listed.flatMap(({ run }, index) =>
-        run ? [Promise.resolve(this.#watched(run, points.positionOf(index, latest), request))] : [],
+      listed.flatMap(({ view, error }, index) =>
+        view && !error
+          ? [Promise.resolve(this.#watched(view, points.positionOf(index, latest), request))]
+          : [],
       ),
     );
     const list = listed.map(({ ref, error }, index) => ({
@@ -117,19 +118,15 @@ export class TaskStreams {
 
   async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
     try {
-      return { ref, run: await this.access.find('watch', ref, request) };
+      return { ref, view: await this.access.find('watch', ref, request) };
     } catch (error) {
       const answer = asHttpError(error);
-      if (answer instanceof StreamingHttpException) return { ref, error: answer };
-      throw error;
+      if (!(answer instanceof StreamingHttpException)) throw error;
+      return { ref, view: await this.engine.find(ref), error: answer };
     }
   }
 
-  #watched(
-    run: TaskRun,
-    position: LogPosition,
-    request: PlatformRequest,
-  ): WatchedTask | Promise<WatchedTask> {
+  #watched(run: TaskView, position: LogPosition, request: PlatformRequest): Soon<WatchedTask> {
     if (!isGap(run.log, position)) return { run, position, showsPrivate: false };
     return this.access.showsPrivate(run, request).then((showsPrivate) => ({ run, position, showsPrivate }));
   }
@@ -177,8 +174,8 @@ export class TaskStreams {
   }
 }
 
-function logsOf(runs: readonly TaskRun[]): LogReader[] {
-  return runs.map(({ log }) => log);
+function logsOf(tasks: readonly Listed[]): LogReader[] {
+  return tasks.flatMap(({ view }) => (view ? [view.log] : []));
 }
 
 /** So that an EventSource does not come back. */

@@ -1,4 +1,4 @@
-import type { TaskSnapshot } from '../task/task-snapshot.js';
+import type { TaskRecord } from '../task/task-record.js';
 import type { TerminalStatus } from '../task/task-status.js';
 
 /**
@@ -9,7 +9,7 @@ export type Written = Promise<void> | undefined;
 
 /** The task that ends. Within the call of `end` it looks as it will when the end is taken. */
 export interface EndingTask {
-  snapshot(): TaskSnapshot;
+  readonly record: TaskRecord;
 }
 
 /**

@@ -8,12 +8,7 @@ import {
   textOf,
 } from '../cancellation/errors/read-error.js';
 import { ThrownValueError } from '../task/errors/thrown-value.error.js';
-
-/** The name and message of an error. */
-export interface ErrorSummary {
-  readonly message: string;
-  readonly errorType: string;
-}
+import type { ErrorSummary } from '../task/task-record.js';
 
 /** Longer messages are cut where they are sent: a terminal event must always fit. */
 const MAX_MESSAGE_LENGTH = 2_000;

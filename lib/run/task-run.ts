@@ -7,9 +7,11 @@ import type { CancellationRule } from '../cancellation/is-cancellation.js';
 import { toJson } from '../task/json.js';
 import { TaskContext, taskContextStorage } from '../task/task-context.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
+import type { TaskRecord } from '../task/task-record.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
-import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
+import type { RunOptions } from '../engine/new-task.js';
+import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
 import type { TaskType } from '../task-types/task-type.js';
 import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js';
 import { followSignal } from './cancel/external-signals.js';
@@ -25,11 +27,11 @@ import { outcomeOf } from './outcome/run-outcome.js';
 import { terminalEventData, wireReason } from './outcome/terminal-event.js';
 import { cancellationRuleOf } from './cancel/cancellation-rule.js';
 import { RunEvents } from './run-events.js';
-import type { RunInput } from './run-input.js';
+import type { TaskInput } from '../task-types/task-input.js';
 import { Retries } from './retries.js';
 import { RunReporter } from './run-reporter.js';
-import { snapshotOf } from './run-snapshot.js';
-import type { RunHost, RunOptions } from './run-options.js';
+import { recordOf } from './run-record.js';
+import type { RunHost } from './run-host.js';
 
 let runs = 0;
 
@@ -39,7 +41,7 @@ let runs = 0;
  * Everything that can end it (the handler, a cancel, a time limit, the end of the grace) meets in `settle`, which decides
  * once. Later calls change nothing. No other place writes a terminal status.
  */
-export class TaskRun {
+export class TaskRun implements TaskView {
   readonly key: string;
   /** Counts the runs of this process, from 1. */
   readonly number = ++runs;
@@ -51,7 +53,7 @@ export class TaskRun {
   /** When the handler was first called, on the monotonic clock. */
   calledAt: number | undefined;
   /** Let go at the end. */
-  input: RunInput | undefined;
+  input: TaskInput | undefined;
   /** What else its handler's errors may be that is a cancellation. */
   readonly cancellationRule: CancellationRule | undefined;
   readonly #host: RunHost;
@@ -73,7 +75,7 @@ export class TaskRun {
   constructor(
     readonly type: TaskType,
     readonly ref: TaskRef,
-    input: RunInput,
+    input: TaskInput,
     readonly options: RunOptions,
     /** Its readers find its events here. The run itself only writes. */
     readonly log: LogReader,
@@ -137,12 +139,16 @@ export class TaskRun {
   }
 
   /** Settles when the run is over; never rejects. */
-  get settled(): Promise<TaskOutcome> {
+  get outcome(): Promise<TaskOutcome> {
     return this.#end.promise;
   }
 
-  snapshot(): TaskSnapshot {
-    return snapshotOf(this);
+  get owner(): string | undefined {
+    return this.options.owner;
+  }
+
+  get record(): TaskRecord {
+    return recordOf(this);
   }
 
   /** Counts a watcher, until it detaches: each once. */
@@ -193,6 +199,17 @@ export class TaskRun {
     if (kind === 'shutdown') this.#isClosing = true;
     if (this.#decided || this.committed) return false;
     return this.#inContext(() => this.#cancel(kind, details, grace));
+  }
+
+  requestCancel({ grace, ...details }: CancelRequest): CancelAnswer {
+    if (!this.cancel('external', details, grace)) return this.over ? 'ended' : 'decided';
+    return this.status === 'cancelled' ? 'cancelled' : 'cancelling';
+  }
+
+  signal(name: string, json: string): boolean {
+    if (this.#decided) return false;
+    this.inbox.send(name, json);
+    return true;
   }
 
   #cancel(kind: CancelKind, details: RequestDetails, grace: number | undefined): boolean {
@@ -271,11 +288,6 @@ export class TaskRun {
     // What its handler enters by `enterWith` is of this try alone.
     if (this.type.options.attempts > 1) new AsyncContext().run(() => void runHandler(this, context));
     else void runHandler(this, context);
-  }
-
-  /** The handler is about to be called. */
-  onCall(): void {
-    this.calledAt ??= clock().now();
   }
 
   /** Its grace is over, and its handler still runs. */

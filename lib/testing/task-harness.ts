@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { StartOptions } from '../coordinator/coordinator.options.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
-import { TaskStore } from '../coordinator/task-store.js';
+import { TaskStore } from '../engine/local/task-store.js';
 import { StreamingModule } from '../streaming.module.js';
 import type { StreamingModuleOptions } from '../streaming.options.js';
 import { checkOptions, duration } from '../task/check-options.js';

@@ -2,13 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
 import * as fc from 'fast-check';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CoordinatorShutdown } from '../../lib/coordinator/coordinator-shutdown.js';
 import { LogCursor } from '../../lib/log/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
 import type { LogReader } from '../../lib/log/log-reader.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 import { terminalStatuses } from '../../lib/task/task-status.js';
-import { loneRun, type LoneRun } from '../support/lone-run.js';
+import { loneRun, type LoneRun, shutdownOf } from '../support/lone-run.js';
 import { RemoteJournal } from '../support/remote-journal.js';
 import { StoppedClock } from '../support/stopped-clock.js';
 import { deferred, type Deferred } from '../support/wait.js';
@@ -60,7 +59,7 @@ describe('a run whose journal takes everything at once', () => {
     });
     expect(run.cancel('external')).toBe(true);
     expect(told).toEqual(['free', 'seen cancelled', 'over']);
-    await run.settled;
+    await run.outcome;
     expect(told.at(-1)).toBe('settled');
     expect(typesIn(log)).toEqual(['cancelled']);
   });
@@ -81,7 +80,7 @@ describe('a run whose journal is elsewhere', () => {
         let write = 0;
         journal.turns = () => delays[write++ % delays.length]!;
         run.begin();
-        expect((await run.settled).status).toBe('completed');
+        expect((await run.outcome).status).toBe('completed');
         const types = delays.map((_delay, n) => (n % 2 ? 'progress' : `e${n}`));
         expect(typesIn(journal.log)).toEqual(['started', ...types, 'completed']);
         for (const [n, there] of seen.entries()) expect(there.length).toBeGreaterThanOrEqual(n + 2);
@@ -96,14 +95,14 @@ describe('a run whose journal is elsewhere', () => {
     expect([run.status, run.over, run.decided]).toEqual(['running', false, true]);
     // Nor has it any time limit left.
     expect(await clock.fireNext()).toBe(false);
-    expect(run.snapshot()).toMatchObject({ status: 'running', finalValue: null, endedAt: null });
+    expect(run.record).toMatchObject({ status: 'running', finalValue: null, endedAt: null });
     expect(store.live).toContain(run);
     expect(endsIn(journal.log)).toEqual([]);
     arrival.resolve();
-    expect(await run.settled).toMatchObject({ status: 'completed', value: { rows: 3 } });
+    expect(await run.outcome).toMatchObject({ status: 'completed', value: { rows: 3 } });
     expect(told).toEqual(['free', 'over', 'settled']);
     expect([run.status, run.over]).toEqual(['completed', true]);
-    expect(run.snapshot()).toMatchObject({ status: 'completed', finalValue: { rows: 3 } });
+    expect(run.record).toMatchObject({ status: 'completed', finalValue: { rows: 3 } });
     expect(run.endedAt).not.toBeNull();
     expect(store.live).not.toContain(run);
     expect(endsIn(journal.log)).toEqual(['completed']);
@@ -115,7 +114,7 @@ describe('a run whose journal is elsewhere', () => {
       expect(run.cancel(kind)).toBe(false);
     expect(run.uncancel()).toBe(0);
     arrival.resolve();
-    expect(await run.settled).toMatchObject({ status: 'completed', requests: [] });
+    expect(await run.outcome).toMatchObject({ status: 'completed', requests: [] });
     expect(endsIn(journal.log)).toEqual(['completed']);
   });
 
@@ -128,9 +127,9 @@ describe('a run whose journal is elsewhere', () => {
       await task.sleep(1);
     });
     run.begin();
-    await run.settled;
+    await run.outcome;
     expect(journal.marks).toEqual(['running 1', 'cancelling 1', 'running 1', 'cancelling 1']);
-    expect(journal.record).toEqual({ ...run.snapshot(), lastEventId: null });
+    expect(journal.record).toEqual({ ...run.record, lastEventId: null });
     expect(journal.record).toMatchObject({
       status: 'cancelled',
       attempt: 1,
@@ -147,7 +146,7 @@ describe('a run whose journal is elsewhere', () => {
       { attempts: 3, backoff: 0 },
     );
     run.begin();
-    expect((await run.settled).status).toBe('completed');
+    expect((await run.outcome).status).toBe('completed');
     expect(journal.marks).toEqual(['running 1', 'running 2', 'running 3']);
   });
 
@@ -160,7 +159,7 @@ describe('a run whose journal is elsewhere', () => {
     expect([run.status, run.over, run.decided]).toEqual(['pending', false, true]);
     run.begin();
     expect(run.cancel('external')).toBe(false);
-    expect(await run.settled).toMatchObject({ status: 'cancelled', started: false });
+    expect(await run.outcome).toMatchObject({ status: 'cancelled', started: false });
     expect(typesIn(journal.log)).toEqual(['cancelled']);
     expect(journal.marks).toEqual([]);
     expect(told).toEqual(['free', 'over', 'settled']);
@@ -186,7 +185,7 @@ describe('a run whose journal is no longer the owner', () => {
     journal.fence();
     expect(run.cancel('lost')).toBe(true);
     await noticed.promise;
-    expect(await run.settled).toMatchObject({ status: 'cancelled', reason: { kind: 'lost' } });
+    expect(await run.outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'lost' } });
     for (let turn = 0; turn < 30; turn++) await nextTurn();
     expect(typesIn(journal.log)).toEqual(['started', 'before']);
     expect(journal.log.ended).toBe(false);
@@ -200,7 +199,7 @@ describe('a run whose journal is no longer the owner', () => {
     journal.fence();
     expect(run.cancel('lost')).toBe(false);
     arrival.resolve();
-    expect((await run.settled).status).toBe('completed');
+    expect((await run.outcome).status).toBe('completed');
     expect(endsIn(journal.log)).toEqual([]);
   });
 
@@ -214,7 +213,7 @@ describe('a run whose journal is no longer the owner', () => {
     while (!run.events.lastEventId) await nextTurn();
     await journal.release();
     expect(run.cancel('shutdown')).toBe(true);
-    expect(await run.settled).toMatchObject({ status: 'cancelled', reason: { kind: 'shutdown' } });
+    expect(await run.outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'shutdown' } });
     expect(typesIn(journal.log)).toEqual(['started', 'e0', 'e1', 'e2', 'e3', 'e4']);
     expect(journal.log.ended).toBe(false);
   });
@@ -229,7 +228,7 @@ describe('a journal that does not take what is written', () => {
       await task.sendEvent('three');
     });
     run.begin();
-    expect((await run.settled).status).toBe('completed');
+    expect((await run.outcome).status).toBe('completed');
     expect(typesIn(journal.log)).toEqual(['started', 'one', 'three', 'completed']);
     expect(journal.log.lastSeq).toBe(4);
   });
@@ -238,7 +237,7 @@ describe('a journal that does not take what is written', () => {
     const { journal, run, lines } = await remoteRun(() => 'done');
     journal.refusal = new Error('no room');
     run.begin();
-    expect((await run.settled).status).toBe('completed');
+    expect((await run.outcome).status).toBe('completed');
     expect(typesIn(journal.log)).toEqual(['completed']);
     expect(lines.join()).toMatch(/The event "started" of test:work:one[^]*no room/);
   });
@@ -248,14 +247,14 @@ describe('a journal that does not take what is written', () => {
     journal.refusal = new Error('no room');
     expect(run.cancel('external')).toBe(true);
     expect(told).toEqual(['free', 'over']);
-    expect((await run.settled).status).toBe('cancelled');
+    expect((await run.outcome).status).toBe('cancelled');
     expect(lines.join()).toMatch(/The event "cancelled" of test:work:one[^]*no room/);
   });
 
   it('an end that fails on its way: it ends all the same, and says so', async () => {
     const { run, arrival, lines } = await endingRun();
     arrival.reject(new Error('no store'));
-    expect((await run.settled).status).toBe('completed');
+    expect((await run.outcome).status).toBe('completed');
     expect(lines).toEqual([expect.stringContaining('its log had not taken that')]);
   });
 });
@@ -263,7 +262,7 @@ describe('a journal that does not take what is written', () => {
 describe('a shutdown while ends are on their way', () => {
   it('waits for them', async () => {
     const { run, store, options, arrival } = await endingRun();
-    const report = new CoordinatorShutdown(options, store).run();
+    const report = shutdownOf(options, store).run();
     for (let turn = 0; turn < 10; turn++) await nextTurn();
     expect(run.over).toBe(false);
     arrival.resolve();
@@ -280,7 +279,7 @@ describe('a shutdown while ends are on their way', () => {
     journal.turns = () => (run.events.lastEventId ? Infinity : 0);
     run.begin();
     while (isEnding ? !run.decided : !run.events.lastEventId) await nextTurn();
-    const report = await clock.until(new CoordinatorShutdown(options, store).run({ timeout: 500 }));
+    const report = await clock.until(shutdownOf(options, store).run({ timeout: 500 }));
     expect(report).toMatchObject({ durationMs: 500, [isEnding ? 'completed' : 'cancelled']: 1 });
     expect(run.over).toBe(true);
     expect(lines).toEqual([expect.stringContaining('its log had not taken that')]);
@@ -321,7 +320,7 @@ describe('whatever meets a run', () => {
           };
           run.begin();
           await Promise.all(meetings.map(meet));
-          const { status } = await run.settled;
+          const { status } = await run.outcome;
           expect(status).toBe(isCancelled ? 'cancelled' : 'completed');
           for (let n = 0; n < 30; n++) await nextTurn();
           if (seen === undefined) expect(endsIn(journal.log)).toEqual([status]);

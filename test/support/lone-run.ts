@@ -1,9 +1,13 @@
 import { Logger } from '@nestjs/common';
+import { CoordinatorShutdown } from '../../lib/coordinator/coordinator-shutdown.js';
+import { ListenerDelivery } from '../../lib/engine/listeners/listener-delivery.js';
+import { LocalEngine } from '../../lib/engine/local/local-engine.js';
+import { TaskListenerRegistry } from '../../lib/task-types/task-listener.registry.js';
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
-import { RunInput } from '../../lib/run/run-input.js';
-import type { RunHost } from '../../lib/run/run-options.js';
+import { TaskInput } from '../../lib/task-types/task-input.js';
+import type { RunHost } from '../../lib/run/run-host.js';
 import { TaskRun } from '../../lib/run/task-run.js';
-import { TaskStore } from '../../lib/coordinator/task-store.js';
+import { TaskStore } from '../../lib/engine/local/task-store.js';
 import type { TaskType } from '../../lib/task-types/task-type.js';
 import type { LogReader } from '../../lib/log/log-reader.js';
 import type { RunJournal } from '../../lib/log/run-journal.js';
@@ -17,6 +21,12 @@ export interface LoneRun {
   readonly told: string[];
   /** Its log lines. */
   readonly lines: string[];
+}
+
+/** The shutdown of an engine without an application. */
+export function shutdownOf(options: ResolvedOptions, store: TaskStore): CoordinatorShutdown {
+  const listeners = new ListenerDelivery(new TaskListenerRegistry());
+  return new CoordinatorShutdown(options, new LocalEngine(store, listeners, options), listeners);
 }
 
 /** A run without an application, with a journal of the test's. It has not begun. */
@@ -51,10 +61,10 @@ export async function loneRun(
       store.retire(run);
     },
   };
-  const input = await RunInput.check(type, {});
+  const input = await TaskInput.check(type, {});
   const ref = { app: 'test', name: 'work', id: 'one' };
   const run = new TaskRun(type, ref, input, type.options, log, journal, host);
   store.add(run);
-  void run.settled.then(() => told.push('settled'));
+  void run.outcome.then(() => told.push('settled'));
   return { run, store, options, told, lines };
 }

@@ -31,7 +31,7 @@ export class RemoteJournal implements RunJournal {
   }
 
   end(type: TerminalStatus, json: string, task: EndingTask): Written {
-    const record = task.snapshot();
+    const { record } = task;
     return this.#write(() => {
       this.record = record;
       this.log.end(type, json);

@@ -3,7 +3,7 @@ import { Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import { EMPTY, Observable, type Subscriber } from 'rxjs';
 import { clock } from '../../cancellation/time/clock.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
-import type { TaskRun } from '../../run/task-run.js';
+import type { TaskView } from '../../engine/task-view.js';
 import { chunkOf, type EventChunk } from '../../log/event-chunk.js';
 import {
   type ResolvedHttpOptions,
@@ -52,7 +52,7 @@ export class StreamConnections implements ShutdownParticipant {
   readonly #http: ResolvedHttpOptions;
   readonly #limits: StreamLimits;
   readonly #responses = new OpenResponses<StreamConnection>();
-  readonly #broadcasts = new Map<TaskRun, LogBroadcast>();
+  readonly #broadcasts = new Map<TaskView, LogBroadcast>();
   readonly #queue = new FlushQueue();
   readonly #greeting: EventChunk;
   /** Nest writes an empty line before anything else. */
@@ -73,7 +73,7 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   /** Why no further stream is served of these tasks, or for this principal. */
-  reachedLimit(runs: readonly TaskRun[], principal: string | undefined): ReachedLimit | undefined {
+  reachedLimit(runs: readonly TaskView[], principal: string | undefined): ReachedLimit | undefined {
     return this.#limits.reachedLimit(runs, principal);
   }
 
@@ -137,7 +137,7 @@ export class StreamConnections implements ShutdownParticipant {
       : new FramedConnection(init, tasks, broadcastOf, envelope);
   }
 
-  #broadcastOf(run: TaskRun): LogBroadcast {
+  #broadcastOf(run: TaskView): LogBroadcast {
     let broadcast = this.#broadcasts.get(run);
     if (!broadcast) {
       broadcast = new LogBroadcast(run, this.#queue, () => this.#broadcasts.delete(run));

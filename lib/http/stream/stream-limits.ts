@@ -1,4 +1,4 @@
-import type { TaskRun } from '../../run/task-run.js';
+import type { TaskView } from '../../engine/task-view.js';
 import type { ResolvedHttpOptions } from '../../streaming.options.js';
 
 type Limits = Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'maxStreamsPerPrincipal'>;
@@ -7,13 +7,13 @@ type Limits = Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'ma
 export interface ReachedLimit {
   readonly option: keyof Limits;
   /** Set where it is that of a task. */
-  readonly run?: TaskRun;
+  readonly run?: TaskView;
 }
 
 /** How many streams there may be: in all, of one task, and of one principal. */
 export class StreamLimits {
   readonly #most: number;
-  readonly #perTask: Tally<TaskRun>;
+  readonly #perTask: Tally<TaskView>;
   readonly #perPrincipal: Tally<string>;
   #taken = 0;
 
@@ -28,7 +28,7 @@ export class StreamLimits {
    *
    * @param principal `undefined` for one that is not counted
    */
-  reachedLimit(runs: readonly TaskRun[], principal: string | undefined): ReachedLimit | undefined {
+  reachedLimit(runs: readonly TaskView[], principal: string | undefined): ReachedLimit | undefined {
     if (principal !== undefined && this.#perPrincipal.isFull(principal)) {
       return { option: 'maxStreamsPerPrincipal' };
     }
@@ -42,7 +42,7 @@ export class StreamLimits {
    *
    * @returns gives the place back; to be called once
    */
-  take(runs: readonly TaskRun[], principal: string | undefined): () => void {
+  take(runs: readonly TaskView[], principal: string | undefined): () => void {
     this.#taken++;
     for (const run of runs) this.#perTask.add(run);
     if (principal !== undefined) this.#perPrincipal.add(principal);

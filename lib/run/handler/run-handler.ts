@@ -1,3 +1,4 @@
+import { clock } from '../../cancellation/time/clock.js';
 import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
 import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
@@ -36,7 +37,7 @@ function invoke(run: TaskRun, context: RunContext): Source | Promise<unknown> {
 /** Gives the source that the handler returned, or a promise of anything else. */
 function call(handler: TaskHandler, run: TaskRun, context: RunContext): Source | Promise<unknown> {
   context.throwIfCancelled();
-  run.onCall();
+  run.calledAt ??= clock().now();
   const returned: unknown = handler.process(context);
   // What can be awaited and is no promise of JavaScript's own may begin to work here, in the context of the task.
   return Source.of(returned) ?? Promise.resolve(returned);

@@ -4,7 +4,8 @@ import { TaskFailedError } from '../../task/errors/task-failed.error.js';
 import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import type { TerminalStatus } from '../../task/task-status.js';
-import { type ErrorSummary, fullError, publicError } from '../public-error.js';
+import type { ErrorSummary } from '../../task/task-record.js';
+import { fullError, publicError } from '../public-error.js';
 
 /** A failure as the application sees it, and as watchers do. */
 interface Failure {

@@ -1,7 +1,7 @@
 import { inRootContext } from '../../cancellation/async-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import { Countdown } from '../countdown.js';
-import type { RunHost } from '../run-options.js';
+import type { RunHost } from '../run-host.js';
 import type { TaskRun } from '../task-run.js';
 import { KeptOutcome } from './kept-outcome.js';
 

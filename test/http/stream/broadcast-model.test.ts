@@ -8,7 +8,7 @@ import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import type { TaskRun } from '../../../lib/run/task-run.js';
-import { TaskStore } from '../../../lib/coordinator/task-store.js';
+import { TaskStore } from '../../../lib/engine/local/task-store.js';
 import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
 import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
 import { LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';

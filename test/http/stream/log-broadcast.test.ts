@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { TaskStore } from '../../../lib/coordinator/task-store.js';
+import { TaskStore } from '../../../lib/engine/local/task-store.js';
 import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
 import { type BroadcastReader, LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
 import { LogCursor } from '../../../lib/log/log-cursor.js';

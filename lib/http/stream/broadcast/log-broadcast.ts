@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import { Timer } from '../../../cancellation/time/timer.js';
-import type { TaskRun } from '../../../run/task-run.js';
+import type { TaskView } from '../../../engine/task-view.js';
 import type { LogCursor } from '../../../log/log-cursor.js';
 import { GapWriter } from '../gap-writer.js';
 import type { WatchedTask } from '../watched-task.js';
@@ -52,7 +52,7 @@ const shareTime = 50;
  */
 export class LogBroadcast {
   readonly chunks: ChunkReader;
-  readonly #run: TaskRun;
+  readonly #run: TaskView;
   readonly #readers = new Set<BroadcastReader>();
   readonly #blocked = new Set<BroadcastReader>();
   readonly #gaps: GapWriter;
@@ -70,7 +70,7 @@ export class LogBroadcast {
   /**
    * @param onEmpty called once the last reader has left: it takes no other one
    */
-  constructor(run: TaskRun, queue: FlushQueue, onEmpty: () => void = () => {}) {
+  constructor(run: TaskView, queue: FlushQueue, onEmpty: () => void = () => {}) {
     this.chunks = new ChunkReader(run.log);
     this.#gaps = new GapWriter(run);
     this.#run = run;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TaskRun } from '../../../run/task-run.js';
+import type { TaskView } from '../../../engine/task-view.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import type { BroadcastReader, LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { GapWriter } from '../gap-writer.js';
@@ -11,7 +11,7 @@ export class TaskConnection extends StreamConnection implements BroadcastReader 
   readonly cursor: LogCursor;
   /** Read for every event, so it stands here. */
   socket: Socket | undefined;
-  readonly #run: TaskRun;
+  readonly #run: TaskView;
   readonly #broadcast: LogBroadcast;
   readonly #gaps: GapWriter;
   #isCounted = true;

@@ -1,4 +1,4 @@
-import type { TaskRun } from '../../../run/task-run.js';
+import type { TaskView } from '../../../engine/task-view.js';
 import { lostPosition } from '../../../log/composite-id.js';
 import { LogCursor } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
@@ -22,7 +22,7 @@ export interface FeedReader {
 
 /** One task as a connection reads it that writes no shared chunks: event by event. */
 export class TaskSubscription implements BroadcastReader {
-  readonly run: TaskRun;
+  readonly run: TaskView;
   readonly cursor: LogCursor;
   /** Nothing that it reads can be shared. */
   readonly socket = undefined;

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskContext } from 'nestjs-streaming';
-import { TaskStore } from '../../../../lib/coordinator/task-store.js';
+import { TaskStore } from '../../../../lib/engine/local/task-store.js';
 import { collect, createTaskApp, handlerTask, type TaskApp } from '../../../support/app.js';
 import { eventually } from '../../../support/wait.js';
 import { terminalEvents } from '../expect-end.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { StreamingModule } from 'nestjs-streaming';
-import { TaskStore } from '../../../../lib/coordinator/task-store.js';
+import { TaskStore } from '../../../../lib/engine/local/task-store.js';
 import {
   createTaskApp,
   epochOf,

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { OnTaskEvent, type TaskEvent } from 'nestjs-streaming';
-import { TaskStore } from '../../../../lib/coordinator/task-store.js';
+import { TaskStore } from '../../../../lib/engine/local/task-store.js';
 import { collect } from '../../../support/app.js';
 import { LateLog } from '../../../support/late-log.js';
 import { eventsOf, resumeMany, urlOf } from '../../../support/many-tasks.js';

@@ -1,19 +1,18 @@
+import type { Soon } from '../engine/soon.js';
+import type { TaskView } from '../engine/task-view.js';
 import { InvalidEventError } from '../task/errors/invalid-event.error.js';
 import { toJson } from '../task/json.js';
 import { assertSignalName } from '../task/task-event.js';
-import type { TaskRun } from '../run/task-run.js';
 
 /**
- * Sends input to a run.
+ * Sends input to a task.
  *
- * @returns `false` when it is over
+ * @returns `false` when it has ended
  * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
  */
-export function signalRun(run: TaskRun, name: string, data: unknown): boolean {
+export function sendSignal(view: TaskView, name: string, data: unknown): Soon<boolean> {
   assertSignalName(name);
-  if (run.decided) return false;
-  run.inbox.send(name, encode(name, data));
-  return true;
+  return view.signal(name, encode(name, data));
 }
 
 function encode(name: string, data: unknown): string {

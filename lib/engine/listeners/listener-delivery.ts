@@ -5,7 +5,6 @@ import { LogCursor } from '../../log/log-cursor.js';
 import { LogEntry } from '../../log/log-entry.js';
 import type { TaskRun } from '../../run/task-run.js';
 import { TaskListenerRegistry } from '../../task-types/task-listener.registry.js';
-import { CoordinatorShutdown } from '../coordinator-shutdown.js';
 import { ListenerFeed } from './listener-feed.js';
 
 /** What the listeners have at least at a shutdown, when the tasks have taken all of its time: as watchers do. */
@@ -18,12 +17,7 @@ export class ListenerDelivery {
   /** That of the application. A listener runs neither in a task's context, nor in that of a request that loads its module. */
   readonly #inOwnContext = AsyncLocalStorage.snapshot();
 
-  constructor(
-    private readonly listeners: TaskListenerRegistry,
-    shutdown: CoordinatorShutdown,
-  ) {
-    shutdown.register({ drain: (ms) => this.#drain(Math.max(ms, leastDrain)) });
-  }
+  constructor(private readonly listeners: TaskListenerRegistry) {}
 
   /** Calls the listeners with the events of a run, from its first to its terminal event. */
   follow(run: TaskRun): void {
@@ -48,7 +42,12 @@ export class ListenerDelivery {
     }
   }
 
-  async #drain(ms: number): Promise<void> {
-    if (this.#deliveries.size > 0) await within(ms, Promise.all(this.#deliveries));
+  /**
+   * Waits until the listeners are done with what they were given.
+   *
+   * @param ms what is left of the shutdown's time
+   */
+  async drain(ms: number): Promise<void> {
+    if (this.#deliveries.size > 0) await within(Math.max(ms, leastDrain), Promise.all(this.#deliveries));
   }
 }

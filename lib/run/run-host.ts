@@ -1,18 +1,9 @@
 import type { Logger } from '@nestjs/common';
 import type { CancellationRule } from '../cancellation/is-cancellation.js';
-import type { Json } from '../task/json.js';
 import type { SignalBudget } from './handler/signal-inbox.js';
 import type { TaskRun } from './task-run.js';
 
-/** What one run was started with, besides its input. */
-export interface RunOptions {
-  readonly timeout: number | null;
-  readonly grace: number;
-  readonly owner?: string;
-  readonly metadata?: Json;
-}
-
-/** What a run needs of its coordinator. */
+/** What a run needs of the engine that runs it. */
 export interface RunHost {
   readonly logger: Logger;
   readonly signals: SignalBudget;

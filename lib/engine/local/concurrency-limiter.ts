@@ -1,5 +1,5 @@
-import type { TaskRun } from '../run/task-run.js';
-import type { TaskType } from '../task-types/task-type.js';
+import type { TaskRun } from '../../run/task-run.js';
+import type { TaskType } from '../../task-types/task-type.js';
 
 /** Who runs and who waits, of one task type. */
 class TypeLimiter {

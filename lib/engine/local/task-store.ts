@@ -1,12 +1,12 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { clock } from '../cancellation/time/clock.js';
-import { Timer } from '../cancellation/time/timer.js';
-import { TaskLog } from '../log/task-log.js';
-import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { isTaskRef, type TaskRef, taskKey } from '../task/task-ref.js';
-import type { ReplayLimits } from '../task/task-options.js';
-import type { SignalBudget } from '../run/handler/signal-inbox.js';
-import type { TaskRun } from '../run/task-run.js';
+import { clock } from '../../cancellation/time/clock.js';
+import { Timer } from '../../cancellation/time/timer.js';
+import { TaskLog } from '../../log/task-log.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
+import { isTaskRef, type TaskRef, taskKey } from '../../task/task-ref.js';
+import type { ReplayLimits } from '../../task/task-options.js';
+import type { SignalBudget } from '../../run/handler/signal-inbox.js';
+import type { TaskRun } from '../../run/task-run.js';
 
 /** Every task of this process, running or ended and still kept. */
 @Injectable()

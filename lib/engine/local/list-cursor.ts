@@ -1,6 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
-import type { TaskRun } from '../run/task-run.js';
+import { InvalidQueryError } from '../../task/errors/invalid-query.error.js';
 
 const algorithm = 'aes-128-gcm';
 const ivLength = 12;
@@ -11,10 +10,10 @@ const numberLength = 8;
 const key = randomBytes(16);
 
 /**
- * The cursor of a list behind a run: the run's number, encrypted. In plain text, two numbers would tell a client how many
+ * The cursor of a list behind a run, of its number: encrypted. In plain text, two numbers would tell a client how many
  * tasks of others were started in between.
  */
-export function cursorBehind({ number }: TaskRun): string {
+export function cursorBehind(number: number): string {
   const iv = randomBytes(ivLength);
   const cipher = createCipheriv(algorithm, key, iv, { authTagLength: tagLength });
   const plain = Buffer.alloc(numberLength);

@@ -1,13 +1,13 @@
 import { InvalidInputError } from '../task/errors/invalid-input.error.js';
 import { copyFlat, isFlat } from '../task/flat-json.js';
 import { NotJsonError, toWholeJson } from '../task/whole-json.js';
-import type { TaskType } from '../task-types/task-type.js';
+import type { TaskType } from './task-type.js';
 
 /**
  * The input of a run. It is JSON, so that a task gets the same in one process and on many instances: the caller's object is
  * left alone, and no try sees what another one has made of it.
  */
-export class RunInput {
+export class TaskInput {
   readonly #type: TaskType;
   /** Kept only where there may be another try. */
   readonly #json: string | undefined;
@@ -26,14 +26,14 @@ export class RunInput {
    *
    * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
    */
-  static check(type: TaskType, input: unknown): RunInput | Promise<RunInput> {
+  static check(type: TaskType, input: unknown): TaskInput | Promise<TaskInput> {
     // Writing JSON only to read it once costs several times as much.
     const isCopied = type.options.attempts === 1 && isFlat(input);
     const json = isCopied || input === undefined ? undefined : encode(type, input);
     const valid = type.validate(isCopied ? copyFlat(input) : parse(json));
     const kept = type.options.attempts > 1 ? json : undefined;
-    if (valid instanceof Promise) return valid.then((value: unknown) => new RunInput(type, kept, value));
-    return new RunInput(type, kept, valid);
+    if (valid instanceof Promise) return valid.then((value: unknown) => new TaskInput(type, kept, value));
+    return new TaskInput(type, kept, valid);
   }
 
   /** What the next try gets; a promise where the schema is asynchronous. */

@@ -1,9 +1,10 @@
 import type { Json } from '../task/json.js';
-import type { Progress, TaskSnapshot } from '../task/task-snapshot.js';
+import type { TaskRecord } from '../task/task-record.js';
+import type { Progress } from '../task/task-snapshot.js';
 import type { TaskRun } from './task-run.js';
 
-/** What a run looks like now, to the application itself. It holds nothing of the run's own that its reader could change. */
-export function snapshotOf(run: TaskRun): TaskSnapshot {
+/** What a run looks like now. It holds nothing of the run's own that its reader could change. */
+export function recordOf(run: TaskRun): TaskRecord {
   const { app, name, id } = run.ref;
   const { owner, metadata } = run.options;
   const [reason] = run.requests.standing;
@@ -21,6 +22,7 @@ export function snapshotOf(run: TaskRun): TaskSnapshot {
     progress: JSON.parse(run.events.newestProgress) as Progress | null,
     finalValue: JSON.parse(run.end?.json ?? 'null') as Json,
     error: run.end?.failure?.full ?? null,
+    publicError: run.end?.failure?.shown ?? null,
     cancellation: reason ? { ...reason } : null,
     lastEventId: run.events.lastEventId,
     watchers: run.watchers,

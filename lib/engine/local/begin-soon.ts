@@ -1,7 +1,7 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import { inRootContext } from '../cancellation/async-context.js';
-import type { TaskRun } from '../run/task-run.js';
+import { inRootContext } from '../../cancellation/async-context.js';
+import type { TaskRun } from '../../run/task-run.js';
 
 /** So many handlers take their first step before any promise continues. */
 const MAX_RUNS_PER_IMMEDIATE = 16;

@@ -1,0 +1,24 @@
+import type { TaskInput } from '../task-types/task-input.js';
+import type { TaskType } from '../task-types/task-type.js';
+import type { Json } from '../task/json.js';
+import type { TaskRef } from '../task/task-ref.js';
+
+/** What one run is started with, besides its input. */
+export interface RunOptions {
+  readonly timeout: number | null;
+  readonly grace: number;
+  readonly owner?: string;
+  readonly metadata?: Json;
+}
+
+/** A task to be started: all of it is checked. */
+export interface NewTask {
+  readonly type: TaskType;
+  readonly ref: TaskRef;
+  readonly input: TaskInput;
+  readonly options: RunOptions;
+  /** Its abort cancels the task. */
+  readonly signal: AbortSignal | undefined;
+  /** Whether an ended task of this id runs again. */
+  readonly restart: boolean;
+}

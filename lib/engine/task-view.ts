@@ -1,0 +1,48 @@
+import type { Soon } from './soon.js';
+import type { LogReader } from '../log/log-reader.js';
+import type { TaskOutcome } from '../task/task-outcome.js';
+import type { TaskRecord } from '../task/task-record.js';
+import type { TaskRef } from '../task/task-ref.js';
+import type { TaskStatus } from '../task/task-status.js';
+
+/** What a request to cancel may say. */
+export interface CancelRequest {
+  readonly detail?: string;
+  readonly by?: string;
+  /** In milliseconds. */
+  readonly grace?: number;
+}
+
+/**
+ * What becomes of a request to cancel. `decided`: the run has not ended, but how it ends stands already, so the request
+ * comes too late. `ended`: it has ended. Of the other two the request was accepted.
+ */
+export type CancelAnswer = 'cancelling' | 'cancelled' | 'decided' | 'ended';
+
+/**
+ * One run of a task as this process sees it, wherever it runs. While anything holds or watches it, there is one view of a
+ * run in a process, so it can be counted by.
+ */
+export interface TaskView {
+  readonly ref: TaskRef;
+  readonly owner: string | undefined;
+  readonly status: TaskStatus;
+  readonly log: LogReader;
+  /** As it is now. It is the reader's own: nothing of the run changes with it. */
+  readonly record: TaskRecord;
+  /** How it ended, once it has. Never rejects. */
+  readonly outcome: Promise<TaskOutcome>;
+  /** Counts a watcher, until it detaches: each once. */
+  attach(): void;
+  detach(): void;
+  /** Requests a cancellation of this run, and of no later one with its id. */
+  requestCancel(request: CancelRequest): Soon<CancelAnswer>;
+  /**
+   * Gives the run an input for its `waitForSignal(name)`.
+   *
+   * @param json its data as one line
+   * @returns whether it was taken: the run had not ended
+   * @throws TooManySignalsError
+   */
+  signal(name: string, json: string): Soon<boolean>;
+}
