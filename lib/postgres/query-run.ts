@@ -11,17 +11,17 @@ import { requestCancel } from './cancel-request.js';
 import { within } from '../cancellation/time/within.js';
 
 /** How long the server gets to end a query before it is asked again, in milliseconds; twice as long each time. */
-const firstWait = 50;
+const FIRST_WAIT = 50;
 
 /** The server's code for a query that was cancelled. */
-const queryCanceled = '57014';
+const QUERY_CANCELED = '57014';
 
 /** How a query ended. */
 export type QueryEnd<Row extends QueryResultRow> =
   { readonly result: QueryResult<Row> } | { readonly error: unknown };
 
 /** What is sent, and how it is cancelled. */
-export interface QueryInit {
+interface QueryInit {
   readonly config: string | QueryConfig;
   readonly values: unknown[] | undefined;
   /** See {@link requestCancel}. */
@@ -84,7 +84,9 @@ export class QueryRun<Row extends QueryResultRow> {
 
   /** Whether an error is the effect of a cancellation. */
   explains(error: unknown): boolean {
-    return this.#refused || this.#closed || (error as { code?: unknown } | undefined)?.code === queryCanceled;
+    return (
+      this.#refused || this.#closed || (error as { code?: unknown } | undefined)?.code === QUERY_CANCELED
+    );
   }
 
   async #run(): Promise<QueryEnd<Row>> {
@@ -172,7 +174,7 @@ export class QueryRun<Row extends QueryResultRow> {
   /** Asks the server to cancel the query until it has ended. Closes the connection if that takes too long. */
   async #endOnServer(timeout: number): Promise<void> {
     const until = performance.now() + timeout;
-    for (let wait = firstWait; !this.#isReady; wait *= 2) {
+    for (let wait = FIRST_WAIT; !this.#isReady; wait *= 2) {
       const left = until - performance.now();
       // A request that overtakes its query finds nothing to cancel: hence more than one.
       if (left <= 0 || !(await requestCancel(this.#client, this.#init.stream, left).catch(() => false))) {

@@ -1,7 +1,8 @@
 import { StringDecoder } from 'node:string_decoder';
+import { cutText } from '../cancellation/errors/read-error.js';
 
 /** Longer lines come in pieces: a process that never ends its line must not fill the memory. */
-const longestLine = 16_384;
+const MAX_LINE_LENGTH = 16_384;
 
 /**
  * Cuts bytes into lines at `\n`, `\r\n` and `\r` (with which programs overwrite their progress on a terminal), wherever
@@ -33,23 +34,14 @@ export class LineSplitter {
     const last = lines.length - 1;
     for (const [index, line] of lines.entries()) {
       this.#rest += line;
-      while (this.#rest.length > longestLine) {
-        const end = cutBefore(this.#rest, longestLine);
-        yield this.#rest.slice(0, end);
-        this.#rest = this.#rest.slice(end);
+      while (this.#rest.length > MAX_LINE_LENGTH) {
+        const piece = cutText(this.#rest, MAX_LINE_LENGTH);
+        yield piece;
+        this.#rest = this.#rest.slice(piece.length);
       }
       if (index === last) return;
       yield this.#rest;
       this.#rest = '';
     }
   }
-}
-
-/**
- * Where to cut a text: at `end`, or one before it when that is inside a surrogate pair.
- *
- * @internal
- */
-export function cutBefore(text: string, end: number): number {
-  return /[\uD800-\uDBFF]/.test(text.charAt(end - 1)) ? end - 1 : end;
 }

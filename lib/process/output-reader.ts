@@ -5,7 +5,7 @@ import { isThenable } from '../cancellation/promises.js';
 import { LineSplitter } from './line-splitter.js';
 
 /** How many characters of the end are kept in any case. */
-const tailLength = 4_096;
+const TAIL_LENGTH = 4_096;
 
 /** What is done with an output. */
 interface ReaderInit {
@@ -56,7 +56,7 @@ export class OutputReader {
     const decoder = new StringDecoder('utf8');
     try {
       for await (const chunk of this.#stream as AsyncIterable<Buffer>) {
-        this.#tail = (this.#tail + decoder.write(chunk)).slice(-tailLength);
+        this.#tail = (this.#tail + decoder.write(chunk)).slice(-TAIL_LENGTH);
         this.#store(chunk);
         if (this.#deliver) for (const line of lines.push(chunk)) await this.#take(this.#deliver(line));
       }

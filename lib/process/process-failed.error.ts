@@ -1,7 +1,7 @@
 import { StreamingError } from '../cancellation/errors/streaming.error.js';
 
 /** How a process ended. */
-export interface ProcessFailure {
+interface ProcessFailure {
   readonly command: string;
   readonly exitCode: number | null;
   readonly signal: NodeJS.Signals | null;

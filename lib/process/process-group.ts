@@ -10,7 +10,7 @@ export interface ProcessExit {
 }
 
 /** What is started, and how. */
-export interface GroupInit {
+interface GroupInit {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string | URL | undefined;
@@ -19,9 +19,10 @@ export interface GroupInit {
 }
 
 /** How long the dead may be taken for living, in milliseconds: a zombie whose parent does not look, on macOS. */
-const longestMourning = 1_000;
-const firstLook = 2;
-const longestLook = 100;
+const MAX_ZOMBIE_TIME = 1_000;
+/** How long it waits between two looks: at first, and at most, in milliseconds. */
+const MIN_POLL_DELAY = 2;
+const MAX_POLL_DELAY = 100;
 
 /** Windows has no process groups; there a "group" is the one process. */
 const hasGroups = process.platform !== 'win32';
@@ -93,8 +94,8 @@ export class ProcessGroup {
     try {
       await this.exited.catch(() => {});
       // That a process ends which is not our child can only be seen by looking.
-      for (let wait = firstLook; await this.#hasMembers(); wait = Math.min(wait * 2, longestLook)) {
-        if (performance.now() - killedAt > longestMourning) break;
+      for (let wait = MIN_POLL_DELAY; await this.#hasMembers(); wait = Math.min(wait * 2, MAX_POLL_DELAY)) {
+        if (performance.now() - killedAt > MAX_ZOMBIE_TIME) break;
         await pause(wait);
       }
     } finally {

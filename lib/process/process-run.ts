@@ -7,7 +7,7 @@ import type { ProcessExit, ProcessGroup } from './process-group.js';
 import type { ProcessOptions, ProcessOutput, ProcessResult } from './process.options.js';
 
 /** How long what a process wrote before it was ended may take to be delivered, in milliseconds. */
-const lastWords = 1_000;
+const LAST_WORDS_TIMEOUT = 1_000;
 
 /** What is run, and where its output goes. */
 interface RunInit extends ProcessOptions {
@@ -57,7 +57,7 @@ export class ProcessRun {
   async #endReading(): Promise<void> {
     await this.#endGroup();
     const { stdout, stderr } = this.#readers;
-    this.#giveUp ??= new Timer(lastWords, () => {
+    this.#giveUp ??= new Timer(LAST_WORDS_TIMEOUT, () => {
       stdout.giveUp();
       stderr.giveUp();
     }).unref();

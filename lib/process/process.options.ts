@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { type Check, checkOptions, duration, integer } from '../task/check-options.js';
+import { checkOptions, duration, mustBe, integer } from '../task/check-options.js';
 
 /**
  * Gets the output of a process, line by line, in the async context of the call. The promise that it returns is awaited
@@ -64,36 +64,24 @@ export interface ProcessResult {
   readonly stderr: string;
 }
 
-const directory: Check = (value) =>
-  typeof value === 'string' || value instanceof URL ? undefined : 'a path or a file URL';
-
-const environment: Check = (value) =>
-  typeof value === 'object' && value !== null ? undefined : 'an object of strings';
-
-const input: Check = (value) =>
-  typeof value === 'string' || ArrayBuffer.isView(value) || isReadable(value)
-    ? undefined
-    : 'a string, bytes or a readable stream';
-
-const output: Check = (value) =>
-  typeof value === 'function' || ['events', 'collect', 'ignore'].includes(value as string)
-    ? undefined
-    : '"events", "collect", "ignore" or a function';
-
-const exitCodes: Check = (value) =>
-  Array.isArray(value) && value.every((code) => integer(0, 255)(code) === undefined)
-    ? undefined
-    : 'an array of exit codes';
-
 /** @throws InvalidOptionsError naming the first option that is unknown or wrong */
 export function checkProcessOptions(options: ProcessOptions): void {
   checkOptions('runProcess()', options, {
-    cwd: directory,
-    env: environment,
-    input,
-    output,
+    cwd: mustBe('a path or a file URL', (value) => typeof value === 'string' || value instanceof URL),
+    env: mustBe('an object of strings', (value) => typeof value === 'object' && value !== null),
+    input: mustBe(
+      'a string, bytes or a readable stream',
+      (value) => typeof value === 'string' || ArrayBuffer.isView(value) || isReadable(value),
+    ),
+    output: mustBe(
+      '"events", "collect", "ignore" or a function',
+      (value) => typeof value === 'function' || ['events', 'collect', 'ignore'].includes(value as string),
+    ),
     maxOutput: integer(0),
-    exitCodes,
+    exitCodes: mustBe(
+      'an array of exit codes',
+      (value) => Array.isArray(value) && value.every((code) => integer(0, 255)(code) === undefined),
+    ),
     killDelay: duration,
   });
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { cutText } from '../cancellation/errors/read-error.js';
 import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
+import { InvalidEventError } from '../task/errors/invalid-event.error.js';
 import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
 import { TaskContext } from '../task/task-context.js';
 import { ProcessGroup } from './process-group.js';
@@ -12,7 +14,6 @@ import {
   type ProcessOutput,
   type ProcessResult,
 } from './process.options.js';
-import { sendLine } from './send-line.js';
 
 /**
  * Runs a program to its end, in a process group of its own. When the scope is cancelled, the whole group gets SIGTERM,
@@ -89,6 +90,23 @@ function outputOf(scope: CancelScope, { output }: ProcessOptions): Exclude<Proce
   throw new InvalidOptionsError(
     'Wrong option "output" in runProcess(): "events" needs a running task to send them',
   );
+}
+
+/**
+ * Sends a line as an event. The task's `maxEventBytes` counts the bytes of the JSON, where a character takes up to six. A
+ * line that is too long for one event is sent in pieces that fit.
+ *
+ * @throws InvalidEventError when not even one character fits
+ */
+async function sendLine(task: TaskContext, type: 'stdout' | 'stderr', line: string): Promise<void> {
+  try {
+    await task.sendEvent(type, line);
+  } catch (error) {
+    const half = cutText(line, Math.ceil(line.length / 2));
+    if (!(error instanceof InvalidEventError) || half === '' || half === line) throw error;
+    await sendLine(task, type, half);
+    await sendLine(task, type, line.slice(half.length));
+  }
 }
 
 function notStarted(command: string, cwd: string | URL | undefined, cause: unknown): ProcessNotStartedError {

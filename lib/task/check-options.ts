@@ -56,63 +56,59 @@ function show(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-const isTime = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isFinite(value) && value >= 0;
+/** A check that takes what passes the test. */
+export function mustBe(expected: string, test: (value: unknown) => boolean): Check {
+  return (value) => (test(value) ? undefined : expected);
+}
+
+const isTime = (value: unknown): boolean => typeof value === 'number' && Number.isFinite(value) && value >= 0;
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isListOf =
+  (test: (item: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    Array.isArray(value) && value.every(test);
 
 /** A time that must end. */
-export const duration: Check = (value) => (isTime(value) ? undefined : 'a number of milliseconds, 0 or more');
+export const duration = mustBe('a number of milliseconds, 0 or more', isTime);
 
 /** A time limit: `null` or `Infinity` for none. */
-export const limit: Check = (value) =>
-  value === null || value === Infinity || isTime(value)
-    ? undefined
-    : 'a number of milliseconds, 0 or more, or null for no limit';
+export const limit = mustBe(
+  'a number of milliseconds, 0 or more, or null for no limit',
+  (value) => value === null || value === Infinity || isTime(value),
+);
 
-export const integer =
-  (least: number, most = Number.MAX_SAFE_INTEGER): Check =>
-  (value) =>
-    Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
-      ? undefined
-      : most === Number.MAX_SAFE_INTEGER
-        ? `a whole number, ${least} or more`
-        : `a whole number from ${least} to ${most}`;
+export const integer = (least: number, most = Number.MAX_SAFE_INTEGER): Check =>
+  mustBe(
+    most === Number.MAX_SAFE_INTEGER
+      ? `a whole number, ${least} or more`
+      : `a whole number from ${least} to ${most}`,
+    (value) => Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most,
+  );
 
-export const countOrInfinity =
-  (least: number): Check =>
-  (value) =>
-    value === Infinity || integer(least)(value) === undefined
-      ? undefined
-      : `a whole number, ${least} or more, or Infinity`;
+export const countOrInfinity = (least: number): Check =>
+  mustBe(
+    `a whole number, ${least} or more, or Infinity`,
+    (value) => value === Infinity || integer(least)(value) === undefined,
+  );
 
-export const boolean: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
-
-export const oneOf =
-  (...values: readonly string[]): Check =>
-  (value) =>
-    values.includes(value as string) ? undefined : values.map((v) => `"${v}"`).join(' or ');
+export const oneOf = (...values: readonly string[]): Check =>
+  mustBe(values.map((value) => `"${value}"`).join(' or '), (value) => values.includes(value as string));
 
 /** Checked elsewhere. */
 export const anything: Check = () => undefined;
 
-export const func: Check = (value) => (typeof value === 'function' ? undefined : 'a function');
-
-export const classRef: Check = (value) => (typeof value === 'function' ? undefined : 'a class');
-
-export const object: Check = (value) =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? undefined : 'an object';
-
-export const array: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
-
-export const texts: Check = (value) =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string') ? undefined : 'an array of text';
-
-export const functions: Check = (value) =>
-  Array.isArray(value) && value.every((item) => typeof item === 'function')
-    ? undefined
-    : 'an array of functions';
-
-export const classesOrObjects: Check = (value) =>
-  Array.isArray(value) &&
-  value.every((item) => typeof item === 'function' || (typeof item === 'object' && item !== null))
-    ? undefined
-    : 'an array of classes or instances';
+export const boolean = mustBe('true or false', (value) => typeof value === 'boolean');
+export const func = mustBe('a function', isFunction);
+export const classRef = mustBe('a class', isFunction);
+export const object = mustBe('an object', (value) => isObject(value) && !Array.isArray(value));
+export const array = mustBe('an array', Array.isArray);
+export const texts = mustBe(
+  'an array of text',
+  isListOf((item) => typeof item === 'string'),
+);
+export const functions = mustBe('an array of functions', isListOf(isFunction));
+export const classesOrObjects = mustBe(
+  'an array of classes or instances',
+  isListOf((item) => isFunction(item) || isObject(item)),
+);

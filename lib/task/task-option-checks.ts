@@ -1,8 +1,8 @@
 import {
   boolean,
-  type Check,
   countOrInfinity,
   duration,
+  mustBe,
   integer,
   limit,
   object,
@@ -20,10 +20,10 @@ export const taskChecks = {
   concurrency: countOrInfinity(1),
   maxPending: countOrInfinity(0),
   attempts: countOrInfinity(1),
-  backoff: (value: unknown) =>
-    typeof value === 'function' || duration(value) === undefined
-      ? undefined
-      : 'a number of milliseconds, 0 or more, or a function of the attempt',
+  backoff: mustBe(
+    'a number of milliseconds, 0 or more, or a function of the attempt',
+    (value) => typeof value === 'function' || duration(value) === undefined,
+  ),
   swallowedCancel: oneOf('cancelled', 'completed'),
   cancelWhenUnwatched: limit,
   announceCancelling: boolean,
@@ -50,16 +50,15 @@ export const validationChecks = {
 
 export const replayChecks = { events: integer(1), bytes: integer(1) };
 
-export const taskName: Check = (value) =>
-  isTaskName(value) ? undefined : '1 to 64 of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."';
+export const taskName = mustBe('1 to 64 of A-Z a-z 0-9 . _ ~ - and neither "." nor ".."', isTaskName);
 
 export const streamTaskChecks = {
   ...taskChecks,
   app: taskName,
   name: taskName,
-  input: (value: unknown) =>
-    typeof value === 'function' || isStandardSchema(value)
-      ? undefined
-      : 'a Standard Schema or a class with class-validator decorators',
+  input: mustBe(
+    'a Standard Schema or a class with class-validator decorators',
+    (value) => typeof value === 'function' || isStandardSchema(value),
+  ),
   replay: replayChecks,
 };

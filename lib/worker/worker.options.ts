@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { type Check, checkOptions, duration, func } from '../task/check-options.js';
+import { array, checkOptions, duration, mustBe, func } from '../task/check-options.js';
 
 /**
  * A pool of your own: any `Piscina`. Its `filename` is not used.
@@ -36,25 +36,19 @@ export interface WorkerOptions {
   readonly onMessage?: (message: unknown) => unknown;
 }
 
-const text: Check = (value) =>
-  typeof value === 'string' && value !== '' ? undefined : 'the name of an export';
-
-const pool: Check = (value) =>
-  typeof value === 'object' &&
-  value !== null &&
-  ['run', 'threads', 'queueSize', 'maxThreads'].every((member) => member in value)
-    ? undefined
-    : 'a Piscina';
-
-const list: Check = (value) => (Array.isArray(value) ? undefined : 'an array');
-
 /** @throws InvalidOptionsError naming the first option that is unknown or wrong */
 export function checkWorkerOptions(options: WorkerOptions): void {
   checkOptions('runInWorker()', options, {
-    name: text,
-    pool,
+    name: mustBe('the name of an export', (value) => typeof value === 'string' && value !== ''),
+    pool: mustBe(
+      'a Piscina',
+      (value) =>
+        typeof value === 'object' &&
+        value !== null &&
+        ['run', 'threads', 'queueSize', 'maxThreads'].every((member) => member in value),
+    ),
     killDelay: duration,
-    transferList: list,
+    transferList: array,
     onMessage: func,
   });
 }

@@ -66,7 +66,13 @@ export function readHeld(error: unknown, most: number): readonly unknown[] | und
   return isAggregate(error) ? (readList(readProperty(error, 'errors'), most) ?? []) : undefined;
 }
 
-/** A text of at most so many UTF-16 units. It is not cut inside a character. */
+/** The beginning of a text, at most so many UTF-16 units. It is not cut inside a character. */
 export function cutText(text: string, most: number): string {
-  return text.length <= most ? text : text.slice(0, most).replace(/[\uD800-\uDBFF]$/, '');
+  if (text.length <= most) return text;
+  return text.slice(0, isFirstHalf(text.charCodeAt(most - 1)) ? most - 1 : most);
+}
+
+/** Of the two units of a character that takes two. */
+function isFirstHalf(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
 }
