@@ -1,5 +1,4 @@
-import { backoffDelay, DEFAULT_BACKOFF } from '../cancellation/time/backoff.js';
-import { Timer } from '../cancellation/time/timer.js';
+import { DEFAULT_BACKOFF, RetryDelays } from '../cancellation/time/backoff.js';
 import { isUnrecoverable } from '../cancellation/errors/unrecoverable.error.js';
 import { toJson } from '../task/json.js';
 import { cleanUp } from './handler/run-cleanup.js';
@@ -11,11 +10,13 @@ import type { TaskRun } from './task-run.js';
 /** When a try that failed is followed by another one, and what lies between the two. */
 export class Retries {
   readonly #run: TaskRun;
-  #hasWarned = false;
-  #endPause: (() => void) | undefined;
+  readonly #delays: RetryDelays;
 
   constructor(run: TaskRun) {
     this.#run = run;
+    this.#delays = new RetryDelays(run.type.options.backoff, (what, cause) =>
+      run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause),
+    );
   }
 
   /** Whether another try follows the newest one, which failed with this error. */
@@ -54,33 +55,12 @@ export class Retries {
 
   /** Says that there will be another try, and waits until it is time. */
   async #pause(error: unknown): Promise<void> {
-    const { attempt, report, events, requests, type } = this.#run;
-    const delay = this.#delayAfter(attempt);
+    const { attempt, report, events, requests, time, type } = this.#run;
+    const delay = this.#delays.after(attempt);
     report.retrying(error, attempt, type.options.attempts, delay);
     const { message } = publicError(error);
     events.tell('retrying', toJson({ attempt: attempt + 1, delay, message }));
     // A watcher may have cancelled it on seeing that event.
-    if (requests.any) return;
-    await new Promise<void>((resolve) => {
-      const timer = new Timer(delay, resolve);
-      this.#endPause = () => {
-        timer.clear();
-        resolve();
-      };
-    });
-    this.#endPause = undefined;
-  }
-
-  /** A cancel ends the wait early. */
-  endPause(): void {
-    this.#endPause?.();
-  }
-
-  /** In milliseconds. Of a backoff that gives none it warns once. */
-  #delayAfter(attempt: number): number {
-    return backoffDelay(this.#run.type.options.backoff, attempt, (what, cause) => {
-      if (!this.#hasWarned) this.#run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause);
-      this.#hasWarned = true;
-    });
+    if (!requests.any) await time.pause(delay);
   }
 }

@@ -67,6 +67,7 @@ export class TaskRun implements TaskView {
   #retriesMade: Retries | undefined;
   #context: RunContext | undefined;
   #status: 'pending' | 'running' | 'cancelling' = 'pending';
+  #watchers = 0;
   #decided = false;
   #abandonedHandler = false;
   #isClosing = false;
@@ -135,7 +136,7 @@ export class TaskRun implements TaskView {
   }
 
   get watchers(): number {
-    return this.#timeMade?.watchers ?? 0;
+    return this.#watchers;
   }
 
   /** Settles when the run is over; never rejects. */
@@ -153,11 +154,13 @@ export class TaskRun implements TaskView {
 
   /** Counts a watcher, until it detaches: each once. */
   attach(): void {
-    this.time.attach();
+    this.#watchers++;
+    this.#timeMade?.onWatched();
   }
 
   detach(): void {
-    this.time.detach();
+    this.#watchers--;
+    if (this.type.options.cancelWhenUnwatched !== null && !this.over) this.time.awaitWatcher();
   }
 
   /**
@@ -229,7 +232,6 @@ export class TaskRun implements TaskView {
     // A watcher in this process may have made the handler withdraw it on seeing that event.
     const [standing] = this.requests.standing;
     if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
-    this.#retriesMade?.endPause();
     return true;
   }
 
@@ -380,8 +382,7 @@ export class TaskRun implements TaskView {
     this.#context = undefined;
     this.#asyncContext = undefined;
     this.#unfollow = undefined;
-    if (this.#timeMade?.watchers === 0) this.#timeMade = undefined;
-    else this.#timeMade?.letGo();
+    this.#timeMade = undefined;
   }
 
   get #retries(): Retries {

@@ -1,4 +1,4 @@
-import { type Backoff, backoffDelay, DEFAULT_BACKOFF } from '../time/backoff.js';
+import { type Backoff, DEFAULT_BACKOFF, RetryDelays } from '../time/backoff.js';
 import type { CancelScope } from './cancel-scope.js';
 import { isUnrecoverable } from '../errors/unrecoverable.error.js';
 
@@ -30,7 +30,9 @@ export async function retryIn<T>(
   check(options, body);
   const { attempts, backoff = DEFAULT_BACKOFF, timeout = null, when } = options;
   const earlier: unknown[] = [];
-  let hasWarned = false;
+  const delays = new RetryDelays(backoff, (what) =>
+    scope.node.host.warn(`The backoff given to retry() ${what}; it waits ${DEFAULT_BACKOFF} ms instead`),
+  );
   for (let attempt = 1; ; attempt++) {
     scope.throwIfCancelled();
     try {
@@ -43,12 +45,7 @@ export async function retryIn<T>(
       earlier.push(error);
       if (earlier.length > MAX_EARLIER_ERRORS) earlier.shift();
     }
-    const delay = backoffDelay(backoff, attempt, (what) => {
-      if (!hasWarned)
-        scope.node.host.warn(`The backoff given to retry() ${what}; it waits ${DEFAULT_BACKOFF} ms instead`);
-      hasWarned = true;
-    });
-    await scope.sleep(delay);
+    await scope.sleep(delays.after(attempt));
   }
 }
 

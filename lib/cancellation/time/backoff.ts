@@ -11,28 +11,39 @@ export type Backoff = number | ((attempt: number) => number);
 /** The wait where none is given, and in place of one that is no delay. In milliseconds. */
 export const DEFAULT_BACKOFF = 1_000;
 
-/**
- * The wait before the next try.
- *
- * @param attempt the number of the try that failed
- * @param onWrong called when the function throws or gives no delay. The default delay is used instead
- */
-export function backoffDelay(
-  backoff: Backoff,
-  attempt: number,
-  onWrong: (what: string, cause?: unknown) => void,
-): number {
-  if (typeof backoff === 'number') return backoff;
-  try {
-    const delay: unknown = backoff(attempt);
-    if (typeof delay === 'number' && delay >= 0 && delay < Infinity) return delay;
-    // It may reject as well.
-    if (isThenable(delay)) void delay.then(undefined, () => {});
-    onWrong(`gave ${isThenable(delay) ? 'a promise' : shown(delay)} instead of milliseconds`);
-  } catch (error) {
-    onWrong('threw', error);
+/** The waits between the tries of one piece of work. */
+export class RetryDelays {
+  readonly #backoff: Backoff;
+  #onWrong: ((what: string, cause?: unknown) => void) | undefined;
+
+  /**
+   * @param onWrong called when the function throws or gives no delay, the first time that it does. The default delay is used
+   *   instead
+   */
+  constructor(backoff: Backoff, onWrong: (what: string, cause?: unknown) => void) {
+    this.#backoff = backoff;
+    this.#onWrong = onWrong;
   }
-  return DEFAULT_BACKOFF;
+
+  /**
+   * @param attempt the number of the try that failed
+   * @returns milliseconds
+   */
+  after(attempt: number): number {
+    const backoff = this.#backoff;
+    if (typeof backoff === 'number') return backoff;
+    try {
+      const delay: unknown = backoff(attempt);
+      if (typeof delay === 'number' && delay >= 0 && delay < Infinity) return delay;
+      // It may reject as well.
+      if (isThenable(delay)) void delay.then(undefined, () => {});
+      this.#onWrong?.(`gave ${isThenable(delay) ? 'a promise' : shown(delay)} instead of milliseconds`);
+    } catch (error) {
+      this.#onWrong?.('threw', error);
+    }
+    this.#onWrong = undefined;
+    return DEFAULT_BACKOFF;
+  }
 }
 
 function shown(value: unknown): string {

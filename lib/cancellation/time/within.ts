@@ -1,4 +1,4 @@
-import { Timer } from './timer.js';
+import { Countdown } from './countdown.js';
 
 /**
  * Waits for a promise, but no longer than `ms`.
@@ -6,11 +6,8 @@ import { Timer } from './timer.js';
  * @param promise must not reject
  */
 export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = new Timer(ms, resolve);
-    void promise.then(() => {
-      timer.clear();
-      resolve();
-    });
-  });
+  const countdown = new Countdown();
+  countdown.set(ms);
+  await countdown.wait(promise);
+  countdown.stop();
 }

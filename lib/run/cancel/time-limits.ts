@@ -1,101 +1,120 @@
+import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
 import { clock } from '../../cancellation/time/clock.js';
-import { Countdown } from '../countdown.js';
+import { Countdown } from '../../cancellation/time/countdown.js';
 import type { TaskRun } from '../task-run.js';
-import { RunLimits } from './run-limits.js';
 
 /**
- * Which time limits of a run count now. Its watchers are counted here, as a run may be cancelled for want of them. The
- * clocks are made when the first of them is needed: most runs need none.
+ * The time limits of a run, and which of them count now. Each clock is made when it is first needed: most runs need none,
+ * and one that is cancelled only its grace.
  */
 export class TimeLimits {
   readonly #run: TaskRun;
-  #made: RunLimits | undefined;
-  /** At its end the handler is abandoned. Most runs that are cancelled need no other clock. */
+  #total: Countdown | undefined;
+  #pending: Countdown | undefined;
+  #idle: Countdown | undefined;
+  #unwatched: Countdown | undefined;
+  /** At its end the handler is abandoned. */
   #grace: Countdown | undefined;
+  /** What lies between two tries. */
+  #pause: Countdown | undefined;
+  /** Of what the run still does when its handler has ended, and what can be given less time: its cleanup, its end. */
+  #work: Countdown | undefined;
+  /** When the total timeout ends, in epoch milliseconds. */
+  #deadline: number | null = null;
+  #timeout = Infinity;
+  /** When the total timeout would end, had the handler not passed its point of no return. */
+  #suspendedTotal = Infinity;
+  #lastEventAt = 0;
   /** All of the run has to be done then, on the monotonic clock. */
   #cutoff = Infinity;
-  #watchers = 0;
-  /** What the run still does when its handler has ended, and what can be given less time: its cleanup, its end. */
-  underWay: { shorten(ms: number): void } | undefined;
 
   constructor(run: TaskRun) {
     this.#run = run;
   }
 
   get deadline(): number | null {
-    return this.#made?.deadline ?? null;
+    return this.#deadline;
   }
 
   /** When the total timeout ends, on the monotonic clock. */
   get dueAt(): number {
-    return this.#made?.totalDueAt ?? Infinity;
-  }
-
-  get watchers(): number {
-    return this.#watchers;
-  }
-
-  attach(): void {
-    this.#watchers++;
-    this.#made?.unwatched.clear();
-  }
-
-  detach(): void {
-    this.#watchers--;
-    this.awaitWatcher();
+    return this.#total?.endsAt ?? Infinity;
   }
 
   /** It must wait for a place. */
   awaitPlace(): void {
     const { pendingTimeout } = this.#run.type.options;
-    if (pendingTimeout !== null) this.#clocks.armPending(pendingTimeout);
+    if (pendingTimeout === null) return;
+    this.#pending = new Countdown(() => this.#onTimeout('pending', pendingTimeout));
+    this.#pending.set(pendingTimeout);
   }
 
   /** It has a place, and no longer waits for one. */
   admit(): void {
-    this.#made?.pending.clear();
+    this.#pending?.stop();
   }
 
   begin(): void {
     const { timeout } = this.#run.options;
-    if (timeout !== null) this.#clocks.armTotal(timeout);
+    if (timeout !== null) this.#setTotal(timeout);
     this.awaitWatcher();
   }
 
   reschedule(ms: number | null): void {
-    if (this.#count) this.#clocks.armTotal(ms);
+    if (this.#count) this.#setTotal(ms);
   }
 
   /** The total timeout has ended, as a scope inside that is due too was the first to see. */
   expire(): void {
-    this.#clocks.expireTotal();
+    // Once: its own timer may have been the first.
+    if (this.dueAt !== Infinity) this.#total?.end();
   }
 
   awaitWatcher(): void {
     const { cancelWhenUnwatched } = this.#run.type.options;
-    if (cancelWhenUnwatched === null || this.#watchers > 0) return;
+    if (cancelWhenUnwatched === null || this.#run.watchers > 0) return;
     if (this.#run.status !== 'running' || !this.#count) return;
-    this.#clocks.unwatched.arm(cancelWhenUnwatched, () => this.#run.cancel('unwatched'));
+    this.#unwatched ??= new Countdown(() => this.#run.cancel('unwatched'));
+    this.#unwatched.set(cancelWhenUnwatched);
+  }
+
+  /** There is one. */
+  onWatched(): void {
+    this.#unwatched?.stop();
   }
 
   /** There is a handler that could send one. */
   awaitEvent(): void {
     const { idleTimeout } = this.#run.type.options;
     if (idleTimeout === null || !this.#count) return;
-    this.#run.events.onEvent ??= () => this.#made?.noteEvent();
-    this.#clocks.armIdle(idleTimeout);
+    const noteEvent = (): void => {
+      this.#lastEventAt = clock().now();
+    };
+    this.#run.events.onEvent ??= noteEvent;
+    noteEvent();
+    this.#idle ??= new Countdown(() => this.#checkIdle(idleTimeout));
+    this.#idle.set(idleTimeout);
+  }
+
+  /** One timer for many events: when it fires it looks how long ago the newest one was. */
+  #checkIdle(idleTimeout: number): void {
+    const rest = idleTimeout - (clock().now() - this.#lastEventAt);
+    // Timers may fire up to a millisecond early.
+    if (rest <= 1) this.#onTimeout('idle', idleTimeout);
+    else this.#idle?.set(rest);
   }
 
   /** Cleanup has the grace, and no other time but the whole run's. */
   beginGrace(ms: number): void {
-    this.#made?.idle.clear();
-    this.#made?.unwatched.clear();
+    this.#idle?.stop();
+    this.#unwatched?.stop();
+    this.#pause?.end();
     this.shortenGrace(ms);
   }
 
   shortenGrace(ms: number): void {
     this.#grace ??= new Countdown(() => this.#run.abandon());
-    this.#grace.shorten(this.within(ms));
+    this.#grace.shorten(this.#within(ms));
   }
 
   /** Nothing is being cancelled any more. */
@@ -105,50 +124,88 @@ export class TimeLimits {
 
   /** The handler has passed its point of no return: nothing counts from here on. */
   suspend(): void {
-    this.#made?.suspend();
-    this.#grace?.stop();
+    const { dueAt } = this;
+    this.clear();
+    this.#suspendedTotal = dueAt;
+    this.#deadline = null;
   }
 
   /**
    * No handler runs until the next try.
    *
-   * @param isCommitted whether the last one had passed its point of no return. The next one has not
+   * @param isCommitted whether the last one had passed its point of no return. The next one has not, and counts as before:
+   *   the total timeout spans all tries, the time of the commit included
    */
   endTry(isCommitted: boolean): void {
-    this.#made?.idle.clear();
+    this.#idle?.stop();
     if (!isCommitted) return;
-    this.#made?.resume();
+    const dueAt = this.#suspendedTotal;
+    this.#suspendedTotal = Infinity;
+    if (dueAt !== Infinity) this.#setTotal(dueAt - clock().now(), this.#timeout);
     this.awaitWatcher();
+  }
+
+  /** The time between two tries; a cancel ends it. */
+  async pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#pause = new Countdown(resolve);
+      this.#pause.set(ms);
+    });
+    this.#pause = undefined;
+  }
+
+  /**
+   * The time of what the run still does when its handler has ended.
+   *
+   * @param onEnd called when it is over
+   */
+  beginWork(ms: number, onEnd?: () => void): Countdown {
+    this.#work = new Countdown(onEnd);
+    this.#work.set(this.#within(ms));
+    return this.#work;
+  }
+
+  endWork(): void {
+    this.#work?.stop();
+    this.#work = undefined;
   }
 
   /** Whatever the run still has to do has at most `ms` from now. */
   limitRemainingTime(ms: number): void {
     this.#cutoff = Math.min(this.#cutoff, clock().now() + ms);
-    this.underWay?.shorten(ms);
+    this.#work?.shorten(ms);
   }
 
-  /** What is left of `ms`. */
-  within(ms: number): number {
-    return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
-  }
-
-  /** The outcome stands. */
+  /** No limit counts any more: the outcome stands. */
   clear(): void {
-    this.#made?.clear();
+    this.#total?.stop();
+    this.#pending?.stop();
+    this.#idle?.stop();
+    this.#unwatched?.stop();
     this.#grace?.stop();
-  }
-
-  letGo(): void {
-    this.#made = undefined;
-    this.#grace = undefined;
-    this.underWay = undefined;
   }
 
   get #count(): boolean {
     return !this.#run.decided && !this.#run.committed;
   }
 
-  get #clocks(): RunLimits {
-    return (this.#made ??= new RunLimits((of, timeout) => this.#run.cancel('timeout', { of, timeout })));
+  /** What is left of `ms`. */
+  #within(ms: number): number {
+    return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
+  }
+
+  /**
+   * @param timeout what it is called
+   */
+  #setTotal(ms: number | null, timeout = Math.max(ms ?? Infinity, 0)): void {
+    const left = Math.max(ms ?? Infinity, 0);
+    this.#timeout = timeout;
+    this.#deadline = left === Infinity ? null : clock().epoch() + left;
+    this.#total ??= new Countdown(() => this.#onTimeout('total', this.#timeout));
+    this.#total.set(left);
+  }
+
+  #onTimeout(of: TimeoutOf, timeout: number): void {
+    this.#run.cancel('timeout', { of, timeout });
   }
 }

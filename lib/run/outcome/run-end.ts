@@ -1,6 +1,5 @@
 import { inRootContext } from '../../cancellation/async-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
-import { Countdown } from '../countdown.js';
 import type { RunHost } from '../run-host.js';
 import type { TaskRun } from '../task-run.js';
 import { KeptOutcome } from './kept-outcome.js';
@@ -66,20 +65,9 @@ export class RunEnd {
   async #await(written: Promise<void>, outcome: TaskOutcome): Promise<void> {
     const { time, report } = this.#run;
     this.#isOnItsWay = true;
-    const isTaken = await new Promise<boolean>((resolve) => {
-      // A shutdown waits no longer than its time.
-      const countdown = new Countdown(() => resolve(false));
-      countdown.shorten(time.within(Infinity));
-      time.underWay = countdown;
-      const settle = (taken: boolean): void => {
-        countdown.stop();
-        resolve(taken);
-      };
-      written.then(
-        () => settle(true),
-        () => settle(false),
-      );
-    });
+    // A shutdown waits no longer than its time.
+    const isTaken = await time.beginWork(Infinity).wait(written);
+    time.endWork();
     this.#isOnItsWay = false;
     if (!isTaken) report.lostEnd(outcome.status);
     this.#retire(outcome);

@@ -1,0 +1,75 @@
+import { clock } from './clock.js';
+import { Timer } from './timer.js';
+
+/** A time that can be set again and again, and waited for. It counts nothing until it is set. */
+export class Countdown {
+  readonly #onEnd: (() => void) | undefined;
+  #timer: Timer | undefined;
+  #endsAt = Infinity;
+  #hasEnded = false;
+  #wake: (() => void) | undefined;
+
+  /**
+   * @param onEnd called each time that it ends
+   */
+  constructor(onEnd?: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  /** On the monotonic clock; `Infinity` while nothing counts. */
+  get endsAt(): number {
+    return this.#endsAt;
+  }
+
+  /** Whether it has ended since it was set. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /**
+   * @param ms from now; `null` or `Infinity` for never
+   */
+  set(ms: number | null): void {
+    this.stop();
+    this.#hasEnded = false;
+    if (ms === null || ms === Infinity) return;
+    this.#endsAt = clock().now() + ms;
+    this.#timer = new Timer(ms, this.end);
+  }
+
+  /** Ends in `ms`, unless it ends earlier or has ended. */
+  shorten(ms: number): void {
+    if (!this.#hasEnded && clock().now() + ms < this.#endsAt) this.set(ms);
+  }
+
+  /** Nothing counts any more. */
+  stop(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#endsAt = Infinity;
+  }
+
+  /** Ends now. */
+  readonly end = (): void => {
+    this.stop();
+    this.#hasEnded = true;
+    this.#onEnd?.();
+    this.#wake?.();
+  };
+
+  /**
+   * Waits for a promise, no longer than until the end. Only one can wait at a time.
+   *
+   * @returns whether the promise was fulfilled by then
+   */
+  wait(promise: Promise<unknown>): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#wake = () => resolve(false);
+      if (this.#hasEnded) resolve(false);
+      promise.then(
+        () => resolve(true),
+        () => resolve(false),
+      );
+    });
+  }
+}
