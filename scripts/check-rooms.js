@@ -73,7 +73,7 @@ const PUBLIC_FILES = {
     errors/cancelled.error errors/read-error errors/scope-ended.error errors/scope-timeout.error
     errors/streaming.error errors/unrecoverable.error
     scope/cancel-scope scope/retry scope/scope-body scope/scope-host scope/scope-node
-    time/backoff time/clock time/countdown time/timer time/within
+    time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`
     coordinator-shutdown coordinator.options coordinator.service send-signal shutdown.hooks task-handle

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { HttpStatus, Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import type { Observable } from 'rxjs';
-import { within } from '../cancellation/time/within.js';
+import { within } from '../cancellation/time/countdown.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
 import { DEFAULT_LIST_LIMIT } from '../coordinator/coordinator.options.js';

@@ -8,7 +8,7 @@ import {
   type QueryResultRow,
 } from 'pg';
 import { requestCancel } from './cancel-request.js';
-import { within } from '../cancellation/time/within.js';
+import { within } from '../cancellation/time/countdown.js';
 
 /** How long the server gets to end a query before it is asked again, in milliseconds; twice as long each time. */
 const FIRST_WAIT = 50;

@@ -15,10 +15,10 @@ const CONTROL = /[\p{Cc}\u2028\u2029]/gu;
 /** A text on one line, without control characters. */
 export function oneLine(text: string): string {
   const cut = text.length > MAX_LINE_LENGTH ? `${cutText(text, MAX_LINE_LENGTH)}…` : text;
-  return cut.replaceAll(CONTROL, (character) => escapes[character] ?? hex(character));
+  return cut.replaceAll(CONTROL, (character) => ESCAPES[character] ?? hex(character));
 }
 
-const escapes: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\t' };
+const ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\t' };
 
 function hex(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

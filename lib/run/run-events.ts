@@ -1,6 +1,8 @@
+import { readProperty, textOf } from '../cancellation/errors/read-error.js';
 import type { RunJournal, Written } from '../log/run-journal.js';
+import { InvalidEventError } from '../task/errors/invalid-event.error.js';
+import { toJson } from '../task/json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
-import { encodeEvent, encodeProgress } from './encode-event.js';
 import type { TaskRun } from './task-run.js';
 
 /** What a run writes in its journal. Events of its handler may be refused; what the run itself has to say never fails it. */
@@ -29,16 +31,23 @@ export class RunEvents {
   /** @throws InvalidEventError for data that cannot be sent, and what the journal throws */
   send(type: string, data: unknown): Written {
     if (this.#isClosed) return undefined;
-    const { maxEventBytes } = this.#run.type.options;
-    return this.#append(type, encodeEvent(this.#run.key, type, data, maxEventBytes));
+    return this.#append(type, this.#encode(type, data));
   }
 
-  /** @throws InvalidEventError for data that cannot be sent, and what the journal throws */
+  /**
+   * A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else that is no object not at all.
+   *
+   * @throws InvalidEventError for data that cannot be sent, and what the journal throws
+   */
   progress(value: unknown): Written {
     if (this.#isClosed) return undefined;
-    const { maxEventBytes } = this.#run.type.options;
-    const { json, snapshot } = encodeProgress(this.#run.key, value, maxEventBytes);
-    this.#progress = snapshot ?? this.#progress;
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new InvalidEventError(`progress(): expected a number or an object, got ${value}`);
+    }
+    const data = typeof value === 'number' ? { percent: value } : value;
+    const json = this.#encode('progress', data);
+    if (typeof data === 'string') this.#progress = toJson({ message: data });
+    else if (typeof data === 'object' && data !== null) this.#progress = json;
     return this.#append('progress', json);
   }
 
@@ -64,6 +73,24 @@ export class RunEvents {
       this.#run.report.error(`The event "${status}"`, error);
       return undefined;
     }
+  }
+
+  /** Writes the data of an event as one line of JSON. */
+  #encode(type: string, data: unknown): string {
+    const { key, type: taskType } = this.#run;
+    const { maxEventBytes } = taskType.options;
+    let json: string;
+    try {
+      json = toJson(data);
+    } catch (cause) {
+      const why = textOf(readProperty(cause, 'message') ?? cause);
+      throw new InvalidEventError(`The data of event "${type}" of ${key} cannot be sent: ${why}`, { cause });
+    }
+    const bytes = Buffer.byteLength(json);
+    if (bytes <= maxEventBytes) return json;
+    throw new InvalidEventError(
+      `The data of event "${type}" of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes`,
+    );
   }
 
   #append(type: string, json: string): Written {

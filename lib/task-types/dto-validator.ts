@@ -1,8 +1,7 @@
 import { type Type, ValidationPipe } from '@nestjs/common';
-import type { InputIssue } from '../task/errors/invalid-input.error.js';
+import { type InputIssue, invalidInput } from '../task/errors/invalid-input.error.js';
 import { InvalidTaskTypeError } from '../task/errors/invalid-task-type.error.js';
 import type { InputValidation } from '../task/task-options.js';
-import { invalidInput } from './invalid-input.js';
 
 /**
  * Validates by a class with class-validator's decorators; gives an instance of it.

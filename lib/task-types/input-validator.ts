@@ -1,9 +1,9 @@
 import type { Type } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { invalidInput } from '../task/errors/invalid-input.error.js';
 import { isStandardSchema } from '../task/standard-schema.js';
 import type { InputSchema, InputValidation } from '../task/task-options.js';
 import { createDtoValidator, hasDtoRules } from './dto-validator.js';
-import { invalidInput } from './invalid-input.js';
 
 /**
  * Gives the input as the handler gets it, at once where the schema allows.

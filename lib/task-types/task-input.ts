@@ -1,4 +1,4 @@
-import { InvalidInputError } from '../task/errors/invalid-input.error.js';
+import { invalidInput } from '../task/errors/invalid-input.error.js';
 import { copyFlat, isFlat } from '../task/flat-json.js';
 import { NotJsonError, toWholeJson } from '../task/whole-json.js';
 import type { TaskType } from './task-type.js';
@@ -52,12 +52,7 @@ function encode(type: TaskType, input: unknown): string {
   } catch (cause) {
     if (!(cause instanceof NotJsonError)) throw cause;
     const { message, path } = cause;
-    const at = path.length > 0 ? ` at "${path.join('.')}"` : '';
-    throw new InvalidInputError(
-      `Invalid input for ${type.app}/${type.name}${at}: ${message}`,
-      [{ message, path }],
-      { cause },
-    );
+    throw invalidInput(`${type.app}/${type.name}`, [{ message, path }], { cause });
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Backoff, DEFAULT_BACKOFF, RetryDelays } from '../time/backoff.js';
 import type { CancelScope } from './cancel-scope.js';
 import { isUnrecoverable } from '../errors/unrecoverable.error.js';
+import { assertBody } from './scope-body.js';
 
 /**
  * How `scope.retry()` tries again.
@@ -88,5 +89,5 @@ function check({ attempts, backoff, timeout, when }: RetryOptions, body: unknown
   if (when !== undefined && typeof when !== 'function') {
     throw new TypeError(`retry(): expected "when" to be a function, got ${typeof when}`);
   }
-  if (typeof body !== 'function') throw new TypeError(`retry(): expected a function, got ${typeof body}`);
+  assertBody('retry', body);
 }

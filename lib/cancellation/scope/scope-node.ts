@@ -6,6 +6,7 @@ import { isInstance } from '../errors/read-error.js';
 import { ScopeEndedError } from '../errors/scope-ended.error.js';
 import { bindSignal, type CancellationRule, isCancellationOf, unbindSignal } from '../is-cancellation.js';
 import { isThenable, rejectedQuietly } from '../promises.js';
+import { assertBody } from './scope-body.js';
 import { noHost, type ScopeHost } from './scope-host.js';
 import { TimeLimit } from './time-limit.js';
 import { type BeginWait, Waiters } from './waiters.js';
@@ -102,9 +103,7 @@ export class ScopeNode {
   }
 
   onCancel(callback: (reason: CancelReason) => void): Disposable {
-    if (typeof callback !== 'function') {
-      throw new TypeError(`onCancel(): expected a function, got ${typeof callback}`);
-    }
+    assertBody('onCancel', callback);
     if (this.#error) {
       this.#call(callback, this.#error.reason);
       return nothingToDispose;

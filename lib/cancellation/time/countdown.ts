@@ -73,3 +73,16 @@ export class Countdown {
     });
   }
 }
+
+/**
+ * Waits for a promise, but no longer than `ms`.
+ *
+ * @returns whether it was fulfilled by then
+ */
+export async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const countdown = new Countdown();
+  countdown.set(ms);
+  const isInTime = await countdown.wait(promise);
+  countdown.stop();
+  return isInTime;
+}

@@ -1,6 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { clock } from '../../cancellation/time/clock.js';
-import { within } from '../../cancellation/time/within.js';
+import { within } from '../../cancellation/time/countdown.js';
 import type { RunHost } from '../../run/run-host.js';
 import { TaskRun } from '../../run/task-run.js';
 import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../../streaming.options.js';

@@ -4,11 +4,11 @@ import type { CancelledError } from '../../cancellation/errors/cancelled.error.j
 import { isThenable } from '../../cancellation/promises.js';
 import { readProperty } from '../../cancellation/errors/read-error.js';
 import { CancelWatch } from './cancel-watch.js';
-import { assertStep, isStep, type Step } from './iterator-step.js';
+import { assertStep, isStep, type Step } from './drive-iterable.js';
 import type { RunContext } from './run-context.js';
 
 /** A generator, or an iterator that can be thrown into as one. */
-export type AnyGenerator = AsyncGenerator<unknown> | Generator<unknown>;
+type AnyGenerator = AsyncGenerator<unknown> | Generator<unknown>;
 
 /** Those of JavaScript itself. What a compiler makes of them is known by its methods alone. */
 const NATIVE = new Set(['[object AsyncGenerator]', '[object Generator]']);

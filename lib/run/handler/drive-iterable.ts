@@ -1,9 +1,23 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
 import { CancelWatch } from './cancel-watch.js';
-import { assertStep } from './iterator-step.js';
 import { destroyStream, isNodeStream } from './node-stream.js';
 import type { RunContext } from './run-context.js';
+
+/** What an iterator gives for each `next()`. */
+export type Step = IteratorResult<unknown, unknown>;
+
+/** @throws TypeError for what is no object, as `for await` does */
+export function assertStep(value: unknown): Step {
+  if (isStep(value)) return value;
+  throw new TypeError(
+    `The iterator that the handler returned gave ${String(value)} where a result with value and done was expected`,
+  );
+}
+
+export function isStep(value: unknown): value is Step {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
 
 /** What a source of values looks like to the one who drives it. */
 interface Source {

@@ -5,8 +5,7 @@ import { clock } from '../../cancellation/time/clock.js';
 import type { Countdown } from '../../cancellation/time/countdown.js';
 import { type TaskCleanup, taskContextStorage } from '../../task/task-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
-import { addCleanupErrors, type Decision } from '../outcome/decide-outcome.js';
-import { outcomeOf } from '../outcome/run-outcome.js';
+import { addCleanupErrors, type Decision, outcomeOf } from '../outcome/decide-outcome.js';
 import type { TaskRun } from '../task-run.js';
 import type { RunContext } from './run-context.js';
 

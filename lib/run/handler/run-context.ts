@@ -1,5 +1,6 @@
 import type { CancelScope } from '../../cancellation/scope/cancel-scope.js';
 import { AsyncContext } from '../../cancellation/async-context.js';
+import { assertBody, assertLimit } from '../../cancellation/scope/scope-body.js';
 import { ScopeNode } from '../../cancellation/scope/scope-node.js';
 import type { Written } from '../../log/run-journal.js';
 import { TaskEndedError } from '../../task/errors/task-ended.error.js';
@@ -104,8 +105,7 @@ export class RunContext extends TaskContext {
   }
 
   defer(cleanup: TaskCleanup): void {
-    if (typeof cleanup !== 'function')
-      throw new TypeError(`defer(): expected a function, got ${typeof cleanup}`);
+    assertBody('defer', cleanup);
     if (this.node.over)
       throw new TaskEndedError(`defer() after the end of ${this.key}: nothing would call it`);
     if (!this.#takesDefers) {
@@ -133,9 +133,7 @@ export class RunContext extends TaskContext {
   }
 
   reschedule(ms: number | null): void {
-    if (ms !== null && (typeof ms !== 'number' || Number.isNaN(ms))) {
-      throw new RangeError(`reschedule(): expected a number of milliseconds or null, got ${String(ms)}`);
-    }
+    assertLimit('reschedule', ms);
     if (this.node.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
     if (this.cancelled)
       throw new TaskEndedError(`reschedule() in ${this.key}, which is cancelled and only cleans up`);

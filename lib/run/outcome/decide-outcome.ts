@@ -1,13 +1,16 @@
 import { isWithdrawable, type CancelReason } from '../../cancellation/cancel-reason.js';
 import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
 import { isInstance } from '../../cancellation/errors/read-error.js';
+import { clock } from '../../cancellation/time/clock.js';
 import { CommitAbandonedError } from '../../task/errors/commit-abandoned.error.js';
 import { InvalidResultError } from '../../task/errors/invalid-result.error.js';
 import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
+import type { TaskOutcome } from '../../task/task-outcome.js';
 import { NotJsonError, toWholeJson } from '../../task/whole-json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { CancelRequests } from '../cancel/cancel-requests.js';
 import { asError } from '../public-error.js';
+import type { TaskRun } from '../task-run.js';
 
 /** What became of a try. */
 export type Settlement =
@@ -19,7 +22,7 @@ export type Settlement =
   | { readonly kind: 'idle' };
 
 /** What the decision depends on besides the settlement. */
-export interface DecisionContext {
+interface DecisionContext {
   readonly key: string;
   readonly requests: Pick<CancelRequests, 'standing' | 'causeOf'>;
   /** The error of the scope's cancellation, when a request stands. */
@@ -132,4 +135,27 @@ export function addCleanupErrors(key: string, decision: Decision, thrown: readon
     ...(isInstance(beside, CancelledError) && { cancellation: beside }),
     ...(json !== undefined && { discardedValue: JSON.parse(json) as unknown }),
   };
+}
+
+/** What an outcome holds besides the decision. */
+type RunFacts = Pick<TaskRun, 'requests' | 'calledAt'>;
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A decision, as those who wait for the run see it. */
+export function outcomeOf(
+  decision: Decision,
+  { requests: { all: requests }, calledAt }: RunFacts,
+): TaskOutcome {
+  const { status, json, error, reason, cancellation, swallowed = false, abandoned = false } = decision;
+  const started = calledAt !== undefined;
+  const durationMs = started ? clock().now() - calledAt : 0;
+  // Field by field: every run pays for this, and spreads were a seventh of a short one.
+  const outcome: Mutable<TaskOutcome> = { status, requests, started, swallowed, abandoned, durationMs };
+  if (json !== undefined) outcome.value = JSON.parse(json) as unknown;
+  if (status !== 'completed') outcome.error = error;
+  if (reason) outcome.reason = reason;
+  if (cancellation) outcome.cancellation = cancellation;
+  if ('discardedValue' in decision) outcome.discardedValue = decision.discardedValue;
+  return outcome;
 }

@@ -4,14 +4,14 @@ import type { Decision } from './decide-outcome.js';
 import { publicError } from '../public-error.js';
 
 /** What a reason is called on the wire. */
-const wireReasons: Partial<Record<CancelKind, string>> = {
+const WIRE_REASONS: Partial<Record<CancelKind, string>> = {
   external: 'external_cancellation',
   self: 'self_cancellation',
 };
 
 /** The reason of a `cancelling` or `cancelled` event. Watchers do not see who asked. */
 export function wireReason({ kind, detail }: CancelReason): { reason: string; detail?: string } {
-  return { reason: wireReasons[kind] ?? kind, ...(detail !== undefined && { detail }) };
+  return { reason: WIRE_REASONS[kind] ?? kind, ...(detail !== undefined && { detail }) };
 }
 
 /** The data of the terminal event, as one line of JSON. */

@@ -26,3 +26,15 @@ export class InvalidInputError extends StreamingError {
     this.issues = issues;
   }
 }
+
+/** For an input that its task type does not take: the message shows the first issue. */
+export function invalidInput(
+  where: string,
+  issues: readonly InputIssue[],
+  options?: ErrorOptions,
+): InvalidInputError {
+  const [first] = issues;
+  const at = first && first.path.length > 0 ? ` at "${first.path.join('.')}"` : '';
+  const message = `Invalid input for ${where}${at}: ${first?.message ?? 'refused'}`;
+  return new InvalidInputError(message, issues, options);
+}
