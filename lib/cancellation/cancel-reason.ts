@@ -44,11 +44,11 @@ export interface CancelReason {
   readonly error?: unknown;
 }
 
-const withdrawable: ReadonlySet<CancelKind> = new Set<CancelKind>(['external', 'self', 'unwatched']);
+const WITHDRAWABLE: ReadonlySet<CancelKind> = new Set<CancelKind>(['external', 'self', 'unwatched']);
 
 /** Whether `uncancel()` may take a request of this kind back. */
 export function isWithdrawable(reason: CancelReason): boolean {
-  return withdrawable.has(reason.kind);
+  return WITHDRAWABLE.has(reason.kind);
 }
 
 const MAX_DETAIL_LENGTH = 500;

@@ -15,9 +15,9 @@ interface ScopeInTree {
 }
 
 /** Node's and the web's, and the classes of SDKs: `APIUserAbortError` of OpenAI and Anthropic. */
-const abortName = /AbortError$/;
+const ABORT_NAME = /AbortError$/;
 /** Node and this package; axios; a query that PostgreSQL cancelled. */
-const abortCodes: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
+const ABORT_CODES: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
 
 /** How many causes are followed. An error may make a new cause each time it is asked. */
 const MAX_CAUSES = 32;
@@ -109,12 +109,12 @@ function judge(error: unknown, cancellation: Cancellation): Verdict {
 }
 
 function isAbortError(error: unknown): boolean {
-  if (abortCodes.has(readProperty(error, 'code'))) return true;
+  if (ABORT_CODES.has(readProperty(error, 'code'))) return true;
   return isAbortName(readProperty(error, 'name')) || isAbortName(readClassName(error));
 }
 
 function isAbortName(name: unknown): boolean {
-  return typeof name === 'string' && abortName.test(name);
+  return typeof name === 'string' && ABORT_NAME.test(name);
 }
 
 function readClassName(error: unknown): unknown {

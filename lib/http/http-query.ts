@@ -1,4 +1,4 @@
-import { mostPositions } from '../log/composite-id.js';
+import { MAX_POSITIONS } from '../log/composite-id.js';
 import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskFilter } from '../coordinator/coordinator.options.js';
@@ -73,9 +73,9 @@ export function queryLatest(request: PlatformRequest): boolean {
  */
 export function queryTasks(request: PlatformRequest): TaskRef[] {
   const given = queryValues(request, 'task');
-  if (given.length === 0 || given.length > mostPositions) {
+  if (given.length === 0 || given.length > MAX_POSITIONS) {
     throw new InvalidQueryError(
-      `Invalid query parameter "task": expected it 1 to ${mostPositions} times, as app/name/id, got it ${given.length} times`,
+      `Invalid query parameter "task": expected it 1 to ${MAX_POSITIONS} times, as app/name/id, got it ${given.length} times`,
     );
   }
   const doubled = given.find((path, index) => given.indexOf(path) !== index);

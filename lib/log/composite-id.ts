@@ -1,17 +1,17 @@
 import { type EventId, parseEventId } from './event-id.js';
 
 /** In how many logs there are positions at most: what claims more is none of these ids, and would only cost time. */
-export const mostPositions = 100;
+export const MAX_POSITIONS = 100;
 /** Between the positions of a composite id. In no epoch and no number. */
-const separator = '.';
+const SEPARATOR = '.';
 /** Stands for a task that has no log here. */
-export const noPosition = '';
+export const NO_POSITION = '';
 /** Stands for a position that is none any more, as long as the client has not been told. */
 export const lostPosition = '-';
 
 /** The positions in several logs as one id. */
 export function formatCompositeId(positions: readonly string[]): string {
-  return positions.join(separator);
+  return positions.join(SEPARATOR);
 }
 
 /**
@@ -37,7 +37,7 @@ export class CompositePosition {
    */
   move(index: number, position: string): void {
     let start = 0;
-    for (let before = 0; before < index; before++) start += this.#lengthOf(before) + separator.length;
+    for (let before = 0; before < index; before++) start += this.#lengthOf(before) + SEPARATOR.length;
     this.#id = this.#id.slice(0, start) + position + this.#id.slice(start + this.#lengthOf(index));
     this.#parts[index] = position;
   }
@@ -48,7 +48,7 @@ export class CompositePosition {
 }
 
 /** A composite id as it was read. */
-export interface CompositeId {
+interface CompositeId {
   /** What stands for each task, in the order they were asked for. */
   readonly parts: readonly string[];
   readonly byEpoch: ReadonlyMap<string, EventId>;
@@ -56,11 +56,11 @@ export interface CompositeId {
 
 /** @returns `undefined` for anything that is no composite id */
 export function parseCompositeId(id: string): CompositeId | undefined {
-  const parts = id.split(separator, mostPositions + 1);
-  if (parts.length > mostPositions) return undefined;
+  const parts = id.split(SEPARATOR, MAX_POSITIONS + 1);
+  if (parts.length > MAX_POSITIONS) return undefined;
   const byEpoch = new Map<string, EventId>();
   for (const part of parts) {
-    if (part === noPosition || part === lostPosition) continue;
+    if (part === NO_POSITION || part === lostPosition) continue;
     const position = parseEventId(part);
     if (!position || byEpoch.has(position.epoch)) return undefined;
     byEpoch.set(position.epoch, position);

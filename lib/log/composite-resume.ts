@@ -1,4 +1,4 @@
-import { lostPosition, noPosition, parseCompositeId } from './composite-id.js';
+import { lostPosition, NO_POSITION, parseCompositeId } from './composite-id.js';
 import { epochLength, markOf, markOfTask } from './epoch.js';
 import { type EventId, formatEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
@@ -41,7 +41,7 @@ export class CompositeResume {
 
   /** What the id of a stream holds for a task while it cannot be watched. */
   partOf(index: number): string {
-    return this.#ids[index] ?? noPosition;
+    return this.#ids[index] ?? NO_POSITION;
   }
 }
 

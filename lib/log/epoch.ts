@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 
 /** Hexadecimal digits: 48 bits that cannot be guessed, and no clock in them. */
-const randomLength = 12;
+const RANDOM_LENGTH = 12;
 /**
  * What tells whose log it is: twenty bits of a hash of the task's key. It is short so that it does not reveal the key: one id in a
  * million has the same mark by chance. It only decides about positions in no log that is here: what their gap is called, and
  * whether a task of a list has one.
  */
-const markLength = 4;
-const markBits = 5 * markLength;
+const MARK_LENGTH = 4;
+const MARK_BITS = 5 * MARK_LENGTH;
 
 /** The length of the epochs that are minted here. Other instances and versions may mint longer or shorter ones. */
-export const epochLength = randomLength + markLength;
+export const epochLength = RANDOM_LENGTH + MARK_LENGTH;
 
 /**
  * Mints the token that tells one log from every other, also from another run of the same task.
@@ -19,18 +19,18 @@ export const epochLength = randomLength + markLength;
  * @param key of the task
  */
 export function mintEpoch(key: string): string {
-  return randomUUID().slice(-randomLength) + markOfTask(key);
+  return randomUUID().slice(-RANDOM_LENGTH) + markOfTask(key);
 }
 
 /** The mark in the epochs of all logs of a task. */
 export function markOfTask(key: string): string {
-  const mark = (hash(key) >>> 0) % (1 << markBits);
-  return ((1 << markBits) + mark).toString(32).slice(1);
+  const mark = (hash(key) >>> 0) % (1 << MARK_BITS);
+  return ((1 << MARK_BITS) + mark).toString(32).slice(1);
 }
 
 /** The mark in an epoch. */
 export function markOf(epoch: string): string {
-  return epoch.slice(-markLength);
+  return epoch.slice(-MARK_LENGTH);
 }
 
 /**
@@ -41,5 +41,5 @@ export function markOf(epoch: string): string {
 function hash(key: string): number {
   let bits = 0x811c9dc5;
   for (let index = 0; index < key.length; index++) bits = Math.imul(bits ^ key.charCodeAt(index), 0x01000193);
-  return bits ^ (bits >>> markBits);
+  return bits ^ (bits >>> MARK_BITS);
 }

@@ -11,8 +11,8 @@ export interface EventChunk {
   readonly bytes: number;
 }
 
-const lineEnd = '\r\n';
-const lastChunk = Buffer.from('0\r\n\r\n');
+const LINE_END = '\r\n';
+const LAST_CHUNK = Buffer.from('0\r\n\r\n');
 
 export function chunkOf(text: string): EventChunk {
   const bytes = Buffer.byteLength(text);
@@ -25,12 +25,12 @@ export function chunkOf(text: string): EventChunk {
  * @param bytes length of the text in UTF-8
  */
 export function encodeChunk(text: string, bytes: number): Buffer {
-  return Buffer.from(headOf(bytes) + text + lineEnd);
+  return Buffer.from(headOf(bytes) + text + LINE_END);
 }
 
 /** The bare bytes, for a writer that frames them itself. All watchers share them, so they must not be changed. */
 export function contentOf({ framed, bytes }: EventChunk): Buffer {
-  const end = framed.length - lineEnd.length;
+  const end = framed.length - LINE_END.length;
   return framed.subarray(end - bytes, end);
 }
 
@@ -40,21 +40,21 @@ export function joinChunks(chunks: readonly EventChunk[]): EventChunk {
   if (only && chunks.length === 1) return only;
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes, 0);
   const head = headOf(bytes);
-  const framed = Buffer.allocUnsafe(head.length + bytes + lineEnd.length);
+  const framed = Buffer.allocUnsafe(head.length + bytes + LINE_END.length);
   let length = framed.write(head, 'latin1');
   for (const chunk of chunks) {
-    const end = chunk.framed.length - lineEnd.length;
+    const end = chunk.framed.length - LINE_END.length;
     length += chunk.framed.copy(framed, length, end - chunk.bytes, end);
   }
-  framed.write(lineEnd, length, 'latin1');
+  framed.write(LINE_END, length, 'latin1');
   return { framed, bytes };
 }
 
 /** The last chunk of a body, with what ends it. */
 export function withLastChunk(framed: Buffer): Buffer {
-  return Buffer.concat([framed, lastChunk]);
+  return Buffer.concat([framed, LAST_CHUNK]);
 }
 
 function headOf(bytes: number): string {
-  return bytes.toString(16) + lineEnd;
+  return bytes.toString(16) + LINE_END;
 }

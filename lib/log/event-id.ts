@@ -9,11 +9,11 @@ export function formatEventId(epoch: string, seq: number): string {
 }
 
 /** Other instances and versions may mint epochs of another length: the wire format allows 8 to 20 characters. */
-const pattern = /^([a-z0-9]{8,20})-(0|[1-9][0-9]{0,15})$/;
+const PATTERN = /^([a-z0-9]{8,20})-(0|[1-9][0-9]{0,15})$/;
 
 /** Reads an id; `undefined` for anything that is none. */
 export function parseEventId(id: string): EventId | undefined {
-  const match = pattern.exec(id);
+  const match = PATTERN.exec(id);
   if (!match) return undefined;
   const seq = Number(match[2]);
   return Number.isSafeInteger(seq) ? { epoch: match[1] as string, seq } : undefined;

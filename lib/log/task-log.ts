@@ -8,14 +8,14 @@ import type { LogReader } from './log-reader.js';
 import type { RunJournal } from './run-journal.js';
 
 /** How much of a log is kept. */
-export interface LogLimits {
+interface LogLimits {
   readonly events: number;
   /** Encoded bytes. */
   readonly bytes: number;
 }
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
-const compactAt = 256;
+const MIN_COMPACTION = 256;
 
 /**
  * The events of one run, append-only and bounded: the oldest go first, the newest always stays. The run writes it, and
@@ -135,7 +135,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
 
   #dropTo(head: number): void {
     while (this.#head < head) this.#entries[this.#head++] = undefined;
-    if (this.#head >= compactAt && this.#head * 2 >= this.#entries.length) {
+    if (this.#head >= MIN_COMPACTION && this.#head * 2 >= this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
     }

@@ -39,23 +39,23 @@ export function toJson(value: unknown): string {
 export function escapeLineSeparators(json: string): string {
   // A search for one character takes a few nanoseconds. A regular expression would look at each.
   const isPlain = !json.includes('\u0085') && !json.includes('\u2028') && !json.includes('\u2029');
-  return isPlain ? json : json.replace(lineSeparators, (char) => escapes[char] as string);
+  return isPlain ? json : json.replace(LINE_SEPARATORS, (char) => ESCAPES[char] as string);
 }
 
-const escapes: Readonly<Record<string, string>> = {
+const ESCAPES: Readonly<Record<string, string>> = {
   '\u0085': '\\u0085',
   '\u2028': '\\u2028',
   '\u2029': '\\u2029',
 };
-const lineSeparators = /[\u0085\u2028\u2029]/g;
+const LINE_SEPARATORS = /[\u0085\u2028\u2029]/g;
 
 /** JSON writes the value in them. */
-const boxed: ReadonlySet<string> = new Set(['String', 'Boolean']);
+const BOXED: ReadonlySet<string> = new Set(['String', 'Boolean']);
 /** Their contents are lost, whatever properties they have beside. */
-const emptied: ReadonlySet<string> = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'Error']);
+const EMPTIED: ReadonlySet<string> = new Set(['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'Error']);
 
 /** What a value is that JSON cannot hold, or keeps nothing of. Values inside it are not looked at. */
-export function lossOf(value: unknown): string | undefined {
+function lossOf(value: unknown): string | undefined {
   if (isInvalidDate(value)) return 'an invalid Date';
   if (typeof value === 'object' && value !== null) return hasToJson(value) ? undefined : lossOfWritten(value);
   if (typeof value === 'bigint' && hasToJson(value)) return undefined;
@@ -82,8 +82,8 @@ function lossOfObject(value: object): string | undefined {
   const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
   if (kind === 'BigInt') return 'a BigInt';
   if (kind === 'Number') return lossOfWritten(Number(value));
-  if (kind === 'Object' || boxed.has(kind) || isTypedArray(value)) return undefined;
-  if (!emptied.has(kind) && Object.keys(value).length > 0) return undefined;
+  if (kind === 'Object' || BOXED.has(kind) || isTypedArray(value)) return undefined;
+  if (!EMPTIED.has(kind) && Object.keys(value).length > 0) return undefined;
   return /^[AEIOU]/.test(kind) ? `an ${kind}` : `a ${kind}`;
 }
 

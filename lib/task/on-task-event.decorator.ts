@@ -2,7 +2,7 @@ import type { TaskEvent } from './task-event.js';
 import type { TaskSnapshot } from './task-snapshot.js';
 
 /** Where the decorator leaves what it was given, on the class. A registered symbol, so that two copies of the package see the same. */
-export const TASK_LISTENERS_METADATA = Symbol.for('nestjs-streaming:task-listeners');
+const TASK_LISTENERS_METADATA = Symbol.for('nestjs-streaming:task-listeners');
 
 /**
  * The task that an event belongs to.

@@ -33,7 +33,7 @@ export interface TaskEvent<T = Json> {
 export type GapCause = 'expired' | 'restarted' | 'unknown-id';
 
 /** `open` and `error` are what an EventSource calls the events of its connection. */
-const reserved: ReadonlySet<string> = new Set([
+const RESERVED: ReadonlySet<string> = new Set([
   'started',
   'retrying',
   'cancelling',
@@ -44,18 +44,18 @@ const reserved: ReadonlySet<string> = new Set([
   'error',
 ]);
 
-const eventType = /^[A-Za-z0-9._:-]{1,64}$/;
+const EVENT_TYPE = /^[A-Za-z0-9._:-]{1,64}$/;
 
 function isEventType(value: unknown): value is string {
-  return typeof value === 'string' && eventType.test(value);
+  return typeof value === 'string' && EVENT_TYPE.test(value);
 }
 
 /** These are told to a watcher alone, or belong to the connection: no log has them. */
-const unlogged: ReadonlySet<string> = new Set(['gap', 'unavailable', 'open', 'error']);
+const UNLOGGED: ReadonlySet<string> = new Set(['gap', 'unavailable', 'open', 'error']);
 
 /** Whether an event of a log can have this type. */
 export function isLoggedEventType(value: unknown): value is string {
-  return isEventType(value) && !unlogged.has(value);
+  return isEventType(value) && !UNLOGGED.has(value);
 }
 
 /**
@@ -67,7 +67,7 @@ export function assertEventType(type: unknown): asserts type is string {
       `Invalid event type ${quote(type)}: use 1 to 64 of A-Z a-z 0-9 . _ : - in sendEvent()`,
     );
   }
-  if (reserved.has(type)) {
+  if (RESERVED.has(type)) {
     throw new InvalidEventError(
       `The event type "${type}" is reserved for the coordinator; choose another one in sendEvent()`,
     );

@@ -20,28 +20,28 @@ export interface TaskRef extends TaskTypeRef {
 }
 
 /** Longest `app` and `name`. */
-const longestName = 64;
+const MAX_NAME_LENGTH = 64;
 /** Longest `id`: Fastify takes no longer route parameter. */
-const longestId = 100;
-const alphabet = /^[A-Za-z0-9._~-]+$/;
+const MAX_ID_LENGTH = 100;
+const ALPHABET = /^[A-Za-z0-9._~-]+$/;
 
 /** Whether a value can be the `app` or the `name` of a task type. */
 export function isTaskName(value: unknown): value is string {
-  return isPart(value, longestName);
+  return isPart(value, MAX_NAME_LENGTH);
 }
 
 /** Whether `ref` can be that of a task at all. */
 export function isTaskRef(ref: TaskRef): boolean {
-  return isTaskName(ref.app) && isTaskName(ref.name) && isPart(ref.id, longestId);
+  return isTaskName(ref.app) && isTaskName(ref.name) && isPart(ref.id, MAX_ID_LENGTH);
 }
 
 /**
  * @throws InvalidTaskIdError naming the first part that is malformed
  */
 export function assertTaskRef(ref: TaskRef): void {
-  if (!isTaskName(ref.app)) throw new InvalidTaskIdError('app', ref.app, longestName);
-  if (!isTaskName(ref.name)) throw new InvalidTaskIdError('name', ref.name, longestName);
-  if (!isPart(ref.id, longestId)) throw new InvalidTaskIdError('id', ref.id, longestId);
+  if (!isTaskName(ref.app)) throw new InvalidTaskIdError('app', ref.app, MAX_NAME_LENGTH);
+  if (!isTaskName(ref.name)) throw new InvalidTaskIdError('name', ref.name, MAX_NAME_LENGTH);
+  if (!isPart(ref.id, MAX_ID_LENGTH)) throw new InvalidTaskIdError('id', ref.id, MAX_ID_LENGTH);
 }
 
 /** `app:name:id`. No part can hold a colon, so no two tasks share a key. */
@@ -58,7 +58,7 @@ function isPart(value: unknown, longest: number): value is string {
   return (
     typeof value === 'string' &&
     value.length <= longest &&
-    alphabet.test(value) &&
+    ALPHABET.test(value) &&
     value !== '.' &&
     value !== '..'
   );

@@ -1,7 +1,7 @@
 import type { PendingTimer } from './test-clock.js';
 
 /** What a run waits for. */
-export interface HangState {
+interface HangState {
   /** What the test waits for. */
   readonly call: string;
   readonly why: string;
@@ -15,7 +15,7 @@ export interface HangState {
 }
 
 /** How many timers are told. */
-const most = 5;
+const MAX_TIMERS = 5;
 
 /**
  * A test waits for something that does not come. The message says what the task waits for, and what to call.
@@ -39,7 +39,7 @@ function describe(state: HangState): string {
       (name) =>
         `It waits in waitForSignal(${JSON.stringify(name)}): call run.signal(${JSON.stringify(name)}, data).`,
     ),
-    ...timers.slice(0, most).map(({ dueAt, origin }) => {
+    ...timers.slice(0, MAX_TIMERS).map(({ dueAt, origin }) => {
       const who =
         origin === undefined
           ? 'of the coordinator (a limit, grace, backoff or retention)'
@@ -48,7 +48,7 @@ function describe(state: HangState): string {
     }),
   ];
   const [next] = timers;
-  if (timers.length > most) lines.push(`${timers.length - most} more timers wait.`);
+  if (timers.length > MAX_TIMERS) lines.push(`${timers.length - MAX_TIMERS} more timers wait.`);
   if (next) lines.push(`Time stands still in a test: call run.advance(${next.dueAt - now}) or run.finish().`);
   if (signals.length === 0 && !next)
     lines.push('It waits for something of its own that never comes, a promise or an event for example.');

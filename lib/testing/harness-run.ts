@@ -13,11 +13,8 @@ import { HarnessHangError } from './hang.error.js';
 import { pause, RealWork } from './real-work.js';
 import { settle, type TestClock } from './test-clock.js';
 
-/** How often is looked whether something has happened, in milliseconds. */
-const look = 5;
-
 /** What a run needs of its harness. */
-export interface RunInit {
+interface RunInit {
   readonly coordinator: CoordinatorService;
   readonly store: TaskStore;
   readonly clock: TestClock;
@@ -170,7 +167,7 @@ export class HarnessRun<Result = unknown> {
       const found = this.events.find(matches);
       if (found) return found;
       if (over) throw new Error(`The task ended without ${what}; it sent ${this.eventTypes.join(', ')}`);
-      await pause(look);
+      await pause();
     }
   }
 
@@ -202,7 +199,7 @@ export class HarnessRun<Result = unknown> {
     const before = state();
     const end = performance.now() + ms;
     while (performance.now() < end) {
-      await pause(look);
+      await pause();
       if (isOver() || state() !== before || work.isActive) return true;
     }
     return false;

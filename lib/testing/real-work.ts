@@ -3,8 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers';
 
 /** How long work may stand still before it counts as a server or a kept connection, in milliseconds. */
-const patience = 1_000;
-const look = 5;
+const MAX_STANDSTILL = 1_000;
+const POLL_DELAY = 5;
 
 /**
  * What Node is doing for real: files, sockets, processes, timers of the handler's own. Only work that was not there when
@@ -22,7 +22,7 @@ export class RealWork {
 
   /** Waits for its end, or until it stands still. */
   async end(): Promise<void> {
-    while (this.#isMoving()) await pause(look);
+    while (this.#isMoving()) await pause();
   }
 
   #isMoving(): boolean {
@@ -32,16 +32,16 @@ export class RealWork {
       this.#seen = now;
       this.#changedAt = performance.now();
     }
-    if (performance.now() - this.#changedAt < patience) return true;
+    if (performance.now() - this.#changedAt < MAX_STANDSTILL) return true;
     this.#before = now;
     return false;
   }
 }
 
-/** Waits in real time; does not keep the process from ending. */
-export async function pause(ms: number): Promise<void> {
+/** Waits a few milliseconds in real time, until it is looked again; does not keep the process from ending. */
+export async function pause(): Promise<void> {
   await new Promise<void>((resolve) => {
-    setTimeout(resolve, ms).unref();
+    setTimeout(resolve, POLL_DELAY).unref();
   });
 }
 

@@ -131,9 +131,9 @@ export class TestClock implements Clock {
 }
 
 /** How many turns of the event loop follow each timer: a task begins one turn after its start, a `yield` takes one. */
-const turns = 4;
+const TURNS_AFTER_TIMER = 4;
 
 /** Lets everything happen that needs no time. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < TURNS_AFTER_TIMER; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -4,7 +4,7 @@ import {
   CompositePosition,
   formatCompositeId,
   lostPosition,
-  noPosition,
+  NO_POSITION,
 } from '../../lib/log/composite-id.js';
 import { formatEventId } from '../../lib/log/event-id.js';
 
@@ -14,7 +14,7 @@ describe('composite ids', () => {
       tuple(constantFrom('abcdefgh', 'ijklmnopqrst'), nat(2_000)).map(([epoch, seq]) =>
         formatEventId(epoch, seq),
       ),
-      constantFrom(noPosition, lostPosition),
+      constantFrom(NO_POSITION, lostPosition),
     );
     assert(
       property(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
-import { formatCompositeId, lostPosition, mostPositions, noPosition } from '../../lib/log/composite-id.js';
+import { formatCompositeId, lostPosition, MAX_POSITIONS, NO_POSITION } from '../../lib/log/composite-id.js';
 import { CompositeResume, haveSeenEnd, type ListedLog } from '../../lib/log/composite-resume.js';
 import { formatEventId } from '../../lib/log/event-id.js';
 import type { LogPosition } from '../../lib/log/log-cursor.js';
@@ -68,7 +68,7 @@ describe('CompositeResume', () => {
 
   it('a task that had no log, or is added to the list, begins at the start', () => {
     const [old, added] = [taskOf(5), taskOf(5)];
-    expect(resumeAll([old, added], idOf([old, 4], noPosition))).toEqual([{ after: 4 }, anew]);
+    expect(resumeAll([old, added], idOf([old, 4], NO_POSITION))).toEqual([{ after: 4 }, anew]);
     expect(resumeAll([added, old], idOf([old, 4]))).toEqual([anew, { after: 4 }]);
     expect(resumeAll([without(added), old], idOf([old, 4]))).toEqual([undefined, { after: 4 }]);
     // Also in the place of one that was taken out.
@@ -96,7 +96,7 @@ describe('CompositeResume', () => {
 
   it('S15 an id that has no position of any of these tasks is a gap of each', () => {
     const [one, two, other] = [taskOf(5), taskOf(5), taskOf(5)];
-    for (const id of [idOf([other, 2]), idOf([other, 2], noPosition), 'zzzzzzzz-1']) {
+    for (const id of [idOf([other, 2]), idOf([other, 2], NO_POSITION), 'zzzzzzzz-1']) {
       expect([id, resumeAll([one], id)]).toEqual([id, [unknown]]);
       expect([id, resumeAll([one, two], id)]).toEqual([id, [unknown, unknown]]);
     }
@@ -111,13 +111,13 @@ describe('CompositeResume', () => {
     expect(partsWithoutLog([without(task), without(away)], both)).toEqual([idOf([task, 2]), part]);
     // In another order, and in another list.
     expect(partsWithoutLog([without(away), task], both)).toEqual([part]);
-    expect(partsWithoutLog([task, without(taskOf(1)), without(away)], both)).toEqual([noPosition, part]);
+    expect(partsWithoutLog([task, without(taskOf(1)), without(away)], both)).toEqual([NO_POSITION, part]);
     expect(partsWithoutLog([task, without(away)], 'x')).toEqual([lostPosition]);
     expect(partsWithoutLog([task, without(away)], idOf([task, 2], lostPosition))).toEqual([lostPosition]);
     // There was none yet.
-    expect(partsWithoutLog([task, without(away)], idOf([task, 2], noPosition))).toEqual([noPosition]);
-    expect(partsWithoutLog([task, without(away)], idOf([task, 2]))).toEqual([noPosition]);
-    expect(partsWithoutLog([task, without(away)], undefined)).toEqual([noPosition]);
+    expect(partsWithoutLog([task, without(away)], idOf([task, 2], NO_POSITION))).toEqual([NO_POSITION]);
+    expect(partsWithoutLog([task, without(away)], idOf([task, 2]))).toEqual([NO_POSITION]);
+    expect(partsWithoutLog([task, without(away)], undefined)).toEqual([NO_POSITION]);
   });
 
   it('where two tasks cannot be told apart by the marks of their epochs, both get a gap', () => {
@@ -150,8 +150,8 @@ describe('CompositeResume', () => {
     const list = [taskOf(1)];
     const idWith = (others: number): string =>
       idOf(...Array.from({ length: others }, (): readonly [Listed, number] => [taskOf(1), 1]), [list[0]!, 1]);
-    expect(resumeAll(list, idWith(mostPositions - 1))).toEqual([{ after: 1 }]);
-    expect(resumeAll(list, idWith(mostPositions))).toEqual([unknown]);
+    expect(resumeAll(list, idWith(MAX_POSITIONS - 1))).toEqual([{ after: 1 }]);
+    expect(resumeAll(list, idWith(MAX_POSITIONS))).toEqual([unknown]);
   });
 
   it('S9 S14 whatever it is given, each log goes on behind its own position, from the start, or with a gap', () => {
@@ -162,7 +162,7 @@ describe('CompositeResume', () => {
           maxLength: 5,
         }),
         array(
-          oneof(tuple(nat(4), nat(8)), constantFrom(noPosition, lostPosition, 'zzzzzzzz-1', 'nonsense')),
+          oneof(tuple(nat(4), nat(8)), constantFrom(NO_POSITION, lostPosition, 'zzzzzzzz-1', 'nonsense')),
           { minLength: 1, maxLength: 6 },
         ),
         (shapes, parts) => {
@@ -191,7 +191,7 @@ describe('CompositeResume', () => {
     expect(haveSeenEnd(logs, idOf([list[0], 3], [list[1], 3]))).toBe(false);
     list[1].log.end('completed', '{}');
     expect(haveSeenEnd(logs, idOf([list[0], 3], [list[1], 4]))).toBe(true);
-    expect(haveSeenEnd(logs, idOf([list[1], 4], noPosition, [list[0], 3]))).toBe(true);
+    expect(haveSeenEnd(logs, idOf([list[1], 4], NO_POSITION, [list[0], 3]))).toBe(true);
     expect(haveSeenEnd(logs, idOf([list[0], 3], [list[1], 3]))).toBe(false);
     expect(haveSeenEnd(logs, idOf([list[0], 3]))).toBe(false);
     expect(haveSeenEnd(logs, undefined)).toBe(false);

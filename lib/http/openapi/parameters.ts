@@ -1,4 +1,4 @@
-import { mostPositions } from '../../log/composite-id.js';
+import { MAX_POSITIONS } from '../../log/composite-id.js';
 import { taskStatuses } from '../../task/task-status.js';
 import { largestPage, longestWait } from '../http-query.js';
 import type { Parameter, Schema } from './openapi-metadata.js';
@@ -30,7 +30,7 @@ export const signalParameter = path('signal', 'The name that the task waits for.
 export const tasksParameter = query('task', 'A task as `app/name/id`. Give it once for each task.', {
   type: 'array',
   minItems: 1,
-  maxItems: mostPositions,
+  maxItems: MAX_POSITIONS,
   uniqueItems: true,
   items: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,64}/[A-Za-z0-9._~-]{1,64}/[A-Za-z0-9._~-]{1,100}$' },
 });

@@ -1,7 +1,7 @@
 import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
 import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
 
-const limits: Record<TimeoutOf, string> = {
+const LIMITS: Record<TimeoutOf, string> = {
   total: 'did not end',
   idle: 'sent no event',
   pending: 'got no free place',
@@ -23,7 +23,7 @@ export class TaskTimeoutError extends Error {
   override readonly cause: CancelledError | undefined;
 
   constructor(of: TimeoutOf, timeout: number, cause?: CancelledError) {
-    super(`The task ${limits[of]} within ${timeout} ms`);
+    super(`The task ${LIMITS[of]} within ${timeout} ms`);
     this.of = of;
     this.timeout = timeout;
     this.cause = cause;
