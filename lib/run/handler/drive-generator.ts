@@ -85,7 +85,7 @@ class GeneratorDrive {
 
   /** It stands at a `yield`. Gives how it goes on. */
   async #stand(yielded: unknown): Promise<() => unknown> {
-    this.#context.leaveStep();
+    this.#context.steps.leave();
     let refused: { readonly error: unknown } | undefined;
     try {
       // A sync generator may yield promises, and one of them may never settle.
@@ -120,11 +120,12 @@ class GeneratorDrive {
 
   get #isTold(): boolean {
     const { cancellation } = this.#context.node;
-    return cancellation !== undefined && (this.#thrown === cancellation || this.#context.isTold);
+    if (!cancellation) return false;
+    return this.#thrown === cancellation || this.#context.steps.told === cancellation.reason;
   }
 
   async #go(on: () => unknown): Promise<Step> {
-    this.#context.enterStep();
+    this.#context.steps.enter();
     const step = on();
     if (this.#isNative) return (await step) as Step;
     return isThenable(step) ? this.#goUnlessCancelled(Promise.resolve(step)) : this.#close();

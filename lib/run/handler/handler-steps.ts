@@ -1,12 +1,8 @@
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
 import type { CancellationRule } from '../../cancellation/is-cancellation.js';
 import type { ScopeHost } from '../../cancellation/scope/scope-host.js';
 import type { TaskRun } from '../task-run.js';
-
-/** The cancellation at the top of a tree. */
-function rootOf({ reason }: CancelledError): CancelledError['reason'] {
-  return reason.kind === 'parent' && reason.root ? reason.root : reason;
-}
 
 /**
  * What the scopes of a try hang on. It also counts the steps of a handler that is a generator: a checkpoint that the
@@ -17,7 +13,7 @@ export class HandlerSteps implements ScopeHost {
   #step = 0;
   #isInside = false;
   isOver = false;
-  #told: { readonly reason: CancelledError['reason'] } | undefined;
+  #told: CancelReason | undefined;
 
   constructor(run: TaskRun) {
     this.#run = run;
@@ -43,22 +39,25 @@ export class HandlerSteps implements ScopeHost {
     return this.#step;
   }
 
-  /** The cancellation that a checkpoint of the handler has thrown. */
-  get told(): { readonly reason: CancelledError['reason'] } | undefined {
+  /** Why a checkpoint of the handler has thrown a cancellation: what was asked for at the top of the tree. */
+  get told(): CancelReason | undefined {
     return this.#told;
   }
 
+  /** The handler goes on from its `yield`. */
   enter(): void {
     this.#step++;
     this.#isInside = true;
   }
 
+  /** It stands at a `yield`: what waits now waits beside it. */
   leave(): void {
     this.#isInside = false;
   }
 
-  onCheckpoint(step: number, error: CancelledError): void {
-    if (this.#isInside && step === this.#step) this.#told = { reason: rootOf(error) };
+  onCheckpoint(step: number, { reason }: CancelledError): void {
+    if (!this.#isInside || step !== this.#step) return;
+    this.#told = reason.kind === 'parent' ? (reason.root ?? reason) : reason;
   }
 
   warn(message: string): void {

@@ -160,18 +160,8 @@ export class RunContext extends TaskContext {
     this.node.retire();
   }
 
-  /** A handler that is a generator goes on from its `yield`. */
-  enterStep(): void {
-    this.#steps.enter();
-  }
-
-  /** It stands at a `yield`: what waits now waits beside it. */
-  leaveStep(): void {
-    this.#steps.leave();
-  }
-
-  /** Whether a checkpoint of the step that runs has thrown the cancellation. */
-  get isTold(): boolean {
-    return this.cancelled && this.#steps.told?.reason === this.reason;
+  /** For a handler that is a generator. */
+  get steps(): HandlerSteps {
+    return this.#steps;
   }
 }
