@@ -1,13 +1,5 @@
 import { StreamingError } from '../cancellation/errors/streaming.error.js';
 
-/** How a process ended. */
-interface ProcessFailure {
-  readonly command: string;
-  readonly exitCode: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stderr: string;
-}
-
 /**
  * A process ran and did not end well. Neither its message nor its properties hold the arguments, which may be secret.
  *
@@ -27,7 +19,8 @@ export class ProcessFailedError extends StreamingError {
   readonly stderr: string;
 
   /** @param why instead of how it ended */
-  constructor({ command, exitCode, signal, stderr }: ProcessFailure, why?: string) {
+  constructor(ended: Pick<ProcessFailedError, 'command' | 'exitCode' | 'signal' | 'stderr'>, why?: string) {
+    const { command, exitCode, signal, stderr } = ended;
     const how = signal === null ? `failed with exit code ${exitCode}` : `was ended by ${signal}`;
     const lastLine = stderr
       .trimEnd()

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Timer } from '../cancellation/time/timer.js';
@@ -7,15 +7,6 @@ import { Timer } from '../cancellation/time/timer.js';
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-}
-
-/** What is started, and how. */
-interface GroupInit {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd: string | URL | undefined;
-  readonly env: NodeJS.ProcessEnv | undefined;
-  readonly stdio: StdioOptions;
 }
 
 /** How long the dead may be taken for living, in milliseconds: a zombie whose parent does not look, on macOS. */
@@ -43,14 +34,8 @@ export class ProcessGroup {
   #ending: Promise<void> | undefined;
 
   /** @throws what `spawn` throws; what it only reports later rejects {@link exited}, and {@link started} is false */
-  constructor({ command, args, cwd, env, stdio }: GroupInit) {
-    this.leader = spawn(command, args, {
-      stdio,
-      detached: hasGroups,
-      windowsHide: true,
-      ...(cwd !== undefined && { cwd }),
-      ...(env !== undefined && { env }),
-    });
+  constructor(command: string, args: readonly string[], options: SpawnOptions) {
+    this.leader = spawn(command, args, { ...options, detached: hasGroups, windowsHide: true });
     this.exited = new Promise((resolve, reject) => {
       this.leader.on('error', reject);
       this.leader.once('exit', (code, signal) => resolve({ code, signal }));

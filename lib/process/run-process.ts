@@ -67,7 +67,7 @@ async function runProcessIn(
   const stdin = input === undefined ? 'ignore' : 'pipe';
   let group: ProcessGroup;
   try {
-    group = new ProcessGroup({ command, args, cwd, env, stdio: [stdin, 'pipe', 'pipe'] });
+    group = new ProcessGroup(command, args, { cwd, env, stdio: [stdin, 'pipe', 'pipe'] });
   } catch (error) {
     throw notStarted(command, cwd, error);
   }

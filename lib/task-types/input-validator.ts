@@ -1,8 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { invalidInput } from '../task/errors/invalid-input.error.js';
-import { isStandardSchema } from '../task/standard-schema.js';
-import type { InputSchema, InputValidation } from '../task/task-options.js';
+import { type InputSchema, type InputValidation, isStandardSchema } from '../task/task-options.js';
 import { createDtoValidator, hasDtoRules } from './dto-validator.js';
 
 /**

@@ -9,7 +9,7 @@ import {
   oneOf,
   texts,
 } from './check-options.js';
-import { isStandardSchema } from './standard-schema.js';
+import { isStandardSchema } from './task-options.js';
 import { isTaskName } from './task-ref.js';
 
 export const taskChecks = {
