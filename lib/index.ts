@@ -10,25 +10,28 @@ export { ScopeTimeoutError } from './cancellation/errors/scope-timeout.error.js'
 
 export { UnrecoverableError } from './cancellation/errors/unrecoverable.error.js';
 
-export { CommitAbandonedError } from './task/errors/commit-abandoned.error.js';
-export { InvalidEventError } from './task/errors/invalid-event.error.js';
-export { type InputIssue, InvalidInputError } from './task/errors/invalid-input.error.js';
-export { InvalidOptionsError } from './task/errors/invalid-options.error.js';
-export { InvalidQueryError } from './task/errors/invalid-query.error.js';
-export { InvalidResultError } from './task/errors/invalid-result.error.js';
-export { InvalidTaskIdError } from './task/errors/invalid-task-id.error.js';
-export { InvalidTaskTypeError } from './task/errors/invalid-task-type.error.js';
-export { ShuttingDownError } from './task/errors/shutting-down.error.js';
+export {
+  CommitAbandonedError,
+  type InputIssue,
+  InvalidEventError,
+  InvalidInputError,
+  InvalidOptionsError,
+  InvalidQueryError,
+  InvalidResultError,
+  InvalidTaskIdError,
+  InvalidTaskTypeError,
+  ShuttingDownError,
+  TaskEndedError,
+  TaskFailedError,
+  TaskNotFoundError,
+  TaskTimeoutError,
+  TaskTypeConflictError,
+  TaskTypeNotFoundError,
+  ThrownValueError,
+  TooManySignalsError,
+  TooManyTasksError,
+} from './task/errors.js';
 export { StreamingError } from './cancellation/errors/streaming.error.js';
-export { TaskEndedError } from './task/errors/task-ended.error.js';
-export { TaskFailedError } from './task/errors/task-failed.error.js';
-export { TaskNotFoundError } from './task/errors/task-not-found.error.js';
-export { TaskTimeoutError } from './task/errors/task-timeout.error.js';
-export { TaskTypeConflictError } from './task/errors/task-type-conflict.error.js';
-export { TaskTypeNotFoundError } from './task/errors/task-type-not-found.error.js';
-export { ThrownValueError } from './task/errors/thrown-value.error.js';
-export { TooManySignalsError } from './task/errors/too-many-signals.error.js';
-export { TooManyTasksError } from './task/errors/too-many-tasks.error.js';
 
 export type { StandardSchemaV1 } from '@standard-schema/spec';
 export type { Json, JsonInput } from './task/json.js';

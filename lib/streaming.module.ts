@@ -29,7 +29,7 @@ import {
   STREAMING_OPTIONS,
   type StreamingModuleOptions,
 } from './streaming.options.js';
-import { InvalidOptionsError } from './task/errors/invalid-options.error.js';
+import { InvalidOptionsError } from './task/errors.js';
 
 /**
  * What `forRootAsync` takes.

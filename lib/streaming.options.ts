@@ -13,7 +13,7 @@ import {
   functions,
   integer,
 } from './task/check-options.js';
-import { InvalidOptionsError } from './task/errors/invalid-options.error.js';
+import { InvalidOptionsError } from './task/errors.js';
 import type {
   InputValidation,
   ModuleTaskOptions,

@@ -1,6 +1,6 @@
 import type { Soon } from '../engine/soon.js';
 import type { TaskView } from '../engine/task-view.js';
-import { InvalidEventError } from '../task/errors/invalid-event.error.js';
+import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json.js';
 import { assertSignalName } from '../task/task-event.js';
 

@@ -1,5 +1,5 @@
 import { cutText } from '../cancellation/errors/read-error.js';
-import type { InputIssue } from '../task/errors/invalid-input.error.js';
+import type { InputIssue } from '../task/errors.js';
 
 /** Most issues of a refused input in an answer. */
 const mostIssues = 100;

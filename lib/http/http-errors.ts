@@ -1,9 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { HttpException } from '@nestjs/common';
-import { InvalidInputError } from '../task/errors/invalid-input.error.js';
+import { InvalidInputError, TaskNotFoundError, TaskTypeNotFoundError } from '../task/errors.js';
 import { StreamingError } from '../cancellation/errors/streaming.error.js';
-import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
-import { TaskTypeNotFoundError } from '../task/errors/task-type-not-found.error.js';
 import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
 import { answeredIssues, shortenText } from './answered-issues.js';
 import { isHttp1, type PlatformResponse, rawResponse } from './http-exchange.js';

@@ -1,5 +1,5 @@
 import { MAX_POSITIONS } from '../log/composite-id.js';
-import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
+import { InvalidQueryError } from '../task/errors.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskFilter } from '../coordinator/coordinator.options.js';
 import type { TaskRef } from '../task/task-ref.js';

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { BadRequestException, PayloadTooLargeException } from '@nestjs/common';
-import { InvalidInputError } from '../task/errors/invalid-input.error.js';
+import { InvalidInputError } from '../task/errors.js';
 import { type PlatformRequest, rawRequest } from './http-exchange.js';
 import { UnsupportedMediaTypeError } from './unsupported-media-type.error.js';
 

@@ -1,7 +1,7 @@
 import { Injectable, RequestMethod, type Type } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
-import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 
 /**

@@ -1,15 +1,17 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { StreamingError } from '../cancellation/errors/streaming.error.js';
-import { InvalidEventError } from '../task/errors/invalid-event.error.js';
-import { InvalidInputError } from '../task/errors/invalid-input.error.js';
-import { InvalidQueryError } from '../task/errors/invalid-query.error.js';
-import { InvalidTaskIdError } from '../task/errors/invalid-task-id.error.js';
-import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
-import { TaskEndedError } from '../task/errors/task-ended.error.js';
-import { TaskNotFoundError } from '../task/errors/task-not-found.error.js';
-import { TaskTypeNotFoundError } from '../task/errors/task-type-not-found.error.js';
-import { TooManySignalsError } from '../task/errors/too-many-signals.error.js';
-import { TooManyTasksError } from '../task/errors/too-many-tasks.error.js';
+import {
+  InvalidEventError,
+  InvalidInputError,
+  InvalidQueryError,
+  InvalidTaskIdError,
+  ShuttingDownError,
+  TaskEndedError,
+  TaskNotFoundError,
+  TaskTypeNotFoundError,
+  TooManySignalsError,
+  TooManyTasksError,
+} from '../task/errors.js';
 import { forbidStoring, type PlatformResponse, rawResponse } from './http-exchange.js';
 import { asHttpError, setErrorHeaders, type StreamingHttpException } from './http-errors.js';
 

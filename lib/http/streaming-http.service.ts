@@ -11,7 +11,7 @@ import { RunHandle } from '../coordinator/task-handle.js';
 import { TaskEngine } from '../engine/task-engine.js';
 import { TaskTypeRegistry } from '../task-types/task-type.registry.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
+import { ShuttingDownError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import { isTerminal } from '../task/task-status.js';

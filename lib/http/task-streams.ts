@@ -11,7 +11,7 @@ import type { LogPosition } from '../log/log-cursor.js';
 import type { LogReader } from '../log/log-reader.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { ShuttingDownError } from '../task/errors/shutting-down.error.js';
+import { ShuttingDownError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef, taskKey, taskPath } from '../task/task-ref.js';
 import {
   acceptsEventStream,

@@ -2,7 +2,7 @@ import type { ClientBase, Pool, PoolClient, QueryConfig, QueryResult, QueryResul
 import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { checkOptions, duration } from '../task/check-options.js';
-import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../task/errors.js';
 import { type QueryEnd, QueryRun } from './query-run.js';
 
 /**

@@ -7,7 +7,7 @@ import {
   readProperty,
   textOf,
 } from '../cancellation/errors/read-error.js';
-import { ThrownValueError } from '../task/errors/thrown-value.error.js';
+import { ThrownValueError } from '../task/errors.js';
 import type { ErrorSummary } from '../task/task-record.js';
 
 /** Longer messages are cut where they are sent: a terminal event must always fit. */

@@ -1,6 +1,6 @@
 import { readProperty, textOf } from '../cancellation/errors/read-error.js';
 import type { RunJournal, Written } from '../log/run-journal.js';
-import { InvalidEventError } from '../task/errors/invalid-event.error.js';
+import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import type { TaskRun } from './task-run.js';

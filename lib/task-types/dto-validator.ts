@@ -1,6 +1,5 @@
 import { type Type, ValidationPipe } from '@nestjs/common';
-import { type InputIssue, invalidInput } from '../task/errors/invalid-input.error.js';
-import { InvalidTaskTypeError } from '../task/errors/invalid-task-type.error.js';
+import { type InputIssue, invalidInput, InvalidTaskTypeError } from '../task/errors.js';
 import type { InputValidation } from '../task/task-options.js';
 
 /**

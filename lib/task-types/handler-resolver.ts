@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef } from '@nestjs/core';
-import { InvalidTaskTypeError } from '../task/errors/invalid-task-type.error.js';
+import { InvalidTaskTypeError } from '../task/errors.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
 import type { InstanceWrapper } from './find-task-types.js';
 import { releaseSettlements } from './settlement-signals.js';

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { invalidInput } from '../task/errors/invalid-input.error.js';
+import { invalidInput } from '../task/errors.js';
 import { type InputSchema, type InputValidation, isStandardSchema } from '../task/task-options.js';
 import { createDtoValidator, hasDtoRules } from './dto-validator.js';
 

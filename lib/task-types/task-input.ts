@@ -1,4 +1,4 @@
-import { invalidInput } from '../task/errors/invalid-input.error.js';
+import { invalidInput } from '../task/errors.js';
 import { copyFlat, isFlat } from '../task/flat-json.js';
 import { NotJsonError, toWholeJson } from '../task/whole-json.js';
 import type { TaskType } from './task-type.js';

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../task/errors.js';
 import { listenersOf, type OnTaskEventOptions } from '../task/on-task-event.decorator.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 import type { InstanceWrapper } from './find-task-types.js';

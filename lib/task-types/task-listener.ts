@@ -1,5 +1,5 @@
 import { checkOptions } from '../task/check-options.js';
-import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
+import { InvalidOptionsError } from '../task/errors.js';
 import type { EventTask, OnTaskEventOptions, TaskListenerMetadata } from '../task/on-task-event.decorator.js';
 import { isLoggedEventType, type TaskEvent } from '../task/task-event.js';
 import { taskName } from '../task/task-option-checks.js';

@@ -9,8 +9,7 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { InvalidOptionsError } from '../task/errors/invalid-options.error.js';
-import { InvalidTaskTypeError } from '../task/errors/invalid-task-type.error.js';
+import { InvalidOptionsError, InvalidTaskTypeError } from '../task/errors.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
 import type { InputValidation, StreamTaskOptions } from '../task/task-options.js';
 import { isTaskName } from '../task/task-ref.js';

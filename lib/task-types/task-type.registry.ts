@@ -1,6 +1,5 @@
 import { Injectable, type Type } from '@nestjs/common';
-import { TaskTypeConflictError } from '../task/errors/task-type-conflict.error.js';
-import { TaskTypeNotFoundError } from '../task/errors/task-type-not-found.error.js';
+import { TaskTypeConflictError, TaskTypeNotFoundError } from '../task/errors.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 import type { TaskType } from './task-type.js';
 

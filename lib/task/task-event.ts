@@ -1,4 +1,4 @@
-import { InvalidEventError } from './errors/invalid-event.error.js';
+import { InvalidEventError } from './errors.js';
 import type { Json } from './json.js';
 import { type TerminalStatus, terminalStatuses } from './task-status.js';
 

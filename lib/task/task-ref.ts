@@ -1,4 +1,4 @@
-import { InvalidTaskIdError } from './errors/invalid-task-id.error.js';
+import { InvalidTaskIdError } from './errors.js';
 
 /**
  * What a task type is known by.

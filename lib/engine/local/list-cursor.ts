@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { InvalidQueryError } from '../../task/errors/invalid-query.error.js';
+import { InvalidQueryError } from '../../task/errors.js';
 
 const algorithm = 'aes-128-gcm';
 const ivLength = 12;

@@ -4,7 +4,7 @@ import { within } from '../../cancellation/time/countdown.js';
 import type { RunHost } from '../../run/run-host.js';
 import { TaskRun } from '../../run/task-run.js';
 import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
-import { TooManyTasksError } from '../../task/errors/too-many-tasks.error.js';
+import { TooManyTasksError } from '../../task/errors.js';
 import type { TaskRef } from '../../task/task-ref.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import { ListenerDelivery } from '../listeners/listener-delivery.js';

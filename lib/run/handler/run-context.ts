@@ -3,7 +3,7 @@ import { AsyncContext } from '../../cancellation/async-context.js';
 import { assertBody, assertLimit } from '../../cancellation/scope/scope-body.js';
 import { ScopeNode } from '../../cancellation/scope/scope-node.js';
 import type { Written } from '../../log/run-journal.js';
-import { TaskEndedError } from '../../task/errors/task-ended.error.js';
+import { TaskEndedError } from '../../task/errors.js';
 import { assertEventType, assertSignalName } from '../../task/task-event.js';
 import type { Json, JsonInput } from '../../task/json.js';
 import { type TaskCleanup, TaskContext } from '../../task/task-context.js';

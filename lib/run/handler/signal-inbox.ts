@@ -1,4 +1,4 @@
-import { TooManySignalsError } from '../../task/errors/too-many-signals.error.js';
+import { TooManySignalsError } from '../../task/errors.js';
 
 /** How many signals of one name, and how many names, wait for a handler that does not ask for them. */
 const MAX_WAITING_SIGNALS = 100;

@@ -2,9 +2,7 @@ import { isWithdrawable, type CancelReason } from '../../cancellation/cancel-rea
 import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
 import { isInstance } from '../../cancellation/errors/read-error.js';
 import { clock } from '../../cancellation/time/clock.js';
-import { CommitAbandonedError } from '../../task/errors/commit-abandoned.error.js';
-import { InvalidResultError } from '../../task/errors/invalid-result.error.js';
-import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
+import { CommitAbandonedError, InvalidResultError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import { NotJsonError, toWholeJson } from '../../task/whole-json.js';
 import type { TerminalStatus } from '../../task/task-status.js';

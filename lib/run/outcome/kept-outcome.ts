@@ -1,7 +1,6 @@
 import { clock } from '../../cancellation/time/clock.js';
 import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
-import { TaskFailedError } from '../../task/errors/task-failed.error.js';
-import { TaskTimeoutError } from '../../task/errors/task-timeout.error.js';
+import { TaskFailedError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { ErrorSummary } from '../../task/task-record.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { CancelledError, CancelScope, ScopeEndedError, type TaskGroup } from 'nestjs-streaming';
 import { startTask } from '../../support/app.js';
-import { TaskEndedError } from '../../../lib/task/errors/task-ended.error.js';
+import { TaskEndedError } from '../../../lib/task/errors.js';
 
 /** Something of the wrong type, as it comes from JavaScript. */
 const wrong = <T>(value: unknown): T => value as T;
