@@ -1,14 +1,16 @@
 export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
 export type { Backoff } from './cancellation/time/backoff.js';
 export { CancelScope, runScope } from './cancellation/scope/cancel-scope.js';
-export { CancelledError } from './cancellation/errors/cancelled.error.js';
+export {
+  CancelledError,
+  ScopeEndedError,
+  ScopeTimeoutError,
+  StreamingError,
+  UnrecoverableError,
+} from './cancellation/errors.js';
 export { isCancellation } from './cancellation/is-cancellation.js';
 export type { RetryOptions } from './cancellation/scope/retry.js';
 export type { ResultsOf, ScopeBody, TaskGroup } from './cancellation/scope/scope-body.js';
-export { ScopeEndedError } from './cancellation/errors/scope-ended.error.js';
-export { ScopeTimeoutError } from './cancellation/errors/scope-timeout.error.js';
-
-export { UnrecoverableError } from './cancellation/errors/unrecoverable.error.js';
 
 export {
   CommitAbandonedError,
@@ -31,7 +33,6 @@ export {
   TooManySignalsError,
   TooManyTasksError,
 } from './task/errors.js';
-export { StreamingError } from './cancellation/errors/streaming.error.js';
 
 export type { StandardSchemaV1 } from '@standard-schema/spec';
 export type { Json, JsonInput } from './task/json.js';

@@ -69,9 +69,7 @@ const TYPES_FROM_BELOW = { run: ['engine'], 'streaming.options.ts': ['coordinato
  */
 const PUBLIC_FILES = {
   cancellation: words(`
-    async-context cancel-reason is-cancellation promises
-    errors/cancelled.error errors/read-error errors/scope-ended.error errors/scope-timeout.error
-    errors/streaming.error errors/unrecoverable.error
+    async-context cancel-reason errors is-cancellation promises read-error
     scope/cancel-scope scope/retry scope/scope-body scope/scope-host scope/scope-node
     time/backoff time/clock time/countdown time/timer
   `),

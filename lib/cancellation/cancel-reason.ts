@@ -1,4 +1,4 @@
-import { cutText } from './errors/read-error.js';
+import { cutText } from './read-error.js';
 
 /**
  * Why something was cancelled.

@@ -6,11 +6,13 @@
 export type { CancelKind, CancelReason, TimeoutOf } from './cancel-reason.js';
 export type { Backoff } from './time/backoff.js';
 export { CancelScope, runScope } from './scope/cancel-scope.js';
-export { CancelledError } from './errors/cancelled.error.js';
+export {
+  CancelledError,
+  ScopeEndedError,
+  ScopeTimeoutError,
+  StreamingError,
+  UnrecoverableError,
+} from './errors.js';
 export { isCancellation } from './is-cancellation.js';
 export type { RetryOptions } from './scope/retry.js';
 export type { ResultsOf, ScopeBody, TaskGroup } from './scope/scope-body.js';
-export { ScopeEndedError } from './errors/scope-ended.error.js';
-export { ScopeTimeoutError } from './errors/scope-timeout.error.js';
-export { StreamingError } from './errors/streaming.error.js';
-export { UnrecoverableError } from './errors/unrecoverable.error.js';

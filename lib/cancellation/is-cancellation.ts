@@ -1,5 +1,5 @@
-import { CancelledError } from './errors/cancelled.error.js';
-import { isInstance, readHeld, readProperty } from './errors/read-error.js';
+import { CancelledError } from './errors.js';
+import { isInstance, readHeld, readProperty } from './read-error.js';
 
 /** Tells whether an error is a cancellation that this package does not know: a module's option `isCancellation`. */
 export type CancellationRule = (error: unknown, signal: AbortSignal) => boolean;

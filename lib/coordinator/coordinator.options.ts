@@ -1,4 +1,4 @@
-import { readProperty } from '../cancellation/errors/read-error.js';
+import { readProperty } from '../cancellation/read-error.js';
 import { checkOptions, duration, integer, limit, oneOf } from '../task/check-options.js';
 import type { Json } from '../task/json.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';

@@ -1,4 +1,4 @@
-import { cutText } from '../cancellation/errors/read-error.js';
+import { cutText } from '../cancellation/read-error.js';
 import type { InputIssue } from '../task/errors.js';
 
 /** Most issues of a refused input in an answer. */

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import { InvalidInputError, TaskNotFoundError, TaskTypeNotFoundError } from '../task/errors.js';
-import { StreamingError } from '../cancellation/errors/streaming.error.js';
+import { StreamingError } from '../cancellation/errors.js';
 import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
 import { answeredIssues, shortenText } from './answered-issues.js';
 import { isHttp1, type PlatformResponse, rawResponse } from './http-exchange.js';

@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import type { StreamingError } from '../cancellation/errors/streaming.error.js';
+import type { StreamingError } from '../cancellation/errors.js';
 import {
   InvalidEventError,
   InvalidInputError,

@@ -1,7 +1,7 @@
 import { HttpException, HttpStatus, Inject, Injectable, type MessageEvent } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Observable } from 'rxjs';
-import type { StreamingError } from '../cancellation/errors/streaming.error.js';
+import type { StreamingError } from '../cancellation/errors.js';
 import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import type { TaskView } from '../engine/task-view.js';
 import { type Soon, whenHere } from '../engine/soon.js';

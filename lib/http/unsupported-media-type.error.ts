@@ -1,4 +1,4 @@
-import { StreamingError } from '../cancellation/errors/streaming.error.js';
+import { StreamingError } from '../cancellation/errors.js';
 
 /** A body that is not JSON, or that cannot be read as JSON. */
 export class UnsupportedMediaTypeError extends StreamingError {

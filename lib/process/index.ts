@@ -3,7 +3,6 @@
  *
  * @packageDocumentation
  */
-export { ProcessFailedError } from './process-failed.error.js';
-export { ProcessNotStartedError } from './process-not-started.error.js';
+export { ProcessFailedError, ProcessNotStartedError } from './errors.js';
 export type { OutputListener, ProcessOptions, ProcessOutput, ProcessResult } from './process.options.js';
 export { runProcess } from './run-process.js';

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { cutText } from '../cancellation/errors/read-error.js';
+import { cutText } from '../cancellation/read-error.js';
 
 /** Longer lines come in pieces: a process that never ends its line must not fill the memory. */
 const MAX_LINE_LENGTH = 16_384;

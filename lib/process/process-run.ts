@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Timer } from '../cancellation/time/timer.js';
 import { feedInput } from './feed-input.js';
 import { OutputReader } from './output-reader.js';
-import { ProcessFailedError } from './process-failed.error.js';
+import { ProcessFailedError } from './errors.js';
 import type { ProcessExit, ProcessGroup } from './process-group.js';
 import type { ProcessOptions, ProcessOutput, ProcessResult } from './process.options.js';
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { cutText } from '../cancellation/errors/read-error.js';
+import { cutText } from '../cancellation/read-error.js';
 import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { InvalidEventError, InvalidOptionsError } from '../task/errors.js';
 import { TaskContext } from '../task/task-context.js';
 import { ProcessGroup } from './process-group.js';
-import { ProcessNotStartedError } from './process-not-started.error.js';
+import { ProcessNotStartedError } from './errors.js';
 import { ProcessRun } from './process-run.js';
 import {
   checkProcessOptions,

@@ -1,4 +1,4 @@
-import { cutText, readList, readProperty, textOf } from '../cancellation/errors/read-error.js';
+import { cutText, readList, readProperty, textOf } from '../cancellation/read-error.js';
 
 /** How many causes and held errors of one error are described: a getter may make new ones without end. */
 const MAX_TOLD = 32;

@@ -6,7 +6,7 @@ import {
   readList,
   readProperty,
   textOf,
-} from '../cancellation/errors/read-error.js';
+} from '../cancellation/read-error.js';
 import { ThrownValueError } from '../task/errors.js';
 import type { ErrorSummary } from '../task/task-record.js';
 

@@ -1,5 +1,5 @@
 import { DEFAULT_BACKOFF, RetryDelays } from '../cancellation/time/backoff.js';
-import { isUnrecoverable } from '../cancellation/errors/unrecoverable.error.js';
+import { isUnrecoverable } from '../cancellation/errors.js';
 import { toJson } from '../task/json.js';
 import { cleanUp } from './handler/run-cleanup.js';
 import type { RunContext } from './handler/run-context.js';

@@ -1,4 +1,4 @@
-import { readProperty, textOf } from '../cancellation/errors/read-error.js';
+import { readProperty, textOf } from '../cancellation/read-error.js';
 import type { RunJournal, Written } from '../log/run-journal.js';
 import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json.js';

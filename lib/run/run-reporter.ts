@@ -1,6 +1,6 @@
 import type { Logger } from '@nestjs/common';
 import type { TerminalStatus } from '../task/task-status.js';
-import { isInstance } from '../cancellation/errors/read-error.js';
+import { isInstance } from '../cancellation/read-error.js';
 import { CommitAbandonedError } from '../task/errors.js';
 import { describeError, describeErrorInLine, oneLine } from './describe-error.js';
 import { isShown } from './public-error.js';

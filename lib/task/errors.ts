@@ -1,6 +1,5 @@
-import type { CancelledError } from '../cancellation/errors/cancelled.error.js';
-import { readProperty } from '../cancellation/errors/read-error.js';
-import { StreamingError } from '../cancellation/errors/streaming.error.js';
+import { type CancelledError, StreamingError } from '../cancellation/errors.js';
+import { readProperty } from '../cancellation/read-error.js';
 import type { TimeoutOf } from '../cancellation/cancel-reason.js';
 import type { TaskRef } from './task-ref.js';
 

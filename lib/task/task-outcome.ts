@@ -1,5 +1,5 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
-import type { CancelledError } from '../cancellation/errors/cancelled.error.js';
+import type { CancelledError } from '../cancellation/errors.js';
 import type { TerminalStatus } from './task-status.js';
 
 /**

@@ -1,8 +1,8 @@
 import { clearImmediate, setImmediate } from 'node:timers';
 import { inRootContext } from '../async-context.js';
 import { type CancelReason, cutDetail } from '../cancel-reason.js';
-import { isInstance, textOf } from '../errors/read-error.js';
-import { ScopeEndedError } from '../errors/scope-ended.error.js';
+import { isInstance, textOf } from '../read-error.js';
+import { ScopeEndedError } from '../errors.js';
 import { quietIf } from '../promises.js';
 import { Timer } from '../time/timer.js';
 import { GroupChildren } from './group-children.js';

@@ -1,4 +1,4 @@
-import { isInstance } from '../errors/read-error.js';
+import { isInstance } from '../read-error.js';
 import { nextMicrotask } from '../promises.js';
 import type { CancelScope } from './cancel-scope.js';
 import type { ResultsOf, ScopeBody, TaskGroup } from './scope-body.js';

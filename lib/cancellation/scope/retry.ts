@@ -1,6 +1,6 @@
 import { type Backoff, DEFAULT_BACKOFF, RetryDelays } from '../time/backoff.js';
 import type { CancelScope } from './cancel-scope.js';
-import { isUnrecoverable } from '../errors/unrecoverable.error.js';
+import { isUnrecoverable } from '../errors.js';
 import { assertBody } from './scope-body.js';
 
 /**

@@ -1,4 +1,4 @@
-import { ScopeTimeoutError } from '../errors/scope-timeout.error.js';
+import { ScopeTimeoutError } from '../errors.js';
 import { nextMicrotask } from '../promises.js';
 import type { CancelScope } from './cancel-scope.js';
 import type { ScopeBody } from './scope-body.js';

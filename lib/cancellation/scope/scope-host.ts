@@ -1,4 +1,4 @@
-import type { CancelledError } from '../errors/cancelled.error.js';
+import type { CancelledError } from '../errors.js';
 import type { CancellationRule } from '../is-cancellation.js';
 
 /** What a tree of scopes hangs on: the task around it, or nothing. */

@@ -1,9 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { AsyncContext } from '../async-context.js';
 import type { CancelReason } from '../cancel-reason.js';
-import { CancelledError } from '../errors/cancelled.error.js';
-import { isInstance } from '../errors/read-error.js';
-import { ScopeEndedError } from '../errors/scope-ended.error.js';
+import { CancelledError, ScopeEndedError } from '../errors.js';
+import { isInstance } from '../read-error.js';
 import { bindSignal, type CancellationRule, isCancellationOf, unbindSignal } from '../is-cancellation.js';
 import { isThenable, rejectedQuietly } from '../promises.js';
 import { assertBody } from './scope-body.js';

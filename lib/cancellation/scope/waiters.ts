@@ -1,4 +1,4 @@
-import type { CancelledError } from '../errors/cancelled.error.js';
+import type { CancelledError } from '../errors.js';
 import { Timer } from '../time/timer.js';
 
 /**

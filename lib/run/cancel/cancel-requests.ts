@@ -4,7 +4,7 @@ import {
   cutDetail,
   isWithdrawable,
 } from '../../cancellation/cancel-reason.js';
-import { textOf } from '../../cancellation/errors/read-error.js';
+import { textOf } from '../../cancellation/read-error.js';
 
 /** What is said of a request besides its kind. */
 export interface RequestDetails extends Omit<CancelReason, 'kind'> {

@@ -1,8 +1,8 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import type { CancelledError } from '../../cancellation/errors.js';
 import { isThenable } from '../../cancellation/promises.js';
-import { readProperty } from '../../cancellation/errors/read-error.js';
+import { readProperty } from '../../cancellation/read-error.js';
 import { CancelWatch } from './cancel-watch.js';
 import { assertStep, isStep, type Step } from './drive-iterable.js';
 import type { RunContext } from './run-context.js';

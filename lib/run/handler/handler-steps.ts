@@ -1,5 +1,5 @@
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
-import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import type { CancelledError } from '../../cancellation/errors.js';
 import type { CancellationRule } from '../../cancellation/is-cancellation.js';
 import type { ScopeHost } from '../../cancellation/scope/scope-host.js';
 import type { TaskRun } from '../task-run.js';

@@ -1,4 +1,4 @@
-import { readProperty } from '../../cancellation/errors/read-error.js';
+import { readProperty } from '../../cancellation/read-error.js';
 
 /** A stream of Node, as far as it is used here. */
 export interface NodeStream extends AsyncIterable<unknown> {

@@ -1,5 +1,5 @@
 import { clock } from '../../cancellation/time/clock.js';
-import type { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import type { CancelledError } from '../../cancellation/errors.js';
 import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { Settlement } from '../outcome/decide-outcome.js';

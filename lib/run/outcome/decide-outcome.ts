@@ -1,6 +1,6 @@
 import { isWithdrawable, type CancelReason } from '../../cancellation/cancel-reason.js';
-import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
-import { isInstance } from '../../cancellation/errors/read-error.js';
+import { CancelledError } from '../../cancellation/errors.js';
+import { isInstance } from '../../cancellation/read-error.js';
 import { clock } from '../../cancellation/time/clock.js';
 import { CommitAbandonedError, InvalidResultError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';

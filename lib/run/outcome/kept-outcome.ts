@@ -1,5 +1,5 @@
 import { clock } from '../../cancellation/time/clock.js';
-import { CancelledError } from '../../cancellation/errors/cancelled.error.js';
+import { CancelledError } from '../../cancellation/errors.js';
 import { TaskFailedError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import type { TerminalStatus } from '../../task/task-status.js';

@@ -1,6 +1,5 @@
 import { CancelScope } from '../../../lib/cancellation/scope/cancel-scope.js';
-import { CancelledError } from '../../../lib/cancellation/errors/cancelled.error.js';
-import { ScopeTimeoutError } from '../../../lib/cancellation/errors/scope-timeout.error.js';
+import { CancelledError, ScopeTimeoutError } from '../../../lib/cancellation/errors.js';
 import { type Program, rootId, type Step, type Work } from './program.js';
 import { VirtualClock, withClock } from '../time/virtual-clock.js';
 

@@ -1,4 +1,4 @@
-import { StreamingError } from '../cancellation/errors/streaming.error.js';
+import { StreamingError } from '../cancellation/errors.js';
 
 /**
  * A process ran and did not end well. Neither its message nor its properties hold the arguments, which may be secret.
@@ -31,5 +31,23 @@ export class ProcessFailedError extends StreamingError {
     this.exitCode = exitCode;
     this.signal = signal;
     this.stderr = stderr;
+  }
+}
+
+/**
+ * A process could not be started; the system's error is the `cause`.
+ *
+ * @publicApi
+ */
+export class ProcessNotStartedError extends StreamingError {
+  override readonly name = 'ProcessNotStartedError';
+  readonly code = 'PROCESS_NOT_STARTED';
+  override readonly expose = false;
+  /** What should have been run, without its arguments. */
+  readonly command: string;
+
+  constructor(command: string, why: string, cause: unknown) {
+    super(`Cannot start "${command}": ${why}`, { cause });
+    this.command = command;
   }
 }
