@@ -32,7 +32,7 @@ export class Countdown {
   set(ms: number | null): void {
     this.stop();
     this.#hasEnded = false;
-    if (ms === null || ms === Infinity) return;
+    if (ms === null) return;
     this.#endsAt = clock().now() + ms;
     this.#timer = new Timer(ms, this.end);
   }
