@@ -35,7 +35,7 @@ describe('cleanup that registers itself again', () => {
 
   it('what was registered in time is called, also when the time is over', async () => {
     const called: number[] = [];
-    const { handle } = await startTask(
+    const { handle, logs } = await startTask(
       async (task) => {
         for (let n = 1; n <= 3; n++) task.defer(() => void called.push(n));
         task.defer(() => new Promise(() => {}));
@@ -44,6 +44,7 @@ describe('cleanup that registers itself again', () => {
     );
     expect(await handle.outcome).toMatchObject({ status: 'completed', abandoned: true });
     expect(called).toEqual([3, 2, 1]);
+    expect(logs.warnings).toEqual([expect.stringMatching(/^Cleanup of test:.* was given up$/)]);
   });
 
   it('has the cancellation beside its error when the handler completed in spite of it', async () => {

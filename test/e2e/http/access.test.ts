@@ -1,7 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { IncomingMessage } from 'node:http';
-import type { AuthorizeRequest, TaskAuthorizer } from 'nestjs-streaming';
+import type { AuthorizeRequest, StreamingModuleOptions, TaskAuthorizer } from 'nestjs-streaming';
 import { handlerTask } from '../../support/app.js';
 import { call } from '../../support/clients/http-client.js';
 import { deferred, eventually } from '../../support/wait.js';
@@ -278,5 +278,32 @@ describe.each(adapters)('who may do what (%s)', (adapter) => {
     expect(stream.raw).toContain('event: gap\n');
     for (const text of told) expect(text).not.toMatch(/ann-the-owner|"owner"|"metadata"|"by"/);
     expect(await puppet.handle.snapshot()).toMatchObject({ owner: 'ann-the-owner' });
+  });
+});
+
+describe('the routes of an application without an authorizer', () => {
+  const before = process.env.NODE_ENV;
+  afterEach(() => {
+    process.env.NODE_ENV = before;
+  });
+
+  @Injectable()
+  class Authorizer implements TaskAuthorizer {
+    authorize(): boolean {
+      return true;
+    }
+  }
+
+  it.each<[string, string, StreamingModuleOptions, number]>([
+    ['are warned of', 'production', {}, 1],
+    ['are no concern elsewhere', 'development', {}, 0],
+    ['are no concern where it has one', 'production', { authorize: Authorizer }, 0],
+    ['are no concern where there are none', 'production', { http: { controller: false } }, 0],
+  ])('%s: %s', async (_what, environment, options, count) => {
+    process.env.NODE_ENV = environment;
+    const { logs } = await createTaskApp({ listen: false, options });
+    expect(logs.warnings).toEqual(
+      Array(count).fill(expect.stringContaining('may watch and cancel every task: set "authorize" in')),
+    );
   });
 });

@@ -9,6 +9,7 @@ import {
 import { collect, createTaskApp, startTask } from '../../../support/app.js';
 import { RawSocket } from '../../../support/clients/raw-socket.js';
 import { openStream } from '../../../support/clients/sse.js';
+import { StoppedClock } from '../../../support/stopped-clock.js';
 import { closeBound, eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';
@@ -113,6 +114,31 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
     expect(kept.went).toBe('ended');
     expect(kept.body.match(/^event: .*$/gm)).toEqual(['event: started', 'event: cancelled']);
     await expectEnd(started, 'cancelled');
+  });
+
+  it('SD.167 a slow client has what is left of the timeout to take the end', async () => {
+    const { coordinator, handle, taskApp, events } = await startTask(
+      async (task) => {
+        for (let n = 0; n < 50; n++) void task.sendEvent('chunk', 'x'.repeat(200_000));
+        void task.sendEvent('filled');
+        await task.sleep(60_000);
+      },
+      { adapter, listen: true, task: { replay: { bytes: 20_000_000 } } },
+    );
+    await events.until('filled');
+    const slow = await RawSocket.connect(taskApp.port);
+    sockets.push(slow);
+    slow.pause();
+    slow.request('GET', `/stream/test/${handle.ref.name}/${handle.id}`);
+    await eventually(async () => (await handle.snapshot()).watchers === 2);
+    using clock = new StoppedClock();
+    const report = coordinator.shutdown({ timeout: 10_000 });
+    await clock.advance(9_000);
+    slow.resume();
+    await slow.closed;
+    expect(slow.went).toBe('ended');
+    expect(slow.body).toContain('event: cancelled');
+    expect(await report).toMatchObject({ cancelled: 1 });
   });
 
   it('SD.167 a client that does not read is destroyed when its time is over', async () => {

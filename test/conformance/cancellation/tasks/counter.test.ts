@@ -143,4 +143,26 @@ describe('NS. The cancellation counter', () => {
     expect(outcome).toMatchObject({ value: 'in peace', abandoned: false });
     expect(started.logs.warnings).toEqual([]);
   });
+
+  it('NS.105 a request that comes after uncancel has a grace of its own', async () => {
+    using clock = new StoppedClock();
+    const started = await startTask(
+      async (task) => {
+        await rejection(task.sleep(60_000));
+        task.uncancel();
+        // Whatever comes now, it does not look.
+        await new Promise(() => {});
+      },
+      { task: { grace: 40 } },
+    );
+    await started.running;
+    await started.handle.cancel();
+    await clock.advance(30);
+    await started.handle.cancel();
+    await clock.advance(39);
+    expect(started.handle.status).toBe('cancelling');
+    await clock.advance(1);
+    expect(started.handle.status).toBe('cancelled');
+    expect(await expectEnd(started, 'cancelled')).toMatchObject({ abandoned: true, durationMs: 70 });
+  });
 });

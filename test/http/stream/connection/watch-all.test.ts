@@ -1,9 +1,35 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Server } from 'node:http';
+import { Duplex } from 'node:stream';
 import { call } from '../../../support/clients/http-client.js';
 import type { SseEvent } from '../../../support/clients/sse.js';
 import { eventsOf, pathOf, resumeMany, serveMany, urlOf, type Wrapped } from '../../../support/many-tasks.js';
 import { eventually } from '../../../support/wait.js';
-import { adapters, expectNoHole, type Puppet, PuppetTask, range, watch } from '../../../support/watching.js';
+import {
+  adapters,
+  closeLater,
+  expectNoHole,
+  type Puppet,
+  PuppetTask,
+  range,
+  watch,
+} from '../../../support/watching.js';
+
+/** The server's end of a connection whose client takes one write after the other. */
+class SlowConnection extends Duplex {
+  received = '';
+
+  constructor() {
+    super({ highWaterMark: 1, decodeStrings: true });
+  }
+
+  override _write(bytes: Buffer, _encoding: string, onTaken: () => void): void {
+    this.received += bytes.toString('latin1');
+    setImmediate(onTaken);
+  }
+
+  override _read(): void {}
+}
 
 const dataOf = ({ data }: SseEvent): unknown => data;
 
@@ -235,6 +261,25 @@ describe.each(adapters)('many tasks on one stream (%s)', (adapter) => {
     expectNoHole(eventsOf(first, stream.events));
     expectNoHole(eventsOf(second, stream.events));
     expect(stream.events).toHaveLength(124);
+  });
+
+  it('a slow client gets the events of all tasks in turns', async () => {
+    const { app, puppets } = await serveMany(adapter, 2);
+    const slow = new SlowConnection();
+    closeLater(() => slow.destroy());
+    (app.app.getHttpServer() as Server).emit('connection', slow);
+    const { pathname, search } = new URL(urlOf(app, puppets));
+    slow.push(`GET ${pathname}${search} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const order = (): string[] => [...slow.received.matchAll(/"task":"(.*?)"/g)].map(([, task]) => task!);
+    await eventually(() => order().length === 2);
+    const chunks = 20;
+    for (const puppet of puppets) {
+      for (let n = 0; n < chunks; n++) puppet.send('large', 'x'.repeat(20_000));
+    }
+    await eventually(() => order().length === 2 * (1 + chunks));
+    const half = order().slice(0, 1 + chunks);
+    const ofFirst = half.filter((task) => task === pathOf(puppets[0]!));
+    expect(Math.abs(ofFirst.length - half.length / 2)).toBeLessThan(2);
   });
 
   it('HEAD answers the headers and takes no place', async () => {
