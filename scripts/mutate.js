@@ -2,9 +2,11 @@
  * Changes the library in one place at a time, and runs the tests that should notice. What they do not notice survives: a
  * test is missing there, or the code is not needed. Works in a copy of the checkout. Takes the quick tests only.
  *
- *     npm run mutation -- [--count 35 | --all] [--seed N] [--least 85] [--workers 2] [path…]
+ *     npm run mutation -- [--count 35 | --all] [--seed N] [--skip 0] [--least 85] [--workers 2] [path[:line]…]
  *
- * Exits with 1 when fewer than `--least` percent of the mutants are killed. Paths narrow down what is changed.
+ * The same `--seed` takes the same mutants, as long as the code stays the same; `--skip 35` goes on with those behind the
+ * first 35. Paths narrow down what is changed: `--all lib/run/task-run.ts:120` tries the mutants of that line alone.
+ * Exits with 1 when fewer than `--least` percent of the mutants are killed.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import {
@@ -31,6 +33,12 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const CANCELLATION = 'test/conformance/cancellation/(?!handlers/adapters)';
 const STREAMING = 'test/conformance/streaming/(?!clients/)';
 
+const RUNS = [
+  ['test/run/', 'test/coordinator/'],
+  [CANCELLATION],
+  ['test/module/', 'test/testing/', 'test/e2e/http/limits', STREAMING],
+];
+
 /**
  * What is changed, and the tests of it in the order in which they are run, the nearest first.
  *
@@ -38,11 +46,9 @@ const STREAMING = 'test/conformance/streaming/(?!clients/)';
  */
 const TARGETS = {
   'lib/cancellation/': [['test/cancellation/'], [CANCELLATION]],
-  'lib/run/': [
-    ['test/run/', 'test/coordinator/'],
-    [CANCELLATION],
-    ['test/module/', 'test/testing/', STREAMING],
-  ],
+  'lib/run/': RUNS,
+  'lib/engine/': RUNS,
+  'lib/http/stream/stream-limits.ts': [['test/http/stream-limits', 'test/e2e/http/limits']],
   'lib/http/stream/broadcast/': [
     ['test/http/stream/[^/]*\\.test'],
     [STREAMING],
@@ -61,15 +67,21 @@ const { values, positionals } = parseArgs({
     all: { type: 'boolean', default: false },
     count: { type: 'string', default: '35' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
+    skip: { type: 'string', default: '0' },
     least: { type: 'string', default: '85' },
     workers: { type: 'string', default: '2' },
   },
 });
 
-const all = sources().flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')));
-const chosen = values.all ? all : sample(all, Number(values.count), Number(values.seed));
+const all = sources()
+  .flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')))
+  .filter(isWanted);
+const { seed, skip } = values;
+const chosen = values.all ? all : sample(all, Number(values.count), Number(seed), Number(skip));
 if (chosen.length === 0) throw new Error(`Nothing is changed in ${positionals.join(', ')}`);
-console.log(`${chosen.length} of ${all.length} mutants${values.all ? '' : `, --seed ${values.seed}`}`);
+console.log(
+  `${chosen.length} of ${all.length} mutants${values.all ? '' : `, --seed ${seed} --skip ${skip}`}`,
+);
 
 const work = mkdtempSync(join(tmpdir(), 'mutation-'));
 const copy = join(work, 'copy');
@@ -105,10 +117,26 @@ function sources() {
     if (!files.some((file) => file.startsWith(start)))
       throw new Error(`There is no ${start}: correct TARGETS`);
   }
-  return files
-    .filter((file) => stepsOf(file).length > 0)
-    .filter((file) => positionals.length === 0 || positionals.some((start) => file.startsWith(start)))
-    .toSorted();
+  return files.filter((file) => stepsOf(file).length > 0).toSorted();
+}
+
+/**
+ * @param {Mutant} mutant
+ * @returns {boolean} whether it is in one of the paths that were given
+ */
+function isWanted({ file, start }) {
+  if (positionals.length === 0) return true;
+  const place = `${file}:${lineOf(file, start)}`;
+  return positionals.some((path) => (/:\d+$/.test(path) ? place === path : file.startsWith(path)));
+}
+
+/**
+ * @param {string} file
+ * @param {number} at an offset in its text
+ * @returns {number}
+ */
+function lineOf(file, at) {
+  return readFileSync(join(ROOT, file), 'utf8').slice(0, at).split('\n').length;
 }
 
 /** @returns {string[]} all but what Git ignores */
@@ -241,10 +269,11 @@ function described({ file, what, start, end, replacement }) {
   const to = text.indexOf('\n', end);
   const before = text.slice(from, to);
   const after = text.slice(from, start) + replacement + text.slice(end, to);
-  const line = text.slice(0, start).split('\n').length;
-  return [`${file}:${line}: ${what}`, before.replaceAll(/^/gm, '- '), after.replaceAll(/^/gm, '+ ')].join(
-    '\n',
-  );
+  return [
+    `${file}:${lineOf(file, start)}: ${what}`,
+    before.replaceAll(/^/gm, '- '),
+    after.replaceAll(/^/gm, '+ '),
+  ].join('\n');
 }
 
 /**
@@ -252,9 +281,10 @@ function described({ file, what, start, end, replacement }) {
  * @param {T[]} items
  * @param {number} count
  * @param {number} seed
+ * @param {number} skip
  * @returns {T[]} the same ones for the same seed
  */
-function sample(items, count, seed) {
+function sample(items, count, seed, skip) {
   const shuffled = [...items];
   let state = seed;
   for (let at = shuffled.length - 1; at > 0; at--) {
@@ -263,5 +293,5 @@ function sample(items, count, seed) {
     const [one, two] = [shuffled[at], shuffled[other]];
     if (one !== undefined && two !== undefined) [shuffled[at], shuffled[other]] = [two, one];
   }
-  return shuffled.slice(0, count);
+  return shuffled.slice(skip, skip + count);
 }
