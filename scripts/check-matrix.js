@@ -45,6 +45,7 @@ const CORE = [
   'test/e2e/shutdown',
   'test/http/[^/]*\\.test',
   'test/http/stream/[^/]+/',
+  'test/internals/',
   'test/module/',
   'test/process/',
   'test/run/',

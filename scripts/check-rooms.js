@@ -18,6 +18,7 @@ const PACKAGE = 'nestjs-streaming';
 /** Each room may import those above it. */
 const ROOMS = [
   'cancellation',
+  'internals',
   'task',
   'log',
   'streaming.options.ts',

@@ -1,5 +1,4 @@
-/** Where Nest keeps what `@UseInterceptors()` was given. */
-const metadata = '__interceptors__';
+import { hasOwnInterceptors } from '../internals/nest-internals.js';
 
 /** Of each controller, by the names of its methods. Decorators are applied before the first request. */
 const known = new WeakMap<object, Map<string, boolean>>();
@@ -10,14 +9,7 @@ export function hasInterceptors(controller: object, method: string): boolean {
   let methods = known.get(type);
   if (!methods) known.set(type, (methods = new Map<string, boolean>()));
   let has = methods.get(method);
-  if (has === undefined) methods.set(method, (has = findInterceptors(controller, method)));
+  if (has === undefined)
+    methods.set(method, (has = [type, Reflect.get(controller, method) as object].some(hasOwnInterceptors)));
   return has;
-}
-
-function findInterceptors(controller: object, method: string): boolean {
-  const targets = [controller.constructor, Reflect.get(controller, method) as object];
-  return targets.some((target) => {
-    const interceptors = Reflect.getMetadata(metadata, target) as readonly unknown[] | undefined;
-    return interceptors !== undefined && interceptors.length > 0;
-  });
 }

@@ -1,6 +1,6 @@
-import { Injectable, RequestMethod, type Type } from '@nestjs/common';
-import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import { RoutePathFactory } from '@nestjs/core/router/route-path-factory.js';
+import { Injectable, Optional, type Type } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { routePathOf } from '../internals/nest-internals.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 
@@ -23,9 +23,6 @@ export interface StreamPathOptions {
 export const STREAMING_CONTROLLER = 'nestjs-streaming:controller';
 export type ControllerOrigin = 'application' | 'module';
 
-/** Where Nest keeps what its decorators were given. */
-const metadata = { path: 'path', version: '__version__', modulePath: '__module_path__' };
-
 interface FoundController {
   readonly metatype: Type;
   /** The module that declares it. */
@@ -38,7 +35,7 @@ interface FoundController {
 export class StreamPaths {
   constructor(
     private readonly modules: ModulesContainer,
-    private readonly moduleRef: ModuleRef,
+    @Optional() private readonly config?: ApplicationConfig,
   ) {}
 
   /** @see StreamingHttpService.streamPath */
@@ -87,43 +84,10 @@ export class StreamPaths {
     );
   }
 
-  /** As Nest does when it registers the route. */
   #patternOf({ metatype, module }: FoundController): string {
-    const config = this.moduleRef['container'].applicationConfig;
-    if (!config) throw new InvalidOptionsError('streamPath(): the application has no configuration');
+    if (!this.config) throw new InvalidOptionsError('streamPath(): the application has no configuration');
     const { watch } = metatype.prototype as { watch: object };
-    const versioningOptions = config.getVersioning();
-    const controllerVersion =
-      versioningOptions && (read(metadata.version, metatype) ?? versioningOptions.defaultVersion);
-    const methodVersion = read(metadata.version, watch);
-    const modulePath =
-      read(metadata.modulePath + this.modules.applicationId, module) ?? read(metadata.modulePath, module);
-    const [path] = new RoutePathFactory(config).create(
-      {
-        globalPrefix: withSlash(config.getGlobalPrefix()),
-        ctrlPath: withSlash(first(read(metadata.path, metatype))),
-        methodPath: withSlash(first(read(metadata.path, watch))),
-        ...(modulePath !== undefined && { modulePath: modulePath as string }),
-        ...(controllerVersion !== undefined && { controllerVersion: controllerVersion as string }),
-        ...(methodVersion !== undefined && { methodVersion: methodVersion as string }),
-        ...(versioningOptions && { versioningOptions }),
-      },
-      RequestMethod.GET,
-    );
-    return path as string;
+    const { applicationId } = this.modules;
+    return routePathOf(this.config, { controller: metatype, handler: watch, module, applicationId });
   }
-}
-
-function read(key: string, target: object): unknown {
-  return Reflect.getMetadata(key, target);
-}
-
-/** Of several paths any is right. */
-function first(path: unknown): string {
-  const [one = ''] = [path].flat() as string[];
-  return one;
-}
-
-function withSlash(path: string): string {
-  return path === '' || path.startsWith('/') ? path : `/${path}`;
 }

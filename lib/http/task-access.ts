@@ -1,8 +1,9 @@
 import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { TaskView } from '../engine/task-view.js';
 import { type Soon, whenHere } from '../engine/soon.js';
 import { TaskEngine } from '../engine/task-engine.js';
+import type { TaskView } from '../engine/task-view.js';
+import { isUnknownDependency, moduleRefOf } from '../internals/nest-internals.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 import type { PlatformRequest } from './http-exchange.js';
@@ -94,7 +95,7 @@ export class TaskAccess implements OnModuleInit {
   async #make(type: Type<TaskAuthorizer>): Promise<TaskAuthorizer> {
     let failure: unknown;
     const fromRoot = [...this.modules.values()].toSorted((one, other) => one.distance - other.distance);
-    const places = fromRoot.map((module) => module.getProviderByKey<ModuleRef>(ModuleRef).instance);
+    const places = fromRoot.map(moduleRefOf);
     for (const place of new Set([this.moduleRef, ...places])) {
       try {
         return await place.create(type);
@@ -105,9 +106,4 @@ export class TaskAccess implements OnModuleInit {
     }
     throw failure;
   }
-}
-
-/** Nest does not export the class. */
-function isUnknownDependency(error: unknown): boolean {
-  return (error as Error).constructor.name === 'UnknownDependenciesException';
 }

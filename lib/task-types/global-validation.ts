@@ -1,5 +1,6 @@
 import { ValidationPipe } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
+import { validationOptionsOf } from '../internals/nest-internals.js';
 import type { InputValidation } from '../task/task-options.js';
 
 /**
@@ -15,10 +16,6 @@ export function globalValidations(config: ApplicationConfig | undefined): InputV
 }
 
 function optionsOf(pipe: ValidationPipe): InputValidation {
-  // Both are protected, and there is no other way to them.
-  const { validatorOptions, transformOptions } = pipe as unknown as {
-    readonly validatorOptions: InputValidation;
-    readonly transformOptions: InputValidation['transformOptions'];
-  };
+  const { validatorOptions, transformOptions } = validationOptionsOf(pipe);
   return { ...validatorOptions, ...(transformOptions && { transformOptions }) };
 }

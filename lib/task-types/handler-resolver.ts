@@ -1,9 +1,13 @@
 import type { Type } from '@nestjs/common';
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
+import { ContextIdFactory } from '@nestjs/core';
+import {
+  type InstanceWrapper,
+  type Module,
+  moduleRefOf,
+  releaseSettlement,
+} from '../internals/nest-internals.js';
 import { InvalidTaskTypeError } from '../task/errors.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
-import type { InstanceWrapper } from './find-task-types.js';
-import { releaseSettlements } from './settlement-signals.js';
 
 /**
  * Makes a handler for each try, in the module that provides the class, as Nest makes a controller for each request: a
@@ -18,7 +22,7 @@ export function handlerResolver(
   injected: Iterable<InstanceWrapper>,
 ): (request: object) => Promise<TaskHandler> {
   return async (request) => {
-    const moduleRef = wrapper.host?.getProviderByKey<ModuleRef>(ModuleRef).instance as ModuleRef;
+    const moduleRef = moduleRefOf(wrapper.host as Module);
     const contextId = ContextIdFactory.getByRequest(request);
     const payload: unknown = contextId.payload;
     moduleRef.registerRequestByContextId(
@@ -29,7 +33,7 @@ export function handlerResolver(
     try {
       handler = await moduleRef.resolve(wrapper.token as Type, contextId);
     } finally {
-      releaseSettlements(injected);
+      for (const provider of injected) releaseSettlement(provider);
     }
     if (!isHandler(handler))
       throw new InvalidTaskTypeError(`The provider of ${classRef.name} made no handler`);

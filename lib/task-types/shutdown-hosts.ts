@@ -1,6 +1,6 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import type { InstanceWrapper } from './find-task-types.js';
+import { instancesOf, type InstanceWrapper, isSingle } from '../internals/nest-internals.js';
 import { injectedProviders } from './injected-providers.js';
 
 /**
@@ -17,17 +17,6 @@ export function shutdownHostsOf(wrapper: InstanceWrapper, modules: ModulesContai
     for (const candidate of candidates) if (hasDestroyHook(candidate)) hosts.add(candidate);
   }
   return hosts;
-}
-
-/** Whether there is one instance, made at start. */
-export function isSingle(wrapper: InstanceWrapper): boolean {
-  return wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
-}
-
-function instancesOf(wrapper: InstanceWrapper): readonly unknown[] {
-  if (isSingle(wrapper)) return [wrapper.instance];
-  if (!wrapper.isDependencyTreeStatic()) return [];
-  return wrapper.getStaticTransientInstances().map((made) => made?.instance as unknown);
 }
 
 function moduleInstanceOf({ host }: InstanceWrapper): readonly object[] {

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
+import { type InstanceWrapper, isSingle } from '../internals/nest-internals.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import { listenersOf, type OnTaskEventOptions } from '../task/on-task-event.decorator.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
-import type { InstanceWrapper } from './find-task-types.js';
-import { isSingle } from './shutdown-hosts.js';
 import { TaskListener } from './task-listener.js';
 
 /** The methods of the application with `@OnTaskEvent()`. */

@@ -8,19 +8,19 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, LazyModuleLoader, ModulesContainer } from '@nestjs/core';
+import { type InstanceWrapper, isSingle, type Module } from '../internals/nest-internals.js';
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError, InvalidTaskTypeError } from '../task/errors.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
 import type { InputValidation, StreamTaskOptions } from '../task/task-options.js';
 import { isTaskName } from '../task/task-ref.js';
-
-import { appNameOf, decoratedClassOf, type InstanceWrapper, type Module } from './find-task-types.js';
+import { appNameOf, decoratedClassOf } from './find-task-types.js';
 import { globalValidations } from './global-validation.js';
 import { handlerResolver, isHandler } from './handler-resolver.js';
 import { createInputValidator } from './input-validator.js';
 import { injectedProviders } from './injected-providers.js';
 import { onModuleLoaded } from './lazy-modules.js';
-import { isSingle, shutdownHostsOf } from './shutdown-hosts.js';
+import { shutdownHostsOf } from './shutdown-hosts.js';
 import { TaskListenerRegistry } from './task-listener.registry.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
 

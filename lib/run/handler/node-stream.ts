@@ -1,4 +1,4 @@
-import { readProperty } from '../../cancellation/read-error.js';
+import { emitsClose } from '../../internals/node-internals.js';
 
 /** A stream of Node, as far as it is used here. */
 export interface NodeStream extends AsyncIterable<unknown> {
@@ -30,9 +30,4 @@ export function destroyStream(stream: NodeStream): Promise<void> {
     // The event has been, or never comes.
     if (stream.closed !== false || !emitsClose(stream)) resolve();
   });
-}
-
-/** The option `emitClose` of a stream. It shows nowhere else. */
-function emitsClose(stream: NodeStream): boolean {
-  return readProperty(readProperty(stream, '_readableState'), 'emitClose') !== false;
 }

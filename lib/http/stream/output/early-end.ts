@@ -1,17 +1,6 @@
-import { OutgoingMessage, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-
-/**
- * Whether the end of a response that is sent in chunks may be written to its socket, in the place of Node: nothing stands in
- * between, and no trailers follow the body.
- */
-export function endsPlainly(response: ServerResponse): boolean {
-  return (
-    Reflect.get(response, 'end') === plainEnd &&
-    Reflect.get(response, '_trailer') === '' &&
-    !response.writableEnded
-  );
-}
+import { endAfterLastChunk, markEnded } from '../../../internals/node-internals.js';
 
 /**
  * The end of a response that is about to be written, and that Node is told of later. For other code the response has ended: that
@@ -30,7 +19,7 @@ export class EarlyEnd {
     this.#response = response;
     this.#socket = socket;
     this.#onLeave = onLeave;
-    Reflect.set(response, 'finished', true);
+    markEnded(response);
     // If the client leaves, Node calls a request aborted unless it was read to its end.
     response.req.resume();
     socket.prependOnceListener('end', onLeave);
@@ -39,12 +28,6 @@ export class EarlyEnd {
   /** Has Node do what is left of the end. It waits until the client has taken what was written, as always. */
   complete(): void {
     this.#socket.removeListener('end', this.#onLeave);
-    Reflect.set(this.#response, 'finished', false);
-    // Node writes the last chunk only where there are chunks.
-    this.#response.chunkedEncoding = false;
-    this.#response.end();
+    endAfterLastChunk(this.#response);
   }
 }
-
-/** Compared, never called. */
-const plainEnd: unknown = Reflect.get(OutgoingMessage.prototype, 'end');

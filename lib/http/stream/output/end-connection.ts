@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { responseOnTurn } from '../../../internals/node-internals.js';
 
 /**
  * Ends a connection after the last answer on it. A client that pipelines may have sent more requests meanwhile. Answers that
@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
  * @see https://www.rfc-editor.org/rfc/rfc9112#section-9.6
  */
 export function endConnection(socket: Socket, onEnd: () => void): void {
-  const next = socket.destroyed ? undefined : answerOn(socket);
+  const next = socket.destroyed ? undefined : responseOnTurn(socket);
   if (!next) {
     socket.destroySoon();
     onEnd();
@@ -28,9 +28,4 @@ export function endConnection(socket: Socket, onEnd: () => void): void {
 export function isConnection(socket: Socket | undefined): socket is Socket {
   const { destroy, destroySoon } = (socket ?? {}) as Partial<Socket>;
   return typeof destroy === 'function' && typeof destroySoon === 'function';
-}
-
-/** The response whose turn it is. Node has no public way to find one that is no stream. */
-function answerOn(socket: Socket): ServerResponse | undefined {
-  return (Reflect.get(socket, '_httpMessage') as ServerResponse | null | undefined) ?? undefined;
 }

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
-import type { Socket } from 'node:net';
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Timer } from '../../../cancellation/time/timer.js';
+import { socketOf } from '../../../internals/node-internals.js';
 
 /** How long a session that stalled before may take to end when the server closes, in milliseconds. */
 const stalledDrain = 1_000;
@@ -61,7 +61,10 @@ export class Http2Sessions implements OnApplicationBootstrap, BeforeApplicationS
   }
 }
 
-/** Ends the connection of a response over HTTP/2, and so its session with all that is in it. */
+/**
+ * Ends the connection of a response over HTTP/2, and so its session with all that is in it. A session that is destroyed waits
+ * until what it wrote is taken; its socket does not.
+ */
 export function destroySession(response: ServerResponse): void {
   const session = sessionOf(response);
   if (session) socketOf(session).destroy();
@@ -72,12 +75,4 @@ export function sessionOf(response: ServerResponse): ServerHttp2Session | undefi
   const { stream } = response as unknown as Partial<Http2ServerResponse>;
   const session = stream?.session as ServerHttp2Session | undefined;
   return session?.destroyed ? undefined : session;
-}
-
-/**
- * A session that is destroyed waits until what it wrote is taken. Its socket does not, but the session gives a stand-in
- * for it only, which refuses; what this one's methods return is the socket itself.
- */
-function socketOf(session: ServerHttp2Session): Socket {
-  return session.socket.once('close', () => {});
 }

@@ -1,14 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
-
-/** What Nest's router writes an `@Sse()` stream with: its `SseStream`, as far as NestJS 11.2 and 12 agree on it. */
-interface SseSource {
-  readonly headersCommitted: boolean;
-  readonly writableEnded: boolean;
-  commitHeaders(): void;
-  writeMessage(message: MessageEvent, written: (error?: Error) => void): void;
-  end(): void;
-}
+import { isNestSseStream, type NestSseStream } from '../../../internals/nest-internals.js';
 
 /** Writes the stream in Nest's place. */
 export interface NestReceiver {
@@ -27,7 +19,7 @@ const writers = new WeakMap<ServerResponse, NestWriter>();
  */
 export class NestWriter {
   readonly #response: ServerResponse;
-  #source: SseSource | undefined;
+  #source: NestSseStream | undefined;
   #receiver: NestReceiver | undefined;
   /** What came before the receiver began to write. */
   #early: MessageEvent[] | undefined = [];
@@ -97,7 +89,7 @@ export class NestWriter {
   }
 
   #take(source: unknown): void {
-    if (!isSseSource(source)) return;
+    if (!isNestSseStream(source)) return;
     this.#source = source;
     const commit = source.commitHeaders.bind(source);
     source.commitHeaders = () => {
@@ -124,9 +116,4 @@ export class NestWriter {
     // A turn later than the timer that Nest sets when `subscribe` returns.
     queueMicrotask(() => setTimeout(check, 0));
   }
-}
-
-function isSseSource(source: unknown): source is SseSource {
-  const { commitHeaders, writeMessage, end } = source as Partial<SseSource>;
-  return [commitHeaders, writeMessage, end].every((method) => typeof method === 'function');
 }

@@ -1,11 +1,17 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import { OutgoingMessage, type ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import type { Socket } from 'node:net';
+import {
+  bytesHandedOver,
+  endsPlainly,
+  unsentBytes,
+  writesPlainly,
+} from '../../../internals/node-internals.js';
 import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
 import { isHttp1 } from '../../http-exchange.js';
-import { EarlyEnd, endsPlainly } from './early-end.js';
+import { EarlyEnd } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
@@ -71,17 +77,17 @@ export class ResponseWriter {
 
   /**
    * Bytes that the system has not taken of what was handed to it: they sink while one large write is under way. Over
-   * HTTP/2 that is a write of the session, and may be one of other streams alone. Over TLS the connection below is looked
-   * at: what was handed to TLS counts as a whole, until all of it is taken.
+   * HTTP/2 that is a write of the session, and may be one of other streams alone.
    */
   get queued(): unknown {
-    const handle = handleOf(this.#response);
-    return ((handle && belowTls(handle)) ?? handle)?.writeQueueSize;
+    const socket = isHttp1(this.#response) ? this.#response.socket : sessionOf(this.#response)?.socket;
+    return socket ? unsentBytes(socket) : undefined;
   }
 
   /** Over HTTP/2 it tells one write of the session from the next. */
   get handed(): unknown {
-    return isHttp1(this.#response) ? undefined : handleOf(this.#response)?.bytesWritten;
+    const session = isHttp1(this.#response) ? undefined : sessionOf(this.#response);
+    return session && bytesHandedOver(session.socket);
   }
 
   /** Whether it has its turn: a response to a pipelined request waits for those before it. */
@@ -117,7 +123,7 @@ export class ResponseWriter {
    */
   writeEnd(bytes: Buffer, onLeave: () => void): boolean {
     const response = this.#response;
-    if (!this.#socket || !endsPlainly(response)) return false;
+    if (!this.#socket || response.writableEnded || !endsPlainly(response)) return false;
     this.#earlyEnd = new EarlyEnd(response, this.#socket, onLeave);
     this.#socket.write(bytes);
     return true;
@@ -148,8 +154,7 @@ export class ResponseWriter {
     if (!this.#isHeld || this.isBlocked) return;
     this.#isHeld = false;
     const flush: unknown = Reflect.get(this.#response, 'flush');
-    // Node's own is another thing, and deprecated.
-    if (typeof flush === 'function' && flush !== plainFlush) Reflect.apply(flush, this.#response, []);
+    if (typeof flush === 'function') Reflect.apply(flush, this.#response, []);
   }
 
   /** Other code has written to the socket, which may have asked to wait. */
@@ -214,34 +219,14 @@ export class ResponseWriter {
 function directWay(response: ServerResponse): Socket | undefined {
   const { socket } = response;
   if (!socket?.writable || response.writableLength !== socket.writableLength) return undefined;
-  return response.chunkedEncoding && Reflect.get(response, 'write') === plainWrite ? socket : undefined;
+  return response.chunkedEncoding && writesPlainly(response) ? socket : undefined;
 }
 
 /** Whether it asks to wait, also for what other code wrote. */
 function needsDrain(response: ServerResponse): boolean {
   // Over HTTP/2 only the stream behind it says so.
   if (!isHttp1(response)) return (response as unknown as Http2ServerResponse).stream.writableNeedDrain;
-  if (Reflect.get(response, 'write') === plainWrite) return response.writableNeedDrain;
+  if (writesPlainly(response)) return response.writableNeedDrain;
   // What compresses says so when it is written to, and alone knows what waits in it.
   return !response.writableEnded && !response.write('');
 }
-
-/** What Node has for a connection. */
-interface Handle {
-  readonly writeQueueSize?: unknown;
-  readonly bytesWritten?: unknown;
-}
-
-/** What Node has for the connection that TLS is spoken over. */
-function belowTls(handle: Handle): Handle | undefined {
-  return (Reflect.get(handle, '_parent') as Handle | null | undefined) ?? undefined;
-}
-
-function handleOf(response: ServerResponse): Handle | undefined {
-  const socket = isHttp1(response) ? response.socket : sessionOf(response)?.socket;
-  return socket ? ((Reflect.get(socket, '_handle') as Handle | null) ?? undefined) : undefined;
-}
-
-/** Compared, never called. */
-const plainWrite: unknown = Reflect.get(OutgoingMessage.prototype, 'write');
-const plainFlush: unknown = Reflect.get(OutgoingMessage.prototype, 'flush');

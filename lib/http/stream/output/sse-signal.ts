@@ -1,8 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { SSE_ABORT_CONTROLLER } from '@nestjs/common';
-
-/** Where Nest keeps the controller of a request to an `@Sse()` route. */
-type Carrier = Record<typeof SSE_ABORT_CONTROLLER, unknown>;
+import { setSseController, sseControllerOf } from '../../../internals/nest-internals.js';
 
 /**
  * Stands in for the `AbortController` that Nest makes for each request to an `@Sse()` route. The handlers of this package
@@ -14,7 +11,7 @@ export class SseSignal implements AbortController {
 
   /** The one of this request, as long as Nest has made none. */
   static of(request: IncomingMessage): SseSignal | undefined {
-    const controller = (request as unknown as Carrier)[SSE_ABORT_CONTROLLER];
+    const controller = sseControllerOf(request);
     return controller instanceof SseSignal ? controller : undefined;
   }
 
@@ -25,9 +22,7 @@ export class SseSignal implements AbortController {
    * @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet
    */
   static attach(request: object, raw: object, hasOwnHeaders: boolean): void {
-    const signal = new SseSignal(hasOwnHeaders);
-    (raw as Carrier)[SSE_ABORT_CONTROLLER] = signal;
-    if (request !== raw) (request as Carrier)[SSE_ABORT_CONTROLLER] = signal;
+    setSseController(request, raw, new SseSignal(hasOwnHeaders));
   }
 
   /**
