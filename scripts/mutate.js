@@ -76,12 +76,10 @@ const { values, positionals } = parseArgs({
 const all = sources()
   .flatMap((file) => mutantsOf(file, readFileSync(join(ROOT, file), 'utf8')))
   .filter(isWanted);
-const { seed, skip } = values;
-const chosen = values.all ? all : sample(all, Number(values.count), Number(seed), Number(skip));
+const chosen = values.all ? all : sample(all);
 if (chosen.length === 0) throw new Error(`Nothing is changed in ${positionals.join(', ')}`);
-console.log(
-  `${chosen.length} of ${all.length} mutants${values.all ? '' : `, --seed ${seed} --skip ${skip}`}`,
-);
+const which = values.all ? '' : `, --seed ${values.seed} --skip ${values.skip}`;
+console.log(`${chosen.length} of ${all.length} mutants${which}`);
 
 const work = mkdtempSync(join(tmpdir(), 'mutation-'));
 const copy = join(work, 'copy');
@@ -279,19 +277,17 @@ function described({ file, what, start, end, replacement }) {
 /**
  * @template T
  * @param {T[]} items
- * @param {number} count
- * @param {number} seed
- * @param {number} skip
- * @returns {T[]} the same ones for the same seed
+ * @returns {T[]} some of them, the same ones for the same seed
  */
-function sample(items, count, seed, skip) {
+function sample(items) {
   const shuffled = [...items];
-  let state = seed;
+  let state = Number(values.seed);
   for (let at = shuffled.length - 1; at > 0; at--) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     const other = Math.floor((state / 2 ** 32) * (at + 1));
     const [one, two] = [shuffled[at], shuffled[other]];
     if (one !== undefined && two !== undefined) [shuffled[at], shuffled[other]] = [two, one];
   }
-  return shuffled.slice(skip, skip + count);
+  const first = Number(values.skip);
+  return shuffled.slice(first, first + Number(values.count));
 }
