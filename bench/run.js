@@ -8,6 +8,8 @@
  * Run as `node --cpu-prof bench/run.js`, each process leaves a profile in the working directory.
  */
 import { writeFileSync } from 'node:fs';
+import { renderComparison } from './against/comparison.js';
+import { besideOtherBuild, copyOtherBuild } from './against/other-build.js';
 import { allScenarios } from './scenarios.js';
 import { renderChart } from './report/chart.js';
 import { assertEnoughFiles, describeMachine } from './support/machine.js';
@@ -34,7 +36,9 @@ async function main(args) {
     console.log(usage);
     return;
   }
-  const scenarios = allScenarios(options).filter(({ name }) => options.scenarios.includes(name));
+  const named = allScenarios(options).filter(({ name }) => options.scenarios.includes(name));
+  if (options.against !== undefined) copyOtherBuild(options.against);
+  const scenarios = options.against === undefined ? named : named.map(besideOtherBuild);
   assertEnoughFiles(Math.max(...scenarios.map(({ connections = 0 }) => connections)));
 
   const sections = [];
@@ -48,6 +52,10 @@ async function main(args) {
   }
   if (options.svg) {
     process.stdout.write(renderChart(sections));
+    return;
+  }
+  if (options.against !== undefined) {
+    console.log(renderComparison(sections));
     return;
   }
   const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');

@@ -1,4 +1,4 @@
-import { column, rowsOf, whole } from '../support/scenario.js';
+import { column, less, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureCancel } from './cancel.js';
 import { contenders } from './contenders/index.js';
@@ -29,7 +29,7 @@ function cancelScenario(name, tasks, warmUp) {
       whole((contender) => measureCancel(contender, { tasks, warmUp })),
     ),
     table: {
-      main: column('ms of CPU, less is better', 'cpuTime'),
+      main: less('ms of CPU, less is better', 'cpuTime'),
       reference: { head: 'of bare-loop', of: () => 'bare-loop' },
       ours: 'ours takes',
       beside: [column('ms by the clock', 'wallTime')],

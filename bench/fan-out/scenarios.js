@@ -1,4 +1,4 @@
-import { column, rowsOf } from '../support/scenario.js';
+import { column, more, rowsOf } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { contenders } from './contenders/index.js';
 import { openFanOut } from './fan-out.js';
@@ -24,7 +24,7 @@ export function fanOutScenarios({ quick }) {
         rows: rowsOf(Object.keys(contenders), (contender) => openFanOut(contender, load, budget)),
         slices: quick ? 2 : 4,
         table: {
-          main: column('events per CPU second', 'perCpuSecond'),
+          main: more('events per CPU second', 'perCpuSecond'),
           reference: { head: 'of node:http', of: () => 'node:http' },
           ours: 'ours is',
           beside: [column('events per second', 'perSecond')],

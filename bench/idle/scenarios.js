@@ -1,4 +1,4 @@
-import { column, ownServers, rowsOf, whole } from '../support/scenario.js';
+import { column, less, ownServers, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureIdle } from './idle.js';
 
@@ -22,7 +22,7 @@ export function idleScenarios({ quick }) {
         whole((contender) => measureIdle(contender, { watchers })),
       ),
       table: {
-        main: column('kB held', 'heldPerWatcher', 1e-3),
+        main: less('kB held', 'heldPerWatcher', 1e-3),
         reference: {
           head: 'of nest-sse on the same adapter',
           of: (name) => (name.endsWith('-fastify') ? 'nest-sse-fastify' : 'nest-sse'),

@@ -1,4 +1,4 @@
-import { column, ownServers, rowsOf, whole } from '../support/scenario.js';
+import { column, less, ownServers, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureLatency, measureLoopDelay } from './paced.js';
 
@@ -41,7 +41,7 @@ function latencyScenario(load) {
       whole((contender) => measureLatency(contender, { ...load, stalled: 0 })),
     ),
     table: {
-      main: column('p99, ms', 'p99'),
+      main: less('p99, ms', 'p99'),
       reference: { head: 'of node:http-write', of: () => 'node:http-write' },
       ours: 'ours takes',
       beside: [column('p50, ms', 'p50'), column('CPU of a core, %', 'cpuShare', 100)],
@@ -74,7 +74,7 @@ function stalledScenario(quick, pace) {
       ]),
     ),
     table: {
-      main: column('p99, ms', 'p99'),
+      main: less('p99, ms', 'p99'),
       reference: { head: 'of none stalled', of: (name) => name.replace(stalledRow(''), '') },
       beside: [column('p50, ms', 'p50')],
     },
@@ -97,7 +97,7 @@ function loopScenario(quick) {
       whole((contender) => measureLoopDelay(contender, load)),
     ),
     table: {
-      main: column('p99, ms', 'loopDelay'),
+      main: less('p99, ms', 'loopDelay'),
       beside: [column('CPU of a core, %', 'cpuShare', 100)],
     },
   };

@@ -18,20 +18,29 @@ export function figureOf({ results, table }, row, column = table.main) {
 }
 
 /**
- * The median of the ratios within each round: what slows the machine for a while slows both.
+ * The ratios within each round: what slows the machine for a while slows both.
  *
  * @param {Section} section
  * @param {string} row
  * @param {string} rival
  * @param {import('../support/scenario.js').Column} [column]
- * @returns {number | undefined} nothing when either was not measured
+ * @returns {ReturnType<typeof summarize> | undefined} nothing when either was not measured
  */
-export function ratioOf({ results, table }, row, rival, column = table.main) {
+export function ratiosOf({ results, table }, row, rival, column = table.main) {
   const [ours, theirs] = [row, rival].map((name) => results.find((result) => result.name === name));
   if (!ours || !theirs) return undefined;
   const ratios = ours.rounds.flatMap((round, index) => {
     const other = theirs.rounds[index];
     return other ? [column.of(round) / column.of(other)] : [];
   });
-  return summarize(ratios).median;
+  return summarize(ratios);
+}
+
+/**
+ * The median of them.
+ *
+ * @param {Parameters<typeof ratiosOf>} args
+ */
+export function ratioOf(...args) {
+  return ratiosOf(...args)?.median;
 }

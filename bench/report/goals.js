@@ -144,7 +144,7 @@ function absolute(section, server) {
 }
 
 /** @param {Bound} bound */
-function wanted(bound) {
+export function wanted(bound) {
   if ('under' in bound) return `under ${formatCount(bound.under)} ${bound.unit}`;
   return 'atLeast' in bound ? `at least ${bound.atLeast}` : `at most ${bound.atMost}`;
 }
@@ -153,7 +153,7 @@ function wanted(bound) {
  * @param {number} value
  * @param {Bound} bound
  */
-function isMet(value, bound) {
+export function isMet(value, bound) {
   if ('under' in bound) return value < bound.under;
   return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
 }

@@ -1,4 +1,4 @@
-import { column, own, ownServers, rowsOf, whole } from '../support/scenario.js';
+import { less, more, own, ownServers, rowsOf, whole } from '../support/scenario.js';
 import { formatCount } from '../report/table.js';
 import { measureStorm } from './storm.js';
 
@@ -36,7 +36,7 @@ export function stormScenarios({ quick }) {
         ...Object.fromEntries(resuming),
       },
       table: {
-        main: column('streams per CPU second', 'perCpuSecond'),
+        main: more('streams per CPU second', 'perCpuSecond'),
         reference: {
           head: 'of nest-sse on the same adapter',
           of: (name) => (name.startsWith(`${own}-fastify`) ? 'nest-sse-fastify' : 'nest-sse'),
@@ -48,6 +48,6 @@ export function stormScenarios({ quick }) {
 }
 
 /** Streams opened by a process that has served nobody yet. */
-export const atFirst = column('in a new process', 'perCpuSecondAtFirst');
+export const atFirst = more('in a new process', 'perCpuSecondAtFirst');
 /** How long the ends take. */
-export const endedAfter = column('ms until all have the end', 'endedAfter');
+export const endedAfter = less('ms until all have the end', 'endedAfter');

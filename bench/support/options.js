@@ -5,6 +5,7 @@ export const usage = `npm run bench -- [options]
   --quick         small and short: shows that everything works, measures nothing worth keeping
   --rounds <n>    how often each is measured (default 3; 1 with --quick)
   --only <names>  only these scenarios and contenders, with commas between them
+  --against <dir> measures ours alone, beside the build in another checkout, in turns, and prints how they compare
   --write         writes the tables of a whole run to bench/RESULTS.md, and the chart beside it
   --json          prints JSON instead of tables
   --svg           prints the chart instead of tables
@@ -22,19 +23,23 @@ export function readOptions(args, names) {
       quick: { type: 'boolean', default: false },
       rounds: { type: 'string' },
       only: { type: 'string' },
+      against: { type: 'string' },
       write: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       svg: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const { quick, write, json, svg, help, rounds: givenRounds = quick ? '1' : '3' } = values;
+  const { quick, against, write, json, svg, help, rounds: givenRounds = quick ? '1' : '3' } = values;
   const rounds = Number(givenRounds);
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) {
     throw new Error(`Wrong --rounds "${givenRounds}": expected a whole number from 1 to 100`);
   }
   if (write && (quick || values.only !== undefined)) {
     throw new Error('--write goes with a whole run: without --quick and --only');
+  }
+  if (against !== undefined && (write || svg)) {
+    throw new Error('--against only prints a table: it goes without --write and --svg');
   }
   const only = values.only?.split(',').filter((name) => name !== '') ?? [];
   const known = [...names.scenarios, ...names.contenders];
@@ -45,6 +50,7 @@ export function readOptions(args, names) {
   return {
     quick,
     rounds,
+    against,
     write,
     json,
     svg,

@@ -24,6 +24,7 @@
  * @typedef {object} Column
  * @property {string} head
  * @property {(round: Round) => number} of
+ * @property {'more' | 'less'} [better] of what two builds are compared by
  *
  * @typedef {object} TableShape
  * @property {Column} main the figure that is compared; its spread stands behind it
@@ -81,3 +82,19 @@ export function whole(measure) {
 export function column(head, key, factor = 1) {
   return { head, of: (round) => (round[key] ?? Number.NaN) * factor };
 }
+
+/**
+ * A column of which more is better.
+ *
+ * @param {Parameters<typeof column>} args
+ * @returns {Column}
+ */
+export const more = (...args) => ({ ...column(...args), better: 'more' });
+
+/**
+ * A column of which less is better.
+ *
+ * @param {Parameters<typeof column>} args
+ * @returns {Column}
+ */
+export const less = (...args) => ({ ...column(...args), better: 'less' });

@@ -1,4 +1,4 @@
-import { column, rowsOf, whole } from '../support/scenario.js';
+import { column, more, rowsOf, whole } from '../support/scenario.js';
 import { contenders } from './contenders/index.js';
 import { measureTasks } from './tasks.js';
 
@@ -17,7 +17,7 @@ export function taskScenarios({ quick }) {
         whole((contender) => measureTasks(contender, budget)),
       ),
       table: {
-        main: column('tasks per CPU second', 'perCpuSecond'),
+        main: more('tasks per CPU second', 'perCpuSecond'),
         reference: { head: 'of bare-loop-lazy', of: () => 'bare-loop-lazy' },
         ours: 'ours is',
         beside: [column('tasks per second', 'perSecond')],

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { appendFile, cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -219,6 +222,45 @@ describe('the benchmarks', () => {
       expect(Math.abs(width / longest.width - value / longest.value)).toBeLessThan(0.02);
     }
     expect(svg).toContain('prefers-color-scheme: dark');
+  });
+
+  test('another build is measured in processes of its own, and the table has how ours does beside it', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'other-build-'));
+    try {
+      for (const part of ['package.json', 'dist']) {
+        await cp(join(root, part), join(other, part), { recursive: true });
+      }
+      await appendFile(join(other, 'dist/index.js'), `\nconsole.log('the other build is loaded');\n`);
+      const only = ['storm', 'replay', 'tasks', 'cancel-10k', 'nestjs-streaming'];
+      const report = await runBench('--quick', '--against', other, '--only', only.join(','));
+
+      const [, , ...rows] = rowsIn(report);
+      expect(rows.map(([row, figure, , , , , wanted]) => [row, figure, wanted])).toEqual([
+        ...['nestjs-streaming', 'nestjs-streaming, 100 events replayed'].flatMap((row) => [
+          [`storm: ${row}`, 'streams per CPU second', 'at least 0.95'],
+          [`storm: ${row}`, 'in a new process', 'at least 0.95'],
+          [`storm: ${row}`, 'ms until all have the end', 'at least 0.95'],
+        ]),
+        ['tasks: nestjs-streaming', 'tasks per CPU second', 'at least 0.97'],
+        ['cancel-10k: nestjs-streaming', 'ms of CPU, less is better', 'at least 0.95'],
+      ]);
+      for (const [, figure, ours, others, ratio, , wanted, verdictOf] of rows) {
+        const [least, value] = [Number(wanted!.replace('at least ', '')), Number(ratio)];
+        const quotient = Number(ours!.replaceAll(' ', '')) / Number(others!.replaceAll(' ', ''));
+        const expected = figure!.startsWith('ms ') ? 1 / quotient : quotient;
+        // Both figures are told with three digits.
+        expect(Math.abs(value / expected - 1)).toBeLessThan(0.02);
+        if (value !== least) expect(verdictOf).toBe(value > least ? 'met' : '**missed**');
+      }
+      // Two rows of the storm, one each of the others; none of ours loads it.
+      expect(report.match(/^the other build is loaded$/gm)).toHaveLength(5);
+    } finally {
+      await rm(other, { recursive: true });
+    }
+  });
+
+  test('a folder without a build is told', async () => {
+    await expect(runBench('--against', 'docs')).rejects.toThrow('Wrong --against "docs": there is no build');
   });
 
   test('an unknown name is told', async () => {
