@@ -121,8 +121,14 @@ describe('what is private of Nest', () => {
 
     it('which have one instance, and which several that were made at start', async () => {
       const wrapperOf = await wrappersOf([
-        ...[Single, Transient, PerRequest, UsesPerRequest],
-        ...[First, Second, TransientPerRequest, Third],
+        Single,
+        Transient,
+        PerRequest,
+        UsesPerRequest,
+        First,
+        Second,
+        TransientPerRequest,
+        Third,
       ]);
       const all = [Single, Transient, PerRequest, UsesPerRequest, First].map(wrapperOf);
       expect(all.map(isSingle)).toEqual([true, false, false, false, true]);
