@@ -30,11 +30,11 @@ import { type ListedTask, TasksEnvelope } from './connection/tasks-envelope.js';
 import type { WatchedTask } from './watched-task.js';
 
 /** How many times in a `stallTimeout` a client's progress is looked at. */
-const stallChecks = 4;
+const STALL_CHECKS = 4;
 /** How many times in a `maxAge` the age of the connections is. */
-const ageChecks = 20;
+const AGE_CHECKS = 20;
 /** A connection is to end between these shares of its `maxAge`: after the last one, a round of checks still fits. */
-const [leastAge, mostAge] = [0.8, 0.95];
+const [MIN_AGE, MAX_AGE] = [0.8, 0.95];
 
 /** A stream to be opened. */
 export interface StreamRequest extends StreamOpening {
@@ -57,7 +57,7 @@ export class StreamConnections implements ShutdownParticipant {
   readonly #greeting: EventChunk;
   /** Nest writes an empty line before anything else. */
   readonly #ownGreeting: EventChunk;
-  #sweeps: readonly Sweep<StreamConnection>[] = [];
+  #sweeps: readonly Sweep[] = [];
 
   constructor(
     @Inject(STREAMING_OPTIONS) { http }: ResolvedOptions,
@@ -162,15 +162,17 @@ export class StreamConnections implements ShutdownParticipant {
   #startSweeps(): void {
     const { heartbeat, stallTimeout, maxAge } = this.#http;
     const all = (): Iterator<StreamConnection> => this.#responses.users();
-    const checkEvery = Math.ceil(Math.min(stallTimeout / stallChecks, (maxAge ?? Infinity) / ageChecks));
+    const checkEvery = Math.ceil(Math.min(stallTimeout / STALL_CHECKS, (maxAge ?? Infinity) / AGE_CHECKS));
     this.#sweeps = [
-      new Sweep(heartbeat, all, (connection) => connection.beat()),
-      new Sweep(checkEvery, all, (connection) => {
-        const now = clock().now();
-        if (connection.isOld(now)) this.#end(connection);
-        else if (connection.isStalled(now, stallTimeout)) this.#giveUp(connection);
-      }),
+      new Sweep(heartbeat, all, (connection) => connection.beat(), this.#queue),
+      new Sweep(checkEvery, all, (connection) => this.#check(connection), this.#queue),
     ];
+  }
+
+  #check(connection: StreamConnection): void {
+    const now = clock().now();
+    if (connection.isOld(now)) this.#end(connection);
+    else if (connection.isStalled(now, this.#http.stallTimeout)) this.#giveUp(connection);
   }
 
   /** With its socket or session: on one that is kept alive its client would come back to this same process. */
@@ -216,5 +218,5 @@ function jittered(retry: number): number {
 /** So that connections that began together do not end together. */
 function endOf(maxAge: number | null): number | undefined {
   if (maxAge === null) return undefined;
-  return clock().now() + maxAge * (leastAge + (mostAge - leastAge) * Math.random());
+  return clock().now() + maxAge * (MIN_AGE + (MAX_AGE - MIN_AGE) * Math.random());
 }

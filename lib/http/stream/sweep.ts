@@ -1,24 +1,30 @@
-// Not the global one: a test may fake that.
-import { setImmediate } from 'node:timers';
 import { Timer } from '../../cancellation/time/timer.js';
-import { beginSlice } from './turn-slice.js';
+import type { FlushQueue } from './broadcast/flush-queue.js';
+import type { StreamConnection } from './connection/stream-connection.js';
 
-/** Goes through many connections again and again, a slice of a turn at a time; holds no process. */
-export class Sweep<Item> {
+/** Goes through all connections again and again, in turn with what else the queue holds; holds no process. */
+export class Sweep {
   readonly #ms: number;
-  readonly #items: () => Iterator<Item>;
-  readonly #visit: (item: Item) => void;
+  readonly #connections: () => Iterator<StreamConnection>;
+  readonly #visit: (connection: StreamConnection) => void;
+  readonly #queue: FlushQueue;
   #timer: Timer;
-  #rest: Iterator<Item> | undefined;
+  #rest: Iterator<StreamConnection> | undefined;
 
   /**
    * @param ms time between the beginnings of two rounds, however long
-   * @param items begins a round
+   * @param connections begins a round
    */
-  constructor(ms: number, items: () => Iterator<Item>, visit: (item: Item) => void) {
+  constructor(
+    ms: number,
+    connections: () => Iterator<StreamConnection>,
+    visit: (connection: StreamConnection) => void,
+    queue: FlushQueue,
+  ) {
     this.#ms = ms;
-    this.#items = items;
+    this.#connections = connections;
     this.#visit = visit;
+    this.#queue = queue;
     this.#timer = this.#arm();
   }
 
@@ -32,19 +38,17 @@ export class Sweep<Item> {
       this.#timer = this.#arm();
       // One that takes longer than the time between two is not overtaken by the next.
       if (this.#rest) return;
-      this.#rest = this.#items();
-      this.#go();
+      this.#rest = this.#connections();
+      this.#queue.add(this.#flush);
     }).unref();
   }
 
-  readonly #go = (): void => {
-    const isOver = beginSlice();
+  readonly #flush = (isOver: () => boolean): boolean => {
     for (let next = this.#rest?.next(); next && !next.done; next = this.#rest?.next()) {
       this.#visit(next.value);
-      if (!isOver()) continue;
-      setImmediate(this.#go);
-      return;
+      if (isOver()) return true;
     }
     this.#rest = undefined;
+    return false;
   };
 }

@@ -3,10 +3,10 @@ import type { Subscription } from 'rxjs';
 import { Timer } from '../../../cancellation/time/timer.js';
 import type { TaskView } from '../../../engine/task-view.js';
 import type { LogCursor } from '../../../log/log-cursor.js';
+import type { StreamConnection } from '../connection/stream-connection.js';
 import { GapWriter } from '../gap-writer.js';
 import type { WatchedTask } from '../watched-task.js';
 import { ChunkReader, type SharedChunk } from './chunk-reader.js';
-import type { Ending } from './end-queue.js';
 import type { FlushQueue } from './flush-queue.js';
 
 /** Reads a log for one client. */
@@ -27,7 +27,7 @@ export interface BroadcastReader {
    *
    * @returns what is to be completed, if it did
    */
-  writeEnd?(bytes: Buffer): Ending | undefined;
+  writeEnd?(bytes: Buffer): StreamConnection | undefined;
 }
 
 /** Goes once over all that are there when it begins. It may be cut short, and goes on where it was. */
@@ -38,10 +38,10 @@ interface Round {
 }
 
 /** So many are written to before it is asked whether the time is over: asking costs a tenth of a write. */
-const writesPerLook = 8;
+const WRITES_PER_LOOK = 8;
 
 /** How long those that open share what they replay, in milliseconds: a turn of the event loop opens few, a second thousands. */
-const shareTime = 50;
+const SHARE_TIME = 50;
 
 /**
  * Writes the events of one run to all that watch it. However many they are, an event wakes it once for all of them.
@@ -61,7 +61,7 @@ export class LogBroadcast {
   readonly #subscription: Subscription;
   #round: Round | undefined;
   /** Those whose last bytes are out. */
-  readonly #ended: Ending[] = [];
+  readonly #ended: StreamConnection[] = [];
   /** Whether another round is to follow: those that had their turn in this one may have more to read. */
   #isStale = false;
   #isQueued = false;
@@ -100,7 +100,7 @@ export class LogBroadcast {
     this.#catchUp(reader);
     if (this.#isForgetting || !this.chunks.isHeld) return;
     this.#isForgetting = true;
-    new Timer(shareTime, this.#forget).unref();
+    new Timer(SHARE_TIME, this.#forget).unref();
   }
 
   remove(reader: BroadcastReader): void {
@@ -119,7 +119,7 @@ export class LogBroadcast {
 
   #enqueue(): void {
     this.#isQueued = true;
-    this.#queue.add(this);
+    this.#queue.add(this.#flush);
   }
 
   /**
@@ -128,7 +128,7 @@ export class LogBroadcast {
    * @param isOver whether it has taken long enough for one turn of the event loop
    * @returns whether it is to be queued again. Not because there is more in the log: that may come later, and wakes it
    */
-  flush(isOver: () => boolean): boolean {
+  readonly #flush = (isOver: () => boolean): boolean => {
     // Also when it throws: the next event has to queue it.
     this.#isQueued = false;
     let hasThrown = true;
@@ -143,7 +143,7 @@ export class LogBroadcast {
     if (this.#isQueued) return false;
     this.#isQueued = this.#round !== undefined || this.#isStale;
     return this.#isQueued;
-  }
+  };
 
   /** A reader that was blocked goes on, as its client has taken something. */
   resume(reader: BroadcastReader): void {
@@ -167,7 +167,7 @@ export class LogBroadcast {
   #endRound(): void {
     this.#round = undefined;
     this.chunks.forget();
-    if (this.#ended.length > 0) this.#queue.end(this.#ended.splice(0));
+    if (this.#ended.length > 0) this.#queue.complete(this.#ended.splice(0));
   }
 
   /** @returns whether it came to the end */
@@ -179,7 +179,7 @@ export class LogBroadcast {
       // Other code may have ended the response, and its end may be what waits there: its reader has to look.
       const chunk = socket?.writableLength === 0 ? this.chunks.at(reader.cursor) : undefined;
       if (socket && chunk && (chunk.isLast ? this.#end(reader, chunk) : this.#share(reader, socket, chunk))) {
-        if (++written % writesPerLook > 0) continue;
+        if (++written % WRITES_PER_LOOK > 0) continue;
       } else if (this.#advance(reader)) {
         this.#isStale = true;
       }

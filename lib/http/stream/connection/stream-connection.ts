@@ -11,9 +11,9 @@ import { ResponseWriter, type DrainListener } from '../output/response-writer.js
  * So many writes of its session may begin until what waits for a client over HTTP/2 is in one of them. If it is not, the
  * client's window does not let it.
  */
-const writesToWait = 2;
+const MAX_WRITES = 2;
 
-const heartbeat = chunkOf(':\n');
+const HEARTBEAT = chunkOf(':\n');
 
 /** What every connection is opened with. */
 export interface ConnectionInit {
@@ -103,7 +103,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
 
   beat(): void {
     if (!this.isOpen || this.isBlocked) return;
-    this.output.write(heartbeat);
+    this.output.write(HEARTBEAT);
     this.output.flush();
   }
 
@@ -120,7 +120,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     const isTaking = waiting === 0 || waiting < this.#waiting || taken > this.#taken;
     if (isTaking) this.#writes = 0;
     else if (handed !== this.#handed) this.#writes++;
-    const isUnderWay = queued !== this.#queued && this.#writes <= writesToWait;
+    const isUnderWay = queued !== this.#queued && this.#writes <= MAX_WRITES;
     if (isTaking || isUnderWay) this.#progressAt = now;
     this.#waiting = waiting;
     this.#taken = taken;
