@@ -25,7 +25,7 @@ import {
   watchRoute,
 } from './openapi/route-descriptions.js';
 import { type ControllerOrigin, STREAMING_CONTROLLER } from './stream-paths.js';
-import { ManualSseStream } from './stream/manual-sse-stream.js';
+import { StreamObservable } from './stream/stream-observable.js';
 import { StreamRoute, streamRouteGuard } from './stream-route.guard.js';
 import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
@@ -120,5 +120,5 @@ export abstract class StreamingController {
 }
 
 function forNest(stream: Observable<MessageEvent>): Observable<MessageEvent> {
-  return stream instanceof ManualSseStream ? stream.forNest() : stream;
+  return stream instanceof StreamObservable ? stream.forNest() : stream;
 }

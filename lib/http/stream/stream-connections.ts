@@ -22,11 +22,11 @@ import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-car
 import { prepareConnection } from './output/stream-head.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 import { LogBroadcast } from './broadcast/log-broadcast.js';
-import { type StreamOpening, streamOf } from './stream-opening.js';
+import { StreamObservable, type StreamRequest } from './stream-observable.js';
 import { type ReachedLimit, StreamLimits } from './stream-limits.js';
 import { Sweep } from './sweep.js';
 import { TaskConnection } from './connection/task-connection.js';
-import { type ListedTask, TasksEnvelope } from './connection/tasks-envelope.js';
+import { TasksEnvelope } from './connection/tasks-envelope.js';
 import type { WatchedTask } from './watched-task.js';
 
 /** How many times in a `stallTimeout` a client's progress is looked at. */
@@ -35,16 +35,6 @@ const STALL_CHECKS = 4;
 const AGE_CHECKS = 20;
 /** A connection is to end between these shares of its `maxAge`: after the last one, a round of checks still fits. */
 const [MIN_AGE, MAX_AGE] = [0.8, 0.95];
-
-/** A stream to be opened. */
-export interface StreamRequest extends StreamOpening {
-  /** The tasks that are watched. */
-  readonly tasks: readonly WatchedTask[];
-  /** Set for a stream of many tasks: all that were asked for. */
-  readonly list?: readonly ListedTask[] | undefined;
-  /** The principal whose streams it counts among. */
-  readonly principal?: string | undefined;
-}
 
 /** Every stream this process serves: how many there may be, their heartbeat, and their end. */
 @Injectable()
@@ -87,11 +77,7 @@ export class StreamConnections implements ShutdownParticipant {
     const runs = tasks.map(({ run }) => run);
     // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
     if (!this.#responses.has(response)) this.#track(response, this.#limits.take(runs, principal));
-    return streamOf(request, (opening, carrier) => {
-      const connection = this.#connect(opening, carrier);
-      this.#responses.use(response, connection);
-      return connection;
-    });
+    return new StreamObservable(request, this.#connect);
   }
 
   /** A stream that only says when to come back: an EventSource never comes back after an error status. */
@@ -118,7 +104,13 @@ export class StreamConnections implements ShutdownParticipant {
     return this.#responses.drain(ms);
   }
 
-  #connect(
+  readonly #connect = (request: StreamRequest, carrier: StreamCarrier): StreamConnection => {
+    const connection = this.#connectionFor(request, carrier);
+    this.#responses.use(request.response, connection);
+    return connection;
+  };
+
+  #connectionFor(
     { response, tasks, list, isIntercepted }: StreamRequest,
     carrier: StreamCarrier,
   ): StreamConnection {

@@ -1,7 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import { replaceSse, type Sse, type SseOptions } from '../../../internals/nest-internals.js';
 import { type PlatformRequest, type PlatformResponse, rawRequest } from '../../http-exchange.js';
-import { ManualSseStream } from '../manual-sse-stream.js';
+import { StreamObservable } from '../stream-observable.js';
 import { NestWriter } from './nest-writer.js';
 import { SseSignal } from './sse-signal.js';
 import type { StreamHead } from './stream-head.js';
@@ -20,11 +19,6 @@ export function leaveToStream(request: PlatformRequest, response: PlatformRespon
   if (isTaken) SseSignal.attach(request, rawRequest(request), response.raw !== undefined);
 }
 
-/** Whether `leaveToStream` was called for its request. */
-export function isLeftToStream(request: IncomingMessage): boolean {
-  return SseSignal.of(request) !== undefined;
-}
-
 /**
  * Nest's method, but for streams of this package. What was not marked by `leaveToStream` goes to Nest's at once; what turns out to
  * be something else than such a stream (an error, an interceptor's Observable) goes there as soon as it is known.
@@ -40,7 +34,7 @@ function serveOwnStreams(nestSse: Sse): Sse {
       return callNest();
     };
     return result.then((stream) => {
-      if (!(stream instanceof ManualSseStream) || !stream.isForNest) return withWriter();
+      if (!(stream instanceof StreamObservable) || !stream.isForNest) return withWriter();
       stream.serve(headOf(options, signal.hasOwnHeaders));
       return undefined;
     }, withWriter);

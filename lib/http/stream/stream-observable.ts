@@ -1,0 +1,126 @@
+import type { ServerResponse } from 'node:http';
+import type { MessageEvent } from '@nestjs/common';
+import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
+import { isHttp1 } from '../http-exchange.js';
+import type { StreamConnection } from './connection/stream-connection.js';
+import type { ListedTask } from './connection/tasks-envelope.js';
+import { NestWriter } from './output/nest-writer.js';
+import { SseSignal } from './output/sse-signal.js';
+import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
+import { sendHead, type StreamHead } from './output/stream-head.js';
+import type { WatchedTask } from './watched-task.js';
+
+/** A stream to be opened. */
+export interface StreamRequest {
+  readonly response: ServerResponse;
+  /** Called once the headers are out. From then on only the stream may end the response. */
+  readonly onOpen?: () => void;
+  /** The tasks that are watched. */
+  readonly tasks: readonly WatchedTask[];
+  /** Set for a stream of many tasks: all that were asked for. */
+  readonly list?: readonly ListedTask[] | undefined;
+  /** Whether the events pass through Nest's Observable, so that interceptors see them. */
+  readonly isIntercepted: boolean;
+  /** The principal whose streams it counts among. */
+  readonly principal?: string | undefined;
+}
+
+/** Makes the connection of a stream. It writes nothing before it is opened. */
+type Connect = (request: StreamRequest, carrier: StreamCarrier) => StreamConnection;
+
+/**
+ * A stream for Nest's `@Sse()`. It is open when Nest subscribes, and ended when it completes. Where Nest leaves the response to
+ * it, it is served instead.
+ */
+export class StreamObservable extends Observable<MessageEvent> {
+  readonly #connect: Connect;
+  readonly #hasInterceptors: boolean;
+  /** Nest keeps the Observable as long as the stream is open, so it must hold nothing else by then. */
+  #request: StreamRequest | undefined;
+  #isForNest = false;
+
+  constructor(request: StreamRequest, connect: Connect) {
+    super((subscriber) => this.#subscribed(subscriber));
+    this.#request = request;
+    this.#connect = connect;
+    const { response } = request;
+    // Where the response is left to the stream, Nest pipes into it only if there are interceptors.
+    const nest = SseSignal.of(response.req) ? NestWriter.find(response) : NestWriter.of(response);
+    this.#hasInterceptors = nest?.hasBegun ?? false;
+  }
+
+  /** To be called where only Nest gets it. */
+  forNest(): this {
+    this.#isForNest = this.#request?.isIntercepted === false;
+    return this;
+  }
+
+  /** Whether Nest alone subscribes, and no interceptor is to see the events: it emits nothing, as its connection writes for itself. */
+  get isForNest(): boolean {
+    return this.#isForNest;
+  }
+
+  /** Opens it without a subscriber: it sends the headers itself. */
+  serve(head: StreamHead): void {
+    const request = this.#take();
+    if (!request) return;
+    const { response, onOpen } = request;
+    asOneWrite(response, () => {
+      sendHead(response, head);
+      const connection = this.#connect(request, ownCarrier);
+      onOpen?.();
+      connection.open();
+    });
+  }
+
+  /**
+   * The operators that Nest pipes an `@Sse()` stream through have nothing to do where nothing is emitted, and would take 3.6 kB
+   * for each watcher. So where only Nest can pipe it, no operator is applied.
+   */
+  override pipe(...operators: OperatorFunction<MessageEvent, MessageEvent>[]): Observable<MessageEvent> {
+    if (this.#isForNest) return this;
+    return operators.reduce<Observable<MessageEvent>>((source, operator) => operator(source), this);
+  }
+
+  /** Nest or other code has subscribed. Nest sends the headers and ends the response. */
+  #subscribed(subscriber: Subscriber<MessageEvent>): void {
+    const request = this.#take();
+    if (!request) return;
+    const { response, onOpen } = request;
+    const nest = NestWriter.of(response);
+    const connection = this.#connect(request, new NestCarrier(nest, subscriber));
+    subscriber.add(() => connection.close());
+    nest.onceHeadersAreSent(
+      () => subscriber.closed,
+      () => {
+        onOpen?.();
+        connection.open();
+      },
+    );
+    // Nest waits another turn, as an interceptor may still fail.
+    if (this.#hasInterceptors || !this.#isForNest) return;
+    asOneWrite(response, () => nest.sendHeaders());
+  }
+
+  #take(): StreamRequest | undefined {
+    const request = this.#request;
+    this.#request = undefined;
+    return request;
+  }
+}
+
+/** Headers, greeting and replay leave in one system call, which costs as much as all that this package does to open. */
+function asOneWrite(response: ServerResponse, write: () => void): void {
+  const { socket } = response;
+  // What `inject()` makes up cannot be corked.
+  if (!isHttp1(response) || typeof socket?.cork !== 'function') {
+    write();
+    return;
+  }
+  socket.cork();
+  try {
+    write();
+  } finally {
+    socket.uncork();
+  }
+}
