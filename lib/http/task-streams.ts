@@ -23,18 +23,17 @@ import {
 import { asHttpError, StreamingHttpException } from './http-errors.js';
 import { lastEventIdOf, queryLatest, queryTasks } from './http-query.js';
 import { StreamConnections } from './stream/stream-connections.js';
-import type { ListedTask, Unavailable } from './stream/connection/tasks-envelope.js';
+import { isWatched, type ListedTask } from './stream/connection/task-list.js';
+import type { WatchedTask } from './stream/connection/task-subscription.js';
 import type { ReachedLimit } from './stream/stream-limits.js';
-import type { WatchedTask } from './stream/watched-task.js';
 import { TaskAccess } from './task-access.js';
 import { textOfOption } from './text-of-option.js';
 
 /** A task of a list, where there is one, and why it may not be watched. */
-interface Listed {
-  readonly ref: TaskRef;
-  readonly view?: TaskView | undefined;
-  readonly error?: StreamingHttpException;
-}
+type Listed = { readonly ref: TaskRef } & (
+  | { readonly view: TaskView; readonly error?: undefined }
+  | { readonly view: TaskView | undefined; readonly error: StreamingHttpException }
+);
 
 /** Opens the streams: of one task, and of many on one connection. */
 @Injectable()
@@ -73,7 +72,7 @@ export class TaskStreams {
     if (request.method === 'HEAD') return this.#headersOnly(request, response);
     const position = resume(view.log, { lastEventId, latest });
     return whenHere(this.#watched(view, position, request), (watched) =>
-      this.#open([watched], request, response, isIntercepted),
+      this.#open([watched], false, request, response, isIntercepted),
     );
   }
 
@@ -103,17 +102,12 @@ export class TaskStreams {
       lastEventId,
     );
     const tasks = await Promise.all(
-      listed.flatMap(({ view, error }, index) =>
-        view && !error
-          ? [Promise.resolve(this.#watched(view, points.positionOf(index, latest), request))]
-          : [],
-      ),
+      listed.map(async ({ ref, view, error }, index): Promise<ListedTask> => {
+        if (!error) return this.#watched(view, points.positionOf(index, latest), request);
+        return { ref, code: error.code, message: error.message, id: points.partOf(index) };
+      }),
     );
-    const list = listed.map(({ ref, error }, index) => ({
-      ref,
-      unavailable: error && unavailable(error, points.partOf(index)),
-    }));
-    return this.#open(tasks, request, response, isIntercepted, list);
+    return this.#open(tasks, true, request, response, isIntercepted);
   }
 
   async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
@@ -126,9 +120,9 @@ export class TaskStreams {
     }
   }
 
-  #watched(run: TaskView, position: LogPosition, request: PlatformRequest): Soon<WatchedTask> {
-    if (!isGap(run.log, position)) return { run, position, showsPrivate: false };
-    return this.access.showsPrivate(run, request).then((showsPrivate) => ({ run, position, showsPrivate }));
+  #watched(view: TaskView, position: LogPosition, request: PlatformRequest): Soon<WatchedTask> {
+    if (!isGap(view.log, position)) return { view, position, showsPrivate: false };
+    return this.access.showsPrivate(view, request).then((showsPrivate) => ({ view, position, showsPrivate }));
   }
 
   /** No place is taken, so no limit is looked at. */
@@ -138,11 +132,11 @@ export class TaskStreams {
   }
 
   #open(
-    tasks: readonly WatchedTask[],
+    tasks: readonly ListedTask[],
+    isList: boolean,
     request: PlatformRequest,
     response: PlatformResponse,
     hasInterceptors: boolean,
-    list?: readonly ListedTask[],
   ): Observable<MessageEvent> {
     const { http, where } = this.options;
     // A promise would be a new principal each time, so the limit would never be reached.
@@ -154,7 +148,7 @@ export class TaskStreams {
         // Fastify's `handlerTimeout` would cut an open stream off, so it is told that the response is taken care of.
         onOpen: () => void response.hijack?.(),
         tasks,
-        list,
+        isList,
         isIntercepted: http.interceptEvents ?? hasInterceptors,
         principal,
       });
@@ -164,12 +158,12 @@ export class TaskStreams {
   }
 
   #refusal(
-    tasks: readonly WatchedTask[],
+    tasks: readonly ListedTask[],
     principal: string | undefined,
   ): StreamingError | StreamingHttpException | undefined {
     if (this.shutdown.isShuttingDown) return new ShuttingDownError();
-    const runs = tasks.map(({ run }) => run);
-    const reached = this.connections.reachedLimit(runs, principal);
+    const views = tasks.filter(isWatched).map(({ view }) => view);
+    const reached = this.connections.limits.reachedLimit(views, principal);
     return reached && tooManyStreams(reached);
   }
 }
@@ -184,15 +178,11 @@ function seenEnd(response: ServerResponse): HttpException {
   return new HttpException('', HttpStatus.NO_CONTENT);
 }
 
-function tooManyStreams({ option, run }: ReachedLimit): StreamingHttpException {
+function tooManyStreams({ option, task }: ReachedLimit): StreamingHttpException {
   const onAccount = option === 'maxStreamsPerPrincipal' ? ' on your account' : '';
-  const whose = run ? ` of the task ${taskPath(run.ref)}` : onAccount;
+  const whose = task ? ` of the task ${taskPath(task.ref)}` : onAccount;
   return new StreamingHttpException(
     'TOO_MANY_STREAMS',
     `As many streams${whose} are open as "${option}" allows; try again later`,
   );
-}
-
-function unavailable({ code, message }: StreamingHttpException, position: string): Unavailable {
-  return { code, message, position };
 }

@@ -7,7 +7,7 @@ type Limits = Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'ma
 export interface ReachedLimit {
   readonly option: keyof Limits;
   /** Set where it is that of a task. */
-  readonly run?: TaskView;
+  readonly task?: TaskView;
 }
 
 /** How many streams there may be: in all, of one task, and of one principal. */
@@ -28,12 +28,12 @@ export class StreamLimits {
    *
    * @param principal `undefined` for one that is not counted
    */
-  reachedLimit(runs: readonly TaskView[], principal: string | undefined): ReachedLimit | undefined {
+  reachedLimit(tasks: readonly TaskView[], principal: string | undefined): ReachedLimit | undefined {
     if (principal !== undefined && this.#perPrincipal.isFull(principal)) {
       return { option: 'maxStreamsPerPrincipal' };
     }
-    const run = runs.find((each) => this.#perTask.isFull(each));
-    if (run) return { option: 'maxStreamsPerTask', run };
+    const task = tasks.find((each) => this.#perTask.isFull(each));
+    if (task) return { option: 'maxStreamsPerTask', task };
     return this.#taken >= this.#most ? { option: 'maxStreams' } : undefined;
   }
 
@@ -42,13 +42,13 @@ export class StreamLimits {
    *
    * @returns gives the place back; to be called once
    */
-  take(runs: readonly TaskView[], principal: string | undefined): () => void {
+  take(tasks: readonly TaskView[], principal: string | undefined): () => void {
     this.#taken++;
-    for (const run of runs) this.#perTask.add(run);
+    for (const task of tasks) this.#perTask.add(task);
     if (principal !== undefined) this.#perPrincipal.add(principal);
     return () => {
       this.#taken--;
-      for (const run of runs) this.#perTask.remove(run);
+      for (const task of tasks) this.#perTask.remove(task);
       if (principal !== undefined) this.#perPrincipal.remove(principal);
     };
   }

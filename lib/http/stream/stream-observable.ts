@@ -3,22 +3,21 @@ import type { MessageEvent } from '@nestjs/common';
 import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
 import { isHttp1 } from '../http-exchange.js';
 import type { StreamConnection } from './connection/stream-connection.js';
-import type { ListedTask } from './connection/tasks-envelope.js';
+import type { ListedTask } from './connection/task-list.js';
 import { NestWriter } from './output/nest-writer.js';
 import { SseSignal } from './output/sse-signal.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { sendHead, type StreamHead } from './output/stream-head.js';
-import type { WatchedTask } from './watched-task.js';
 
 /** A stream to be opened. */
 export interface StreamRequest {
   readonly response: ServerResponse;
   /** Called once the headers are out. From then on only the stream may end the response. */
   readonly onOpen?: () => void;
-  /** The tasks that are watched. */
-  readonly tasks: readonly WatchedTask[];
-  /** Set for a stream of many tasks: all that were asked for. */
-  readonly list?: readonly ListedTask[] | undefined;
+  /** All that were asked for. */
+  readonly tasks: readonly ListedTask[];
+  /** Whether it is a stream of many tasks, even if the list has but one. */
+  readonly isList: boolean;
   /** Whether the events pass through Nest's Observable, so that interceptors see them. */
   readonly isIntercepted: boolean;
   /** The principal whose streams it counts among. */

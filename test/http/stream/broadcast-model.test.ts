@@ -9,7 +9,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import type { TaskRun } from '../../../lib/run/task-run.js';
 import { TaskStore } from '../../../lib/engine/local/task-store.js';
-import { TaskConnection } from '../../../lib/http/stream/connection/task-connection.js';
+import { SharedStream } from '../../../lib/http/stream/connection/shared-stream.js';
 import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
 import { LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
 import {
@@ -103,7 +103,7 @@ class Client {
   readonly socket = new ClientSocket();
   isEnded = false;
   hasLeft = false;
-  #connection: TaskConnection | undefined;
+  #connection: SharedStream | undefined;
 
   constructor(
     run: TaskRun,
@@ -117,10 +117,10 @@ class Client {
     const response = new ServerResponse(request);
     response.assignSocket(socket);
     response.flushHeaders();
-    const task = { run, position: { after }, showsPrivate: false };
+    const task = { view: run, position: { after }, showsPrivate: false };
     const connect = (carrier: StreamCarrier): void => {
       const greeting = chunkOf('retry: 1\n');
-      this.#connection = new TaskConnection(
+      this.#connection = new SharedStream(
         { response, carrier, greeting, endsAt: undefined },
         task,
         broadcast,
@@ -175,7 +175,7 @@ class Audience {
 
   open(after: number): void {
     if (!this.#broadcast || this.#broadcast.size === 0)
-      this.#broadcast = new LogBroadcast(this.run, this.#queue);
+      this.#broadcast = new LogBroadcast(this.run.log, this.#queue);
     this.clients.push(new Client(this.run, this.#broadcast, after, this.isServedByNest));
   }
 

@@ -1,32 +1,42 @@
-import { describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TaskStore } from '../../../lib/engine/local/task-store.js';
 import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
-import { type BroadcastReader, LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
-import { LogCursor } from '../../../lib/log/log-cursor.js';
-import type { LogReader } from '../../../lib/log/log-reader.js';
+import { LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
+import {
+  type SubscribedStream,
+  TaskSubscription,
+} from '../../../lib/http/stream/connection/task-subscription.js';
+import type { TaskRun } from '../../../lib/run/task-run.js';
 import { eventually } from '../../support/wait.js';
 import { createTaskApp, type Puppet, PuppetTask } from '../../support/watching.js';
 
-/** Notes how many events there were when it was asked to read. */
-class Reader implements BroadcastReader {
-  readonly asked: number[] = [];
-  readonly cursor: LogCursor;
-  readonly socket: Socket | undefined;
-  isBlocked = false;
-  readonly #log: LogReader;
+const watchers: Watcher[] = [];
 
-  constructor(log: LogReader, socket?: TakingSocket) {
-    this.#log = log;
-    this.cursor = new LogCursor(log, { after: log.lastSeq });
-    this.socket = socket as unknown as Socket | undefined;
+/** A stream that notes how many events there were when it was to read. */
+class Watcher implements SubscribedStream {
+  readonly asked: number[] = [];
+  readonly subscription: TaskSubscription;
+  isBlocked = false;
+
+  constructor(run: TaskRun, broadcast: LogBroadcast, socket?: TakingSocket) {
+    const position = { after: run.log.lastSeq };
+    this.subscription = new TaskSubscription({ view: run, position, showsPrivate: false }, broadcast, this);
+    this.subscription.socket = socket as unknown as Socket | undefined;
+    watchers.push(this);
   }
 
-  flush(): boolean {
-    this.asked.push(this.#log.lastSeq);
+  read({ view }: TaskSubscription): boolean {
+    this.asked.push(view.log.lastSeq);
     return false;
   }
+
+  writeEnd(): boolean {
+    return false;
+  }
+
+  complete(): void {}
 }
 
 /** Takes everything at once. */
@@ -45,27 +55,31 @@ describe('the broadcast of a log', () => {
   let scheduled: (() => void)[] | undefined;
   const queue = new FlushQueue((flush) => (scheduled ? scheduled.push(flush) : setImmediate(flush)));
 
+  afterEach(() => {
+    for (const { subscription } of watchers.splice(0)) subscription.close();
+  });
+
   async function open(): Promise<{
     broadcast: LogBroadcast;
-    log: LogReader;
+    run: TaskRun;
     puppet: Puppet;
-    free: Reader;
-    slow: Reader;
+    free: Watcher;
+    slow: Watcher;
   }> {
     const task = new PuppetTask();
     const { app, coordinator } = await createTaskApp({ tasks: [task.type], listen: false });
     const puppet = await task.start({ url: '', coordinator });
     const run = app.get(TaskStore).find(puppet.handle.ref)!;
-    const broadcast = new LogBroadcast(run, queue);
-    const [free, slow] = [new Reader(run.log), new Reader(run.log)];
+    const broadcast = new LogBroadcast(run.log, queue);
+    const slow = new Watcher(run, broadcast);
     // Who is the last to be asked has seen that the others were.
-    for (const reader of [slow, free]) broadcast.add(reader);
+    const free = new Watcher(run, broadcast);
     broadcast.schedule();
     await reached(free, 1);
-    return { broadcast, log: run.log, puppet, free, slow };
+    return { broadcast, run, puppet, free, slow };
   }
 
-  async function reached({ asked }: Reader, seq: number): Promise<void> {
+  async function reached({ asked }: Watcher, seq: number): Promise<void> {
     await eventually(() => expect(asked.at(-1)).toBe(seq), { interval: 0 });
   }
 
@@ -82,12 +96,12 @@ describe('the broadcast of a log', () => {
     expect(slow.asked).toEqual([1, 2]);
     expect(broadcast.size).toBe(2);
     // It takes something, and asks to wait again.
-    broadcast.resume(slow);
+    broadcast.resume(slow.subscription);
     puppet.count(1);
     await reached(free, 7);
     expect(slow.asked).toEqual([1, 2, 6]);
     slow.isBlocked = false;
-    broadcast.resume(slow);
+    broadcast.resume(slow.subscription);
     puppet.count(1);
     await reached(slow, 8);
     expect(slow.asked).toEqual([1, 2, 6, 7, 8]);
@@ -102,7 +116,7 @@ describe('the broadcast of a log', () => {
     await reached(free, 3);
     expect(slow.asked).toEqual([1, 2]);
     slow.isBlocked = false;
-    broadcast.resume(slow);
+    broadcast.resume(slow.subscription);
     expect(slow.asked).toEqual([1, 2, 3]);
   });
 
@@ -111,19 +125,19 @@ describe('the broadcast of a log', () => {
     slow.isBlocked = true;
     puppet.count(1);
     await reached(free, 2);
-    broadcast.remove(slow);
+    slow.subscription.close();
     expect(broadcast.size).toBe(1);
     slow.isBlocked = false;
-    broadcast.resume(slow);
+    broadcast.resume(slow.subscription);
     expect([broadcast.size, slow.asked]).toEqual([1, [1, 2]]);
-    broadcast.remove(free);
+    free.subscription.close();
     expect(broadcast.size).toBe(0);
   });
 
   it('what is more than a chunk goes out in the same turn, as long as there is time', async () => {
-    const { broadcast, log, puppet, free } = await open();
+    const { broadcast, run, puppet, free } = await open();
     const socket = new TakingSocket();
-    broadcast.add(new Reader(log, socket));
+    const taking = new Watcher(run, broadcast, socket);
     // A time that stands still is never over.
     const now = jest.spyOn(performance, 'now').mockReturnValue(performance.now());
     try {
@@ -133,6 +147,7 @@ describe('the broadcast of a log', () => {
       now.mockRestore();
     }
     expect(socket.received.split('event: part').length - 1).toBe(40);
+    expect(taking.asked).toEqual([]);
     expect(free.asked.at(-1)).toBe(41);
   });
 
@@ -141,12 +156,12 @@ describe('the broadcast of a log', () => {
     const turns: (() => void)[] = [];
     scheduled = turns;
     try {
-      const flush = jest.spyOn(one.free, 'flush').mockImplementationOnce(() => {
+      const read = jest.spyOn(one.free, 'read').mockImplementationOnce(() => {
         throw new Error('Not today');
       });
       for (const { puppet } of [one, two]) puppet.count(1);
       expect(() => turns.shift()?.()).toThrow('Not today');
-      flush.mockRestore();
+      read.mockRestore();
       one.puppet.count(1);
       while (turns.length > 0) turns.shift()?.();
     } finally {
@@ -157,11 +172,11 @@ describe('the broadcast of a log', () => {
   });
 
   it('one that throws at the last event does not keep it from those behind it', async () => {
-    const { puppet, log, free, slow } = await open();
+    const { puppet, run, free, slow } = await open();
     const turns: (() => void)[] = [];
     scheduled = turns;
     try {
-      jest.spyOn(slow, 'flush').mockImplementationOnce(() => {
+      jest.spyOn(slow, 'read').mockImplementationOnce(() => {
         throw new Error('Not today');
       });
       await puppet.end();
@@ -170,6 +185,6 @@ describe('the broadcast of a log', () => {
     } finally {
       scheduled = undefined;
     }
-    expect(free.asked.at(-1)).toBe(log.lastSeq);
+    expect(free.asked.at(-1)).toBe(run.log.lastSeq);
   });
 });

@@ -53,7 +53,7 @@ export class ChunkReader {
     return chunk && cursor.isBehind(chunk.from) ? chunk : this.#read(cursor.position);
   }
 
-  /** Whether a chunk is kept for the next reader. */
+  /** Whether a chunk is kept for the next cursor. */
   get isHeld(): boolean {
     return this.#chunk !== undefined;
   }

@@ -1,7 +1,7 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../../cancellation/async-context.js';
-import type { StreamConnection } from '../connection/stream-connection.js';
+import type { SubscribedStream } from '../connection/task-subscription.js';
 
 /** How long all of the queue may take before other work of the process has its turn, in milliseconds. */
 const SLICE = 5;
@@ -26,7 +26,7 @@ export class FlushQueue {
   #waiting: Flush[] = [];
   #scheduled = false;
   /** Whose last bytes are out. */
-  #ending: StreamConnection[] = [];
+  #ending: SubscribedStream[] = [];
 
   /**
    * @param nextTurn calls back in the next turn of the event loop
@@ -47,9 +47,9 @@ export class FlushQueue {
    * Does what is left of the end of responses whose last bytes are out. That costs more than to write them, above all on
    * Express, and only a client that uses its connection again at once waits for it. So it comes after all that is queued.
    */
-  complete(connections: readonly StreamConnection[]): void {
+  complete(streams: readonly SubscribedStream[]): void {
     const isFirst = this.#ending.length === 0;
-    for (const connection of connections) this.#ending.push(connection);
+    for (const stream of streams) this.#ending.push(stream);
     if (isFirst) this.add(this.#completeSome);
   }
 

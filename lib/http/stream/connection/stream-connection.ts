@@ -3,9 +3,12 @@ import type { MessageEvent } from '@nestjs/common';
 import { AsyncContext } from '../../../cancellation/async-context.js';
 import { clock } from '../../../cancellation/time/clock.js';
 import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
+import { formatFrame } from '../../../log/event-frame.js';
+import { abortResponse } from '../output/abort-response.js';
 import type { NestReceiver } from '../output/nest-writer.js';
 import { ownCarrier, type StreamCarrier } from '../output/stream-carrier.js';
-import { ResponseWriter, type DrainListener } from '../output/response-writer.js';
+import { type DrainListener, ResponseWriter } from '../output/response-writer.js';
+import type { StreamMessage, TaskSubscription } from './task-subscription.js';
 
 /**
  * So many writes of its session may begin until what waits for a client over HTTP/2 is in one of them. If it is not, the
@@ -30,6 +33,8 @@ export interface ConnectionInit {
  * holds back its own cursors, and nothing else.
  */
 export abstract class StreamConnection implements DrainListener, NestReceiver {
+  /** What it reads. */
+  protected abstract readonly tasks: readonly TaskSubscription[];
   protected readonly output: ResponseWriter;
   protected isOpen = false;
   #isClosed = false;
@@ -46,6 +51,8 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
   /** Writes of the session that were begun since the client has taken something. */
   #writes = 0;
   #progressAt = clock().now();
+  /** Which task is read first the next time, so that none keeps the others waiting. */
+  #turn = 0;
 
   constructor({ response, carrier, greeting, endsAt }: ConnectionInit) {
     this.response = response;
@@ -82,14 +89,13 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
    * Writes the last bytes of the response, with its end, if they may go to the socket as they are. What is left to do comes
    * with `complete`.
    *
-   * @returns itself, if it did
+   * @returns whether it did
    */
-  writeEnd(bytes: Buffer): this | undefined {
+  writeEnd(bytes: Buffer): boolean {
     // Nest ends the response by itself.
     const isWritten = this.#carrier === ownCarrier && this.output.writeEnd(bytes, () => this.complete());
-    if (!isWritten) return undefined;
-    this.isOpen = false;
-    return this;
+    if (isWritten) this.isOpen = false;
+    return isWritten;
   }
 
   endResponse(): void {
@@ -99,6 +105,11 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
   /** Runs `body` in the async context of the request. */
   within(body: () => void): void {
     this.#context.run(body);
+  }
+
+  /** Cuts it off. If it were ended, the response would keep what the client does not read. */
+  abort(): void {
+    this.within(() => abortResponse(this.response));
   }
 
   beat(): void {
@@ -134,19 +145,58 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     return this.output.isBlocked;
   }
 
+  /**
+   * Writes what comes next of one of its tasks, if the client takes it.
+   *
+   * @returns whether it can take more now
+   */
+  read(task: TaskSubscription): boolean {
+    this.output.checkSocket();
+    if (!this.isOpen || this.isBlocked) return false;
+    // The last event and the end of the response leave together.
+    return task.view.log.ended ? this.output.asOneWrite(() => this.#read(task)) : this.#read(task);
+  }
+
+  /** Goes on: the client has taken what we waited for. */
+  resume(): void {
+    const { tasks } = this;
+    this.#turn = (this.#turn + 1) % tasks.length;
+    for (let n = 0; n < tasks.length; n++) {
+      const task = tasks[(this.#turn + n) % tasks.length];
+      task?.broadcast.resume(task);
+    }
+  }
+
   /** Writes and reads nothing more. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.isOpen = false;
     this.output.close();
-    this.detach();
+    for (const task of this.tasks) task.close();
   }
 
-  /** Goes on: the client has taken what we waited for. */
-  abstract resume(): void;
   /** Reads what there is. */
   protected abstract begin(): void;
-  /** Reads nothing more. */
-  protected abstract detach(): void;
+  /** Writes what comes next of a task: a chunk, or less. */
+  protected abstract writeNext(task: TaskSubscription): void;
+
+  protected writeMessages(messages: readonly StreamMessage[]): void {
+    const frames = messages.map(({ type, json, id }) => formatFrame(type, json, id));
+    this.output.write(chunkOf(frames.join('')));
+  }
+
+  /** Whether everything was read and nothing will follow. */
+  protected get isDone(): boolean {
+    return this.tasks.every(({ cursor }) => cursor.done);
+  }
+
+  #read(task: TaskSubscription): boolean {
+    this.writeNext(task);
+    if (this.isBlocked) return false;
+    if (task.cursor.hasNext) return true;
+    this.output.flush();
+    if (task.cursor.done && this.isDone) this.complete();
+    return false;
+  }
 }

@@ -1,81 +1,96 @@
-import type { TaskView } from '../../../engine/task-view.js';
+import type { Socket } from 'node:net';
 import { lostPosition } from '../../../log/composite-id.js';
-import { LogCursor } from '../../../log/log-cursor.js';
-import { LogEntry } from '../../../log/log-entry.js';
 import { formatEventId } from '../../../log/event-id.js';
-import type { BroadcastReader, LogBroadcast } from '../broadcast/log-broadcast.js';
-import type { StreamMessage } from './stream-message.js';
-import type { GapWriter } from '../gap-writer.js';
-import type { WatchedTask } from '../watched-task.js';
+import { LogCursor, type LogGap, type LogPosition } from '../../../log/log-cursor.js';
+import { LogEntry } from '../../../log/log-entry.js';
+import type { TaskView } from '../../../engine/task-view.js';
+import { toJson } from '../../../task/json.js';
+import { publicSnapshot } from '../../public-snapshot.js';
+import type { LogBroadcast } from '../broadcast/log-broadcast.js';
+import type { StreamConnection } from './stream-connection.js';
 
-/** Reads what subscriptions give. */
-export interface FeedReader {
-  /** Whether it waits for its client. */
-  readonly isBlocked: boolean;
-  /**
-   * Reads a chunk of it, if there is one.
-   *
-   * @returns whether it can take another one now
-   */
-  read(feed: TaskSubscription): boolean;
+/** A task as one client may watch it. */
+export interface WatchedTask {
+  readonly view: TaskView;
+  readonly position: LogPosition;
+  /** Whether the gap that the stream begins with may show the owner. */
+  readonly showsPrivate: boolean;
 }
 
-/** One task as a connection reads it that writes no shared chunks: event by event. */
-export class TaskSubscription implements BroadcastReader {
-  readonly run: TaskView;
+/** An event or a gap on its way to one client. */
+export interface StreamMessage {
+  readonly type: string;
+  /** One line of JSON. */
+  readonly json: string;
+  /** What the client sends back to go on behind it. */
+  readonly id: string;
+}
+
+/** What reads a subscription: the connection of its client. */
+export type SubscribedStream = Pick<StreamConnection, 'complete' | 'isBlocked' | 'read' | 'writeEnd'>;
+
+/** One task that one client watches: it counts as a watcher, and reads by a cursor of its own when the broadcast has it read. */
+export class TaskSubscription {
+  readonly view: TaskView;
   readonly cursor: LogCursor;
-  /** Nothing that it reads can be shared. */
-  readonly socket = undefined;
-  readonly #broadcast: LogBroadcast;
-  readonly #reader: FeedReader;
-  readonly #gaps: GapWriter;
+  readonly broadcast: LogBroadcast;
+  readonly stream: SubscribedStream;
+  /** Set where chunks that all share may go to the client as they are. Read for every event, so it stands here. */
+  socket: Socket | undefined;
+  #showsPrivate: boolean;
+  #isCounted = true;
 
-  constructor(task: WatchedTask, broadcast: LogBroadcast, reader: FeedReader) {
-    this.run = task.run;
-    this.cursor = new LogCursor(task.run.log, task.position);
-    this.#gaps = broadcast.gapsFor(task);
-    this.#broadcast = broadcast;
-    this.#reader = reader;
-    task.run.attach();
+  constructor(
+    { view, position, showsPrivate }: WatchedTask,
+    broadcast: LogBroadcast,
+    stream: SubscribedStream,
+  ) {
+    this.view = view;
+    this.cursor = new LogCursor(view.log, position);
+    this.broadcast = broadcast;
+    this.stream = stream;
+    this.#showsPrivate = showsPrivate;
+    view.attach();
     broadcast.add(this);
-  }
-
-  /** Whether everything was read and nothing will follow. */
-  get done(): boolean {
-    return this.cursor.done;
-  }
-
-  get isBlocked(): boolean {
-    return this.#reader.isBlocked;
   }
 
   /** The id that a client has to send to go on here. */
   get id(): string {
-    return this.cursor.hasGap ? lostPosition : formatEventId(this.run.log.epoch, this.cursor.after);
+    return this.cursor.hasGap ? lostPosition : formatEventId(this.view.log.epoch, this.cursor.after);
   }
 
+  /** Reads what comes next: an event or a gap. */
   next(): StreamMessage | undefined {
     const next = this.cursor.next();
     if (!next) return undefined;
     // Read once: what is encoded by now has to be decoded.
-    if (next instanceof LogEntry) return { type: next.type, json: next.json, id: next.id };
-    return { type: 'gap', json: this.#gaps.jsonOf(next), id: next.id };
+    return next instanceof LogEntry
+      ? { type: next.type, json: next.json, id: next.id }
+      : this.#describe(next);
   }
 
-  flush(): boolean {
-    return this.#reader.read(this);
+  /** Reads the gap that comes next, if one does. */
+  nextGap(): StreamMessage | undefined {
+    const gap = this.cursor.nextGap();
+    return gap && this.#describe(gap);
   }
 
-  schedule(): void {
-    this.#broadcast.schedule();
-  }
-
-  resume(): void {
-    this.#broadcast.resume(this);
+  /** Its client has its end, or has left: it is no watcher any more. */
+  uncount(): void {
+    if (!this.#isCounted) return;
+    this.#isCounted = false;
+    this.view.detach();
   }
 
   close(): void {
-    this.run.detach();
-    this.#broadcast.remove(this);
+    this.uncount();
+    this.broadcast.remove(this);
+  }
+
+  #describe({ cause, missed, id }: LogGap): StreamMessage {
+    const snapshot = publicSnapshot(this.view.record, this.#showsPrivate);
+    // The authorizer was asked when the stream began. For a later gap its answer may be another.
+    this.#showsPrivate = false;
+    return { type: 'gap', json: toJson({ cause, missed, snapshot }), id };
   }
 }

@@ -1,5 +1,15 @@
 import type { MessageEvent } from '@nestjs/common';
 import { escapeLineSeparators } from '../../../task/json.js';
+import type { StreamMessage } from './task-subscription.js';
+
+/**
+ * An event as interceptors see it. Data that is no object or array stays as its JSON: text would be written as it is, and `null`
+ * not at all.
+ */
+export function toMessageEvent({ type, json, id }: StreamMessage): MessageEvent {
+  const isObject = json.startsWith('{') || json.startsWith('[');
+  return { type, id, data: isObject ? (JSON.parse(json) as object) : json };
+}
 
 /**
  * What an interceptor emits, as it goes over the wire. Unlike the events of a log it may be any message that Nest takes,
@@ -10,7 +20,10 @@ import { escapeLineSeparators } from '../../../task/json.js';
  *
  * @param id `undefined` where it is no position of a log
  */
-export function formatRelayed({ type, data, retry, comment }: MessageEvent, id: string | undefined): string {
+export function formatMessageEvent(
+  { type, data, retry, comment }: MessageEvent,
+  id: string | undefined,
+): string {
   const fields = [
     type ? `event: ${oneLine(type)}\n` : '',
     retry === undefined || retry === null ? '' : `retry: ${oneLine(String(retry))}\n`,
