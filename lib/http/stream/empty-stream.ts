@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { Observable } from 'rxjs';
 import { type NestReceiver, NestWriter } from './output/nest-writer.js';
 
-/** A stream without events, for Nest's `@Sse()`: once the headers are out it writes this text, and ends. Interceptors add nothing to it. */
+/** A stream without events for Nest's `@Sse()`. Once the headers are out it writes this text, and ends. Interceptors add nothing. */
 export function emptyStream(response: ServerResponse, text?: string): Observable<never> {
   return new Observable((stream) => {
     const nest = NestWriter.of(response);

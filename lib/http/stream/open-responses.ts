@@ -1,32 +1,27 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { Timer } from '../../../cancellation/time/timer.js';
-import { isHttp1 } from '../../http-exchange.js';
-import { abortResponse } from './abort-response.js';
-import { endConnection, isConnection } from './end-connection.js';
-import { destroySession } from './http2-sessions.js';
-import { ResponsesBySocket } from './responses-by-socket.js';
+import { Timer } from '../../cancellation/time/timer.js';
+import { isHttp1 } from '../http-exchange.js';
+import type { StreamConnection } from './connection/stream-connection.js';
+import { abortResponse } from './output/abort-response.js';
+import { endConnection, isConnection } from './output/end-connection.js';
+import { destroySession } from './output/http2-sessions.js';
+import { ResponsesBySocket } from './output/responses-by-socket.js';
 
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
-const leastDrain = 1_000;
-
-/** Something that ends with its response. */
-export interface ResponseUser {
-  complete(): void;
-  /** Runs `body` in the async context of the request. */
-  within(body: () => void): void;
-}
+const MIN_DRAIN = 1_000;
 
 /** A response that is not closed yet. */
-interface OpenResponse<User> {
-  user: User | undefined;
+interface OpenResponse {
+  /** Its stream. It has none before it is opened, nor if there are no events. */
+  connection: StreamConnection | undefined;
   /** Whether no further request may follow on its connection. */
   endsConnection: boolean;
 }
 
-/** Every response with its user until it is closed, so also while a slow client still takes its end. */
-export class OpenResponses<User extends ResponseUser> {
-  readonly #open = new Map<ServerResponse, OpenResponse<User>>();
+/** Every response with its stream until it is closed, so also while a slow client still takes its end. */
+export class OpenResponses {
+  readonly #open = new Map<ServerResponse, OpenResponse>();
   readonly #sockets = new ResponsesBySocket();
   /** Connections that end, once their clients have the answers to what they asked behind a stream. */
   readonly #ending = new Set<Socket>();
@@ -42,8 +37,8 @@ export class OpenResponses<User extends ResponseUser> {
     return this.#open.has(response);
   }
 
-  *users(): Generator<User> {
-    for (const { user } of this.#open.values()) if (user) yield user;
+  *connections(): Generator<StreamConnection> {
+    for (const { connection } of this.#open.values()) if (connection) yield connection;
   }
 
   /**
@@ -51,12 +46,12 @@ export class OpenResponses<User extends ResponseUser> {
    */
   add(response: ServerResponse, onClose: () => void): void {
     const socket = connectionOf(response);
-    const open: OpenResponse<User> = { user: undefined, endsConnection: false };
+    const open: OpenResponse = { connection: undefined, endsConnection: false };
     this.#open.set(response, open);
     const remove = (): void => {
       if (!this.#open.delete(response)) return;
       // Nest looks at the socket alone; the response may end before it, by other hands.
-      open.user?.complete();
+      open.connection?.complete();
       onClose();
       const isLast = socket !== undefined && this.#sockets.remove(response, socket);
       // Kept alive, the connection would hold the server's close for seconds.
@@ -67,12 +62,12 @@ export class OpenResponses<User extends ResponseUser> {
     if (socket) this.#sockets.add(response, socket, remove);
   }
 
-  /** Does nothing for a response that is closed by now. It has one user: a later one takes it over. */
-  use(response: ServerResponse, user: User): void {
+  /** Does nothing for a response that is closed by now. It has one stream: a later one takes it over. */
+  connect(response: ServerResponse, connection: StreamConnection): void {
     const open = this.#open.get(response);
     if (!open) return;
-    const before = open.user;
-    open.user = user;
+    const before = open.connection;
+    open.connection = connection;
     before?.complete();
   }
 
@@ -86,10 +81,10 @@ export class OpenResponses<User extends ResponseUser> {
   async drain(ms: number): Promise<void> {
     this.#draining = true;
     await new Promise<void>((resolve) => {
-      const timer = new Timer(Math.max(ms, leastDrain), () => {
+      const timer = new Timer(Math.max(ms, MIN_DRAIN), () => {
         this.#isDrained = true;
-        for (const [response, { user }] of this.#open) {
-          if (user) user.within(() => destroy(response));
+        for (const [response, { connection }] of this.#open) {
+          if (connection) connection.within(() => destroy(response));
           else destroy(response);
         }
         for (const socket of this.#ending) socket.destroy();

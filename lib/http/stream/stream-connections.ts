@@ -19,7 +19,7 @@ import type { StreamConnection } from './connection/stream-connection.js';
 import { isWatched } from './connection/task-list.js';
 import { emptyStream } from './empty-stream.js';
 import { Http2Sessions } from './output/http2-sessions.js';
-import { isGone, OpenResponses } from './output/open-responses.js';
+import { isGone, OpenResponses } from './open-responses.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { prepareConnection } from './output/stream-head.js';
 import { StreamObservable, type StreamRequest } from './stream-observable.js';
@@ -41,7 +41,7 @@ const [MIN_AGE, MAX_AGE] = [0.8, 0.95];
 export class StreamConnections implements ShutdownParticipant {
   readonly limits: StreamLimits;
   readonly #http: ResolvedHttpOptions;
-  readonly #responses = new OpenResponses<StreamConnection>();
+  readonly #responses = new OpenResponses();
   readonly #broadcasts = new Map<TaskView, LogBroadcast>();
   readonly #queue = new FlushQueue();
   readonly #greeting: EventChunk;
@@ -120,7 +120,7 @@ export class StreamConnections implements ShutdownParticipant {
       task && isWatched(task) && !isList && !interceptors
         ? new SharedStream(init, task, this.#broadcastOf(task.view))
         : new OwnStream(init, tasks, isList, (view) => this.#broadcastOf(view), interceptors);
-    this.#responses.use(response, connection);
+    this.#responses.connect(response, connection);
     return connection;
   };
 
@@ -136,7 +136,7 @@ export class StreamConnections implements ShutdownParticipant {
   /** Two timers for all connections, however many. */
   #startSweeps(): void {
     const { heartbeat, stallTimeout, maxAge } = this.#http;
-    const all = (): Iterator<StreamConnection> => this.#responses.users();
+    const all = (): Iterator<StreamConnection> => this.#responses.connections();
     const checkEvery = Math.ceil(Math.min(stallTimeout / STALL_CHECKS, (maxAge ?? Infinity) / AGE_CHECKS));
     this.#sweeps = [
       new Sweep(heartbeat, all, (connection) => connection.beat(), this.#queue),

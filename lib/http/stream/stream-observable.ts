@@ -28,8 +28,8 @@ export interface StreamRequest {
 type Connect = (request: StreamRequest, carrier: StreamCarrier) => StreamConnection;
 
 /**
- * A stream for Nest's `@Sse()`. It is open when Nest subscribes, and ended when it completes. Where Nest leaves the response to
- * it, it is served instead.
+ * A stream for Nest's `@Sse()`. It is open when Nest subscribes, and ended when it completes. Where Nest leaves the response
+ * to it, it is served instead.
  */
 export class StreamObservable extends Observable<MessageEvent> {
   readonly #connect: Connect;
@@ -54,7 +54,7 @@ export class StreamObservable extends Observable<MessageEvent> {
     return this;
   }
 
-  /** Whether Nest alone subscribes, and no interceptor is to see the events: it emits nothing, as its connection writes for itself. */
+  /** Whether it emits nothing, as its connection writes for itself, and Nest alone subscribes. */
   get isForNest(): boolean {
     return this.#isForNest;
   }

@@ -1,5 +1,5 @@
 import { Timer } from '../../cancellation/time/timer.js';
-import type { FlushQueue } from './broadcast/flush-queue.js';
+import type { Flush, FlushQueue } from './broadcast/flush-queue.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 
 /** Goes through all connections again and again, in turn with what else the queue holds; holds no process. */
@@ -43,7 +43,7 @@ export class Sweep {
     }).unref();
   }
 
-  readonly #flush = (isOver: () => boolean): boolean => {
+  readonly #flush: Flush = (isOver) => {
     for (let next = this.#rest?.next(); next && !next.done; next = this.#rest?.next()) {
       this.#visit(next.value);
       if (isOver()) return true;

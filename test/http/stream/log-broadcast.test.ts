@@ -83,7 +83,7 @@ describe('the broadcast of a log', () => {
     await eventually(() => expect(asked.at(-1)).toBe(seq), { interval: 0 });
   }
 
-  it('an event costs nothing for a reader that is blocked, until its client has taken something', async () => {
+  it('an event costs nothing for a watcher that is blocked, until its client has taken something', async () => {
     const { broadcast, puppet, free, slow } = await open();
     slow.isBlocked = true;
     puppet.count(1);
@@ -107,7 +107,7 @@ describe('the broadcast of a log', () => {
     expect(slow.asked).toEqual([1, 2, 6, 7, 8]);
   });
 
-  it('S34 a reader that is blocked at the end reads to the end once it is not', async () => {
+  it('S34 a watcher that is blocked at the end reads to the end once it is not', async () => {
     const { broadcast, puppet, free, slow } = await open();
     slow.isBlocked = true;
     puppet.count(1);
@@ -120,7 +120,7 @@ describe('the broadcast of a log', () => {
     expect(slow.asked).toEqual([1, 2, 3]);
   });
 
-  it('a reader that leaves while it is blocked is not counted, and does not come back', async () => {
+  it('a watcher that leaves while it is blocked is not counted, and does not come back', async () => {
     const { broadcast, puppet, free, slow } = await open();
     slow.isBlocked = true;
     puppet.count(1);

@@ -2,13 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { OpenResponses } from '../../../lib/http/stream/output/open-responses.js';
+import { OpenResponses } from '../../../lib/http/stream/open-responses.js';
 import { RawSocket } from '../../support/clients/raw-socket.js';
 import { deferred, patience, withTimeout } from '../../support/wait.js';
 
 describe('open responses', () => {
   it('S56 once the shutdown has waited, a connection ends with its stream, whatever else was asked on it', async () => {
-    const responses = new OpenResponses<never>();
+    const responses = new OpenResponses();
     const streaming = deferred<ServerResponse>();
     const askedMore = deferred();
     const server = createServer((request, response) => {

@@ -36,7 +36,7 @@ export class SharedChunk implements EventChunk {
 }
 
 /**
- * Reads a log in chunks, for all its watchers. Those that stand at the same place one after the other, as all do that
+ * Reads a log in chunks, for all its watchers. Those that stand at the same position one after the other, as all do that
  * keep up, get the same chunk.
  */
 export class ChunkReader {

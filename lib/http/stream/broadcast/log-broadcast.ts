@@ -4,7 +4,7 @@ import { Timer } from '../../../cancellation/time/timer.js';
 import type { LogReader } from '../../../log/log-reader.js';
 import type { SubscribedStream, TaskSubscription } from '../connection/task-subscription.js';
 import { ChunkReader, type SharedChunk } from './chunk-reader.js';
-import type { FlushQueue } from './flush-queue.js';
+import type { Flush, FlushQueue } from './flush-queue.js';
 
 /** Goes once over all that are there when it begins. It may be cut short, and goes on where it was. */
 interface Round {
@@ -22,8 +22,8 @@ const SHARE_TIME = 50;
 /**
  * Writes the events of one run to all that watch it. However many they are, an event wakes it once for all of them.
  *
- * It writes in rounds. In each, every subscription gets one chunk, from where it stands: nearly all stand at the same place, and
- * get the same Buffer. One that must wait for its client is not looked at meanwhile, so an event costs nothing for those
+ * It writes in rounds. In each, every subscription gets one chunk, from where it stands: nearly all stand at the same position,
+ * and get the same Buffer. One that must wait for its client is not looked at meanwhile, so an event costs nothing for those
  * that are blocked.
  */
 export class LogBroadcast {
@@ -90,12 +90,10 @@ export class LogBroadcast {
   }
 
   /**
-   * Goes on with the round, or begins one.
-   *
-   * @param isOver whether it has taken long enough for one turn of the event loop
-   * @returns whether it is to be queued again. Not because there is more in the log: that may come later, and wakes it
+   * Goes on with the round, or begins one. It is not queued again because there is more in the log: that may come later, and
+   * wakes it.
    */
-  readonly #flush = (isOver: () => boolean): boolean => {
+  readonly #flush: Flush = (isOver) => {
     // Also when it throws: the next event has to queue it.
     this.#isQueued = false;
     let hasThrown = true;

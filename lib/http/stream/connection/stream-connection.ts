@@ -14,7 +14,7 @@ import type { StreamMessage, TaskSubscription } from './task-subscription.js';
  * So many writes of its session may begin until what waits for a client over HTTP/2 is in one of them. If it is not, the
  * client's window does not let it.
  */
-const MAX_WRITES = 2;
+const MAX_SESSION_WRITES = 2;
 
 const HEARTBEAT = chunkOf(':\n');
 
@@ -131,7 +131,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     const isTaking = waiting === 0 || waiting < this.#waiting || taken > this.#taken;
     if (isTaking) this.#writes = 0;
     else if (handed !== this.#handed) this.#writes++;
-    const isUnderWay = queued !== this.#queued && this.#writes <= MAX_WRITES;
+    const isUnderWay = queued !== this.#queued && this.#writes <= MAX_SESSION_WRITES;
     if (isTaking || isUnderWay) this.#progressAt = now;
     this.#waiting = waiting;
     this.#taken = taken;

@@ -29,7 +29,7 @@ export interface StreamMessage {
 /** What reads a subscription: the connection of its client. */
 export type SubscribedStream = Pick<StreamConnection, 'complete' | 'isBlocked' | 'read' | 'writeEnd'>;
 
-/** One task that one client watches: it counts as a watcher, and reads by a cursor of its own when the broadcast has it read. */
+/** One task that one client watches. It counts as a watcher, and reads by a cursor of its own when the broadcast has it read. */
 export class TaskSubscription {
   readonly view: TaskView;
   readonly cursor: LogCursor;
