@@ -22,8 +22,11 @@ import {
   type TaskContext,
   type TaskHandle,
 } from 'nestjs-streaming';
+import { LocalEngine } from '../../lib/engine/local/local-engine.js';
+import { TaskEngine } from '../../lib/engine/task-engine.js';
 import { type Collected, collect } from './app/collect.js';
 import { RecordingLogger } from './app/logs.js';
+import { RemoteEngine } from './app/remote-engine.js';
 import { deferred } from './wait.js';
 
 export { collect, type Collected } from './app/collect.js';
@@ -40,6 +43,8 @@ export interface TaskAppOptions {
   readonly options?: StreamingModuleOptions;
   /** Instead of `options`: a `StreamingModule.forRootAsync(…)`, say. */
   readonly streaming?: DynamicModule;
+  /** Where watchers find the logs of tasks. Default `here`: in this process. */
+  readonly logs?: 'here' | 'elsewhere';
   /** Default `express`. */
   readonly adapter?: 'express' | 'fastify' | 'fastify-http2';
   /** What Fastify is made with. */
@@ -134,12 +139,20 @@ function fastifyAdapter(given: TaskAppOptions): FastifyAdapter | undefined {
 
 function createModule(given: TaskAppOptions, streaming: DynamicModule): Type {
   @Module({
-    imports: [streaming, ...(given.imports ?? [])],
+    imports: [
+      (given.logs ?? process.env['LOGS']) === 'elsewhere' ? withRemoteLogs(streaming) : streaming,
+      ...(given.imports ?? []),
+    ],
     controllers: [...(given.controllers ?? [])],
     providers: [...(given.tasks ?? []), ...(given.providers ?? [])],
   })
   class TestModule {}
   return TestModule;
+}
+
+function withRemoteLogs(streaming: DynamicModule): DynamicModule {
+  const engine: Provider[] = [LocalEngine, { provide: TaskEngine, useClass: RemoteEngine }];
+  return { ...streaming, providers: [...(streaming.providers ?? []), ...engine] };
 }
 
 let handlers = 0;

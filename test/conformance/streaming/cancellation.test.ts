@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
+import { sides } from '../../support/app/sides.js';
 import { call } from '../../support/clients/http-client.js';
 import { StoppedClock } from '../../support/stopped-clock.js';
 import {
-  adapters,
   createTaskApp,
   expectWatchers,
   PuppetTask,
@@ -15,10 +15,10 @@ import {
 
 const accepted = { cancelled: true, status: 'cancelling' };
 
-describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
+describe.each(sides)('cancellation and streams ($name)', (side) => {
   it('S42 all watchers closing does not cancel the task', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     const streams = await Promise.all([watch(puppet.url), watch(puppet.url)]);
     const raw = await watchRaw(puppet.url);
@@ -36,7 +36,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
   it('S42 cancelWhenUnwatched does, after its time', async () => {
     using clock = new StoppedClock();
     const task = new PuppetTask({ cancelWhenUnwatched: 150 });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     const stream = await watch(puppet.url);
     await stream.next('started');
@@ -57,7 +57,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S42 it counts from the start of the run when nobody ever watched', async () => {
     const task = new PuppetTask({ cancelWhenUnwatched: 50 });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     expect(await puppet.handle.outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'unwatched' } });
   });
@@ -65,7 +65,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
   it('S42 a watcher that comes back in time stops that clock', async () => {
     using clock = new StoppedClock();
     const task = new PuppetTask({ cancelWhenUnwatched: 300 });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     const first = await watch(puppet.url);
     const { id = '' } = await first.next('started');
@@ -82,7 +82,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S42 a HEAD, a refused stream and an answer of 204 are no watchers', async () => {
     const task = new PuppetTask({ cancelWhenUnwatched: 100 });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     const before = performance.now();
     while (performance.now() - before < 60) await call('HEAD', puppet.url);
@@ -91,7 +91,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S43 a cancel may be repeated until the task is over; then it is 409 and false', async () => {
     const task = new PuppetTask({ stubborn: true });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app, { grace: 60_000 });
     const { ref } = puppet.handle;
     for (let n = 0; n < 3; n++) {
@@ -116,7 +116,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S43 while an outcome is decided and not yet announced, a cancel is 409', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     let release = (): void => undefined;
     const entered = new Promise<void>((resolve) => {
@@ -139,7 +139,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S45 the handle of an ended run never cancels the run that restart began', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const first = await task.start(app, { id: 'again' });
     const aborter = new AbortController();
     await first.end('first');
@@ -156,7 +156,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S45 the signal an ended run was started with does not cancel its successor', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const aborter = new AbortController();
     const first = await task.start(app, { id: 'again', signal: aborter.signal });
     await first.end();
@@ -168,7 +168,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S46 every watcher attached at the cancel sees it with its reason, one that was offline on resume', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     const [one, two, offline] = await Promise.all([watch(puppet.url), watch(puppet.url), watch(puppet.url)]);
     const { id = '' } = await offline.next('started');
@@ -186,7 +186,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S48 cancelled before its handler began: the answer says so, and the log holds that event alone', async () => {
     const task = new PuppetTask({ concurrency: 1 });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const running = await task.start(app);
     const { puppet: waiting } = await task.begin(app);
     const stream = await watch(waiting.url);
@@ -205,7 +205,7 @@ describe.each(adapters)('cancellation and streams (%s)', (adapter) => {
 
   it('S48 a cancel in the turn of the start keeps the handler from ever running', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const { puppet } = await task.begin(app);
     expect(await puppet.handle.cancel()).toBe(true);
     expect(await puppet.handle.outcome).toMatchObject({ status: 'cancelled', started: false });

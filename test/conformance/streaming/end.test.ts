@@ -5,6 +5,7 @@ import { concatMap, map } from 'rxjs/operators';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskContext } from 'nestjs-streaming';
 import { handlerTask } from '../../support/app.js';
+import { sides } from '../../support/app/sides.js';
 import { call } from '../../support/clients/http-client.js';
 import { deferred } from '../../support/wait.js';
 import {
@@ -21,10 +22,10 @@ import {
   watch,
 } from '../../support/watching.js';
 
-describe.each(adapters)('the end of a stream (%s)', (adapter) => {
+describe.each(sides)('the end of a stream ($name)', (side) => {
   it('S34 every watcher has the terminal event before its response ends, wherever it is', async () => {
     const task = new PuppetTask({ replay: { bytes: 40_000_000 }, maxEventBytes: 300_000 });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     for (let n = 0; n < 60; n++) puppet.send('big', 'x'.repeat(200_000));
     const live = await watch(puppet.url);
@@ -51,7 +52,7 @@ describe.each(adapters)('the end of a stream (%s)', (adapter) => {
     'S36 the id of %j is answered 204',
     async (status) => {
       const task = new PuppetTask();
-      const app = await createTaskApp({ adapter, tasks: [task.type] });
+      const app = await createTaskApp({ ...side, tasks: [task.type] });
       const puppet = await task.start(app, status === 'timeout' ? { timeout: 1 } : {});
       if (status === 'completed') await puppet.end();
       else if (status === 'failed') await puppet.fail(new Error('no'));
@@ -72,7 +73,7 @@ describe.each(adapters)('the end of a stream (%s)', (adapter) => {
 
   it('S36 an EventSource left alone after the end makes one more request and no third', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: { retry: 1 } } });
+    const app = await createTaskApp({ ...side, tasks: [task.type], options: { http: { retry: 1 } } });
     const puppet = await task.start(app);
     const answers: number[] = [];
     const stopped = deferred();
@@ -98,7 +99,7 @@ describe.each(adapters)('the end of a stream (%s)', (adapter) => {
 
   it('S37 a watcher that comes after the end gets what is kept, the terminal event, and the end', async () => {
     const task = new PuppetTask({ replay: { events: 3 } });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     puppet.count(5);
     await puppet.end();
@@ -113,13 +114,13 @@ describe.each(adapters)('the end of a stream (%s)', (adapter) => {
 
   it('S40 after a restart of the process the task is unknown, not an open stream without events', async () => {
     const task = new PuppetTask();
-    const first = await createTaskApp({ adapter, tasks: [task.type] });
+    const first = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(first, { id: 'gone' });
     const stream = await watch(puppet.url);
     await stream.next('started');
     await first.close();
     await stream.ended;
-    const second = await createTaskApp({ adapter, tasks: [task.type] });
+    const second = await createTaskApp({ ...side, tasks: [task.type] });
     const back = await resumeAfter(task.urlOf(second, 'gone'), stream.lastEventId ?? '');
     expect(back.status).toBe(404);
     expect(await back.json()).toMatchObject({ code: 'TASK_NOT_FOUND' });

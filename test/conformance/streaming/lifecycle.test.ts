@@ -4,10 +4,10 @@ import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskAuthorizer } from 'nestjs-streaming';
 import { heldAuthorizer } from '../../support/app/held-authorizer.js';
+import { sides } from '../../support/app/sides.js';
 import { call } from '../../support/clients/http-client.js';
 import { closeBound, eventually } from '../../support/wait.js';
 import {
-  adapters,
   createTaskApp,
   PuppetTask,
   quiet,
@@ -18,14 +18,14 @@ import {
   watchRaw,
 } from '../../support/watching.js';
 
-describe.each(adapters)('lifecycle (%s)', (adapter) => {
+describe.each(sides)('lifecycle ($name)', (side) => {
   afterEach(() => {
     jest.restoreAllMocks();
   });
 
   it('S56 on shutdown every stream gets its terminal event and ends, and close() returns in time', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppets = await Promise.all([task.start(app), task.start(app)]);
     const streams = await Promise.all(
       puppets.flatMap(({ url }) => [watch(url), watch(url, { headers: { connection: 'keep-alive' } })]),
@@ -46,7 +46,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
   it('S56 a client that does not read holds up the close no longer than the rest of its time, at least 1 s', async () => {
     const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
     const app = await createTaskApp({
-      adapter,
+      ...side,
       tasks: [task.type],
       options: { shutdown: { timeout: 500 } },
     });
@@ -68,7 +68,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
 
   it('S56 a connection that only waits for its next request does not hold up the close', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     const client = await watchRaw(puppet.url, { Connection: 'keep-alive' });
     await client.until('started');
@@ -82,14 +82,14 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
 
   it('S56 against the next process an old position is a 404, or a gap', async () => {
     const task = new PuppetTask();
-    const first = await createTaskApp({ adapter, tasks: [task.type] });
+    const first = await createTaskApp({ ...side, tasks: [task.type] });
     const old = await task.start(first, { id: 'same' });
     old.count(3);
     const stream = await watch(old.url);
     await stream.nextEvents(4);
     await first.app.close();
     await stream.ended;
-    const second = await createTaskApp({ adapter, tasks: [task.type] });
+    const second = await createTaskApp({ ...side, tasks: [task.type] });
     const url = task.urlOf(second, 'same');
     expect((await resumeAfter(url, stream.lastEventId ?? '')).status).toBe(404);
     const puppet = await task.start(second, { id: 'same' });
@@ -102,7 +102,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
 
   it('S56 while it shuts down a stream is refused so that an EventSource comes back', async () => {
     const task = new PuppetTask({ stubborn: true });
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { http: { retry: 500 } } });
+    const app = await createTaskApp({ ...side, tasks: [task.type], options: { http: { retry: 500 } } });
     const puppet = await task.start(app, { grace: 60_000 });
     const stopped = app.coordinator.shutdown({ timeout: 5_000 });
     await eventually(() => puppet.context.cancelled);
@@ -135,7 +135,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
   it('S56 a request that was being let in when the shutdown began does not hold up the close', async () => {
     const authorizer = heldAuthorizer();
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { authorize: authorizer.type } });
+    const app = await createTaskApp({ ...side, tasks: [task.type], options: { authorize: authorizer.type } });
     const puppet = await task.start(app);
     const client = await watchRaw(puppet.url, { Connection: 'keep-alive' });
     await eventually(() => authorizer.asked > 0);
@@ -173,7 +173,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
     }
     const task = new PuppetTask();
     const app = await createTaskApp({
-      adapter,
+      ...side,
       tasks: [task.type],
       options: { authorize: Authorizer, http: { guards: [Guard] } },
     });
@@ -207,7 +207,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
   it('S60 a clock that jumps changes no order, no id and no answer to a resume', async () => {
     const task = new PuppetTask({ idleTimeout: 60_000 });
     const app = await createTaskApp({
-      adapter,
+      ...side,
       tasks: [task.type],
       options: { http: { heartbeat: 20, stallTimeout: 500 } },
     });
@@ -238,7 +238,7 @@ describe.each(adapters)('lifecycle (%s)', (adapter) => {
   it('S60 retention is measured by a clock that does not jump', async () => {
     const task = new PuppetTask();
     const app = await createTaskApp({
-      adapter,
+      ...side,
       tasks: [task.type],
       options: { replay: { retention: 60_000 } },
     });

@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type TaskHandler } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { logSides } from '../../../support/app/sides.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection, terminalEvents } from '../expect-end.js';
 
-describe('CO. Coordinator cancel API', () => {
+describe.each(logSides)('CO. Coordinator cancel API ($name)', (side) => {
   it('CO.001 cancelTask of a running task is true and the task ends cancelled', async () => {
-    const started = await startTask((task) => task.sleep(60_000));
+    const started = await startTask((task) => task.sleep(60_000), side);
     await started.running;
     const { app, name, id } = started.handle.ref;
     expect(await started.coordinator.cancelTask(app, name, id)).toBe(true);
@@ -16,8 +17,12 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.002 cancelTask of no task is false, throws nothing and emits nothing', async () => {
-    const { coordinator, handle, events, logs, running } = await startTask((task) => task.sleep(60_000));
+    const { coordinator, handle, events, logs, running } = await startTask(
+      (task) => task.sleep(60_000),
+      side,
+    );
     await running;
+    await events.until('started');
     const { app, name } = handle.ref;
     const linesBefore = logs.lines.length;
     expect(await coordinator.cancelTask(app, name, 'nobody')).toBe(false);
@@ -31,7 +36,7 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.003 cancelling a completed task is false and changes nothing', async () => {
-    const started = await startTask(() => ({ answer: 42 }));
+    const started = await startTask(() => ({ answer: 42 }), side);
     const { coordinator, handle } = started;
     await expectEnd(started, 'completed');
     const before = await handle.snapshot();
@@ -48,7 +53,7 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.005 cancelling a task that has ended cancelled is false', async () => {
-    const started = await startTask((task) => task.sleep(60_000));
+    const started = await startTask((task) => task.sleep(60_000), side);
     await started.running;
     expect(await started.handle.cancel()).toBe(true);
     await expectEnd(started, 'cancelled');
@@ -67,7 +72,7 @@ describe('CO. Coordinator cancel API', () => {
         cleaning.resolve();
         await cleaned.promise;
       }
-    });
+    }, side);
     await started.running;
     const { coordinator, handle } = started;
     expect(await coordinator.cancelTask(handle.ref, { detail: 'first' })).toBe(true);
@@ -82,12 +87,20 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.007 three cancels at once are all true, and each watcher gets one cancelled event', async () => {
-    const started = await startTask((task) => task.sleep(60_000));
+    const answered = deferred();
+    const started = await startTask(async (task) => {
+      try {
+        await task.sleep(60_000);
+      } finally {
+        await answered.promise;
+      }
+    }, side);
     const { coordinator, handle } = started;
     const other = collect(coordinator.events(handle.ref));
     await started.running;
     const { app, name, id } = handle.ref;
     const answers = await Promise.all([1, 2, 3].map(() => coordinator.cancelTask(app, name, id)));
+    answered.resolve();
     expect(answers).toEqual([true, true, true]);
     await expectEnd(started, 'cancelled');
     await expectEnd({ handle, events: other }, 'cancelled');
@@ -101,7 +114,7 @@ describe('CO. Coordinator cancel API', () => {
       } finally {
         seen = task.signal.reason;
       }
-    });
+    }, side);
     await started.running;
     expect(await started.coordinator.cancelTask(started.handle.ref, { detail: 'test' })).toBe(true);
     const error = await rejection(started.handle.result);
@@ -122,7 +135,7 @@ describe('CO. Coordinator cancel API', () => {
       running.resolve();
       await task.sleep(60_000);
     });
-    const { coordinator, logs } = await createTaskApp({ tasks: [Sleeper], listen: false });
+    const { coordinator, logs } = await createTaskApp({ ...side, tasks: [Sleeper], listen: false });
     const handle = await coordinator.start(Sleeper, {});
     await running.promise;
     const { app, name, id } = handle.ref;
@@ -143,7 +156,7 @@ describe('CO. Coordinator cancel API', () => {
       await task.waitFor(go.promise);
       return task.id;
     });
-    const { coordinator } = await createTaskApp({ tasks: [Worker], listen: false });
+    const { coordinator } = await createTaskApp({ ...side, tasks: [Worker], listen: false });
     const handles = await Promise.all(
       [0, 1, 2, 3, 4].map((n) => coordinator.start(Worker, {}, { id: `t${n}` })),
     );
@@ -168,7 +181,7 @@ describe('CO. Coordinator cancel API', () => {
       } finally {
         await cleaning.promise;
       }
-    });
+    }, side);
     await started.running;
     expect(await started.coordinator.cancelTask(started.handle.ref)).toBe(true);
     expect(started.handle.status).toBe('cancelling');
@@ -189,7 +202,7 @@ describe('CO. Coordinator cancel API', () => {
       await task.sleep(60_000).catch(() => undefined);
       throw new Error('Cleanup failed');
     });
-    const { coordinator } = await createTaskApp({ tasks: [Cleaner, Failing], listen: false });
+    const { coordinator } = await createTaskApp({ ...side, tasks: [Cleaner, Failing], listen: false });
     for (const [Task, expected] of [
       [Cleaner, true],
       [Failing, false],
@@ -202,7 +215,7 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.015 the cancelled event of an external cancel without detail has a message and a reason, no more', async () => {
-    const started = await startTask((task) => task.sleep(60_000));
+    const started = await startTask((task) => task.sleep(60_000), side);
     await started.running;
     await started.handle.cancel();
     await expectEnd(started, 'cancelled');
@@ -212,7 +225,7 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.016 each of three watchers gets one cancelled event, as its last, and is completed', async () => {
-    const started = await startTask((task) => task.sleep(60_000));
+    const started = await startTask((task) => task.sleep(60_000), side);
     const { coordinator, handle } = started;
     const watchers = [started.events, collect(handle.events()), collect(coordinator.events(handle.ref))];
     await started.running;
@@ -232,7 +245,7 @@ describe('CO. Coordinator cancel API', () => {
       } finally {
         await delay(10);
       }
-    });
+    }, side);
     await started.events.until('started');
     await started.running;
     const before = started.events.events.length;
@@ -242,7 +255,10 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.017 with announceCancelling a cancelling event with the reason comes first', async () => {
-    const started = await startTask((task) => task.sleep(60_000), { task: { announceCancelling: true } });
+    const started = await startTask((task) => task.sleep(60_000), {
+      ...side,
+      task: { announceCancelling: true },
+    });
     await started.running;
     await started.handle.cancel({ detail: 'enough' });
     await started.events.done;
@@ -255,6 +271,7 @@ describe('CO. Coordinator cancel API', () => {
     const retention = 200;
     const Sleeper = handlerTask((task) => task.sleep(60_000), { concurrency: 1 });
     const { coordinator } = await createTaskApp({
+      ...side,
       tasks: [Sleeper],
       listen: false,
       options: { replay: { retention } },
@@ -290,7 +307,7 @@ describe('CO. Coordinator cancel API', () => {
       await task.waitFor(go.promise);
       return calls;
     });
-    const { coordinator } = await createTaskApp({ tasks: [Worker], listen: false });
+    const { coordinator } = await createTaskApp({ ...side, tasks: [Worker], listen: false });
     const first = await coordinator.start(Worker, {}, { id: 'same' });
     const events = collect(first.events());
     await events.until('started');
@@ -307,7 +324,7 @@ describe('CO. Coordinator cancel API', () => {
   });
 
   it('CO.021 cancelling by the second handle cancels the one run', async () => {
-    const started = await startTask((task) => task.sleep(60_000), { start: { id: 'same' } });
+    const started = await startTask((task) => task.sleep(60_000), { ...side, start: { id: 'same' } });
     await started.running;
     const second = await started.coordinator.start<TaskHandler>(started.type, {}, { id: 'same' });
     expect(await second.cancel({ detail: 'by the second' })).toBe(true);
@@ -328,7 +345,7 @@ describe('CO. Coordinator cancel API', () => {
       },
       { concurrency: 1 },
     );
-    const { coordinator } = await createTaskApp({ tasks: [Worker], listen: false });
+    const { coordinator } = await createTaskApp({ ...side, tasks: [Worker], listen: false });
     const running = await coordinator.start(Worker, {}, { id: 'running' });
     const runningEvents = collect(running.events());
     const waiting = await coordinator.start(Worker, {}, { id: 'waiting' });

@@ -7,6 +7,7 @@ import {
   type TaskHandler,
 } from 'nestjs-streaming';
 import { collect, createTaskApp, startTask } from '../../../support/app.js';
+import { sides } from '../../../support/app/sides.js';
 import { RawSocket } from '../../../support/clients/raw-socket.js';
 import { openStream } from '../../../support/clients/sse.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
@@ -14,16 +15,14 @@ import { closeBound, eventually } from '../../../support/wait.js';
 import { expectEnd } from '../expect-end.js';
 import { stopwatch } from '../timing.js';
 
-const adapters = ['express', 'fastify'] as const;
-
-describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
+describe.each(sides)('SD. Shutdown of an application on $name', (side) => {
   const sockets: RawSocket[] = [];
   afterEach(async () => {
     await Promise.all(sockets.splice(0).map((socket) => socket.close('reset')));
   });
 
   it('SD.165 app.close() runs the shutdown by itself', async () => {
-    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { adapter, listen: true });
+    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { ...side, listen: true });
     await started.running;
     await taskApp.app.close();
     expect(started.handle.status).toBe('cancelled');
@@ -71,7 +70,7 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
       }
     }
     const { app, coordinator } = await createTaskApp({
-      adapter,
+      ...side,
       tasks: [ExportTask],
       providers: [Reports, Files],
     });
@@ -84,14 +83,14 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
 
   it('SD.165 the options of the module hold', async () => {
     const options: StreamingModuleOptions = { shutdown: { drain: 1_000 } };
-    const { taskApp, ...started } = await startTask((task) => task.sleep(20), { adapter, options });
+    const { taskApp, ...started } = await startTask((task) => task.sleep(20), { ...side, options });
     await started.running;
     await taskApp.app.close();
     await expectEnd(started, 'completed');
   });
 
   it('SD.167 an open stream gets its cancelled event and does not hold up app.close()', async () => {
-    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { adapter, listen: true });
+    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { ...side, listen: true });
     const { handle } = started;
     const path = `/stream/test/${handle.ref.name}/${handle.id}`;
     const stream = await openStream(`${taskApp.origin}${path}`);
@@ -123,7 +122,7 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
         void task.sendEvent('filled');
         await task.sleep(60_000);
       },
-      { adapter, listen: true, task: { replay: { bytes: 20_000_000 } } },
+      { ...side, listen: true, task: { replay: { bytes: 20_000_000 } } },
     );
     await events.until('filled');
     const slow = await RawSocket.connect(taskApp.port);
@@ -151,7 +150,7 @@ describe.each(adapters)('SD. Shutdown of an application on %s', (adapter) => {
         await task.sendEvent('filled');
         await task.sleep(60_000);
       },
-      { adapter, listen: true, options: { shutdown: { timeout: 200 } } },
+      { ...side, listen: true, options: { shutdown: { timeout: 200 } } },
     );
     const { handle } = started;
     const stuck = await RawSocket.connect(taskApp.port);

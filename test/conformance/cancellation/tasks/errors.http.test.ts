@@ -3,6 +3,7 @@ import type { NextFunction, Request, Response } from 'express';
 import type { Server, Socket } from 'node:net';
 import { CancelledError } from 'nestjs-streaming';
 import { startTask } from '../../../support/app.js';
+import { logSides } from '../../../support/app/sides.js';
 import { RawSocket } from '../../../support/clients/raw-socket.js';
 import { openStream } from '../../../support/clients/sse.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
@@ -39,9 +40,9 @@ function refuseWritesOf(socket: Socket, text: string): { readonly refused: numbe
   return tally;
 }
 
-describe('ER. Errors and outcomes, over HTTP', () => {
+describe.each(logSides)('ER. Errors and outcomes, over HTTP ($name)', (side) => {
   it('ER.214 a connection whose write fails at the cancelled event is dropped, and concerns no one else', async () => {
-    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { listen: true });
+    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { ...side, listen: true });
     const { handle } = started;
     const path = `/stream/test/${handle.ref.name}/${handle.id}`;
     const accepted = deferred<Socket>();
@@ -69,7 +70,7 @@ describe('ER. Errors and outcomes, over HTTP', () => {
   });
 
   it('ER.214 a client that resets its connection as the task is cancelled concerns no one else', async () => {
-    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { listen: true });
+    const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), { ...side, listen: true });
     const { handle } = started;
     const path = `/stream/test/${handle.ref.name}/${handle.id}`;
     const gone = await RawSocket.get(taskApp.port, path);
@@ -103,6 +104,7 @@ describe('ER. Errors and outcomes, over HTTP', () => {
         await task.sleep(60_000);
       },
       {
+        ...side,
         listen: true,
         configure: (app) =>
           app.use((_request: Request, response: Response, next: NextFunction) => {

@@ -3,11 +3,12 @@ import { ConflictException } from '@nestjs/common';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, ScopeTimeoutError, type TaskOutcome, TaskTimeoutError } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { logSides } from '../../../support/app/sides.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred, eventually } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
 
-describe('ER. Errors and outcomes', () => {
+describe.each(logSides)('ER. Errors and outcomes ($name)', (side) => {
   it('ER.200 a CancelledError is an Error of its own, and no timeout error is one', async () => {
     const cancelled = new CancelledError({ kind: 'external', detail: 'test' });
     expect(cancelled).toBeInstanceOf(Error);
@@ -28,7 +29,7 @@ describe('ER. Errors and outcomes', () => {
     expect(timeouts[0]).not.toBeInstanceOf(TaskTimeoutError);
     expect(timeouts[1]).not.toBeInstanceOf(ScopeTimeoutError);
 
-    const started = await startTask((task) => task.sleep(60_000));
+    const started = await startTask((task) => task.sleep(60_000), side);
     await started.running;
     await started.handle.cancel({ detail: 'test' });
     const error = await rejection(started.handle.result);
@@ -42,7 +43,7 @@ describe('ER. Errors and outcomes', () => {
   };
 
   it('ER.201 a handler that catches the cancellation and returns ends cancelled, with one warning', async () => {
-    const started = await startTask((task) => swallow(task.sleep(60_000)));
+    const started = await startTask((task) => swallow(task.sleep(60_000)), side);
     await started.running;
     expect(await started.handle.cancel()).toBe(true);
     const outcome = await expectEnd(started, 'cancelled');
@@ -57,6 +58,7 @@ describe('ER. Errors and outcomes', () => {
 
   it('ER.202 with swallowedCancel completed the same handler ends completed with its value', async () => {
     const started = await startTask((task) => swallow(task.sleep(60_000)), {
+      ...side,
       task: { swallowedCancel: 'completed' },
     });
     await started.running;
@@ -70,6 +72,7 @@ describe('ER. Errors and outcomes', () => {
 
   it('ER.202 but not after a timeout, which cannot be withdrawn', async () => {
     const started = await startTask((task) => swallow(task.sleep(60_000)), {
+      ...side,
       task: { swallowedCancel: 'completed', timeout: 20 },
     });
     const outcome = await expectEnd(started, 'timeout');
@@ -78,7 +81,7 @@ describe('ER. Errors and outcomes', () => {
 
   it('ER.204 a handler that throws an AbortError without any cancel ends failed', async () => {
     const error = new DOMException('The operation was aborted', 'AbortError');
-    const started = await startTask(() => Promise.reject(error));
+    const started = await startTask(() => Promise.reject(error), side);
     const outcome = await expectEnd(started, 'failed');
     expect(outcome.error).toBe(error);
     expect(outcome.cancellation).toBeUndefined();
@@ -95,7 +98,7 @@ describe('ER. Errors and outcomes', () => {
         thrown = error;
         throw error;
       }
-    });
+    }, side);
     await started.running;
     await started.handle.cancel();
     const outcome = await expectEnd(started, 'cancelled');
@@ -110,7 +113,7 @@ describe('ER. Errors and outcomes', () => {
     const started = await startTask(async () => {
       await delay(1);
       throw error;
-    });
+    }, side);
     const outcome = await expectEnd(started, 'failed');
     expect(outcome.error).toBe(error);
     expect(started.events.types).toEqual(['started', 'failed']);
@@ -124,7 +127,7 @@ describe('ER. Errors and outcomes', () => {
     ['an HttpException', new ConflictException('Out of stock'), 'ConflictException'],
     ['an error marked expose', Object.assign(new RangeError('Out of stock'), { expose: true }), 'RangeError'],
   ])('ER.209 the message of %s reaches watchers, without its stack', async (_what, error, errorType) => {
-    const started = await startTask(() => Promise.reject(error));
+    const started = await startTask(() => Promise.reject(error), side);
     await expectEnd(started, 'failed');
     expect(started.events.events.at(-1)?.data).toStrictEqual({ message: 'Out of stock', errorType });
   });
@@ -140,7 +143,7 @@ describe('ER. Errors and outcomes', () => {
       },
       { concurrency: 1, grace },
     );
-    const { coordinator, logs } = await createTaskApp({ tasks: [Stubborn], listen: false });
+    const { coordinator, logs } = await createTaskApp({ ...side, tasks: [Stubborn], listen: false });
     const handle = await coordinator.start(Stubborn, {}, { id: 'stubborn' });
     const next = await coordinator.start(Stubborn, {}, { id: 'next' });
     const events = collect(handle.events());
@@ -164,7 +167,7 @@ describe('ER. Errors and outcomes', () => {
     'ER.212 an abandoned handler that later %s changes nothing, and one line is logged',
     async (how) => {
       const end = deferred();
-      const started = await startTask(() => end.promise, { task: { grace: 20 } });
+      const started = await startTask(() => end.promise, { ...side, task: { grace: 20 } });
       await started.running;
       await started.handle.cancel();
       const outcome: TaskOutcome = { ...(await expectEnd(started, 'cancelled')) };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { logSides } from '../../../support/app/sides.js';
 import { openStream } from '../../../support/clients/sse.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred, eventually } from '../../../support/wait.js';
@@ -7,7 +8,7 @@ import { expectEnd } from '../expect-end.js';
 
 const delayOfWatcher = 50;
 
-describe('AD. A task that nobody watches', () => {
+describe.each(logSides)('AD. A task that nobody watches ($name)', (side) => {
   it('AD.233 by default a task goes on when its last watcher leaves', async () => {
     const go = deferred();
     const { taskApp, ...started } = await startTask(
@@ -15,7 +16,7 @@ describe('AD. A task that nobody watches', () => {
         await task.waitFor(go.promise);
         return 'done';
       },
-      { listen: true },
+      { ...side, listen: true },
     );
     await started.running;
     const stream = await openStream(`${taskApp.url}/test/${started.handle.ref.name}/${started.handle.id}`);
@@ -31,6 +32,7 @@ describe('AD. A task that nobody watches', () => {
   it('AD.233 with cancelWhenUnwatched it is cancelled so long after its last watcher left', async () => {
     using clock = new StoppedClock();
     const started = await startTask((task) => task.sleep(60_000), {
+      ...side,
       task: { cancelWhenUnwatched: delayOfWatcher },
     });
     await started.running;
@@ -49,6 +51,7 @@ describe('AD. A task that nobody watches', () => {
     using clock = new StoppedClock();
     const go = deferred();
     const started = await startTask((task) => task.waitFor(go.promise), {
+      ...side,
       task: { cancelWhenUnwatched: delayOfWatcher },
     });
     await started.running;
@@ -63,6 +66,7 @@ describe('AD. A task that nobody watches', () => {
   it('AD.233 the same for a client over HTTP that goes away', async () => {
     using clock = new StoppedClock();
     const { taskApp, ...started } = await startTask((task) => task.sleep(60_000), {
+      ...side,
       listen: true,
       task: { cancelWhenUnwatched: delayOfWatcher },
     });
@@ -84,7 +88,7 @@ describe('AD. A task that nobody watches', () => {
   it('AD.233 a task that nobody ever watched is cancelled so long after its start', async () => {
     using clock = new StoppedClock();
     const Sleeper = handlerTask((task) => task.sleep(60_000), { cancelWhenUnwatched: delayOfWatcher });
-    const { coordinator } = await createTaskApp({ tasks: [Sleeper], listen: false });
+    const { coordinator } = await createTaskApp({ ...side, tasks: [Sleeper], listen: false });
     const handle = await coordinator.start(Sleeper, {});
     const outcome = await clock.until(handle.outcome);
     expect(outcome).toMatchObject({ status: 'cancelled', started: true, reason: { kind: 'unwatched' } });

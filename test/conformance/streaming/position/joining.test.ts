@@ -4,8 +4,8 @@ import * as fc from 'fast-check';
 import type { Server } from 'node:http';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import type { TaskAuthorizer, TaskEvent } from 'nestjs-streaming';
+import { sides } from '../../../support/app/sides.js';
 import {
-  adapters,
   createTaskApp,
   expectNoHole,
   type Puppet,
@@ -25,7 +25,7 @@ function onCall(target: object, method: string, callback: () => void): void {
   });
 }
 
-describe.each(adapters)('joining what is live (%s)', (adapter) => {
+describe.each(sides)('joining what is live ($name)', (side) => {
   it.each(['response', 'socket'])(
     'S27 S28 an event at every await point of the attach, and at each write to the %s, arrives exactly once and in order',
     async (written) => {
@@ -57,7 +57,7 @@ describe.each(adapters)('joining what is live (%s)', (adapter) => {
       };
       const task = new PuppetTask();
       const app = await createTaskApp({
-        adapter,
+        ...side,
         tasks: [task.type],
         options: { http: { guards: [Guard], interceptors: [interceptor] }, authorize: Authorizer },
       });
@@ -102,7 +102,7 @@ describe.each(adapters)('joining what is live (%s)', (adapter) => {
 
   it('S27 S28 watchers that come at any moment of a stream of events miss and repeat nothing', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const pause = fc.constantFrom('none', 'micro', 'tick', 'immediate', 'timer');
     const pauses: Record<string, () => unknown> = {
       none: () => undefined,
@@ -144,7 +144,7 @@ describe.each(adapters)('joining what is live (%s)', (adapter) => {
 
   it('S27 S21 very many watchers of a log that is trimmed under them miss nothing without being told', async () => {
     const task = new PuppetTask({ replay: { events: 20 } });
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppets = await Promise.all([task.start(app), task.start(app)]);
     const opening = puppets.flatMap(({ url }) => range(1, 40).map(() => watch(url)));
     for (let burst = 0; burst < 40; burst++) {
@@ -161,7 +161,7 @@ describe.each(adapters)('joining what is live (%s)', (adapter) => {
 
   it('S33 watching before the task exists is 404, and works a moment later', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const early = await watch(task.urlOf(app, 'soon'));
     expect(early.status).toBe(404);
     expect(await early.json()).toMatchObject({ statusCode: 404, code: 'TASK_NOT_FOUND' });
@@ -173,7 +173,7 @@ describe.each(adapters)('joining what is live (%s)', (adapter) => {
 
   it('S32 a watcher that makes the handler send, over HTTP, gets its answers in order', async () => {
     const task = new PuppetTask();
-    const app = await createTaskApp({ adapter, tasks: [task.type] });
+    const app = await createTaskApp({ ...side, tasks: [task.type] });
     const puppet = await task.start(app);
     void (async () => {
       for (let n = 0; n < 20; n++) puppet.send('answer', await puppet.context.waitForSignal('ask'));

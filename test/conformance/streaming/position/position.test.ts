@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import { setImmediate as turn } from 'node:timers/promises';
 import { TaskStore } from '../../../../lib/engine/local/task-store.js';
 import { formatFrame } from '../../../../lib/log/event-frame.js';
+import { sides } from '../../../support/app/sides.js';
 import {
-  adapters,
   codeOf,
   createTaskApp,
   epochOf,
@@ -16,9 +16,9 @@ import {
   watch,
 } from '../../../support/watching.js';
 
-describe.each(adapters)('position and identity (%s)', (adapter) => {
+describe.each(sides)('position and identity ($name)', (side) => {
   function serve(puppet: PuppetTask, options = {}): Promise<TaskApp> {
-    return createTaskApp({ adapter, tasks: [puppet.type], options });
+    return createTaskApp({ ...side, tasks: [puppet.type], options });
   }
 
   it('S1 every event has an id, and seq rises by one, terminal event included', async () => {

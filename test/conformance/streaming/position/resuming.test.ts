@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { sides } from '../../../support/app/sides.js';
 import {
-  adapters,
   createTaskApp,
   epochOf,
   expectNoHole,
@@ -13,9 +13,9 @@ import {
   watch,
 } from '../../../support/watching.js';
 
-describe.each(adapters)('resuming (%s)', (adapter) => {
+describe.each(sides)('resuming ($name)', (side) => {
   async function serve(task = new PuppetTask(), options = {}): Promise<[PuppetTask, TaskApp]> {
-    return [task, await createTaskApp({ adapter, tasks: [task.type], options })];
+    return [task, await createTaskApp({ ...side, tasks: [task.type], options })];
   }
 
   it('S9 a watcher that comes back gets what follows, kept or being sent, and nothing twice', async () => {
@@ -49,6 +49,7 @@ describe.each(adapters)('resuming (%s)', (adapter) => {
       id: `${epochOf({ id })}-17`,
       data: { cause: 'expired', missed: 16, snapshot: { id: puppet.id, status: 'running' } },
     });
+    await late.nextEvents(4);
     await puppet.end();
     await late.ended;
     expect(outline(late)).toEqual(['expired', 18, 19, 20, 21, 22]);

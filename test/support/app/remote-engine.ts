@@ -1,0 +1,151 @@
+import { Injectable } from '@nestjs/common';
+import { setTimeout as delay } from 'node:timers/promises';
+import { clock } from '../../../lib/cancellation/time/clock.js';
+import { LocalEngine } from '../../../lib/engine/local/local-engine.js';
+import type { NewTask } from '../../../lib/engine/new-task.js';
+import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../../../lib/engine/task-engine.js';
+import type { CancelRequest, TaskView } from '../../../lib/engine/task-view.js';
+import { LogWindow } from '../../../lib/log/log-window.js';
+import type { TaskLog } from '../../../lib/log/task-log.js';
+import type { TaskRun } from '../../../lib/run/task-run.js';
+import { Connection, pageOf, RemoteLog } from '../remote-log.js';
+
+/** What decides how long messages take, and when the connection is lost. `LOG_SEED` sets it, to run a failed test again. */
+export const logSeed = Number(process.env['LOG_SEED'] ?? Math.floor(Math.random() * 1e6));
+
+const realClock = clock();
+
+/** A page holds some events, and a window some pages. */
+const windowOptions = { pageBytes: 1_024, bytes: 8_192 };
+
+/** A task that runs here, watched as if it ran elsewhere. */
+class RemoteView implements TaskView {
+  readonly log: LogWindow<unknown>;
+  readonly #run: TaskRun;
+  readonly #log: TaskLog;
+
+  constructor(run: TaskRun, connection: Connection) {
+    this.#run = run;
+    this.#log = run.log as TaskLog;
+    this.log = new LogWindow<unknown>(
+      new RemoteLog(this.#log, connection),
+      pageOf(this.#log, Infinity),
+      windowOptions,
+    );
+  }
+
+  get ref(): TaskView['ref'] {
+    return this.#run.ref;
+  }
+
+  get owner(): TaskView['owner'] {
+    return this.#run.owner;
+  }
+
+  get status(): TaskView['status'] {
+    return this.#run.status;
+  }
+
+  get record(): TaskView['record'] {
+    return this.#run.record;
+  }
+
+  get outcome(): TaskView['outcome'] {
+    return this.#run.outcome;
+  }
+
+  attach(): void {
+    this.#run.attach();
+  }
+
+  detach(): void {
+    this.#run.detach();
+  }
+
+  requestCancel(request: CancelRequest): ReturnType<TaskView['requestCancel']> {
+    return this.#run.requestCancel(request);
+  }
+
+  signal(name: string, json: string): ReturnType<TaskView['signal']> {
+    return this.#run.signal(name, json);
+  }
+
+  /** What is known of the log is as new as this call. */
+  async refresh(connection: Connection): Promise<void> {
+    const state = pageOf(this.#log, Infinity);
+    await arrive(connection);
+    this.log.update(state);
+  }
+}
+
+/**
+ * Runs tasks in this process, and has them watched as if they ran elsewhere: logs are read in pages that take up to 20 ms, over
+ * a connection that is lost now and then.
+ */
+@Injectable()
+export class RemoteEngine implements TaskEngine {
+  readonly #connection = unsteadyConnection();
+  readonly #views = new WeakMap<TaskRun, RemoteView>();
+
+  constructor(private readonly local: LocalEngine) {}
+
+  start(task: NewTask): { view: TaskView; created: boolean } {
+    const { view, created } = this.local.start(task);
+    return { view: this.#viewOf(view), created };
+  }
+
+  async find(ref: TaskView['ref']): Promise<TaskView | undefined> {
+    await arrive(this.#connection);
+    const run = this.local.find(ref);
+    const view = run && this.#viewOf(run);
+    await view?.refresh(this.#connection);
+    return view;
+  }
+
+  list(query: TaskQuery, most: number): TaskListing {
+    return this.local.list(query, most);
+  }
+
+  shutdown(options: Parameters<TaskEngine['shutdown']>[0]): Promise<EndedTasks> {
+    return this.local.shutdown(options);
+  }
+
+  #viewOf(run: TaskRun): RemoteView {
+    let view = this.#views.get(run);
+    if (!view) this.#views.set(run, (view = new RemoteView(run, this.#connection)));
+    return view;
+  }
+}
+
+/** Lost twice in a second or so, for some milliseconds. */
+function unsteadyConnection(): Connection {
+  const random = randomFrom(logSeed);
+  let lostAt = performance.now() + 500 * random();
+  const connection = new Connection(async () => {
+    if (performance.now() >= lostAt) {
+      lostAt = performance.now() + 1_000 * random();
+      connection.lose();
+      setTimeout(() => connection.restore(), 30 * random()).unref();
+    }
+    await delay(10 * random());
+    // While time stands still for the package, it would not try again.
+    if (clock() !== realClock) connection.restore();
+  });
+  return connection;
+}
+
+/** Settles when a message has come to the other side, however often it has to be sent. */
+async function arrive(connection: Connection): Promise<void> {
+  await connection.pass().catch(() => arrive(connection));
+}
+
+/** Mulberry32: numbers from 0 to 1 that look random, and are the same for the same seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
