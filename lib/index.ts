@@ -66,12 +66,12 @@ export { CoordinatorService } from './coordinator/coordinator.service.js';
 export type { TaskHandle } from './coordinator/task-handle.js';
 
 export type { StreamPathOptions } from './http/stream-paths.js';
-export { StreamingExceptionFilter } from './http/streaming-exception.filter.js';
+export { StreamingExceptionFilter } from './http/errors/streaming-exception.filter.js';
 export { StreamingController } from './http/streaming.controller.js';
 export { describeStreams, type OpenApiDocument } from './http/openapi/describe-streams.js';
-export type { PlatformRequest, PlatformResponse } from './http/http-exchange.js';
+export type { PlatformRequest, PlatformResponse } from './http/request/http-exchange.js';
 export { type CancelAnswer, type ListAnswer, StreamingHttpService } from './http/streaming-http.service.js';
-export type { AuthorizeRequest, TaskAction, TaskAuthorizer } from './http/task-authorizer.js';
+export type { AuthorizeRequest, TaskAction, TaskAuthorizer } from './http/access/task-authorizer.js';
 
 export {
   StreamingModule,

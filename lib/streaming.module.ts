@@ -14,7 +14,7 @@ import { Http2Sessions } from './http/stream/output/http2-sessions.js';
 import { StreamPaths } from './http/stream-paths.js';
 import { StreamConnections } from './http/stream/stream-connections.js';
 import { StreamingHttpService } from './http/streaming-http.service.js';
-import { TaskAccess } from './http/task-access.js';
+import { TaskAccess } from './http/access/task-access.js';
 import { TaskStreams } from './http/task-streams.js';
 import {
   type ASYNC_OPTIONS_TYPE,

@@ -1,5 +1,5 @@
 import type { CanActivate, ModuleMetadata, NestInterceptor, Type } from '@nestjs/common';
-import type { TaskAuthorizer } from './http/task-authorizer.js';
+import type { TaskAuthorizer } from './http/access/task-authorizer.js';
 import {
   anything,
   array,

@@ -83,9 +83,11 @@ const PUBLIC_FILES = {
     local/local-engine local/task-store
   `),
   http: words(`
-    http-exchange stream-paths streaming-controller.factory streaming-exception.filter streaming-http.service
-    streaming.controller task-access task-authorizer task-streams
+    stream-paths streaming-controller.factory streaming-http.service streaming.controller task-streams
+    access/task-access access/task-authorizer
+    errors/streaming-exception.filter
     openapi/describe-streams
+    request/http-exchange
     stream/stream-connections stream/output/http2-sessions
   `),
   run: words(`

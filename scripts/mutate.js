@@ -48,11 +48,11 @@ const TARGETS = {
   'lib/cancellation/': [['test/cancellation/'], [CANCELLATION]],
   'lib/run/': RUNS,
   'lib/engine/': RUNS,
-  'lib/http/stream/stream-limits.ts': [['test/http/stream-limits', 'test/e2e/http/limits']],
+  'lib/http/stream/stream-limits.ts': [['test/http/stream/stream-limits', 'test/e2e/http/limits']],
   'lib/http/stream/broadcast/': [
-    ['test/http/stream/[^/]*\\.test'],
+    ['test/http/stream/broadcast/'],
     [STREAMING],
-    ['test/http/[^/]*\\.test', 'test/http/stream/[^/]+/'],
+    ['test/http/[^/]*\\.test', 'test/http/stream/'],
   ],
   'lib/log/': [
     ['test/log/'],

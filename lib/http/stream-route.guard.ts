@@ -1,17 +1,18 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import type { Socket } from 'node:net';
 import {
   forbidStoring,
   type PlatformRequest,
   type PlatformResponse,
   rawRequest,
   rawResponse,
-} from './http-exchange.js';
+} from './request/http-exchange.js';
 import { isConnection } from './stream/output/end-connection.js';
 import { leaveToStream } from './stream/output/nest-sse.js';
 import { NestWriter } from './stream/output/nest-writer.js';
 
 /** What Nest 11 calls of a socket when it begins a stream, whether it is one or not. */
-const socketMethods = ['setKeepAlive', 'setNoDelay', 'setTimeout'];
+const SOCKET_METHODS = ['setKeepAlive', 'setNoDelay', 'setTimeout'];
 
 const ownRoutes = new WeakSet<object>();
 
@@ -38,11 +39,9 @@ export const streamRouteGuard: CanActivate = {
 };
 
 /** The stand-in for a socket that `inject()` makes lacks them. Nest 12 does without. */
-function completeSocket(socket: PlatformSocket): void {
-  if (isConnection(socket) || !(socket as object | undefined)) return;
-  for (const method of socketMethods) {
+function completeSocket(socket: Socket | undefined): void {
+  if (!socket || isConnection(socket)) return;
+  for (const method of SOCKET_METHODS) {
     if (typeof Reflect.get(socket, method) !== 'function') Reflect.set(socket, method, () => socket);
   }
 }
-
-type PlatformSocket = ReturnType<typeof rawRequest>['socket'];

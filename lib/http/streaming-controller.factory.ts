@@ -16,7 +16,7 @@ import {
 import { DiscoveryService } from '@nestjs/core';
 import type { HttpRouteOptions } from '../streaming.options.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import type { PlatformRequest, PlatformResponse } from './request/http-exchange.js';
 import { DescribeRoute } from './openapi/openapi-metadata.js';
 import { listRoute, startRoute, startWithIdRoute } from './openapi/route-descriptions.js';
 import { TaskInputs } from './openapi/task-inputs.js';

@@ -15,24 +15,29 @@ import { ShuttingDownError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import { isTerminal } from '../task/task-status.js';
-import { forbidStoring, type PlatformRequest, type PlatformResponse, rawResponse } from './http-exchange.js';
+import {
+  forbidStoring,
+  type PlatformRequest,
+  type PlatformResponse,
+  rawResponse,
+} from './request/http-exchange.js';
 import {
   asHttpError,
   ended,
-  isAnother,
+  anotherRun,
   setErrorHeaders,
   StreamingHttpException,
   tooLate,
   typeNotFound,
-} from './http-errors.js';
-import { queryFilter, queryText, queryWait } from './http-query.js';
-import { jsonBody } from './json-body.js';
-import { publicSnapshot } from './public-snapshot.js';
+} from './errors/http-errors.js';
+import { queryFilter, queryText, queryWait } from './request/http-query.js';
+import { jsonBody } from './request/json-body.js';
+import { publicSnapshot } from './access/public-snapshot.js';
 import { type StreamPathOptions, StreamPaths } from './stream-paths.js';
-import { TaskAccess } from './task-access.js';
+import { TaskAccess } from './access/task-access.js';
 import { TaskStreams } from './task-streams.js';
-import { textOfOption } from './text-of-option.js';
-import { visibleTasks } from './visible-tasks.js';
+import { textOfOption } from './request/text-of-option.js';
+import { visibleTasks } from './access/visible-tasks.js';
 
 /**
  * What a `DELETE` answers.
@@ -124,7 +129,7 @@ export class StreamingHttpService {
       const task = await this.access.find('cancel', ref, request);
       const detail = queryText(request, 'detail');
       const wait = queryWait(request);
-      if (!matchesEpoch(request, task)) throw isAnother(ref);
+      if (!matchesEpoch(request, task)) throw anotherRun(ref);
       const status = await task.requestCancel(detail ? { detail } : {});
       if (status === 'ended') throw ended(ref);
       if (status === 'decided') throw tooLate(ref);

@@ -14,8 +14,9 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import type { Observable } from 'rxjs';
+import { hasInterceptors } from '../internals/nest-internals.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import type { PlatformRequest, PlatformResponse } from './http-exchange.js';
+import type { PlatformRequest, PlatformResponse } from './request/http-exchange.js';
 import { DescribeRoute } from './openapi/openapi-metadata.js';
 import {
   cancelRoute,
@@ -27,7 +28,6 @@ import {
 import { type ControllerOrigin, STREAMING_CONTROLLER } from './stream-paths.js';
 import { StreamObservable } from './stream/stream-observable.js';
 import { StreamRoute, streamRouteGuard } from './stream-route.guard.js';
-import { hasInterceptors } from './route-interceptors.js';
 import { type CancelAnswer, StreamingHttpService } from './streaming-http.service.js';
 
 /**

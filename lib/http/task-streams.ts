@@ -19,15 +19,15 @@ import {
   type PlatformRequest,
   type PlatformResponse,
   rawResponse,
-} from './http-exchange.js';
-import { asHttpError, StreamingHttpException } from './http-errors.js';
-import { lastEventIdOf, queryLatest, queryTasks } from './http-query.js';
+} from './request/http-exchange.js';
+import { asHttpError, StreamingHttpException } from './errors/http-errors.js';
+import { lastEventIdOf, queryLatest, queryTasks } from './request/http-query.js';
 import { StreamConnections } from './stream/stream-connections.js';
 import { isWatched, type ListedTask } from './stream/connection/task-list.js';
 import type { WatchedTask } from './stream/connection/task-subscription.js';
 import type { ReachedLimit } from './stream/stream-limits.js';
-import { TaskAccess } from './task-access.js';
-import { textOfOption } from './text-of-option.js';
+import { TaskAccess } from './access/task-access.js';
+import { textOfOption } from './request/text-of-option.js';
 
 /** A task of a list, where there is one, and why it may not be watched. */
 type Listed = { readonly ref: TaskRef } & (

@@ -119,14 +119,16 @@ export function isUnknownDependency(error: unknown): boolean {
 }
 
 /**
- * Whether a controller, or a method of one, has interceptors of its own.
+ * Whether a controller, or this method of it, has interceptors of its own.
  *
  * `@UseInterceptors()` leaves `__interceptors__`. If it is called otherwise, interceptors do not see the events, unless
  * `http.interceptEvents` says so.
  */
-export function hasOwnInterceptors(target: object): boolean {
-  const interceptors = Reflect.getMetadata('__interceptors__', target) as readonly unknown[] | undefined;
-  return interceptors !== undefined && interceptors.length > 0;
+export function hasInterceptors(controller: object, method: string): boolean {
+  return [controller.constructor, Reflect.get(controller, method) as object].some((target) => {
+    const interceptors = Reflect.getMetadata('__interceptors__', target) as readonly unknown[] | undefined;
+    return interceptors !== undefined && interceptors.length > 0;
+  });
 }
 
 /** A route of the application. */

@@ -8,7 +8,7 @@ import {
   checkStartOptions,
   checkTaskFilter,
 } from '../../lib/coordinator/coordinator.options.js';
-import { asHttpError, StreamingHttpException } from '../../lib/http/http-errors.js';
+import { asHttpError, StreamingHttpException } from '../../lib/http/errors/http-errors.js';
 import { resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
 import { assertEventType } from '../../lib/task/task-event.js';
 import { taskStatuses, terminalStatuses } from '../../lib/task/task-status.js';

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import { statusOf } from '../http-errors.js';
+import { statusOf } from '../errors/http-errors.js';
 import { refTo, type Component, type Response, type Schema } from './openapi-metadata.js';
 
 /** What each code means to a client. */
-const meanings = {
+const MEANINGS = {
   INVALID_TASK_ID: 'a part of the path cannot name a task',
   INVALID_QUERY: 'a query parameter is wrong',
   INVALID_EVENT: 'the name of the signal is malformed',
@@ -19,10 +19,10 @@ const meanings = {
   SHUTTING_DOWN: 'the server is closing',
 } as const;
 
-export type ErrorCode = keyof typeof meanings;
+export type ErrorCode = keyof typeof MEANINGS;
 
 /** Answers of the framework itself, before a route is called. They have no code. */
-const fromFramework: Readonly<Record<number, string>> = {
+const FRAMEWORK_MEANINGS: Readonly<Record<number, string>> = {
   400: 'the body is broken JSON',
   413: 'the body is larger than the server accepts',
   415: 'the framework cannot read the body',
@@ -55,20 +55,20 @@ export function errorResponses(
 ): Record<number, Response> {
   const statuses = new Set([
     ...codes.map(statusOf),
-    ...(takesBody ? Object.keys(fromFramework).map(Number) : []),
+    ...(takesBody ? Object.keys(FRAMEWORK_MEANINGS).map(Number) : []),
   ]);
   return Object.fromEntries(
     [...statuses]
       .toSorted((one, other) => one - other)
       .map((status) => {
         const own = codes.filter((code) => statusOf(code) === status);
-        return [status, errorResponse(status, own, takesBody ? fromFramework[status] : undefined)];
+        return [status, errorResponse(status, own, takesBody ? FRAMEWORK_MEANINGS[status] : undefined)];
       }),
   );
 }
 
 function errorResponse(status: number, codes: readonly ErrorCode[], framework: string | undefined): Response {
-  const reasons = codes.map((code) => `\`${code}\`: ${meanings[code]}.`);
+  const reasons = codes.map((code) => `\`${code}\`: ${MEANINGS[code]}.`);
   if (framework !== undefined) reasons.push(`Without a code: ${framework}.`);
   const schemas = [
     ...(codes.length > 0 ? [errorBody(status, codes)] : []),

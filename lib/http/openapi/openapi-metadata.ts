@@ -47,7 +47,7 @@ export interface RouteDescription {
  * Where `@nestjs/swagger` (11 and 12) looks for what its decorators say. Their metadata is written directly: so it is an
  * optional peer that need not be found, in any layout of `node_modules` and in any bundle, and nothing of it is loaded.
  */
-const keys = {
+const METADATA = {
   operation: 'swagger/apiOperation',
   parameters: 'swagger/apiParameters',
   responses: 'swagger/apiResponse',
@@ -61,10 +61,14 @@ export function DescribeRoute(route: RouteDescription): MethodDecorator {
   return (_target, _name, descriptor: PropertyDescriptor) => {
     const method = descriptor.value as object;
     const { summary, description, parameters, body, responses, components } = route;
-    Reflect.defineMetadata(keys.operation, { summary, description }, method);
-    Reflect.defineMetadata(keys.parameters, [...parameters, ...(body ? [bodyParameter(body)] : [])], method);
-    Reflect.defineMetadata(keys.responses, responses, method);
-    if (components) Reflect.defineMetadata(keys.components, new Components(components), method);
+    Reflect.defineMetadata(METADATA.operation, { summary, description }, method);
+    Reflect.defineMetadata(
+      METADATA.parameters,
+      [...parameters, ...(body ? [bodyParameter(body)] : [])],
+      method,
+    );
+    Reflect.defineMetadata(METADATA.responses, responses, method);
+    if (components) Reflect.defineMetadata(METADATA.components, new Components(components), method);
   };
 }
 
@@ -75,13 +79,13 @@ export function refTo(component: string): Schema {
 
 /** The name that `@nestjs/swagger` gives to the schema of a class. */
 export function componentNameOf(type: Type): string {
-  const given = Reflect.getOwnMetadata(keys.schema, type) as readonly { name?: string }[] | undefined;
+  const given = Reflect.getOwnMetadata(METADATA.schema, type) as readonly { name?: string }[] | undefined;
   return given?.at(-1)?.name ?? type.name;
 }
 
 /** Whether a class has properties with `@ApiProperty()`. */
 export function hasApiProperties(type: Type): boolean {
-  return Reflect.hasMetadata(keys.properties, type.prototype as object);
+  return Reflect.hasMetadata(METADATA.properties, type.prototype as object);
 }
 
 function bodyParameter(body: Body): object {
@@ -120,6 +124,6 @@ function classOf(name: string, schema: Schema): Type {
   const described = function () {} as unknown as Type;
   // Otherwise it would be an object without properties.
   const unsaid = { type: undefined, properties: undefined };
-  Reflect.defineMetadata(keys.schema, [{ name, ...unsaid, ...structuredClone(schema) }], described);
+  Reflect.defineMetadata(METADATA.schema, [{ name, ...unsaid, ...structuredClone(schema) }], described);
   return described;
 }

@@ -1,6 +1,6 @@
 import { MAX_POSITIONS } from '../../log/composite-id.js';
 import { taskStatuses } from '../../task/task-status.js';
-import { largestPage, longestWait } from '../http-query.js';
+import { MAX_LIST_LIMIT, MAX_WAIT } from '../request/http-query.js';
 import type { Parameter, Schema } from './openapi-metadata.js';
 
 const name: Schema = { type: 'string', minLength: 1, maxLength: 64, pattern: '^[A-Za-z0-9._~-]+$' };
@@ -58,7 +58,7 @@ export const cancelParameters: readonly Parameter[] = [
   query('wait', 'How long to wait for the end of the task, in milliseconds.', {
     type: 'integer',
     minimum: 0,
-    maximum: longestWait,
+    maximum: MAX_WAIT,
   }),
   header(
     'If-Match',
@@ -75,7 +75,7 @@ export const listParameters: readonly Parameter[] = [
   query('limit', 'The size of the page.', {
     type: 'integer',
     minimum: 1,
-    maximum: largestPage,
+    maximum: MAX_LIST_LIMIT,
     default: 100,
   }),
   query('cursor', 'The `nextCursor` of the page before.', { type: 'string' }),

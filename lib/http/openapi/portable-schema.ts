@@ -22,7 +22,7 @@ export function portableSchema(schema: unknown, pathOf: (ref: string) => string 
 type Convert = (schema: unknown) => Schema;
 
 /** Words that mean the same in both, and hold no schema. */
-const shared = [
+const SHARED_WORDS = [
   'title',
   'description',
   'format',
@@ -46,7 +46,7 @@ const shared = [
 
 function wordsOf(schema: Schema, convert: Convert): Schema {
   const kept = Object.fromEntries(
-    shared.filter((word) => schema[word] !== undefined).map((word) => [word, schema[word]]),
+    SHARED_WORDS.filter((word) => schema[word] !== undefined).map((word) => [word, schema[word]]),
   );
   const parts = [
     kept,
@@ -152,11 +152,11 @@ function losesWords(schema: unknown): boolean {
   if (!isSchema(schema)) return false;
   return (
     Array.isArray(schema['items']) ||
-    Object.entries(schema).some(([word, inner]) => unshared.has(word) || losesWords(inner))
+    Object.entries(schema).some(([word, inner]) => UNSHARED_WORDS.has(word) || losesWords(inner))
   );
 }
 
-const unshared = new Set([
+const UNSHARED_WORDS = new Set([
   'patternProperties',
   'propertyNames',
   'if',

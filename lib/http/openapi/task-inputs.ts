@@ -7,7 +7,7 @@ import type { TaskTypeRef } from '../../task/task-ref.js';
 import { type Component, componentNameOf, hasApiProperties, refTo, type Schema } from './openapi-metadata.js';
 import { portableSchema } from './portable-schema.js';
 
-const anyInput: readonly Schema[] = [
+const ANY_INPUT: readonly Schema[] = [
   { type: 'object', description: 'Any JSON object.', additionalProperties: true },
   { type: 'array', description: 'Any JSON array.', items: {} },
 ];
@@ -27,7 +27,7 @@ export class TaskInputs {
     const inputs = this.#inputs();
     const described = inputs.flatMap(({ name }) => (name === undefined ? [] : [name]));
     const isComplete = inputs.length > 0 && described.length === inputs.length;
-    const choices = [...new Set(described)].map(refTo).concat(isComplete ? [] : anyInput);
+    const choices = [...new Set(described)].map(refTo).concat(isComplete ? [] : ANY_INPUT);
     const [only] = choices;
     return only && choices.length === 1 ? only : { anyOf: choices };
   }

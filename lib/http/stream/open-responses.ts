@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Timer } from '../../cancellation/time/timer.js';
-import { isHttp1 } from '../http-exchange.js';
+import { isHttp1 } from '../request/http-exchange.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 import { abortResponse } from './output/abort-response.js';
 import { endConnection, isConnection } from './output/end-connection.js';

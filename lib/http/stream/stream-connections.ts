@@ -10,7 +10,7 @@ import {
   type ResolvedOptions,
   STREAMING_OPTIONS,
 } from '../../streaming.options.js';
-import { isHttp1 } from '../http-exchange.js';
+import { isHttp1 } from '../request/http-exchange.js';
 import { FlushQueue } from './broadcast/flush-queue.js';
 import { LogBroadcast } from './broadcast/log-broadcast.js';
 import { OwnStream } from './connection/own-stream.js';

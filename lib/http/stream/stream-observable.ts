@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import { Observable, type OperatorFunction, type Subscriber } from 'rxjs';
-import { isHttp1 } from '../http-exchange.js';
+import { isHttp1 } from '../request/http-exchange.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 import type { ListedTask } from './connection/task-list.js';
 import { NestWriter } from './output/nest-writer.js';

@@ -2,7 +2,7 @@ import { type EventChunk, joinChunks, withLastChunk } from '../../../log/event-c
 import type { LogCursor } from '../../../log/log-cursor.js';
 import type { LogEntry } from '../../../log/log-entry.js';
 import type { LogReader } from '../../../log/log-reader.js';
-import { chunkBytes } from '../output/response-writer.js';
+import { CHUNK_BYTES } from '../output/response-writer.js';
 
 /** Some events that follow each other, for all that stand before them. */
 export class SharedChunk implements EventChunk {
@@ -26,7 +26,7 @@ export class SharedChunk implements EventChunk {
 
   /** Whether more may follow at once. */
   get isFull(): boolean {
-    return this.bytes >= chunkBytes;
+    return this.bytes >= CHUNK_BYTES;
   }
 
   /** With the end of the response behind it. */
@@ -66,7 +66,7 @@ export class ChunkReader {
   #read(from: number | undefined): SharedChunk | undefined {
     if (from === undefined) return undefined;
     const events: LogEntry[] = [];
-    for (let bytes = 0; bytes < chunkBytes;) {
+    for (let bytes = 0; bytes < CHUNK_BYTES;) {
       const event = this.#log.at(from + events.length + 1);
       if (!event) break;
       events.push(event);

@@ -3,7 +3,7 @@ import { parseCompositeId } from '../../../log/composite-id.js';
 import { chunkOf } from '../../../log/event-chunk.js';
 import type { TaskView } from '../../../engine/task-view.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
-import { chunkBytes } from '../output/response-writer.js';
+import { CHUNK_BYTES } from '../output/response-writer.js';
 import type { NestCarrier } from '../output/stream-carrier.js';
 import { formatMessageEvent, toMessageEvent } from './nest-message.js';
 import { type ConnectionInit, StreamConnection } from './stream-connection.js';
@@ -50,7 +50,7 @@ export class OwnStream extends StreamConnection {
 
   protected writeNext(task: TaskSubscription): void {
     const messages: StreamMessage[] = [];
-    for (let length = 0; length < chunkBytes;) {
+    for (let length = 0; length < CHUNK_BYTES;) {
       const next = task.next();
       if (!next) break;
       const message = this.#list?.wrap(next, task) ?? next;

@@ -5,7 +5,7 @@ import { LogCursor, type LogGap, type LogPosition } from '../../../log/log-curso
 import { LogEntry } from '../../../log/log-entry.js';
 import type { TaskView } from '../../../engine/task-view.js';
 import { toJson } from '../../../task/json.js';
-import { publicSnapshot } from '../../public-snapshot.js';
+import { publicSnapshot } from '../../access/public-snapshot.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { StreamConnection } from './stream-connection.js';
 

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { constants, type Http2ServerResponse } from 'node:http2';
-import { isHttp1 } from '../../http-exchange.js';
+import { isHttp1 } from '../../request/http-exchange.js';
 import { isConnection } from './end-connection.js';
 
 /**

@@ -6,7 +6,7 @@ import { Timer } from '../../../cancellation/time/timer.js';
 import { socketOf } from '../../../internals/node-internals.js';
 
 /** How long a session that stalled before may take to end when the server closes, in milliseconds. */
-const stalledDrain = 1_000;
+const STALLED_DRAIN = 1_000;
 
 /** A server of Node's. Only one of HTTP/2 ever emits `session`. */
 interface SessionServer {
@@ -55,7 +55,7 @@ export class Http2Sessions implements OnApplicationBootstrap, BeforeApplicationS
     this.#closing = true;
     for (const session of this.#open) session.close();
     if (this.#stalled.size === 0) return;
-    new Timer(stalledDrain, () => {
+    new Timer(STALLED_DRAIN, () => {
       for (const session of this.#stalled) socketOf(session).destroy();
     }).unref();
   }

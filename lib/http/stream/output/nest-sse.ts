@@ -1,5 +1,5 @@
 import { replaceSse, type Sse, type SseOptions } from '../../../internals/nest-internals.js';
-import { type PlatformRequest, type PlatformResponse, rawRequest } from '../../http-exchange.js';
+import { type PlatformRequest, type PlatformResponse, rawRequest } from '../../request/http-exchange.js';
 import { StreamObservable } from '../stream-observable.js';
 import { NestWriter } from './nest-writer.js';
 import { SseSignal } from './sse-signal.js';

@@ -9,7 +9,7 @@ export interface NestReceiver {
 }
 
 /** How often we look whether the headers are out, where Nest's stream is not known. In milliseconds. */
-const pollInterval = 1;
+const POLL_INTERVAL = 1;
 
 const writers = new WeakMap<ServerResponse, NestWriter>();
 
@@ -111,7 +111,7 @@ export class NestWriter {
     const check = (): void => {
       if (isOver()) return;
       if (this.#response.headersSent) callback();
-      else setTimeout(check, pollInterval);
+      else setTimeout(check, POLL_INTERVAL);
     };
     // A turn later than the timer that Nest sets when `subscribe` returns.
     queueMicrotask(() => setTimeout(check, 0));

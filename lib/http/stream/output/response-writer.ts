@@ -10,12 +10,12 @@ import {
   writesPlainly,
 } from '../../../internals/node-internals.js';
 import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
-import { isHttp1 } from '../../http-exchange.js';
+import { isHttp1 } from '../../request/http-exchange.js';
 import { EarlyEnd } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
-export const chunkBytes = 16 * 1024;
+export const CHUNK_BYTES = 16 * 1024;
 
 /** Says when what was written to it has been taken. */
 interface Drain {

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { isHttp1 } from '../../http-exchange.js';
+import { isHttp1 } from '../../request/http-exchange.js';
 
 /** What the application has set for the answer. */
 export interface StreamHead {
@@ -10,7 +10,7 @@ export interface StreamHead {
 }
 
 /** Those of Nest's `@Sse()`, which replace what the application has set. */
-const sseHeaders = {
+const SSE_HEADERS = {
   'Content-Type': 'text/event-stream',
   'Cache-Control': 'private, no-cache, no-store, must-revalidate, max-age=0, no-transform',
   Pragma: 'no-cache',
@@ -18,8 +18,8 @@ const sseHeaders = {
   'X-Accel-Buffering': 'no',
 };
 /** There is no such header in HTTP/2. */
-const http1Headers = { ...sseHeaders, Connection: 'keep-alive' };
-const replaced = new Set(Object.keys(http1Headers).map((name) => name.toLowerCase()));
+const HTTP1_HEADERS = { ...SSE_HEADERS, Connection: 'keep-alive' };
+const REPLACED = new Set(Object.keys(HTTP1_HEADERS).map((name) => name.toLowerCase()));
 
 /**
  * Sends the headers that Nest sends for an `@Sse()` stream.
@@ -27,7 +27,7 @@ const replaced = new Set(Object.keys(http1Headers).map((name) => name.toLowerCas
  * @throws what Node throws for a header that is invalid; then nothing was sent
  */
 export function sendHead(response: ServerResponse, { status, headers = {} }: StreamHead): void {
-  const own: OutgoingHttpHeaders = isHttp1(response) ? http1Headers : sseHeaders;
+  const own: OutgoingHttpHeaders = isHttp1(response) ? HTTP1_HEADERS : SSE_HEADERS;
   // Node keeps those that were set beforehand in another form, and has to add all others to them one by one.
   if (response.getHeaderNames().length === 0) response.writeHead(status, withOthers(own, headers));
   else {
@@ -41,7 +41,7 @@ function withOthers(own: OutgoingHttpHeaders, headers: OutgoingHttpHeaders): Out
   const all: OutgoingHttpHeaders = {};
   for (const name in headers) {
     const value = headers[name];
-    if (value !== undefined && !replaced.has(name.toLowerCase())) all[name] = value;
+    if (value !== undefined && !REPLACED.has(name.toLowerCase())) all[name] = value;
   }
   return Object.assign(all, own);
 }
@@ -54,7 +54,7 @@ function setHeaders(response: ServerResponse, headers: OutgoingHttpHeaders): voi
 }
 
 /** When TCP's own keep-alive begins to ask whether the other side is there, in milliseconds. */
-const tcpKeepAlive = 2 * 60 * 60 * 1_000;
+const TCP_KEEP_ALIVE = 2 * 60 * 60 * 1_000;
 
 /** A socket, or what `inject()` makes up. */
 type PreparedSocket = Partial<Pick<Socket, 'setKeepAlive' | 'setNoDelay' | 'setTimeout' | 'timeout'>>;
@@ -68,7 +68,7 @@ type PreparedSocket = Partial<Pick<Socket, 'setKeepAlive' | 'setNoDelay' | 'setT
 export function prepareConnection(response: ServerResponse, heartbeat: number): void {
   if (!isHttp1(response)) return;
   const socket = response.req.socket as PreparedSocket | undefined;
-  if (heartbeat >= tcpKeepAlive) socket?.setKeepAlive?.(true);
+  if (heartbeat >= TCP_KEEP_ALIVE) socket?.setKeepAlive?.(true);
   socket?.setNoDelay?.(true);
   if (socket?.timeout !== 0) socket?.setTimeout?.(0);
 }

@@ -1,14 +1,20 @@
 import { Readable } from 'node:stream';
 import { BadRequestException, PayloadTooLargeException } from '@nestjs/common';
-import { InvalidInputError } from '../task/errors.js';
+import { StreamingError } from '../../cancellation/errors.js';
+import { InvalidInputError } from '../../task/errors.js';
 import { type PlatformRequest, rawRequest } from './http-exchange.js';
-import { UnsupportedMediaTypeError } from './unsupported-media-type.error.js';
 
-const jsonType = /^application\/(?:[^;,\s]+\+)?json\s*(?:;|$)/i;
-const otherCharset = /;\s*charset\s*=\s*(?!"?utf-?8\b)/i;
+const JSON_TYPE = /^application\/(?:[^;,\s]+\+)?json\s*(?:;|$)/i;
+const OTHER_CHARSET = /;\s*charset\s*=\s*(?!"?utf-?8\b)/i;
 
 /** Bytes of a body that is read here, because the application has no parser for it: as many as Fastify's own take. */
-const largestBody = 1_048_576;
+const MAX_BODY_BYTES = 1_048_576;
+
+/** A body that is not JSON, or that cannot be read as JSON. */
+class UnsupportedMediaTypeError extends StreamingError {
+  override readonly name = 'UnsupportedMediaTypeError';
+  readonly code = 'UNSUPPORTED_MEDIA_TYPE';
+}
 
 /**
  * The JSON body of a request; `undefined` when no byte of a body was sent, whatever the headers say.
@@ -22,8 +28,8 @@ const largestBody = 1_048_576;
 export async function jsonBody(request: PlatformRequest): Promise<object | undefined> {
   if (!mayHaveBody(request)) return undefined;
   const type = request.headers['content-type'];
-  const isJson = type !== undefined && jsonType.test(type);
-  const body = await sentBody(request, isJson ? largestBody : 0);
+  const isJson = type !== undefined && JSON_TYPE.test(type);
+  const body = await sentBody(request, isJson ? MAX_BODY_BYTES : 0);
   if (body === undefined) return undefined;
   if (!isJson) {
     throw new UnsupportedMediaTypeError(
@@ -76,7 +82,7 @@ function isUnread(raw: Readable): boolean {
 /** Whether it is anything but plain UTF-8. */
 function isEncoded({ headers }: PlatformRequest): boolean {
   const { 'content-encoding': encoding = 'identity', 'content-type': type = '' } = headers;
-  return !/^(?:identity)?$/i.test(encoding) || otherCharset.test(type);
+  return !/^(?:identity)?$/i.test(encoding) || OTHER_CHARSET.test(type);
 }
 
 /**

@@ -3,16 +3,16 @@ import type { INestApplication } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { CoordinatorService } from 'nestjs-streaming';
-import { handlerTask } from '../support/app.js';
-import { Http2Client } from '../support/clients/http2-client.js';
-import { call, type CallOptions } from '../support/clients/http-client.js';
+import { handlerTask } from '../../support/app.js';
+import { Http2Client } from '../../support/clients/http2-client.js';
+import { call, type CallOptions } from '../../support/clients/http-client.js';
 import {
   adapters,
   connectRaw,
   createTaskApp,
   type TaskApp,
   type TaskAppOptions,
-} from '../support/watching.js';
+} from '../../support/watching.js';
 
 /** A task whose result is its input and the data of its signal. */
 async function serve(options: TaskAppOptions): Promise<TaskApp> {

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { InvalidOptionsError } from '../task/errors.js';
+import { InvalidOptionsError } from '../../task/errors.js';
 
 /**
  * What a function among the options gives for a request: a text, or nothing.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { call } from '../support/clients/http-client.js';
-import { createTaskApp, outline, PuppetTask, type TaskAppOptions, watch } from '../support/watching.js';
+import { call } from '../../support/clients/http-client.js';
+import { createTaskApp, outline, PuppetTask, type TaskAppOptions, watch } from '../../support/watching.js';
 
 const pairs = (text: string): [string, string][] => [...new URLSearchParams(text)];
 const express = (parser: unknown): TaskAppOptions => ({

@@ -1,6 +1,6 @@
-import type { CancelReason } from '../cancellation/cancel-reason.js';
-import type { TaskRecord } from '../task/task-record.js';
-import type { TaskSnapshot } from '../task/task-snapshot.js';
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
+import type { TaskRecord } from '../../task/task-record.js';
+import type { TaskSnapshot } from '../../task/task-snapshot.js';
 
 /**
  * A snapshot as it may leave the process. It has the public message of an error. It says who owns the task, its metadata

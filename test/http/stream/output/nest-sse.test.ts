@@ -19,12 +19,12 @@ import { SseStream } from '@nestjs/core/router/sse-stream.js';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreamingController, type TaskAuthorizer } from 'nestjs-streaming';
 import { NEVER, type Observable } from 'rxjs';
-import { SseSignal as LazySignal } from '../../../lib/http/stream/output/sse-signal.js';
-import { closeLater } from '../../support/clients/open-clients.js';
-import { openStream } from '../../support/clients/sse.js';
-import { eventually } from '../../support/wait.js';
-import { adapters, createTaskApp, PuppetTask, watch } from '../../support/watching.js';
-import { expectWholeStream, ownController } from './support.js';
+import { SseSignal as LazySignal } from '../../../../lib/http/stream/output/sse-signal.js';
+import { closeLater } from '../../../support/clients/open-clients.js';
+import { openStream } from '../../../support/clients/sse.js';
+import { eventually } from '../../../support/wait.js';
+import { adapters, createTaskApp, PuppetTask, watch } from '../../../support/watching.js';
+import { expectWholeStream, ownController } from '../support.js';
 
 /** A reply of Fastify, and where it takes hooks. */
 interface Reply {

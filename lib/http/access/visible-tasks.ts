@@ -1,7 +1,7 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import type { TaskEngine, TaskQuery } from '../engine/task-engine.js';
-import type { TaskView } from '../engine/task-view.js';
+import type { TaskEngine, TaskQuery } from '../../engine/task-engine.js';
+import type { TaskView } from '../../engine/task-view.js';
 
 /** How many tasks are asked about at once: an authorizer may need a query for each. */
 const MAX_ASKED_AT_ONCE = 100;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { call } from '../support/clients/http-client.js';
-import { StoppedClock } from '../support/stopped-clock.js';
-import { eventually } from '../support/wait.js';
+import { call } from '../../support/clients/http-client.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
+import { eventually } from '../../support/wait.js';
 import {
   adapters,
   codeOf,
@@ -13,7 +13,7 @@ import {
   resumeAfter,
   watch,
   watchRaw,
-} from '../support/watching.js';
+} from '../../support/watching.js';
 
 interface KeyedRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;

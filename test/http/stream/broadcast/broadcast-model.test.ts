@@ -7,22 +7,22 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Observable } from 'rxjs';
-import type { TaskRun } from '../../../lib/run/task-run.js';
-import { TaskStore } from '../../../lib/engine/local/task-store.js';
-import { SharedStream } from '../../../lib/http/stream/connection/shared-stream.js';
-import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
-import { LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
+import type { TaskRun } from '../../../../lib/run/task-run.js';
+import { TaskStore } from '../../../../lib/engine/local/task-store.js';
+import { SharedStream } from '../../../../lib/http/stream/connection/shared-stream.js';
+import { FlushQueue } from '../../../../lib/http/stream/broadcast/flush-queue.js';
+import { LogBroadcast } from '../../../../lib/http/stream/broadcast/log-broadcast.js';
 import {
   NestCarrier,
   ownCarrier,
   type StreamCarrier,
-} from '../../../lib/http/stream/output/stream-carrier.js';
-import { chunkOf } from '../../../lib/log/event-chunk.js';
-import { NestWriter } from '../../../lib/http/stream/output/nest-writer.js';
-import { bodyOf } from '../../support/clients/raw-socket.js';
-import type { SseEvent } from '../../support/clients/sse.js';
-import { LateLog } from '../../support/late-log.js';
-import { createTaskApp, expectNoHole, type Puppet, PuppetTask, seqOf } from '../../support/watching.js';
+} from '../../../../lib/http/stream/output/stream-carrier.js';
+import { chunkOf } from '../../../../lib/log/event-chunk.js';
+import { NestWriter } from '../../../../lib/http/stream/output/nest-writer.js';
+import { bodyOf } from '../../../support/clients/raw-socket.js';
+import type { SseEvent } from '../../../support/clients/sse.js';
+import { LateLog } from '../../../support/late-log.js';
+import { createTaskApp, expectNoHole, type Puppet, PuppetTask, seqOf } from '../../../support/watching.js';
 
 const steps = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('send' as const), count: fc.nat({ max: 4 }) }) },

@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { TaskStore } from '../../../lib/engine/local/task-store.js';
-import { FlushQueue } from '../../../lib/http/stream/broadcast/flush-queue.js';
-import { LogBroadcast } from '../../../lib/http/stream/broadcast/log-broadcast.js';
+import { TaskStore } from '../../../../lib/engine/local/task-store.js';
+import { FlushQueue } from '../../../../lib/http/stream/broadcast/flush-queue.js';
+import { LogBroadcast } from '../../../../lib/http/stream/broadcast/log-broadcast.js';
 import {
   type SubscribedStream,
   TaskSubscription,
-} from '../../../lib/http/stream/connection/task-subscription.js';
-import type { TaskRun } from '../../../lib/run/task-run.js';
-import { eventually } from '../../support/wait.js';
-import { createTaskApp, type Puppet, PuppetTask } from '../../support/watching.js';
+} from '../../../../lib/http/stream/connection/task-subscription.js';
+import type { TaskRun } from '../../../../lib/run/task-run.js';
+import { eventually } from '../../../support/wait.js';
+import { createTaskApp, type Puppet, PuppetTask } from '../../../support/watching.js';
 
 const watchers: Watcher[] = [];
 

@@ -1,13 +1,13 @@
 import { Inject, Injectable, Logger, type OnModuleInit, type Type } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import { type Soon, whenHere } from '../engine/soon.js';
-import { TaskEngine } from '../engine/task-engine.js';
-import type { TaskView } from '../engine/task-view.js';
-import { isUnknownDependency, moduleRefOf } from '../internals/nest-internals.js';
-import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
-import type { PlatformRequest } from './http-exchange.js';
-import { forbidden, notFound } from './http-errors.js';
+import { type Soon, whenHere } from '../../engine/soon.js';
+import { TaskEngine } from '../../engine/task-engine.js';
+import type { TaskView } from '../../engine/task-view.js';
+import { isUnknownDependency, moduleRefOf } from '../../internals/nest-internals.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
+import { assertTaskRef, type TaskRef } from '../../task/task-ref.js';
+import type { PlatformRequest } from '../request/http-exchange.js';
+import { forbidden, notFound } from '../errors/http-errors.js';
 import type { TaskAction, TaskAuthorizer } from './task-authorizer.js';
 
 /** Finds the task a request speaks of, and asks the application's authorizer whether it may. */

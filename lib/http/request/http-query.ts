@@ -1,12 +1,12 @@
-import { MAX_POSITIONS } from '../log/composite-id.js';
-import { InvalidQueryError } from '../task/errors.js';
-import { type TaskStatus, taskStatuses } from '../task/task-status.js';
-import type { TaskFilter } from '../coordinator/coordinator.options.js';
-import type { TaskRef } from '../task/task-ref.js';
+import { MAX_POSITIONS } from '../../log/composite-id.js';
+import { InvalidQueryError } from '../../task/errors.js';
+import { type TaskStatus, taskStatuses } from '../../task/task-status.js';
+import type { TaskFilter } from '../../coordinator/coordinator.options.js';
+import type { TaskRef } from '../../task/task-ref.js';
 import type { PlatformRequest } from './http-exchange.js';
 
-export const longestWait = 30_000;
-export const largestPage = 1_000;
+export const MAX_WAIT = 30_000;
+export const MAX_LIST_LIMIT = 1_000;
 
 /**
  * Every value of one parameter. Read from the URL as the client sent it: an application chooses how its framework parses
@@ -56,7 +56,7 @@ function queryNumber(
 
 /** How long a `DELETE` waits for the end. */
 export function queryWait(request: PlatformRequest): number | undefined {
-  return queryNumber(request, 'wait', 0, longestWait);
+  return queryNumber(request, 'wait', 0, MAX_WAIT);
 }
 
 /** Whether a new watcher wants only what is newest. */
@@ -102,7 +102,7 @@ export function queryFilter(request: PlatformRequest): TaskFilter {
     app: queryText(request, 'app'),
     name: queryText(request, 'name'),
     cursor: queryText(request, 'cursor'),
-    limit: queryNumber(request, 'limit', 1, largestPage),
+    limit: queryNumber(request, 'limit', 1, MAX_LIST_LIMIT),
     status: status as TaskStatus | undefined,
   };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));

@@ -1,14 +1,14 @@
-import { cutText } from '../cancellation/read-error.js';
-import type { InputIssue } from '../task/errors.js';
+import { cutText } from '../../cancellation/read-error.js';
+import type { InputIssue } from '../../task/errors.js';
 
 /** Most issues of a refused input in an answer. */
-const mostIssues = 100;
+const MAX_ISSUES = 100;
 /** Most bytes of them all, as JSON. */
-const mostBytes = 16_384;
+const MAX_BYTES = 16_384;
 /** Most characters of a message and of each part of a path. */
-const longestText = 500;
+const MAX_TEXT_LENGTH = 500;
 /** Most parts of a path. */
-const longestPath = 32;
+const MAX_PATH_LENGTH = 32;
 
 /** The issues as an answer has them. */
 interface AnsweredIssues {
@@ -24,10 +24,10 @@ interface AnsweredIssues {
 export function answeredIssues(all: readonly InputIssue[]): AnsweredIssues {
   const issues: InputIssue[] = [];
   let bytes = 0;
-  for (const { message, path } of all.slice(0, mostIssues)) {
-    const issue = { message: shortenText(message), path: path.slice(0, longestPath).map(cutPart) };
+  for (const { message, path } of all.slice(0, MAX_ISSUES)) {
+    const issue = { message: shortenText(message), path: path.slice(0, MAX_PATH_LENGTH).map(cutPart) };
     bytes += Buffer.byteLength(JSON.stringify(issue));
-    if (bytes > mostBytes && issues.length > 0) break;
+    if (bytes > MAX_BYTES && issues.length > 0) break;
     issues.push(issue);
   }
   return issues.length < all.length ? { issues, issueCount: all.length } : { issues };
@@ -35,7 +35,7 @@ export function answeredIssues(all: readonly InputIssue[]): AnsweredIssues {
 
 /** Cuts a text that may hold as much of the input as its sender likes. */
 export function shortenText(text: string): string {
-  return text.length <= longestText ? text : `${cutText(text, longestText)}…`;
+  return text.length <= MAX_TEXT_LENGTH ? text : `${cutText(text, MAX_TEXT_LENGTH)}…`;
 }
 
 function cutPart(part: string | number): string | number {

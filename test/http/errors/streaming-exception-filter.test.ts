@@ -25,9 +25,9 @@ import {
   TooManySignalsError,
 } from 'nestjs-streaming';
 import { z } from 'zod';
-import { handlerTask } from '../support/app.js';
-import { call } from '../support/clients/http-client.js';
-import { adapters, createTaskApp, type TaskApp, type TaskAppOptions } from '../support/watching.js';
+import { handlerTask } from '../../support/app.js';
+import { call } from '../../support/clients/http-client.js';
+import { adapters, createTaskApp, type TaskApp, type TaskAppOptions } from '../../support/watching.js';
 
 const ref = { app: 'test', name: 'report', id: 'x' };
 const thrown: Record<string, () => unknown> = {

@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
-import type { StreamingError } from '../cancellation/errors.js';
+import type { StreamingError } from '../../cancellation/errors.js';
 import {
   InvalidEventError,
   InvalidInputError,
@@ -11,8 +11,8 @@ import {
   TaskTypeNotFoundError,
   TooManySignalsError,
   TooManyTasksError,
-} from '../task/errors.js';
-import { forbidStoring, type PlatformResponse, rawResponse } from './http-exchange.js';
+} from '../../task/errors.js';
+import { forbidStoring, type PlatformResponse, rawResponse } from '../request/http-exchange.js';
 import { asHttpError, setErrorHeaders, type StreamingHttpException } from './http-errors.js';
 
 /** Both platforms send a text as it is. */

@@ -1,16 +1,16 @@
 import { STATUS_CODES } from 'node:http';
 import { HttpException } from '@nestjs/common';
-import { InvalidInputError, TaskNotFoundError, TaskTypeNotFoundError } from '../task/errors.js';
-import { StreamingError } from '../cancellation/errors.js';
-import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
+import { InvalidInputError, TaskNotFoundError, TaskTypeNotFoundError } from '../../task/errors.js';
+import { StreamingError } from '../../cancellation/errors.js';
+import { type TaskRef, taskPath, type TaskTypeRef } from '../../task/task-ref.js';
 import { answeredIssues, shortenText } from './answered-issues.js';
-import { isHttp1, type PlatformResponse, rawResponse } from './http-exchange.js';
+import { isHttp1, type PlatformResponse, rawResponse } from '../request/http-exchange.js';
 
 /** Seconds after which a client may try again. */
-const retryAfter = 5;
+const RETRY_AFTER = 5;
 
 /** Each code with its status. A code that is not here is the server's own fault, a 500. */
-const statuses: Readonly<Record<string, number>> = {
+const STATUSES: Readonly<Record<string, number>> = {
   INVALID_TASK_ID: 400,
   INVALID_INPUT: 400,
   INVALID_EVENT: 400,
@@ -26,7 +26,7 @@ const statuses: Readonly<Record<string, number>> = {
 };
 
 export function statusOf(code: string): number {
-  return statuses[code] ?? 500;
+  return STATUSES[code] ?? 500;
 }
 
 /** An error answer, in the form of Nest's own error bodies and with a `code`. */
@@ -71,7 +71,7 @@ export function tooLate(ref: TaskRef): StreamingHttpException {
 }
 
 /** The run that the client means has ended, and another run has its id. */
-export function isAnother(ref: TaskRef): StreamingHttpException {
+export function anotherRun(ref: TaskRef): StreamingHttpException {
   return new StreamingHttpException(
     'TASK_ENDED',
     `If-Match names another run than the one that is ${taskPath(ref)} now`,
@@ -84,7 +84,7 @@ export function asHttpError(error: unknown): unknown {
     // Its own message tells the application what to write where.
     return new StreamingHttpException('TASK_NOT_FOUND', 'There is no such task type', {}, { cause: error });
   }
-  if (!(error instanceof StreamingError) || statuses[error.code] === undefined) return error;
+  if (!(error instanceof StreamingError) || STATUSES[error.code] === undefined) return error;
   const details = error instanceof InvalidInputError ? answeredIssues(error.issues) : {};
   return new StreamingHttpException(error.code, shortenText(error.message), details, { cause: error });
 }
@@ -96,7 +96,7 @@ export function setErrorHeaders(
   isClosing: boolean,
 ): void {
   if (!error.isTemporary) return;
-  response.header('Retry-After', String(retryAfter));
+  response.header('Retry-After', String(RETRY_AFTER));
   // Kept alive, the connection could hold up the server's close. There is no such header in HTTP/2.
   if (isClosing && isHttp1(rawResponse(response))) response.header('Connection', 'close');
 }

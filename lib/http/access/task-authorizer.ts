@@ -1,4 +1,4 @@
-import type { TaskRef } from '../task/task-ref.js';
+import type { TaskRef } from '../../task/task-ref.js';
 
 /**
  * What a request wants to do with a task.
