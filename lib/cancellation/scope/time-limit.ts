@@ -58,7 +58,7 @@ export class TimeLimit {
   /** A body that ignores its signal is waited for, however long that is, so a warning says so. */
   #warnWhenLate(): void {
     const { host } = this.#node;
-    if (host.grace === Infinity) return;
+    if (host.grace === Infinity || host.isOver) return;
     const { timeout } = this;
     this.clear();
     this.#timer = new Timer(host.grace, () => {

@@ -67,6 +67,7 @@ export class Waiters {
   /** None of them waits any longer: their promises stay as they are. */
   drop(): void {
     for (const waiter of this.#waiters) waiter.drop();
+    this.#waiters.clear();
   }
 
   /** Their timers no longer hold the process. */

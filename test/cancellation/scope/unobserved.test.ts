@@ -123,6 +123,18 @@ describe('what is left in a scope that has ended', () => {
     },
   );
 
+  it('nor is the end of its own time, when the task has ended', async () => {
+    const { handle, logs } = await startTask(
+      async (task) => {
+        void task.timeout(5, (scope) => scope.sleep(60_000));
+      },
+      { task: { grace: 5 } },
+    );
+    expect((await handle.outcome).status).toBe('completed');
+    await delay(50);
+    expect(logs.warnings).toEqual([]);
+  });
+
   it('nor is one that was withdrawn at once', async () => {
     const { handle } = await startTask(async (task) => {
       for (const left of Object.values(leave)) left(task);
