@@ -18,20 +18,18 @@ export function sharedPool(): WorkerPool {
   return (shared ??= inRootContext(() => new Piscina({ minThreads: 0, idleTimeout: 5_000 })));
 }
 
-/** How a job is given to the pool. */
-interface PostInit {
-  /** Takes the job out of the queue, or terminates its thread. */
-  readonly signal: AbortSignal;
-  readonly transferList: readonly Transferable[];
-}
-
-/** Gives a job to the pool. */
+/**
+ * Gives a job to the pool.
+ *
+ * @param signal takes the job out of the queue, or terminates its thread
+ */
 export function postJob(
   pool: WorkerPool,
   message: JobMessage,
-  { signal, transferList }: PostInit,
+  signal: AbortSignal,
+  transferList: Transferable[],
 ): Promise<unknown> {
-  const options = { filename, name: 'runJob', signal, transferList: [...transferList] };
+  const options = { filename, name: 'runJob', signal, transferList };
   return inRootContext(() => pool.run(message, options));
 }
 

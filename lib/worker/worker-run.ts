@@ -66,10 +66,7 @@ export class WorkerRun {
     const { name = 'default', transferList = [] } = this.#options;
     const port = this.#channel.port2;
     const message: JobMessage = { file, name, data, state: this.#state, port };
-    return postJob(this.#pool, message, {
-      signal: this.#terminate.signal,
-      transferList: [port, ...transferList],
-    });
+    return postJob(this.#pool, message, this.#terminate.signal, [port, ...transferList]);
   }
 
   #kill(): void {
