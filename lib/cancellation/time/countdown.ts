@@ -32,14 +32,15 @@ export class Countdown {
   set(ms: number | null): void {
     this.stop();
     this.#hasEnded = false;
-    if (ms === null) return;
-    this.#endsAt = clock().now() + ms;
-    this.#timer = new Timer(ms, this.end);
+    if (ms !== null) this.#count(ms, clock().now() + ms);
   }
 
   /** Ends in `ms`, unless it ends earlier or has ended. */
   shorten(ms: number): void {
-    if (!this.#hasEnded && clock().now() + ms < this.#endsAt) this.set(ms);
+    const endsAt = clock().now() + ms;
+    if (this.#hasEnded || endsAt >= this.#endsAt) return;
+    this.#timer?.clear();
+    this.#count(ms, endsAt);
   }
 
   /** Nothing counts any more. */
@@ -71,6 +72,11 @@ export class Countdown {
         () => resolve(false),
       );
     });
+  }
+
+  #count(ms: number, endsAt: number): void {
+    this.#endsAt = endsAt;
+    this.#timer = new Timer(ms, this.end);
   }
 }
 

@@ -21,9 +21,9 @@ export class TimeLimits {
   #work: Countdown | undefined;
   /** When the total timeout ends, in epoch milliseconds. */
   #deadline: number | null = null;
-  #timeout = Infinity;
+  #timeout: number | undefined;
   /** When the total timeout would end, had the handler not passed its point of no return. */
-  #suspendedTotal = Infinity;
+  #suspendedTotal: number | undefined;
   #lastEventAt = 0;
   /** All of the run has to be done then, on the monotonic clock. */
   #cutoff = Infinity;
@@ -139,8 +139,8 @@ export class TimeLimits {
   endTry(isCommitted: boolean): void {
     this.#idle?.stop();
     if (!isCommitted) return;
-    const dueAt = this.#suspendedTotal;
-    this.#suspendedTotal = Infinity;
+    const dueAt = this.#suspendedTotal ?? Infinity;
+    this.#suspendedTotal = undefined;
     if (dueAt !== Infinity) this.#setTotal(dueAt - clock().now(), this.#timeout);
     this.awaitWatcher();
   }
@@ -201,7 +201,7 @@ export class TimeLimits {
     const left = Math.max(ms ?? Infinity, 0);
     this.#timeout = timeout;
     this.#deadline = left === Infinity ? null : clock().epoch() + left;
-    this.#total ??= new Countdown(() => this.#onTimeout('total', this.#timeout));
+    this.#total ??= new Countdown(() => this.#onTimeout('total', this.#timeout ?? 0));
     this.#total.set(left);
   }
 
