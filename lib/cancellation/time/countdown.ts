@@ -1,10 +1,8 @@
 import { clock } from './clock.js';
 import { Timer } from './timer.js';
 
-/** A time that can be set again and again, and waited for. It counts nothing until it is set. */
-export class Countdown {
-  readonly #onEnd: (() => void) | undefined;
-  #timer: Timer | undefined;
+/** A timer that can be set again and again, and waited for. It counts nothing until it is set. */
+export class Countdown extends Timer {
   #endsAt = Infinity;
   #hasEnded = false;
   #wake: (() => void) | undefined;
@@ -13,7 +11,7 @@ export class Countdown {
    * @param onEnd called each time that it ends
    */
   constructor(onEnd?: () => void) {
-    this.#onEnd = onEnd;
+    super(Infinity, onEnd);
   }
 
   /** On the monotonic clock; `Infinity` while nothing counts. */
@@ -30,7 +28,7 @@ export class Countdown {
    * @param ms from now; `null` or `Infinity` for never
    */
   set(ms: number | null): void {
-    this.stop();
+    this.clear();
     this.#hasEnded = false;
     if (ms !== null) this.#count(ms, clock().now() + ms);
   }
@@ -39,24 +37,27 @@ export class Countdown {
   shorten(ms: number): void {
     const endsAt = clock().now() + ms;
     if (this.#hasEnded || endsAt >= this.#endsAt) return;
-    this.#timer?.clear();
+    this.clear();
     this.#count(ms, endsAt);
   }
 
   /** Nothing counts any more. */
-  stop(): void {
-    this.#timer?.clear();
-    this.#timer = undefined;
+  override clear(): void {
+    super.clear();
     this.#endsAt = Infinity;
   }
 
   /** Ends now. */
-  readonly end = (): void => {
-    this.stop();
+  end(): void {
+    this.clear();
     this.#hasEnded = true;
-    this.#onEnd?.();
+    super.fire();
     this.#wake?.();
-  };
+  }
+
+  protected override fire(): void {
+    this.end();
+  }
 
   /**
    * Waits for a promise, no longer than until the end. Only one can wait at a time.
@@ -76,7 +77,7 @@ export class Countdown {
 
   #count(ms: number, endsAt: number): void {
     this.#endsAt = endsAt;
-    this.#timer = new Timer(ms, this.end);
+    this.start(ms);
   }
 }
 
@@ -89,6 +90,6 @@ export async function within(ms: number, promise: Promise<unknown>): Promise<boo
   const countdown = new Countdown();
   countdown.set(ms);
   const isInTime = await countdown.wait(promise);
-  countdown.stop();
+  countdown.clear();
   return isInTime;
 }

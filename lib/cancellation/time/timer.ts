@@ -9,15 +9,14 @@ const MAX_DELAY = 2 ** 31 - 1;
  */
 export class Timer {
   readonly #clock: Clock = clock();
-  readonly #callback: () => void;
-  #rest: number;
+  readonly #callback: (() => void) | undefined;
+  #rest = Infinity;
   #held = true;
   #handle: TimerHandle | undefined;
 
-  constructor(ms: number, callback: () => void) {
-    this.#rest = ms;
+  constructor(ms: number, callback?: () => void) {
     this.#callback = callback;
-    this.#arm();
+    this.start(ms);
   }
 
   clear(): void {
@@ -32,16 +31,27 @@ export class Timer {
     return this;
   }
 
+  /** Waits from now on, where nothing waits any more. */
+  protected start(ms: number): void {
+    this.#rest = ms;
+    this.#arm();
+  }
+
+  /** Its time has come. */
+  protected fire(): void {
+    this.#callback?.();
+  }
+
   #arm(): void {
     if (this.#rest === Infinity) return;
     const step = Math.min(this.#rest, MAX_DELAY);
     this.#rest -= step;
-    this.#handle = this.#clock.setTimeout(this.#fire, step);
+    this.#handle = this.#clock.setTimeout(this.#onTimeout, step);
     if (!this.#held) this.#handle.unref();
   }
 
-  readonly #fire = (): void => {
+  readonly #onTimeout = (): void => {
     if (this.#rest > 0) this.#arm();
-    else this.#callback();
+    else this.fire();
   };
 }

@@ -3,13 +3,23 @@ import { clock } from '../../cancellation/time/clock.js';
 import { Countdown } from '../../cancellation/time/countdown.js';
 import type { TaskRun } from '../task-run.js';
 
+/** The limit of a whole run, all tries together. */
+class TotalTimeout extends Countdown {
+  /** As it was given, in milliseconds. */
+  timeout = Infinity;
+  /** When it ends, in epoch milliseconds. */
+  deadline: number | null = null;
+  /** When it would end, had the handler not passed its point of no return. */
+  suspendedUntil = Infinity;
+}
+
 /**
  * The time limits of a run, and which of them count now. Each clock is made when it is first needed: most runs need none,
  * and one that is cancelled only its grace.
  */
 export class TimeLimits {
   readonly #run: TaskRun;
-  #total: Countdown | undefined;
+  #total: TotalTimeout | undefined;
   #pending: Countdown | undefined;
   #idle: Countdown | undefined;
   #unwatched: Countdown | undefined;
@@ -19,11 +29,6 @@ export class TimeLimits {
   #pause: Countdown | undefined;
   /** Of what the run still does when its handler has ended, and what can be given less time: its cleanup, its end. */
   #work: Countdown | undefined;
-  /** When the total timeout ends, in epoch milliseconds. */
-  #deadline: number | null = null;
-  #timeout: number | undefined;
-  /** When the total timeout would end, had the handler not passed its point of no return. */
-  #suspendedTotal: number | undefined;
   #lastEventAt = 0;
   /** All of the run has to be done then, on the monotonic clock. */
   #cutoff = Infinity;
@@ -33,7 +38,7 @@ export class TimeLimits {
   }
 
   get deadline(): number | null {
-    return this.#deadline;
+    return this.#total?.deadline ?? null;
   }
 
   /** When the total timeout ends, on the monotonic clock. */
@@ -51,7 +56,7 @@ export class TimeLimits {
 
   /** It has a place, and no longer waits for one. */
   admit(): void {
-    this.#pending?.stop();
+    this.#pending?.clear();
   }
 
   begin(): void {
@@ -80,7 +85,7 @@ export class TimeLimits {
 
   /** There is one. */
   onWatched(): void {
-    this.#unwatched?.stop();
+    this.#unwatched?.clear();
   }
 
   /** There is a handler that could send one. */
@@ -106,8 +111,8 @@ export class TimeLimits {
 
   /** Cleanup has the grace, and no other time but the whole run's. */
   beginGrace(ms: number): void {
-    this.#idle?.stop();
-    this.#unwatched?.stop();
+    this.#idle?.clear();
+    this.#unwatched?.clear();
     this.#pause?.end();
     this.shortenGrace(ms);
   }
@@ -119,15 +124,17 @@ export class TimeLimits {
 
   /** Nothing is being cancelled any more. */
   stopGrace(): void {
-    this.#grace?.stop();
+    this.#grace?.clear();
   }
 
   /** The handler has passed its point of no return: nothing counts from here on. */
   suspend(): void {
-    const { dueAt } = this;
+    const total = this.#total;
+    if (total) {
+      total.suspendedUntil = total.endsAt;
+      total.deadline = null;
+    }
     this.clear();
-    this.#suspendedTotal = dueAt;
-    this.#deadline = null;
   }
 
   /**
@@ -137,11 +144,13 @@ export class TimeLimits {
    *   the total timeout spans all tries, the time of the commit included
    */
   endTry(isCommitted: boolean): void {
-    this.#idle?.stop();
+    this.#idle?.clear();
     if (!isCommitted) return;
-    const dueAt = this.#suspendedTotal ?? Infinity;
-    this.#suspendedTotal = undefined;
-    if (dueAt !== Infinity) this.#setTotal(dueAt - clock().now(), this.#timeout);
+    const total = this.#total;
+    if (total && total.suspendedUntil !== Infinity) {
+      this.#setTotal(total.suspendedUntil - clock().now(), total.timeout);
+      total.suspendedUntil = Infinity;
+    }
     this.awaitWatcher();
   }
 
@@ -166,7 +175,7 @@ export class TimeLimits {
   }
 
   endWork(): void {
-    this.#work?.stop();
+    this.#work?.clear();
     this.#work = undefined;
   }
 
@@ -178,11 +187,11 @@ export class TimeLimits {
 
   /** No limit counts any more: the outcome stands. */
   clear(): void {
-    this.#total?.stop();
-    this.#pending?.stop();
-    this.#idle?.stop();
-    this.#unwatched?.stop();
-    this.#grace?.stop();
+    this.#total?.clear();
+    this.#pending?.clear();
+    this.#idle?.clear();
+    this.#unwatched?.clear();
+    this.#grace?.clear();
   }
 
   get #count(): boolean {
@@ -199,10 +208,10 @@ export class TimeLimits {
    */
   #setTotal(ms: number | null, timeout = Math.max(ms ?? Infinity, 0)): void {
     const left = Math.max(ms ?? Infinity, 0);
-    this.#timeout = timeout;
-    this.#deadline = left === Infinity ? null : clock().epoch() + left;
-    this.#total ??= new Countdown(() => this.#onTimeout('total', this.#timeout ?? 0));
-    this.#total.set(left);
+    const total = (this.#total ??= new TotalTimeout(() => this.#onTimeout('total', total.timeout)));
+    total.timeout = timeout;
+    total.deadline = left === Infinity ? null : clock().epoch() + left;
+    total.set(left);
   }
 
   #onTimeout(of: TimeoutOf, timeout: number): void {

@@ -47,13 +47,13 @@ describe('Countdown', () => {
     });
   });
 
-  it.each([null, Infinity, 'stopped'] as const)('never ends: %s', async (how) => {
+  it.each([null, Infinity, 'cleared'] as const)('never ends: %s', async (how) => {
     const clock = new VirtualClock();
     await withClock(clock, async () => {
       let ends = 0;
       const countdown = new Countdown(() => ends++);
       countdown.set(10);
-      if (how === 'stopped') countdown.stop();
+      if (how === 'cleared') countdown.clear();
       else countdown.set(how);
       expect(clock.pending).toBe(0);
       await clock.run(100);
