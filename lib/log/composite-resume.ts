@@ -1,4 +1,4 @@
-import { lostPosition, NO_POSITION, parseCompositeId } from './composite-id.js';
+import { LOST_POSITION, NO_POSITION, parseCompositeId } from './composite-id.js';
 import { epochLength, markOf, markOfTask } from './epoch.js';
 import { type EventId, formatEventId } from './event-id.js';
 import type { LogPosition } from './log-cursor.js';
@@ -47,13 +47,13 @@ export class CompositeResume {
 
 function idsOf(tasks: readonly ListedLog[], lastEventId: string): (string | undefined)[] {
   const composite = parseCompositeId(lastEventId);
-  if (!composite) return tasks.map(() => lostPosition);
+  if (!composite) return tasks.map(() => LOST_POSITION);
   const { parts, byEpoch } = composite;
   const others = new Map(byEpoch);
   for (const { log } of tasks) if (log) others.delete(log.epoch);
   // An epoch that was minted elsewhere may have no mark: it may be that of any task.
   const isLost =
-    parts.includes(lostPosition) || [...others.keys()].some((epoch) => epoch.length !== epochLength);
+    parts.includes(LOST_POSITION) || [...others.keys()].some((epoch) => epoch.length !== epochLength);
   const positions = groupBy(others.values(), ({ epoch }) => markOf(epoch));
   const isOwn = (log: LogReader | undefined): log is LogReader => log !== undefined && byEpoch.has(log.epoch);
   const seekers = groupBy(
@@ -67,12 +67,12 @@ function idsOf(tasks: readonly ListedLog[], lastEventId: string): (string | unde
     if (!position) return undefined;
     // Another task may have the same mark. If its position were taken for this task's, a lost position would be forgotten.
     const isSure = !isLost && more.length === 0 && seekers.get(markOfTask(key))?.length === 1;
-    return isSure ? idOf(position) : lostPosition;
+    return isSure ? idOf(position) : LOST_POSITION;
   });
   // Added to the list a task has no position yet. But what was lost may be its own, and where no position is of any of
   // these tasks, the id is no id of this list.
   const isNew = !isLost && found.some((id) => id !== undefined);
-  return found.map((id) => id ?? (isNew ? undefined : lostPosition));
+  return found.map((id) => id ?? (isNew ? undefined : LOST_POSITION));
 }
 
 function idOf({ epoch, seq }: EventId): string {

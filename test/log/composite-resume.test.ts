@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
-import { formatCompositeId, lostPosition, MAX_POSITIONS, NO_POSITION } from '../../lib/log/composite-id.js';
+import { formatCompositeId, LOST_POSITION, MAX_POSITIONS, NO_POSITION } from '../../lib/log/composite-id.js';
 import { CompositeResume, haveSeenEnd, type ListedLog } from '../../lib/log/composite-resume.js';
 import { formatEventId } from '../../lib/log/event-id.js';
 import type { LogPosition } from '../../lib/log/log-cursor.js';
@@ -86,8 +86,8 @@ describe('CompositeResume', () => {
 
   it('a position that was lost is a gap of each that has none, told again until it is known', () => {
     const [task, other] = [taskOf(5), taskOf(5)];
-    expect(resumeAll([task, other], idOf(lostPosition, [other, 2]))).toEqual([unknown, { after: 2 }]);
-    expect(resumeAll([other, taskOf(1), task], idOf(lostPosition, [other, 2]))).toEqual([
+    expect(resumeAll([task, other], idOf(LOST_POSITION, [other, 2]))).toEqual([unknown, { after: 2 }]);
+    expect(resumeAll([other, taskOf(1), task], idOf(LOST_POSITION, [other, 2]))).toEqual([
       { after: 2 },
       unknown,
       unknown,
@@ -112,8 +112,8 @@ describe('CompositeResume', () => {
     // In another order, and in another list.
     expect(partsWithoutLog([without(away), task], both)).toEqual([part]);
     expect(partsWithoutLog([task, without(taskOf(1)), without(away)], both)).toEqual([NO_POSITION, part]);
-    expect(partsWithoutLog([task, without(away)], 'x')).toEqual([lostPosition]);
-    expect(partsWithoutLog([task, without(away)], idOf([task, 2], lostPosition))).toEqual([lostPosition]);
+    expect(partsWithoutLog([task, without(away)], 'x')).toEqual([LOST_POSITION]);
+    expect(partsWithoutLog([task, without(away)], idOf([task, 2], LOST_POSITION))).toEqual([LOST_POSITION]);
     // There was none yet.
     expect(partsWithoutLog([task, without(away)], idOf([task, 2], NO_POSITION))).toEqual([NO_POSITION]);
     expect(partsWithoutLog([task, without(away)], idOf([task, 2]))).toEqual([NO_POSITION]);
@@ -128,15 +128,15 @@ describe('CompositeResume', () => {
       [second, first],
     ]) {
       expect(resumeAll(list, idOf([before, 3]))).toEqual([unknown, unknown]);
-      expect(partsWithoutLog(list.map(without), idOf([before, 3]))).toEqual([lostPosition, lostPosition]);
+      expect(partsWithoutLog(list.map(without), idOf([before, 3]))).toEqual([LOST_POSITION, LOST_POSITION]);
     }
     // Unless a log tells whose one position is.
     const id = idOf([second, 2], [before, 3]);
     expect(resumeAll([first, second], id)).toEqual([restarted, { after: 2 }]);
     expect(partsWithoutLog([without(first), second], id)).toEqual([idOf([before, 3])]);
-    expect(partsWithoutLog([without(first), without(second)], id)).toEqual([lostPosition, lostPosition]);
+    expect(partsWithoutLog([without(first), without(second)], id)).toEqual([LOST_POSITION, LOST_POSITION]);
     // The position may be that of a task that is no longer in the list, and the lost one this task's.
-    expect(partsWithoutLog([without(second)], idOf([before, 3], lostPosition))).toEqual([lostPosition]);
+    expect(partsWithoutLog([without(second)], idOf([before, 3], LOST_POSITION))).toEqual([LOST_POSITION]);
   });
 
   it('an id that is none is a gap of each', () => {
@@ -162,7 +162,7 @@ describe('CompositeResume', () => {
           maxLength: 5,
         }),
         array(
-          oneof(tuple(nat(4), nat(8)), constantFrom(NO_POSITION, lostPosition, 'zzzzzzzz-1', 'nonsense')),
+          oneof(tuple(nat(4), nat(8)), constantFrom(NO_POSITION, LOST_POSITION, 'zzzzzzzz-1', 'nonsense')),
           { minLength: 1, maxLength: 6 },
         ),
         (shapes, parts) => {

@@ -1,4 +1,4 @@
-import { CompositePosition } from '../../../log/composite-id.js';
+import { formatCompositeId } from '../../../log/composite-id.js';
 import { toJson } from '../../../task/json.js';
 import { type TaskRef, taskPath } from '../../../task/task-ref.js';
 import type { StreamMessage, TaskSubscription, WatchedTask } from './task-subscription.js';
@@ -25,16 +25,17 @@ export function isWatched(task: ListedTask): task is WatchedTask {
  */
 export class TaskList {
   readonly #tasks: readonly (TaskSubscription | UnavailableTask)[];
-  readonly #position: CompositePosition;
+  /** What the stream's id holds for each of them. */
+  readonly #positions: string[];
 
   constructor(tasks: readonly (TaskSubscription | UnavailableTask)[]) {
     this.#tasks = tasks;
-    this.#position = new CompositePosition(tasks.map(({ id }) => id));
+    this.#positions = tasks.map(({ id }) => id);
   }
 
   /** What comes before all else: the tasks that cannot be watched. */
   get notices(): readonly StreamMessage[] {
-    const { id } = this.#position;
+    const id = formatCompositeId(this.#positions);
     return this.#tasks.flatMap((task) => {
       if (!('code' in task)) return [];
       const { ref, code, message } = task;
@@ -44,8 +45,9 @@ export class TaskList {
 
   /** The message that a task of these has just given, as it goes out. */
   wrap({ type, json, id }: StreamMessage, task: TaskSubscription): StreamMessage {
-    this.#position.move(this.#tasks.indexOf(task), task.id);
+    this.#positions[this.#tasks.indexOf(task)] = task.id;
     const path = taskPath(task.view.ref);
-    return { type, json: `{"task":"${path}","id":"${id}","data":${json}}`, id: this.#position.id };
+    const wrapped = `{"task":"${path}","id":"${id}","data":${json}}`;
+    return { type, json: wrapped, id: formatCompositeId(this.#positions) };
   }
 }

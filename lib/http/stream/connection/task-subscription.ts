@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { lostPosition } from '../../../log/composite-id.js';
+import { LOST_POSITION } from '../../../log/composite-id.js';
 import { formatEventId } from '../../../log/event-id.js';
 import { LogCursor, type LogGap, type LogPosition } from '../../../log/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
@@ -56,7 +56,7 @@ export class TaskSubscription {
 
   /** The id that a client has to send to go on here. */
   get id(): string {
-    return this.cursor.hasGap ? lostPosition : formatEventId(this.view.log.epoch, this.cursor.after);
+    return this.cursor.hasGap ? LOST_POSITION : formatEventId(this.view.log.epoch, this.cursor.after);
   }
 
   /** Reads what comes next: an event or a gap. */
