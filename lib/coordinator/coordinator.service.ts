@@ -70,15 +70,17 @@ export class CoordinatorService {
   async start(
     type: Type<TaskHandler> | TaskTypeRef,
     input: unknown,
-    options: StartOptions = noOptions,
+    options?: StartOptions,
   ): Promise<TaskHandle> {
     if (this.coordinatorShutdown.isShuttingDown) throw new ShuttingDownError();
     const taskType = this.types.get(type);
-    if (options !== noOptions) checkStartOptions(options);
+    if (options) checkStartOptions(options);
     const { app, name } = taskType;
-    const { id = randomUUID(), restart = false, signal } = options;
-    const ref: TaskRef = { app, name, id };
-    if (options.id !== undefined) {
+    const given = options?.id;
+    const isNew = given === undefined;
+    const ref: TaskRef = { app, name, id: isNew ? randomUUID() : given };
+    const restart = options?.restart ?? false;
+    if (!isNew) {
       assertTaskRef(ref);
       const found = this.engine.find(ref);
       const existing = found instanceof Promise ? await found : found;
@@ -96,7 +98,8 @@ export class CoordinatorService {
       ref,
       input: checked,
       options: start,
-      signal,
+      signal: options?.signal,
+      isNew,
       restart,
     });
     const { view, created } = starting instanceof Promise ? await starting : starting;
@@ -203,10 +206,8 @@ export class CoordinatorService {
   }
 }
 
-const noOptions: StartOptions = {};
-
-function runOptionsOf({ options: type }: TaskType, options: StartOptions): RunOptions {
-  if (options === noOptions) return type;
+function runOptionsOf({ options: type }: TaskType, options: StartOptions | undefined): RunOptions {
+  if (!options) return type;
   const { timeout = type.timeout, grace = type.grace, owner, metadata } = options;
   return {
     timeout,

@@ -19,6 +19,8 @@ export interface NewTask {
   readonly options: RunOptions;
   /** Its abort cancels the task. */
   readonly signal: AbortSignal | undefined;
+  /** Whether the id was made for this task, so that no other one can have it. */
+  readonly isNew: boolean;
   /** Whether an ended task of this id runs again. */
   readonly restart: boolean;
 }

@@ -36,8 +36,8 @@ export class LocalEngine implements TaskEngine {
   }
 
   start(task: NewTask): { view: TaskRun; created: boolean } {
-    const { type, ref, restart } = task;
-    const existing = this.store.find(ref);
+    const { type, ref, isNew, restart } = task;
+    const existing = isNew ? undefined : this.store.find(ref);
     if (existing && !(restart && existing.over)) return { view: existing, created: false };
     if (this.#limiter.isOverfull(type)) {
       throw new TooManyTasksError(ref.app, ref.name, type.options.maxPending);
