@@ -142,8 +142,7 @@ export class CoordinatorService {
 
   /** The current state of a task; `undefined` if it is unknown or no longer kept. */
   async get(ref: TaskRef): Promise<TaskSnapshot | undefined> {
-    const view = await this.engine.find(ref);
-    return view && snapshotOf(view.record);
+    return whenHere(this.engine.find(ref), (view) => view && snapshotOf(view.record));
   }
 
   /**
@@ -155,17 +154,15 @@ export class CoordinatorService {
     checkTaskFilter(filter);
     const { limit = DEFAULT_LIST_LIMIT, ...query } = filter;
     // One more tells whether this page is the last.
-    const listing = await this.engine.list(query, limit + 1);
-    return {
+    return whenHere(this.engine.list(query, limit + 1), (listing) => ({
       items: listing.views.slice(0, limit).map((view) => snapshotOf(view.record)),
       nextCursor: listing.views.length > limit ? listing.cursorBehind(limit - 1) : null,
-    };
+    }));
   }
 
   /** Whether a task was started and has not ended. A task that waits for a place counts. */
   async isTaskRunning(app: string, name: string, id: string): Promise<boolean> {
-    const view = await this.engine.find({ app, name, id });
-    return view !== undefined && !isTerminal(view.status);
+    return whenHere(this.engine.find({ app, name, id }), (view) => !!view && !isTerminal(view.status));
   }
 
   /**

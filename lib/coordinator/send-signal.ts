@@ -3,6 +3,7 @@ import type { TaskView } from '../engine/task-view.js';
 import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json.js';
 import { assertSignalName } from '../task/task-event.js';
+import { isTerminal } from '../task/task-status.js';
 
 /**
  * Sends input to a task.
@@ -12,6 +13,7 @@ import { assertSignalName } from '../task/task-event.js';
  */
 export function sendSignal(view: TaskView, name: string, data: unknown): Soon<boolean> {
   assertSignalName(name);
+  if (isTerminal(view.status)) return false;
   return view.signal(name, encode(name, data));
 }
 

@@ -199,6 +199,8 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       const from = want === NEWS ? this.lastSeq + 1 : want;
       const page = await this.#source.read(from, this.#pageBytes, reading.signal);
       if (this.#reading !== reading) return;
+      // Of a replica that is behind, say. Asked for at once, it would be asked for again and again.
+      if (page && want !== NEWS && page.lastSeq < want) throw new Error(`${this.epoch} has no ${want} yet`);
       this.#take(page, from);
       this.#failures = 0;
     } catch {

@@ -574,6 +574,27 @@ describe('LogWindow', () => {
     expect(reader.seqs).toEqual([3, 4, 5]);
   });
 
+  it('waits before it asks again where a page does not know yet what it asks for', async () => {
+    using clock = new StoppedClock();
+    const source = new HeldSource(3);
+    const behind = pageOf(source.log, 4);
+    source.fill(1);
+    const window = windowOf(source);
+    const reader = new Reader(window);
+    await settled();
+    await source.answerAll();
+    source.fill(1);
+    window.update(pageOf(source.log, 6));
+    await settled();
+    const reads = source.reads.length;
+    await source.last.answerWith({ ...behind, events: [] });
+    expect(source.reads).toHaveLength(reads);
+    await clock.fireNext();
+    await settled();
+    await source.answerAll();
+    expect(reader.seqs).toEqual([1, 2, 3, 4, 5]);
+  });
+
   it('reads and listens in no watcher’s async context', async () => {
     const storage = new AsyncLocalStorage<string>();
     const source = new HeldSource(3);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Injectable, Scope } from '@nestjs/common';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises';
 import { StreamTask, TaskEndedError } from 'nestjs-streaming';
 import { createTaskApp, startTask } from '../support/app.js';
+import { StoppedClock } from '../support/stopped-clock.js';
 import { deferred, eventually, patience } from '../support/wait.js';
 
 describe('cleanup that registers itself again', () => {
@@ -85,6 +86,33 @@ describe('cleanup that registers itself again', () => {
     const report = await coordinator.shutdown({ timeout: 30 });
     expect(report.durationMs).toBeLessThan(patience);
   });
+});
+
+it('cleanup between two tries that outlives its task leaves no clock behind, and no signal aborts later', async () => {
+  using clock = new StoppedClock();
+  const cleanup = deferred();
+  const cleaning = deferred();
+  let aborts = 0;
+  const { handle } = await startTask(
+    (task) => {
+      task.defer(async (_outcome, signal) => {
+        signal.addEventListener('abort', () => aborts++);
+        cleaning.resolve();
+        await cleanup.promise;
+      });
+      throw new Error('the first try');
+    },
+    { task: { attempts: 2, grace: 10_000 } },
+  );
+  await cleaning.promise;
+  await handle.cancel({ grace: 100 });
+  expect(await clock.until(handle.outcome)).toMatchObject({ status: 'cancelled', abandoned: true });
+  cleanup.resolve();
+  for (let turn = 0; turn < 5; turn++) await nextTurn();
+  // What is left is the store's, which forgets the task after its `retention`.
+  expect(clock.pending.filter(({ dueAt }) => dueAt < 60_000)).toEqual([]);
+  await clock.advance(60_000);
+  expect(aborts).toBe(0);
 });
 
 describe('a handler whose providers are made for each try', () => {

@@ -65,10 +65,10 @@ export class LocalEngine implements TaskEngine {
   list({ cursor, ...filter }: TaskQuery, most: number): TaskListing {
     const below = cursor === undefined ? Infinity : readCursor(cursor);
     const runs: TaskRun[] = [];
-    for (const run of [...this.store.all()].toReversed()) {
-      if (run.number >= below || !passes(run, filter)) continue;
-      if (runs.length === most) break;
-      runs.push(run);
+    const all = [...this.store.all()];
+    for (let at = all.findLastIndex((run) => run.number < below); at >= 0 && runs.length < most; at--) {
+      const run = all[at] as TaskRun;
+      if (passes(run, filter)) runs.push(run);
     }
     return { views: runs, cursorBehind: (index) => cursorBehind((runs[index] as TaskRun).number) };
   }

@@ -174,9 +174,10 @@ export class TimeLimits {
     return this.#work;
   }
 
-  endWork(): void {
-    this.#work?.clear();
-    this.#work = undefined;
+  /** It may be that of an earlier try, which was abandoned meanwhile: then something else is under way. */
+  endWork(work: Countdown): void {
+    work.clear();
+    if (this.#work === work) this.#work = undefined;
   }
 
   /** Whatever the run still has to do has at most `ms` from now. */

@@ -6,6 +6,7 @@ import type { Countdown } from '../../cancellation/time/countdown.js';
 import { type TaskCleanup, taskContextStorage } from '../../task/task-context.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import { addCleanupErrors, type Decision, outcomeOf } from '../outcome/decide-outcome.js';
+import type { TimeLimits } from '../cancel/time-limits.js';
 import type { TaskRun } from '../task-run.js';
 import type { RunContext } from './run-context.js';
 
@@ -31,11 +32,14 @@ class RunCleanup {
   readonly #run: TaskRun;
   /** Aborts the signal of each cleanup that was called. */
   readonly #aborts: (() => void)[] = [];
+  /** The run may let go of them before its cleanup ends. */
+  readonly #limits: TimeLimits;
   readonly #time: Countdown;
 
   constructor(run: TaskRun) {
     this.#run = run;
-    this.#time = run.time.beginWork(run.options.grace, () => {
+    this.#limits = run.time;
+    this.#time = this.#limits.beginWork(run.options.grace, () => {
       for (const abort of this.#aborts.splice(0)) abort();
     });
   }
@@ -59,7 +63,7 @@ class RunCleanup {
       if (!state.finished) this.isAbandoned = state.givenUp = true;
       if (this.#time.hasEnded || clock().now() >= this.#time.endsAt) context.closeDefers();
     }
-    this.#run.time.endWork();
+    this.#limits.endWork(this.#time);
   }
 
   async #call({ cleanup, context }: RegisteredCleanup, outcome: TaskOutcome): Promise<void> {

@@ -66,8 +66,9 @@ export class RunEnd {
     const { time, report } = this.#run;
     this.#isOnItsWay = true;
     // A shutdown waits no longer than its time.
-    const isTaken = await time.beginWork(Infinity).wait(written);
-    time.endWork();
+    const work = time.beginWork(Infinity);
+    const isTaken = await work.wait(written);
+    time.endWork(work);
     this.#isOnItsWay = false;
     if (!isTaken) report.lostEnd(outcome.status);
     this.#retire(outcome);
