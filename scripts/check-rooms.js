@@ -39,6 +39,7 @@ const ROOMS = [
  * @type {Record<string, string[] | undefined>}
  */
 const ENTRY_POINTS = {
+  bullmq: ROOMS.slice(0, ROOMS.indexOf('http')),
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
   rxjs: ['cancellation'],
@@ -54,7 +55,7 @@ const WITHOUT_PACKAGES = ['cancellation', 'process'];
  *
  * @type {Record<string, string | undefined>}
  */
-const ONLY_IN = { pg: 'postgres', piscina: 'worker' };
+const ONLY_IN = { bullmq: 'bullmq', ioredis: 'bullmq', pg: 'postgres', piscina: 'worker' };
 
 /**
  * Options name ports that rooms below declare, and a run is a view of itself. `import type` is gone when the code runs, so nothing of them is loaded.

@@ -1,0 +1,382 @@
+import { setImmediate } from 'node:timers';
+import { inRootContext } from '../../cancellation/async-context.js';
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
+import { Timer } from '../../cancellation/time/timer.js';
+import { formatEventId } from '../../log/event-id.js';
+import type { EndingTask, RunJournal, Written } from '../../log/run-journal.js';
+import { toJson } from '../../task/json.js';
+import type { TaskRecord } from '../../task/task-record.js';
+import type { TerminalStatus } from '../../task/task-status.js';
+import type { EventBuffer } from './event-buffer.js';
+import { append } from './scripts/append.js';
+import { decide } from './scripts/decide.js';
+import { finish } from './scripts/finish.js';
+import { release } from './scripts/release.js';
+import type { Script } from './scripts/script.js';
+import type { StoreConnection } from './store-connection.js';
+import { type StoredRequest, storedRequest } from './stored-request.js';
+import type { TaskKeys } from './task-keys.js';
+import { WriteBatch } from './write-batch.js';
+
+/** What a claim has given: the right to write a task. */
+export interface TaskLease {
+  readonly keys: TaskKeys;
+  readonly epoch: string;
+  readonly token: string;
+  readonly lastSeq: number;
+  readonly attempt: number;
+  /** How many requests to cancel it was handed with the claim. */
+  readonly seenRequests: number;
+}
+
+/** The end of a run, as it is written. */
+export interface Ending {
+  readonly type: TerminalStatus;
+  readonly json: string;
+  /** What the task looks like then. */
+  readonly record: TaskRecord;
+}
+
+/** A task that goes on later, in place of the end of its run. */
+export interface Release {
+  /** The last event of this owner. */
+  readonly event: { readonly type: string; readonly json: string };
+  /** In how many milliseconds the next try may begin. */
+  readonly delay: number;
+  /** Whether the try costs none of the attempts. */
+  readonly isFree: boolean;
+}
+
+/** The run behind a journal. None of it throws. */
+export interface JournalRun {
+  /** The newest progress, as JSON. */
+  readonly progress: string;
+  /** The reason that stands, if it is being cancelled. */
+  readonly cancellation: CancelReason | undefined;
+  /** Whether it is cancelled only to go on elsewhere: then its task stays `running`. */
+  readonly isHandedOver: boolean;
+  /** Somebody has asked to cancel the task, here or elsewhere. */
+  onRequests(requests: readonly StoredRequest[]): void;
+  /** Another instance owns the task now. The journal is deaf by then. */
+  onLost(): void;
+  /** Redis does not take what is written. It is written again until it does. */
+  onFailure(error: unknown): void;
+  /** What is written in place of its end, where the task goes on. */
+  insteadOf(ending: Ending): Release | undefined;
+  /**
+   * The task was asked to be cancelled before its end, or its release, was written. `onRequests` is not called for these.
+   *
+   * @returns what the task ends as
+   */
+  decideAgain(ending: Ending, requests: readonly StoredRequest[]): Ending;
+}
+
+/** The most that goes in one call: Redis does nothing else meanwhile. */
+const MAX_BATCH_EVENTS = 500;
+const MAX_BATCH_BYTES = 512 * 1024;
+
+/** The first wait and the longest before something is written again that Redis has refused, in milliseconds. */
+const FIRST_RETRY = 50;
+const LAST_RETRY = 1_000;
+
+type Answer = 'taken' | 'lost' | 'refused';
+type Reply = [answer: Answer, requests?: string[]];
+
+/** Something that is written behind all events. */
+interface LastWrite {
+  readonly write: () => Promise<void>;
+  readonly settle: () => void;
+}
+
+/**
+ * What one run writes in Redis. Events of one turn go in one call, and one call is on its way at a time: what comes meanwhile goes in
+ * the next one. So order is kept, and a call can be sent again whatever became of it. A journal that has lost its lease is deaf.
+ */
+export class RedisJournal implements RunJournal {
+  readonly #connection: StoreConnection;
+  readonly #lease: TaskLease;
+  readonly #buffer: EventBuffer;
+  readonly #run: JournalRun;
+  #lastSeq: number;
+  #seen: number;
+  readonly #batches: WriteBatch[] = [];
+  #underWay: WriteBatch | undefined;
+  /** What the run is doing, where Redis does not know it yet. */
+  #state: { readonly status: 'running' | 'cancelling'; readonly attempt: number } | undefined;
+  #attempt: number;
+  #writtenProgress = 'null';
+  #mustLook = false;
+  readonly #lastWrites: LastWrite[] = [];
+  #isWriting = false;
+  #isScheduled = false;
+  #isDeaf = false;
+  #endPause: (() => void) | undefined;
+
+  constructor(connection: StoreConnection, lease: TaskLease, buffer: EventBuffer, run: JournalRun) {
+    this.#connection = connection;
+    this.#lease = lease;
+    this.#buffer = buffer;
+    this.#run = run;
+    this.#lastSeq = lease.lastSeq;
+    this.#seen = lease.seenRequests;
+    this.#attempt = lease.attempt;
+  }
+
+  get lastEventId(): string | null {
+    return this.#lastSeq === 0 ? null : formatEventId(this.#lease.epoch, this.#lastSeq);
+  }
+
+  /** Whether nothing is written any more. */
+  get isDeaf(): boolean {
+    return this.#isDeaf;
+  }
+
+  /** @throws LogUnavailableError where too much waits already */
+  append(type: string, json: string): Written {
+    if (this.#isDeaf) return undefined;
+    const bytes = type.length + Buffer.byteLength(json);
+    this.#buffer.take(bytes);
+    const batch = this.#batchFor(bytes);
+    this.#lastSeq++;
+    batch.add({ type, json, bytes });
+    this.#writeSoon();
+    return batch.written;
+  }
+
+  mark(status: 'running' | 'cancelling', attempt: number): void {
+    if (this.#isDeaf) return;
+    this.#attempt = attempt;
+    if (status === 'cancelling' && this.#run.isHandedOver) return;
+    this.#state = { status, attempt };
+    this.#writeSoon();
+  }
+
+  end(type: TerminalStatus, json: string, task: EndingTask): Written {
+    const ending: Ending = { type, json, record: task.record };
+    const instead = this.#run.insteadOf(ending);
+    return this.#writeLast(() => (instead ? this.#releaseOrEnd(instead, ending) : this.#finish(ending)));
+  }
+
+  /** Asks for requests to cancel that came meanwhile. Also finds out whether the lease was lost. */
+  look(): void {
+    if (this.#isDeaf) return;
+    this.#mustLook = true;
+    this.#writeSoon();
+  }
+
+  /** Another instance owns the task, or may: from here on nothing is written. */
+  fence(): void {
+    if (this.#isDeaf) return;
+    this.#isDeaf = true;
+    if (this.#underWay) this.#letGo(this.#underWay);
+    for (const batch of this.#batches.splice(0)) this.#letGo(batch);
+    this.#endPause?.();
+    for (const { settle } of this.#lastWrites.splice(0)) settle();
+  }
+
+  /**
+   * Gives the task up, so that it goes on elsewhere. What was written before arrives; nothing that is written later does.
+   *
+   * @returns `refused` where it is being cancelled: then it is still the owner's
+   */
+  async release(how: Release): Promise<Answer> {
+    let answer: Answer = 'lost';
+    await this.#writeLast(async () => {
+      const [given, requests] = await this.#release(how);
+      answer = given;
+      if (given === 'taken') this.fence();
+      else this.#tell(requests);
+    });
+    return answer;
+  }
+
+  /**
+   * Notes that the outcome of the run stands, though its end is not written yet: from then on a cancel comes too late.
+   *
+   * @returns `refused` where a request came before: the run was told of it
+   */
+  async decide(): Promise<Answer> {
+    let answer: Answer = 'lost';
+    await this.#writeLast(async () => {
+      const [given, requests = []] = await this.#send(decide, [this.#lease.token, this.#seen]);
+      answer = given;
+      if (given === 'lost') this.#lose();
+      this.#tell(requests.map(storedRequest));
+    });
+    return answer;
+  }
+
+  #batchFor(bytes: number): WriteBatch {
+    const newest = this.#batches.at(-1);
+    const hasRoom =
+      newest && newest.events.length < MAX_BATCH_EVENTS && newest.bytes + bytes <= MAX_BATCH_BYTES;
+    if (newest && hasRoom) return newest;
+    const batch = new WriteBatch(this.#lastSeq + 1);
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  /** At the end of the turn: what else is written in it goes along. */
+  #writeSoon(): void {
+    if (this.#isScheduled || this.#isWriting || this.#isDeaf) return;
+    this.#isScheduled = true;
+    inRootContext(() => setImmediate(this.#begin));
+  }
+
+  readonly #begin = (): void => {
+    this.#isScheduled = false;
+    void this.#writeAll();
+  };
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    while (!this.#isDeaf) {
+      const [last] = this.#lastWrites;
+      // The last batch goes with what is written last.
+      if (this.#batches.length > (last ? 1 : 0)) await this.#writeBatch();
+      else if (last) await this.#writeNow(last);
+      else if (this.#state || this.#mustLook) await this.#writeBatch();
+      else break;
+    }
+    this.#isWriting = false;
+  }
+
+  async #writeBatch(): Promise<void> {
+    this.#mustLook = false;
+    const [, requests] = await this.#write(append, []);
+    this.#tell(requests);
+  }
+
+  #writeLast(write: () => Promise<void>): Written {
+    if (this.#isDeaf) return undefined;
+    return new Promise((settle) => {
+      this.#lastWrites.push({ write, settle });
+      this.#writeSoon();
+    });
+  }
+
+  async #writeNow(last: LastWrite): Promise<void> {
+    await last.write();
+    this.#lastWrites.shift();
+    last.settle();
+  }
+
+  #release({ isFree, delay, event }: Release): Promise<[Answer, StoredRequest[]]> {
+    return this.#write(release, [isFree ? '1' : '0', String(delay)], event);
+  }
+
+  async #releaseOrEnd(how: Release, ending: Ending): Promise<void> {
+    const [answer, requests] = await this.#release(how);
+    if (answer === 'refused') await this.#finish(this.#decideAgain(ending, requests));
+    else this.fence();
+  }
+
+  async #finish(ending: Ending): Promise<void> {
+    const { finalValue, error, publicError, cancellation } = ending.record;
+    const more = [
+      ending.type === 'completed' ? toJson(finalValue) : '',
+      error === null ? '' : toJson(error),
+      publicError === null ? '' : toJson(publicError),
+    ];
+    const reason = cancellation ?? undefined;
+    const [answer, requests] = await this.#write(finish, more, ending, { status: ending.type, reason });
+    if (answer === 'refused') return this.#finish(this.#decideAgain(ending, requests));
+    if (answer === 'taken') this.#lastSeq++;
+    this.fence();
+  }
+
+  #decideAgain(ending: Ending, requests: readonly StoredRequest[]): Ending {
+    this.#seen += requests.length;
+    return this.#run.decideAgain(ending, requests);
+  }
+
+  #tell(requests: readonly StoredRequest[]): void {
+    if (requests.length === 0) return;
+    this.#seen += requests.length;
+    this.#run.onRequests(requests);
+  }
+
+  /**
+   * Writes the oldest batch with what the run is doing.
+   *
+   * @param more arguments of this script
+   * @param event behind those of the batch
+   */
+  async #write(
+    script: Script,
+    more: readonly string[],
+    event?: { readonly type: string; readonly json: string },
+    end?: { readonly status: TerminalStatus; readonly reason: CancelReason | undefined },
+  ): Promise<[Answer, StoredRequest[]]> {
+    const batch = this.#batches.shift();
+    this.#underWay = batch;
+    const state = this.#state;
+    this.#state = undefined;
+    const { progress, cancellation } = this.#run;
+    const reason = end ? end.reason : cancellation;
+    const args: (string | number)[] = [
+      this.#lease.token,
+      this.#seen,
+      batch?.firstSeq ?? this.#lastSeq + 1,
+      end?.status ?? state?.status ?? '',
+      state?.attempt ?? this.#attempt,
+      reason ? reasonJson(reason) : '',
+      progress === this.#writtenProgress ? '' : progress,
+      ...more,
+    ];
+    for (const { type, json } of batch?.events ?? []) args.push(type, json);
+    if (event) args.push(event.type, event.json);
+    const [answer, requests = []] = await this.#send(script, args);
+    this.#underWay = undefined;
+    if (answer === 'taken') this.#writtenProgress = progress;
+    // What was refused goes with the next call.
+    if (answer === 'refused' && batch) this.#batches.unshift(batch);
+    else if (batch) this.#letGo(batch);
+    if (answer === 'lost') this.#lose();
+    return [answer, requests.map(storedRequest)];
+  }
+
+  #lose(): void {
+    if (this.#isDeaf) return;
+    this.fence();
+    this.#run.onLost();
+  }
+
+  /** Tries again for as long as it takes, or until somebody fences the journal. */
+  async #send(script: Script, args: readonly (string | number)[]): Promise<Reply> {
+    for (let wait = FIRST_RETRY; !this.#isDeaf; wait = Math.min(wait * 2, LAST_RETRY)) {
+      try {
+        const reply = (await this.#connection.run(script, this.#lease.keys, args)) as Reply;
+        if (!this.#isDeaf) return reply;
+      } catch (error) {
+        if (this.#connection.isClosed) this.fence();
+        else {
+          if (wait === FIRST_RETRY) this.#run.onFailure(error);
+          await this.#wait(wait);
+        }
+      }
+    }
+    return ['lost'];
+  }
+
+  async #wait(ms: number): Promise<void> {
+    if (this.#isDeaf) return;
+    await new Promise<void>((resolve) => {
+      const timer = new Timer(ms, () => this.#endPause?.());
+      this.#endPause = () => {
+        timer.clear();
+        this.#endPause = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #letGo(batch: WriteBatch): void {
+    if (batch.settle()) this.#buffer.giveBack(batch.events.length, batch.bytes);
+  }
+}
+
+/** What a task may be cancelled for is JSON, but for errors of the application that came with it. */
+function reasonJson({ kind, detail, by, of, timeout }: CancelReason): string {
+  return toJson({ kind, detail, by, of, timeout });
+}

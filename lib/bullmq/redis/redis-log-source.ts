@@ -1,0 +1,62 @@
+import type { LogPage, LogSource, StoredEvent } from '../../log/log-source.js';
+import type { RedisNews } from './redis-news.js';
+import { read } from './scripts/read.js';
+import type { StoreConnection } from './store-connection.js';
+import { type StoredTask, storedTask } from './stored-task.js';
+import type { TaskKeys } from './task-keys.js';
+
+type ReadReply = [task: (string | null)[], events: [id: string, fields: string[]][]] | null;
+
+/** The log of a task in Redis. */
+export class RedisLogSource implements LogSource<StoredTask> {
+  readonly epoch: string;
+  readonly #connection: StoreConnection;
+  readonly #news: RedisNews;
+  readonly #keys: TaskKeys;
+
+  constructor(connection: StoreConnection, news: RedisNews, keys: TaskKeys, epoch: string) {
+    this.epoch = epoch;
+    this.#connection = connection;
+    this.#news = news;
+    this.#keys = keys;
+  }
+
+  async read(from: number, bytes: number, signal: AbortSignal): Promise<LogPage<StoredTask> | undefined> {
+    signal.throwIfAborted();
+    const page = await readTask(this.#connection, this.#keys, from, bytes);
+    // Another run has its id by now.
+    return page?.record.epoch === this.epoch ? page : undefined;
+  }
+
+  onNews(listener: () => void): Disposable {
+    return this.#news.onTask(this.#keys.news, () => listener());
+  }
+}
+
+/**
+ * Reads a task, and a page of its log in the same step.
+ *
+ * @param bytes of events; 0 for none
+ */
+export async function readTask(
+  connection: StoreConnection,
+  keys: TaskKeys,
+  from: number,
+  bytes: number,
+): Promise<LogPage<StoredTask> | undefined> {
+  const reply = (await connection.ask(read, keys, [from, bytes])) as ReadReply;
+  if (!reply) return undefined;
+  const record = storedTask(reply[0]);
+  return {
+    firstSeq: record.firstSeq,
+    lastSeq: record.lastSeq,
+    ended: record.endedAt !== null,
+    record,
+    events: reply[1].map(storedEvent),
+  };
+}
+
+/** The fields of an event are written in one order, and read in it. */
+function storedEvent([id, [, type = '', , json = '', , timestamp]]: [string, string[]]): StoredEvent {
+  return { seq: Number.parseInt(id, 10), type, json, timestamp: Number(timestamp) };
+}

@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
+import { frameLength } from '../../log/event-frame.js';
+import { toJson } from '../../task/json.js';
+import type { ReplayLimits } from '../../task/task-options.js';
+import type { TaskLease } from './redis-journal.js';
+import { cancel, type CancelReply } from './scripts/cancel.js';
+import { claim } from './scripts/claim.js';
+import { forget } from './scripts/forget.js';
+import { saveCheckpoint } from './scripts/save-checkpoint.js';
+import { dropSignals, signal, type SignalReply } from './scripts/signal.js';
+import { start } from './scripts/start.js';
+import type { StoreConnection } from './store-connection.js';
+import { type StoredRequest, storedRequest } from './stored-request.js';
+import { type StoredTask, storedTask } from './stored-task.js';
+import { channelOf, keysOf, type TaskKeys } from './task-keys.js';
+
+/** A task that is to be registered. What is JSON is given as JSON. */
+export interface NewStoredTask {
+  readonly epoch: string;
+  readonly input: string;
+  readonly options: string;
+  readonly owner: string | undefined;
+  readonly metadata: string | undefined;
+  readonly limits: Required<ReplayLimits>;
+  /** In how many milliseconds its first try may begin. */
+  readonly delay: number;
+  /** How long it is kept after its end, in milliseconds. */
+  readonly retention: number;
+}
+
+/** What a claim has found, and what a run needs. */
+export type Claim =
+  | { readonly verdict: 'unknown' | 'another-run' | 'ended' }
+  /** Its time comes in so many milliseconds. */
+  | { readonly verdict: 'early'; readonly wait: number }
+  | {
+      readonly verdict: 'run' | 'resumed' | 'lost' | 'cancelled';
+      readonly lease: TaskLease;
+      readonly task: StoredTask;
+      readonly input: string;
+      readonly checkpoint: string | null;
+      /** All requests to cancel since the first try, those that were withdrawn too. */
+      readonly requests: readonly StoredRequest[];
+    };
+
+export interface SignalLimits {
+  /** How many of one name may wait for the handler. */
+  readonly perName: number;
+  /** How many bytes may wait. */
+  readonly bytes: number;
+}
+
+/** More requests to cancel change nothing any more: they are accepted, and not kept. */
+const MAX_REQUESTS = 1_000;
+
+/**
+ * The tasks of all instances, in Redis. Each command is one step there.
+ *
+ * @see keysOf for what is kept where
+ */
+export class RedisTasks {
+  /** Tells this instance from every other. */
+  readonly instance = randomBytes(8).toString('hex');
+  readonly #connection: StoreConnection;
+  readonly #prefix: string;
+  #calls = 0;
+
+  constructor(connection: StoreConnection, prefix: string) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+  }
+
+  /** Where this instance hears that there is something to read for one of its runs. */
+  get channel(): string {
+    return channelOf(this.#prefix, this.instance);
+  }
+
+  keysOf(key: string): TaskKeys {
+    return keysOf(this.#prefix, key);
+  }
+
+  /**
+   * Finds a task, or registers it.
+   *
+   * @param restart whether one that has ended is replaced
+   * @throws StoreUnavailableError
+   */
+  async start(
+    keys: TaskKeys,
+    { epoch, input, options, owner, metadata, limits, delay, retention }: NewStoredTask,
+    restart: boolean,
+  ): Promise<{ readonly created: boolean; readonly task: StoredTask }> {
+    const fields = {
+      input,
+      options,
+      ...(owner !== undefined && { owner }),
+      ...(metadata !== undefined && { metadata }),
+      maxEvents: limits.events,
+      maxBytes: limits.bytes,
+      // Of an event on the wire, without its type, its data and the digits of its seq.
+      frame: frameLength('', '', epoch.length, 1) - 1,
+      retention,
+    };
+    const args = [epoch, restart ? '1' : '0', delay, ...Object.entries(fields).flat()];
+    const [isNew, task] = (await this.#connection.ask(start, keys, args)) as [number, (string | null)[]];
+    return { created: isNew === 1, task: storedTask(task) };
+  }
+
+  /**
+   * Takes a task for one try.
+   *
+   * @param epoch of the run that the job is of
+   * @param resumable whether it goes on after its instance was lost
+   */
+  async claim(keys: TaskKeys, epoch: string, resumable: boolean): Promise<Claim> {
+    const token = this.#newId();
+    const args = [epoch, token, this.channel, resumable ? '1' : '0'];
+    const reply = (await this.#connection.run(claim, keys, args)) as
+      [verdict: 'unknown' | 'another-run' | 'ended'] | [verdict: 'early', wait: number] | ClaimReply;
+    if (reply.length === 1) return { verdict: reply[0] };
+    if (reply.length === 2) return { verdict: reply[0], wait: reply[1] };
+    const [verdict, fields, input, checkpoint, requests] = reply;
+    const task = storedTask(fields);
+    const { lastSeq, attempt } = task;
+    const lease = { keys, epoch, token, lastSeq, attempt, seenRequests: requests.length };
+    return { verdict, lease, task, input, checkpoint, requests: requests.map(storedRequest) };
+  }
+
+  /**
+   * Asks for the end of a task. When it resolves the request is in Redis, or the task has ended.
+   *
+   * @param terminalJson data of the event `cancelled`, for a task that nobody has
+   * @param epoch of the run that is meant, if not whichever is there
+   * @throws StoreUnavailableError
+   */
+  async cancel(
+    keys: TaskKeys,
+    request: Omit<StoredRequest, 'id'>,
+    terminalJson: string,
+    epoch = '',
+  ): Promise<CancelReply> {
+    const id = this.#newId();
+    const { grace, ...reason } = request;
+    const json = toJson({ id, ...reason, grace });
+    const args = [id, epoch, json, toJson(reason satisfies CancelReason), terminalJson, MAX_REQUESTS];
+    return (await this.#connection.ask(cancel, keys, args)) as CancelReply;
+  }
+
+  /**
+   * Keeps a signal for the handler.
+   *
+   * @param epoch of the run that is meant, if not whichever is there
+   * @throws StoreUnavailableError
+   */
+  async signal(
+    keys: TaskKeys,
+    name: string,
+    json: string,
+    limits: SignalLimits,
+    epoch = '',
+  ): Promise<SignalReply> {
+    const args = [this.#newId(), epoch, name, json, limits.perName, limits.bytes];
+    return (await this.#connection.ask(signal, keys, args)) as SignalReply;
+  }
+
+  /** The signals that the handler has not taken, oldest first. */
+  async signals(keys: TaskKeys): Promise<{ id: string; name: string; json: string }[]> {
+    const fields = await this.#connection.client.hgetall(keys.signals);
+    return Object.entries(fields)
+      .filter(([id]) => /^\d+$/.test(id))
+      .toSorted(([a], [b]) => Number(a) - Number(b))
+      .map(([id, text]) => {
+        const at = text.indexOf(' ');
+        return { id, name: text.slice(0, at), json: text.slice(at + 1) };
+      });
+  }
+
+  /**
+   * Forgets signals that the handler has taken.
+   *
+   * @param ids as `signals` gave them
+   */
+  async dropSignals({ keys, token }: TaskLease, ids: readonly string[]): Promise<'taken' | 'lost'> {
+    const [answer] = (await this.#connection.run(dropSignals, keys, [token, ...ids])) as ['taken' | 'lost'];
+    return answer;
+  }
+
+  /** Keeps data for the later tries of a task. */
+  async saveCheckpoint({ keys, token }: TaskLease, json: string): Promise<'taken' | 'lost'> {
+    const [answer] = (await this.#connection.run(saveCheckpoint, keys, [token, json])) as ['taken' | 'lost'];
+    return answer;
+  }
+
+  /** Forgets an ended task before its retention is over. */
+  async forget(keys: TaskKeys, epoch: string): Promise<boolean> {
+    return (await this.#connection.run(forget, keys, [epoch])) === 1;
+  }
+
+  #newId(): string {
+    return `${this.instance}.${++this.#calls}`;
+  }
+}
+
+type ClaimReply = [
+  verdict: 'run' | 'resumed' | 'lost' | 'cancelled',
+  task: (string | null)[],
+  input: string,
+  checkpoint: string | null,
+  requests: string[],
+];

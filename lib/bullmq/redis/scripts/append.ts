@@ -1,0 +1,39 @@
+import { events, lease, note, task } from './fragments.js';
+import { Script } from './script.js';
+
+/** Reads what a run writes besides its events, from the arguments that all its writes begin with. */
+export const written = /* lua */ `
+local token, seen, seq, status, attempt = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
+local cancellation, progress = ARGV[7], ARGV[8]
+
+-- A request to cancel that the run has not seen is not undone by what it says of itself.
+local function noteState()
+  local unseen = redis.call('LLEN', requests) > seen
+  if status ~= '' and not (unseen and status == 'running') then
+    redis.call('HSET', record, 'status', status, 'attempt', attempt)
+    if not unseen then note('cancellation', cancellation) end
+  end
+  if progress ~= '' then redis.call('HSET', record, 'progress', progress) end
+  redis.call('HSET', record, 'seen', seen)
+end
+`;
+
+/**
+ * Writes events of a run, and what it is doing.
+ *
+ * ARGV: publish, token, how many requests to cancel the run has seen, the seq of the first event, status or '', attempt,
+ * cancellation, progress or '', then types and data of the events.
+ * Answers: 'lost', or 'taken' and the requests that the run has not seen.
+ */
+export const append = new Script(/* lua */ `
+${task}
+${lease}
+${note}
+${events}
+${written}
+if not owns(token) or not addFrom(9, seq) then return { 'lost' } end
+keep()
+noteState()
+tell()
+return { 'taken', redis.call('LRANGE', requests, seen, -1) }
+`);

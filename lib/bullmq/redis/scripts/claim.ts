@@ -1,0 +1,48 @@
+import { lease, task } from './fragments.js';
+import { Script } from './script.js';
+import { describe } from './read.js';
+
+/**
+ * Takes a task for one try. Whoever had it is out from then on: each write names the lease.
+ *
+ * ARGV: publish, epoch, token, the channel of the instance, '1' for a task that goes on elsewhere after a loss.
+ * Answers: 'unknown', 'another-run' or 'ended'; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint and the requests to cancel.
+ * - 'run': a try begins
+ * - 'resumed': likewise, after the instance of the last one was lost
+ * - 'lost': the last try was lost, and none has begun
+ * - 'cancelled': a request to cancel stands, and no try has begun
+ */
+export const claim = new Script(/* lua */ `
+${task}
+${lease}
+${describe}
+local fields = redis.call('HMGET', record, 'epoch', 'status', 'lease', 'claim', 'notBefore')
+local epoch, status, owner, verdict, notBefore = unpack(fields)
+local token = ARGV[3]
+if not epoch then return { 'unknown' } end
+if epoch ~= ARGV[2] then return { 'another-run' } end
+if isEnded(status) then return { 'ended' } end
+-- The clock of a worker may be ahead.
+if not owner and notBefore then
+  local wait = notBefore - now()
+  if wait > 0 then return { 'early', wait } end
+  redis.call('HDEL', record, 'notBefore')
+end
+if owner ~= token then
+  if status == 'cancelling' then verdict = 'cancelled'
+  elseif not owner then verdict = 'run'
+  elseif ARGV[5] == '1' then verdict = 'resumed'
+  else verdict = 'lost' end
+  redis.call('HSET', record, 'lease', token, 'channel', ARGV[4], 'claim', verdict)
+  redis.call('HDEL', record, 'decided')
+  if verdict == 'run' or verdict == 'resumed' then
+    redis.call('HINCRBY', record, 'attempt', 1)
+    redis.call('HSETNX', record, 'startedAt', now())
+    redis.call('HSET', record, 'status', 'running')
+  end
+  if verdict == 'resumed' then redis.call('HINCRBY', record, 'free', 1) end
+  tell()
+end
+local input, checkpoint = unpack(redis.call('HMGET', record, 'input', 'checkpoint'))
+return { verdict, describe(), input, checkpoint, redis.call('LRANGE', requests, 0, -1) }
+`);

@@ -1,0 +1,34 @@
+import { written } from './append.js';
+import { end, events, lease, note, task } from './fragments.js';
+import { Script } from './script.js';
+
+/**
+ * Ends a task. The first end counts. It is refused to complete or to fail under a request to cancel that the run has not seen.
+ *
+ * ARGV: as those of `append`, with the final value, the error and what watchers may see of it, each or '', before the events. The last event is the terminal one.
+ * Answers: 'taken', 'lost', or 'refused' and the requests.
+ */
+export const finish = new Script(/* lua */ `
+${task}
+${lease}
+${note}
+${events}
+${written}
+${end}
+local by = redis.call('HGET', record, 'endedBy')
+if by and by == token then return { 'taken' } end
+if not owns(token) then return { 'lost' } end
+if (status == 'completed' or status == 'failed') and redis.call('LLEN', requests) > seen then
+  return { 'refused', redis.call('LRANGE', requests, seen, -1) }
+end
+if not addFrom(12, seq) then return { 'lost' } end
+keep()
+noteState()
+note('cancellation', cancellation)
+note('finalValue', ARGV[9])
+note('error', ARGV[10])
+note('publicError', ARGV[11])
+endAs(status, token)
+tell()
+return { 'taken' }
+`);

@@ -1,0 +1,98 @@
+/**
+ * What scripts have in common. Each script gets the keys of one task in the order of `keysOf`, and as its first argument how
+ * news is published.
+ */
+export const task = /* lua */ `
+local record, log, requests, signals, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- Says to whoever reads the task that something was written.
+local function tell()
+  redis.call(ARGV[1], news, '')
+end
+
+local function isEnded(status)
+  return status == 'completed' or status == 'failed' or status == 'cancelled' or status == 'timeout'
+end
+`;
+
+/** Who may write: the owner of the lease, or a caller with an empty token where nobody has one. */
+export const lease = /* lua */ `
+local function owns(token)
+  local status, owner = unpack(redis.call('HMGET', record, 'status', 'lease'))
+  return status and not isEnded(status) and (owner or '') == token
+end
+`;
+
+/** The events. */
+export const events = /* lua */ `
+local counts = redis.call('HMGET', record, 'first', 'last', 'bytes', 'maxEvents', 'maxBytes', 'frame')
+local first, last, bytes = tonumber(counts[1]), tonumber(counts[2]), tonumber(counts[3])
+local maxEvents, maxBytes, frame = tonumber(counts[4]), tonumber(counts[5]), tonumber(counts[6])
+
+-- The length of an event on the wire.
+local function lengthOf(type, json, seq)
+  return frame + #type + #json + #string.format('%.0f', seq)
+end
+
+local function add(type, json)
+  last = last + 1
+  redis.call('XADD', log, string.format('%.0f-0', last), 't', type, 'd', json, 'at', now())
+  bytes = bytes + lengthOf(type, json, last)
+end
+
+-- Adds the events that begin at this argument, the first of them as number seq. A call that was sent again finds them there.
+-- Answers whether there is no hole before them.
+local function addFrom(argument, seq)
+  if seq > last + 1 then return false end
+  for i = argument, #ARGV, 2 do
+    if seq > last then add(ARGV[i], ARGV[i + 1]) end
+    seq = seq + 1
+  end
+  return true
+end
+
+local function isOver()
+  return last > first and (last - first + 1 > maxEvents or bytes > maxBytes)
+end
+
+-- Drops the oldest events beyond the limits, never the newest, and writes down what is kept.
+local function keep()
+  local start = first
+  while isOver() do
+    local excess = math.min(math.max(last - first + 1 - maxEvents, 1), 100)
+    local oldest = redis.call('XRANGE', log, string.format('%.0f-0', first), '+', 'COUNT', excess)
+    for _, event in ipairs(oldest) do
+      if not isOver() then break end
+      bytes = bytes - lengthOf(event[2][2], event[2][4], first)
+      first = first + 1
+    end
+  end
+  if first > start then redis.call('XTRIM', log, 'MINID', string.format('%.0f-0', first)) end
+  redis.call('HSET', record, 'first', first, 'last', last, 'bytes', bytes)
+end
+`;
+
+/** How a task ends. */
+export const end = /* lua */ `
+-- Call it behind keep(). What only a run needs goes at once, the rest after the retention.
+local function endAs(status, by)
+  redis.call('HSET', record, 'status', status, 'endedAt', now(), 'endedBy', by)
+  redis.call('HDEL', record, 'lease', 'channel', 'claim', 'decided', 'input', 'checkpoint')
+  redis.call('DEL', requests, signals)
+  local retention = redis.call('HGET', record, 'retention')
+  redis.call('PEXPIRE', record, retention)
+  redis.call('PEXPIRE', log, retention)
+end
+`;
+
+/** Empty text stands for nothing there. */
+export const note = /* lua */ `
+local function note(field, value)
+  if value == '' then redis.call('HDEL', record, field) else redis.call('HSET', record, field, value) end
+end
+`;

@@ -1,0 +1,59 @@
+import { task } from './fragments.js';
+import { Script } from './script.js';
+
+/** What everybody may know of a task, in the order in which scripts answer it. */
+export const taskFields = [
+  'epoch',
+  'status',
+  'attempt',
+  'free',
+  'createdAt',
+  'startedAt',
+  'endedAt',
+  'first',
+  'last',
+  'options',
+  'owner',
+  'metadata',
+  'progress',
+  'cancellation',
+  'finalValue',
+  'error',
+  'publicError',
+] as const;
+
+export const describe = /* lua */ `
+local function describe()
+  return redis.call('HMGET', record, ${taskFields.map((field) => `'${field}'`).join(', ')})
+end
+`;
+
+/**
+ * Reads a task and a page of its log.
+ *
+ * ARGV: publish, the first seq, how many bytes; no bytes for no events.
+ * Answers: nothing where there is no such task, else the task and the events.
+ */
+export const read = new Script(/* lua */ `
+${task}
+${describe}
+local counts = redis.call('HMGET', record, 'first', 'last', 'bytes')
+local first, last, bytes = tonumber(counts[1]), tonumber(counts[2]), tonumber(counts[3])
+if not first then return false end
+local next, wanted = math.max(tonumber(ARGV[2]), first), tonumber(ARGV[3])
+local events, taken = {}, 0
+while next <= last and taken < wanted do
+  -- About as many as there is room for: what is read for nothing costs Redis time.
+  local count = math.ceil((wanted - taken) / (bytes / (last - first + 1)))
+  local some = redis.call('XRANGE', log, string.format('%.0f-0', next), '+', 'COUNT', math.min(math.max(count, 1), 256))
+  if #some == 0 then break end
+  for _, event in ipairs(some) do
+    local length = #event[2][2] + #event[2][4]
+    if #events > 0 and taken + length > wanted then return { describe(), events } end
+    events[#events + 1] = event
+    taken = taken + length
+    next = next + 1
+  end
+end
+return { describe(), events }
+`);

@@ -1,0 +1,99 @@
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
+import { formatEventId } from '../../log/event-id.js';
+import type { Json } from '../../task/json.js';
+import type { ErrorSummary, TaskRecord } from '../../task/task-record.js';
+import type { TaskRef } from '../../task/task-ref.js';
+import type { Progress } from '../../task/task-snapshot.js';
+import type { TaskStatus } from '../../task/task-status.js';
+import { taskFields } from './scripts/read.js';
+
+/** A task as Redis holds it. What is JSON stays JSON here. */
+export interface StoredTask {
+  readonly epoch: string;
+  readonly status: TaskStatus;
+  /** Of the current or last try, from 1; 0 before the first. */
+  readonly attempt: number;
+  /** How many of the tries cost none of the attempts. */
+  readonly freeAttempts: number;
+  /** Times are those of Redis, in epoch milliseconds. */
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  readonly firstSeq: number;
+  readonly lastSeq: number;
+  /** What it was started with, besides its input: JSON of the engine's own. */
+  readonly options: string;
+  readonly owner: string | null;
+  readonly metadata: string | null;
+  readonly progress: string | null;
+  readonly cancellation: string | null;
+  readonly finalValue: string | null;
+  readonly error: string | null;
+  /** What watchers may see of the error. */
+  readonly publicError: string | null;
+}
+
+type Field = (typeof taskFields)[number];
+const indexOf = Object.fromEntries(taskFields.map((field, index) => [field, index])) as Record<Field, number>;
+
+/** Reads what `describe` in a script has answered. */
+export function storedTask(reply: readonly (string | null)[]): StoredTask {
+  const text = (field: Field): string | null => reply[indexOf[field]] ?? null;
+  const number = (field: Field): number => Number(text(field));
+  const time = (field: Field): number | null => (text(field) === null ? null : number(field));
+  return {
+    epoch: text('epoch') ?? '',
+    status: text('status') as TaskStatus,
+    attempt: number('attempt'),
+    freeAttempts: number('free'),
+    createdAt: number('createdAt'),
+    startedAt: time('startedAt'),
+    endedAt: time('endedAt'),
+    firstSeq: number('first'),
+    lastSeq: number('last'),
+    options: text('options') ?? '{}',
+    owner: text('owner'),
+    metadata: text('metadata'),
+    progress: text('progress'),
+    cancellation: text('cancellation'),
+    finalValue: text('finalValue'),
+    error: text('error'),
+    publicError: text('publicError'),
+  };
+}
+
+/**
+ * The task as every engine shows it.
+ *
+ * @param watchers how many there are on all instances
+ */
+export function recordOf({ app, name, id }: TaskRef, task: StoredTask, watchers: number): TaskRecord {
+  const { owner, metadata } = task;
+  return {
+    app,
+    name,
+    id,
+    status: task.status,
+    attempt: task.attempt,
+    ...(owner !== null && { owner }),
+    ...(metadata !== null && { metadata: parse<Json>(metadata) }),
+    createdAt: isoOf(task.createdAt),
+    startedAt: task.startedAt === null ? null : isoOf(task.startedAt),
+    endedAt: task.endedAt === null ? null : isoOf(task.endedAt),
+    progress: parse<Progress | null>(task.progress),
+    finalValue: parse<Json>(task.finalValue),
+    error: parse<ErrorSummary | null>(task.error),
+    publicError: parse<ErrorSummary | null>(task.publicError),
+    cancellation: parse<CancelReason | null>(task.cancellation),
+    lastEventId: task.lastSeq === 0 ? null : formatEventId(task.epoch, task.lastSeq),
+    watchers,
+  };
+}
+
+function parse<Value>(json: string | null): Value {
+  return JSON.parse(json ?? 'null') as Value;
+}
+
+function isoOf(time: number): string {
+  return new Date(time).toISOString();
+}

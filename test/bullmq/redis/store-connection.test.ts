@@ -1,0 +1,140 @@
+import { afterEach, expect, it } from '@jest/globals';
+import { createServer, type Server } from 'node:net';
+import { once } from 'node:events';
+import { StoreConnection } from '../../../lib/bullmq/redis/store-connection.js';
+import { StoreUnavailableError } from '../../../lib/bullmq/errors.js';
+import { freePort } from '../../support/programs/free-port.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
+import { eventually, withTimeout } from '../../support/wait.js';
+import { describeStore, newKey, newTask } from './support.js';
+
+const request = { kind: 'external' } as const;
+
+describeStore('a connection to Redis', ({ server, open }) => {
+  const impostors: Server[] = [];
+  afterEach(() => {
+    for (const pretended of impostors.splice(0)) pretended.close();
+  });
+
+  /** Something that says of itself what a Redis would say. */
+  async function impostor(info: readonly string[]): Promise<number> {
+    const text = info.join('\r\n');
+    const pretended = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.on('data', (data) => {
+        const commands = String(data).match(/\*\d+\r\n/g) ?? [];
+        socket.write(`$${text.length}\r\n${text}\r\n`.repeat(commands.length));
+      });
+    }).listen(0, '127.0.0.1');
+    impostors.push(pretended);
+    await once(pretended, 'listening');
+    return (pretended.address() as { port: number }).port;
+  }
+
+  async function failureOf(options: Parameters<typeof StoreConnection.open>[0]): Promise<Error> {
+    const opened = StoreConnection.open(options, () => undefined);
+    return opened.then(
+      () => new Error('It was opened'),
+      (error: unknown) => error as Error,
+    );
+  }
+
+  it('is made by options, by a URL, and with a client of the application, which stays open', async () => {
+    const { host, port } = server;
+    const client = server.connect();
+    for (const options of [{ host, port }, `redis://${host}:${port}`, client]) {
+      const instance = await open(options);
+      const key = newKey();
+      expect(await instance.tasks.start(instance.tasks.keysOf(key), newTask(key), false)).toMatchObject({
+        created: true,
+      });
+      instance.close();
+    }
+    expect(await client.ping()).toBe('PONG');
+  });
+
+  it('has two connections, however much is watched', async () => {
+    const instance = await open();
+    const client = server.connect();
+    for (let n = 0; n < 2_500; n++)
+      instance.news.onTask(instance.tasks.keysOf(newKey()).news, () => undefined);
+    await eventually(async () => ((await client.pubsub('CHANNELS', '*')) as string[]).length === 2_500);
+    const others =
+      String(await client.client('LIST'))
+        .trim()
+        .split('\n').length - 1;
+    expect(others).toBe(2);
+  });
+
+  it('fails in time with host and port when Redis cannot be reached', async () => {
+    using clock = new StoppedClock();
+    const port = await freePort();
+    const failure = await clock.until(failureOf({ host: '127.0.0.1', port, password: 'geheim' }));
+    expect(failure.message).toContain(`Redis at 127.0.0.1:${port} cannot be used: `);
+    expect(failure.message).not.toContain('geheim');
+  });
+
+  it('fails at once with a wrong password, and never tells it', async () => {
+    const admin = server.connect();
+    await admin.config('SET', 'requirepass', 'right');
+    try {
+      const { host, port } = server;
+      for (const password of ['wrong-one', undefined]) {
+        const failure = await failureOf({ host, port, ...(password !== undefined && { password }) });
+        expect(failure.message).toMatch(
+          new RegExp(`^Redis at ${host}:${port} cannot be used: .*(WRONGPASS|NOAUTH)`),
+        );
+        expect(failure.message).not.toContain('wrong-one');
+      }
+    } finally {
+      await admin.auth('right');
+      await admin.config('SET', 'requirepass', '');
+    }
+  });
+
+  it.each([
+    ['is too old', ['redis_version:6.0.16', 'role:master'], 'it is version 6.0.16; 6.2 or later is needed'],
+    ['is a replica', ['redis_version:7.2.0', 'role:slave'], 'it is a replica'],
+  ])('fails with a Redis that %s', async (_what, info, message) => {
+    const failure = await failureOf({ host: '127.0.0.1', port: await impostor(info) });
+    expect(failure.message).toContain(message);
+  });
+
+  it('warns of a policy that drops tasks', async () => {
+    const { host, port } = server;
+    const admin = server.connect();
+    const warnings: string[] = [];
+    for (const policy of ['allkeys-lru', 'noeviction']) {
+      await admin.config('SET', 'maxmemory-policy', policy);
+      (await StoreConnection.open({ host, port }, (text) => warnings.push(text))).close();
+    }
+    expect(warnings).toEqual([expect.stringContaining('"allkeys-lru"')]);
+  });
+
+  it('tells in time that the store does not answer, and goes on when it does', async () => {
+    const instance = await open();
+    const { tasks } = instance;
+    const { keys } = await instance.claimNew();
+    using clock = new StoppedClock();
+    server.pause();
+    const asked = tasks.cancel(keys, request, '{}');
+    await expect(clock.until(asked)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    server.goOn();
+    expect(await tasks.cancel(keys, request, '{}')).toBe('cancelling');
+  });
+
+  it('queues nothing that somebody waits for while Redis is down', async () => {
+    const instance = await open();
+    const { client } = instance.connection;
+    const key = newKey();
+    const keys = instance.tasks.keysOf(key);
+    await server.kill();
+    await eventually(() => client.status !== 'ready');
+    using clock = new StoppedClock();
+    const started = instance.tasks.start(keys, newTask(key), false);
+    await expect(clock.until(started)).rejects.toThrow(StoreUnavailableError);
+    await server.restart();
+    await withTimeout(client.ping(), 10_000, 'the reconnect');
+    expect(await instance.read(keys)).toBeUndefined();
+  });
+});
