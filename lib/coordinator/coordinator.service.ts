@@ -74,7 +74,7 @@ export class CoordinatorService {
   ): Promise<TaskHandle> {
     if (this.coordinatorShutdown.isShuttingDown) throw new ShuttingDownError();
     const taskType = this.types.get(type);
-    if (options) checkStartOptions(options);
+    if (options !== undefined) checkStartOptions(options);
     const { app, name } = taskType;
     const given = options?.id;
     const isNew = given === undefined;
