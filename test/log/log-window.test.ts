@@ -1,137 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { frameLength } from '../../lib/log/event-frame.js';
-import { LogCursor } from '../../lib/log/log-cursor.js';
-import { LogEntry } from '../../lib/log/log-entry.js';
-import type { LogPage, LogSource } from '../../lib/log/log-source.js';
-import { LogWindow, type LogWindowOptions } from '../../lib/log/log-window.js';
-import { TaskLog } from '../../lib/log/task-log.js';
+import { type HeldRead, eventBytes, HeldSource, Reader, settled, windowOf } from '../support/held-log.js';
 import { pageOf } from '../support/remote-log.js';
 import { StoppedClock } from '../support/stopped-clock.js';
-
-const ref = { app: 'test', name: 'task', id: '1' };
-/** Of an event as `fill` makes it. */
-const eventBytes = 110;
-
-interface Read {
-  readonly from: number;
-  readonly signal: AbortSignal;
-  /** Answers with what the log holds now. */
-  answer(): Promise<void>;
-  answerWith(page: LogPage<string | null> | undefined): Promise<void>;
-  fail(): Promise<void>;
-}
-
-/** A log that is kept elsewhere, and answers when the test says so. */
-class HeldSource implements LogSource<string | null> {
-  readonly log: TaskLog;
-  /** All reads, in their order. */
-  readonly reads: Read[] = [];
-  readonly #listeners = new Set<() => void>();
-  onListen = (): void => {};
-  onRead = (): void => {};
-
-  constructor(events = 0, limit = Infinity) {
-    this.log = new TaskLog(ref, { events: limit, bytes: Infinity });
-    this.fill(events);
-  }
-
-  get epoch(): string {
-    return this.log.epoch;
-  }
-
-  get listeners(): number {
-    return this.#listeners.size;
-  }
-
-  get last(): Read {
-    return this.reads.at(-1)!;
-  }
-
-  get froms(): number[] {
-    return this.reads.map(({ from }) => from);
-  }
-
-  read(from: number, bytes: number, signal: AbortSignal): Promise<LogPage<string | null> | undefined> {
-    this.onRead();
-    return new Promise((resolve, reject) => {
-      const answerWith: Read['answerWith'] = async (page) => {
-        resolve(page);
-        await settled();
-      };
-      this.reads.push({
-        from,
-        signal,
-        answerWith,
-        answer: () => answerWith(pageOf(this.log, from, bytes)),
-        fail: async () => {
-          reject(new Error('The connection was lost'));
-          await settled();
-        },
-      });
-    });
-  }
-
-  onNews(listener: () => void): Disposable {
-    this.#listeners.add(listener);
-    this.onListen();
-    return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
-  }
-
-  /** Adds events of {@link eventBytes} each, and tells nobody. */
-  fill(count: number): void {
-    for (let n = 0; n < count; n++) {
-      const rest = frameLength('part', '""', this.epoch.length, this.log.lastSeq + 1);
-      this.log.append('part', `"${'x'.repeat(eventBytes - rest)}"`);
-    }
-  }
-
-  async tell(): Promise<void> {
-    for (const listener of this.#listeners) listener();
-    await settled();
-  }
-
-  /** Answers all reads, and those that follow from them. */
-  async answerAll(): Promise<void> {
-    for (let index = 0; index < this.reads.length; index++) await this.reads[index]!.answer();
-  }
-}
-
-/** Long enough for all that follows without another answer. */
-async function settled(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await nextTurn();
-}
-
-function windowOf(source: HeldSource, options?: LogWindowOptions): LogWindow<string | null> {
-  return new LogWindow(source, pageOf(source.log, source.log.lastSeq + 1), options);
-}
-
-/** Reads all it can whenever it is woken. */
-class Reader {
-  readonly seqs: number[] = [];
-  readonly gaps: (number | null)[] = [];
-  wakes = 0;
-  readonly cursor: LogCursor;
-  readonly leave: () => void;
-
-  constructor(log: LogWindow<unknown>, after = 0) {
-    this.cursor = new LogCursor(log, { after });
-    const subscription = log.subscribe(() => {
-      this.wakes++;
-      this.read();
-    });
-    this.leave = () => subscription.unsubscribe();
-    this.read();
-  }
-
-  read(): void {
-    for (let next = this.cursor.next(); next; next = this.cursor.next()) {
-      if (next instanceof LogEntry) this.seqs.push(next.seq);
-      else this.gaps.push(next.missed);
-    }
-  }
-}
 
 describe('LogWindow', () => {
   it('knows the log by its state before an event of it is here', () => {
@@ -423,110 +295,12 @@ describe('LogWindow', () => {
     expect(source.reads).toHaveLength(1);
   });
 
-  it('tries again after a failure, each time later, and at most a second later', async () => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(3);
-    const reader = new Reader(windowOf(source));
-    await clock.advance(0);
-    const times: number[] = [];
-    source.onRead = () => times.push(clock.now());
-    for (let n = 0; n < 8; n++) {
-      await source.last.fail();
-      await clock.fireNext();
-    }
-    expect(times).toEqual([50, 150, 350, 750, 1_550, 2_550, 3_550, 4_550]);
-    await source.answerAll();
-    expect(reader.seqs).toEqual([1, 2, 3]);
-    source.fill(1);
-    await source.tell();
-    await source.last.fail();
-    await clock.advance(50);
-    await source.answerAll();
-    expect(reader.seqs).toEqual([1, 2, 3, 4]);
-  });
-
-  it('tries again at once when there are news: the connection may be back', async () => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(3);
-    const reader = new Reader(windowOf(source));
-    await clock.advance(0);
-    await source.last.fail();
-    await source.tell();
-    expect([source.reads.length, clock.pending]).toEqual([2, []]);
-    await source.answerAll();
-    expect([reader.seqs, clock.now()]).toEqual([[1, 2, 3], 0]);
-  });
-
-  it('news of before a failure are read for after it', async () => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(3);
-    const window = windowOf(source);
-    const reader = new Reader(window, 3);
-    await clock.advance(0);
-    await source.answerAll();
-    source.fill(1);
-    await source.tell();
-    await source.last.fail();
-    await clock.advance(50);
-    await source.answerAll();
-    expect(reader.seqs).toEqual([4]);
-  });
-
-  it('a source that throws has failed as well', async () => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(1);
-    source.onRead = () => {
-      source.onRead = () => {};
-      throw new Error('no connection');
-    };
-    const reader = new Reader(windowOf(source));
-    await clock.advance(50);
-    await source.answerAll();
-    expect(reader.seqs).toEqual([1]);
-  });
-
-  it.each<[string, number, (page: LogPage<string | null>) => LogPage<string | null>]>([
-    ['is empty', 1, (page) => ({ ...page, events: [] })],
-    ['begins later', 3, (page) => ({ ...page, events: page.events.slice(1) })],
-  ])('a page that %s where there is an event is a failure', async (_what, count, change) => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(count);
-    const reader = new Reader(windowOf(source));
-    await clock.advance(0);
-    await source.reads[0]!.answer();
-    const [, second] = source.reads as [Read, Read];
-    await second.answerWith(change(pageOf(source.log, 1)));
-    expect([source.froms, reader.seqs]).toEqual([[count + 1, 1], []]);
-    await clock.advance(50);
-    await source.last.answer();
-    expect([source.froms, reader.seqs]).toEqual([[count + 1, 1, 1], [1, 2, 3].slice(0, count)]);
-  });
-
-  it('stops trying when nobody watches any more', async () => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(3);
-    const window = windowOf(source);
-    const reader = new Reader(window);
-    await clock.advance(0);
-    await source.last.fail();
-    reader.leave();
-    expect(clock.pending).toEqual([]);
-    await clock.advance(60_000);
-    expect(source.reads).toHaveLength(1);
-    const other = new Reader(window);
-    await clock.advance(0);
-    await source.last.fail();
-    await clock.advance(50);
-    await source.answerAll();
-    expect(other.seqs).toEqual([1, 2, 3]);
-  });
-
   it('aborts its read when the last one leaves; what comes of it is nothing to those who come later', async () => {
     const source = new HeldSource(3);
     const window = windowOf(source);
     const readers = [new Reader(window), new Reader(window)];
     await settled();
-    const [first] = source.reads as [Read];
+    const [first] = source.reads as [HeldRead];
     readers[0]!.leave();
     expect(first.signal.aborted).toBe(false);
     readers[1]!.leave();
@@ -572,27 +346,6 @@ describe('LogWindow', () => {
     await settled();
     await source.answerAll();
     expect(reader.seqs).toEqual([3, 4, 5]);
-  });
-
-  it('waits before it asks again where a page does not know yet what it asks for', async () => {
-    using clock = new StoppedClock();
-    const source = new HeldSource(3);
-    const behind = pageOf(source.log, 4);
-    source.fill(1);
-    const window = windowOf(source);
-    const reader = new Reader(window);
-    await settled();
-    await source.answerAll();
-    source.fill(1);
-    window.update(pageOf(source.log, 6));
-    await settled();
-    const reads = source.reads.length;
-    await source.last.answerWith({ ...behind, events: [] });
-    expect(source.reads).toHaveLength(reads);
-    await clock.fireNext();
-    await settled();
-    await source.answerAll();
-    expect(reader.seqs).toEqual([1, 2, 3, 4, 5]);
   });
 
   it('reads and listens in no watcher’s async context', async () => {

@@ -130,7 +130,7 @@ export class RedisTasks {
   /**
    * Asks for the end of a task. When it resolves the request is in Redis, or the task has ended.
    *
-   * @param terminalJson data of the event `cancelled`, for a task that nobody has
+   * @param terminalJson data of the event `cancelled`, for a task that no instance runs
    * @param epoch of the run that is meant, if not whichever is there
    * @throws StoreUnavailableError
    */

@@ -58,7 +58,7 @@ export class StoreConnection {
     this.#ownsClient = !isClient(options);
     this.client = clientOf(options);
     this.subscriber = subscriberOf(this.client);
-    // Without a listener ioredis writes each failure to the console. Whoever waits for an answer hears of it.
+    // Without a listener ioredis writes each failure to the console. Those who wait for an answer are told of it.
     for (const client of [this.client, this.subscriber]) client.on('error', ignore);
   }
 
@@ -93,7 +93,7 @@ export class StoreConnection {
       timer = new Timer(ASK_TIMEOUT, () => reject(unavailable()));
     });
     try {
-      // While it is away nothing is queued for it: it would be done long after nobody waits any more.
+      // While it is away nothing is queued for it: it would be done long after the caller has given up.
       if (this.client.status !== 'ready') await Promise.race([this.#whenReady(), timeUp]);
       const answer = command();
       answer.catch(ignore);

@@ -33,7 +33,7 @@ interface Waiting {
 
 /**
  * The list of all tasks, of all instances. It is written beside the tasks: a task is listed before it starts, and stays listed for a
- * while when it is gone. So whoever reads the list looks whether a task is there.
+ * while when it is gone. So a reader of the list looks whether each task is there.
  */
 export class TaskIndex {
   readonly #connection: StoreConnection;

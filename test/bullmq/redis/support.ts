@@ -1,3 +1,4 @@
+import { terminalStatuses } from '../../../lib/task/task-status.js';
 import { afterEach } from '@jest/globals';
 import type { CancelReason } from '../../../lib/cancellation/cancel-reason.js';
 import { EventBuffer, type EventBufferLimits } from '../../../lib/bullmq/redis/event-buffer.js';
@@ -189,4 +190,13 @@ export function describeStore(
 /** Waits until all of it is in Redis, or its journal writes no more. */
 export async function allWritten(written: Iterable<Written>): Promise<void> {
   for (const one of written) await one;
+}
+
+export function count(length: number): number[] {
+  return Array.from({ length }, (_item, n) => n);
+}
+
+/** Those of these types that end a task. */
+export function endsOf(types: readonly string[]): string[] {
+  return types.filter((type) => (terminalStatuses as readonly string[]).includes(type));
 }

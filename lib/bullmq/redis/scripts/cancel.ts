@@ -5,7 +5,7 @@ import { Script } from './script.js';
 export type CancelReply = 'cancelling' | 'cancelled' | 'decided' | 'ended' | 'unknown' | 'another-run';
 
 /**
- * Asks for the end of a task, durably. The first reason that stands is the one that is told. Where nobody has the task, it ends at
+ * Asks for the end of a task, durably. The first reason that stands is the one that is told. Where no instance runs the task, it ends at
  * once.
  *
  * ARGV: publish, the id of the request, an epoch or '' for any run, the request, its reason, the data of the event `cancelled`, and how

@@ -3,7 +3,7 @@ import { Script } from './script.js';
 import { describe } from './read.js';
 
 /**
- * Takes a task for one try. Whoever had it is out from then on: each write names the lease.
+ * Takes a task for one try. The owner before can write nothing from then on: each write names the lease.
  *
  * ARGV: publish, epoch, token, the channel of the instance, '1' for a task that goes on elsewhere after a loss.
  * Answers: 'unknown', 'another-run' or 'ended'; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint and the requests to cancel.

@@ -10,7 +10,7 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Says to whoever reads the task that something was written.
+-- Tells the readers of the task that something was written.
 local function tell()
   redis.call(ARGV[1], news, '')
 end
@@ -20,7 +20,7 @@ local function isEnded(status)
 end
 `;
 
-/** Who may write: the owner of the lease, or a caller with an empty token where nobody has one. */
+/** Who may write: the owner of the lease, or a caller with an empty token where there is no lease. */
 export const lease = /* lua */ `
 local function owns(token)
   local status, owner = unpack(redis.call('HMGET', record, 'status', 'lease'))

@@ -1,0 +1,128 @@
+import { expect, it } from '@jest/globals';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { count, describeStore, ending, endsOf, FakeRun } from './support.js';
+
+const request = { kind: 'external', detail: 'enough' } as const;
+const cancelled = '{"message":"Task was cancelled"}';
+describeStore('a cancel from another instance', ({ open }) => {
+  it('is told to the run with whatever it writes next, once', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const run = new FakeRun();
+    const journal = instance.journal(lease, run);
+    await instance.tasks.cancel(keys, request, cancelled);
+    await instance.tasks.cancel(keys, { kind: 'external', detail: 'now' }, cancelled);
+    await journal.append('one', '1');
+    await journal.append('two', '2');
+    journal.look();
+    await journal.append('three', '3');
+    expect(run.requests.map(({ detail }) => detail)).toEqual(['enough', 'now']);
+  });
+
+  it('stands although the run says that it runs, as long as the run has not seen it', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const run = new FakeRun();
+    const journal = instance.journal(lease, run);
+    await instance.tasks.cancel(keys, request, cancelled);
+    run.cancellation = { kind: 'self' };
+    journal.mark('running', 1);
+    await journal.append('one', '1');
+    const standing = { status: 'cancelling', cancellation: JSON.stringify(request) };
+    expect((await instance.read(keys))!.record).toMatchObject(standing);
+    run.cancellation = undefined;
+    // It has, and has withdrawn it.
+    journal.mark('running', 1);
+    await journal.append('two', '2');
+    expect((await instance.read(keys))!.record).toMatchObject({ status: 'running', cancellation: null });
+  });
+
+  it('has the first reason, though the run has asked for its end by then', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const run = new FakeRun();
+    const journal = instance.journal(lease, run);
+    await instance.tasks.cancel(keys, request, cancelled);
+    run.cancellation = { kind: 'self' };
+    journal.mark('cancelling', 1);
+    await journal.append('one', '1');
+    expect((await instance.read(keys))!.record.cancellation).toBe(JSON.stringify(request));
+  });
+
+  it.each(['completed', 'failed'] as const)(
+    'keeps a run from ending as %s that has not seen it',
+    async (end) => {
+      const instance = await open();
+      const { keys, lease } = await instance.claimNew();
+      const run = new FakeRun();
+      const journal = instance.journal(lease, run);
+      await instance.tasks.cancel(keys, request, cancelled);
+      void journal.append('one', '1');
+      await journal.end(end, '{}', ending());
+      expect(run.decisions).toBe(1);
+      const { events, record } = (await instance.read(keys))!;
+      expect(events.map(({ type, json }) => `${type} ${json}`)).toEqual([
+        'one 1',
+        'cancelled {"again":true}',
+      ]);
+      expect(record).toMatchObject({ status: 'cancelled', cancellation: '{"kind":"external"}' });
+    },
+  );
+
+  it('that has been seen may be swallowed', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const run = new FakeRun();
+    run.secondEnd = 'completed';
+    await instance.tasks.cancel(keys, request, cancelled);
+    await instance.journal(lease, run).end('completed', '{}', ending());
+    expect(run.decisions).toBe(1);
+    expect(await instance.typesIn(keys)).toEqual(['completed']);
+  });
+
+  it('and the end of the run: whichever comes first, one terminal event, and never `completed` behind a cancel', async () => {
+    const [owner, other] = await Promise.all([open(), open()]);
+    const outcomes = await Promise.all(
+      count(200).map(async (n) => {
+        const { keys, lease } = await owner.claimNew();
+        const journal = owner.journal(lease);
+        void journal.append('started', '{}');
+        const end = journal.end('completed', '{}', ending());
+        // Some before the end is on its way, some behind it.
+        if (n % 4 > 1) await nextTurn();
+        const [first, second] = await Promise.all([
+          other.tasks.cancel(keys, request, cancelled),
+          owner.tasks.cancel(keys, request, cancelled),
+          end,
+        ]);
+        const types = await other.typesIn(keys);
+        expect(endsOf(types)).toHaveLength(1);
+        const isAccepted = first === 'cancelling' || second === 'cancelling';
+        expect(types.at(-1)).toBe(isAccepted ? 'cancelled' : 'completed');
+        return types.at(-1);
+      }),
+    );
+    expect(new Set(outcomes)).toEqual(new Set(['completed', 'cancelled']));
+  });
+
+  it('and a loss and its end race: one terminal event', async () => {
+    const [owner, next, other] = await Promise.all([open(), open(), open()]);
+    await Promise.all(
+      count(100).map(async () => {
+        const { keys, lease } = await owner.claimNew();
+        const [answer, claim] = await Promise.all([
+          other.tasks.cancel(keys, request, cancelled),
+          next.tasks.claim(keys, lease.epoch, true),
+          owner.journal(lease).end('completed', '{}', ending()),
+        ]);
+        if ('lease' in claim) {
+          const end = claim.verdict === 'cancelled' ? 'cancelled' : 'completed';
+          await next.journal(claim.lease).end(end, '{}', ending());
+        }
+        const types = await other.typesIn(keys);
+        expect(types).toHaveLength(1);
+        expect(types[0]).toBe(answer === 'ended' ? 'completed' : 'cancelled');
+      }),
+    );
+  });
+});
