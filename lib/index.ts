@@ -55,6 +55,7 @@ export type { TaskRef, TaskTypeRef } from './task/task-ref.js';
 export type { Progress, TaskSnapshot } from './task/task-snapshot.js';
 export type { TaskStatus, TerminalStatus } from './task/task-status.js';
 
+export type { EngineFactory } from './engine/engine-factory.js';
 export type {
   CancelOptions,
   ShutdownReport,

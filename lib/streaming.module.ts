@@ -5,6 +5,7 @@ import { TaskEngine } from './engine/task-engine.js';
 import { CoordinatorShutdown } from './coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from './coordinator/coordinator.service.js';
 import { ListenerDelivery } from './engine/listeners/listener-delivery.js';
+import { EngineHooks } from './coordinator/engine.hooks.js';
 import { ShutdownHooks } from './coordinator/shutdown.hooks.js';
 import { TaskStore } from './engine/local/task-store.js';
 import { TaskListenerRegistry } from './task-types/task-listener.registry.js';
@@ -65,10 +66,15 @@ export interface StreamingOptionsFactory {
     ListenerDelivery,
     TaskListenerRegistry,
     TaskStore,
-    { provide: TaskEngine, useClass: LocalEngine },
+    {
+      provide: TaskEngine,
+      useFactory: createEngine,
+      inject: [STREAMING_OPTIONS, TaskTypeRegistry, ListenerDelivery, TaskStore],
+    },
     CoordinatorShutdown,
     CoordinatorService,
     ShutdownHooks,
+    EngineHooks,
     TaskAccess,
     Http2Sessions,
     StreamConnections,
@@ -115,6 +121,15 @@ function withOptions(
 ): DynamicModule {
   const resolved = { provide: STREAMING_OPTIONS, ...options };
   return { ...definition, providers: [...(definition.providers ?? []), resolved] };
+}
+
+function createEngine(
+  options: ResolvedOptions,
+  types: TaskTypeRegistry,
+  listeners: ListenerDelivery,
+  store: TaskStore,
+): TaskEngine {
+  return options.engine?.create({ options, types, listeners }) ?? new LocalEngine(store, listeners, options);
 }
 
 function missingOptions(): never {

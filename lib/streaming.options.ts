@@ -1,4 +1,6 @@
 import type { CanActivate, ModuleMetadata, NestInterceptor, Type } from '@nestjs/common';
+import { readProperty } from './cancellation/read-error.js';
+import type { EngineFactory } from './engine/engine-factory.js';
 import type { TaskAuthorizer } from './http/access/task-authorizer.js';
 import {
   anything,
@@ -12,6 +14,7 @@ import {
   func,
   functions,
   integer,
+  mustBe,
 } from './task/check-options.js';
 import { InvalidOptionsError } from './task/errors.js';
 import type {
@@ -120,6 +123,8 @@ export interface StreamingModuleOptions {
   /** `false` adds no controller, as `{ controller: false }` does. */
   http?: false | HttpOptions;
   shutdown?: ShutdownOptions;
+  /** What runs the tasks: what `bullmq()` returns. @defaultValue this process */
+  engine?: EngineFactory;
   /** Decides who may do what over HTTP. Taken from the application's providers, or else created with them. */
   authorize?: Type<TaskAuthorizer>;
   /** Modules whose exports the guards, the interceptors and the authorizer inject. */
@@ -137,6 +142,8 @@ export interface ResolvedOptions {
   readonly replay: Required<ReplayOptions>;
   readonly http: ResolvedHttpOptions;
   readonly shutdown: Required<ShutdownOptions>;
+  /** `undefined`: this process runs them. */
+  readonly engine: EngineFactory | undefined;
   readonly authorize: Type<TaskAuthorizer> | undefined;
   /** `undefined`: as the application's global `ValidationPipe` does. */
   readonly validation: InputValidation | undefined;
@@ -236,6 +243,10 @@ const moduleChecks = (where: string) => ({
     return undefined;
   },
   shutdown: shutdownChecks,
+  engine: mustBe(
+    'what bullmq() of "nestjs-streaming/bullmq" returns; leave it out to run tasks in this process',
+    (value) => typeof readProperty(value, 'create') === 'function',
+  ),
   authorize: classRef,
   imports: array,
   isCancellation: func,
@@ -284,6 +295,7 @@ export function resolveOptions(
     replay,
     http: resolveHttp(where, given.http, routes),
     shutdown: merge(shutdownDefaults, given.shutdown),
+    engine: given.engine,
     authorize: given.authorize,
     validation,
     isCancellation: given.isCancellation,

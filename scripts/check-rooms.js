@@ -62,7 +62,10 @@ const ONLY_IN = { bullmq: 'bullmq', ioredis: 'bullmq', pg: 'postgres', piscina: 
  *
  * @type {Record<string, string[] | undefined>}
  */
-const TYPES_FROM_BELOW = { run: ['engine'], 'streaming.options.ts': ['coordinator', 'http'] };
+const TYPES_FROM_BELOW = {
+  run: ['engine'],
+  'streaming.options.ts': ['coordinator', 'engine', 'http'],
+};
 
 /**
  * The files of a room that other rooms may import, without their `.ts`. A room that is not here is open.
@@ -76,10 +79,10 @@ const PUBLIC_FILES = {
     time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`
-    coordinator-shutdown coordinator.options coordinator.service send-signal shutdown.hooks task-handle
+    coordinator-shutdown coordinator.options coordinator.service engine.hooks send-signal shutdown.hooks task-handle
   `),
   engine: words(`
-    new-task soon task-engine task-view
+    engine-factory new-task soon task-engine task-view
     listeners/listener-delivery
     local/local-engine local/task-store
   `),

@@ -33,8 +33,29 @@ export interface EndedTasks {
   readonly left: number;
 }
 
-/** Runs tasks, and finds those that it runs or keeps. What is asked of one task is asked of its view. */
+/**
+ * Runs tasks, and finds those that it runs or keeps. What is asked of one task is asked of its view.
+ *
+ * The application calls `open`, `begin`, `shutdown` and `close`, in this order. If it does not start, `close` may be all that it calls, or
+ * nothing.
+ */
 export abstract class TaskEngine {
+  /**
+   * The task types of the application are known: those that come later come with modules that are loaded lazily. Until it resolves nothing
+   * is asked of the engine, and no other module is initialised.
+   *
+   * @throws what keeps the application from starting. Then nothing is open
+   */
+  abstract open(): Soon<void>;
+
+  /**
+   * The application has started: all hooks of all its modules are done. Handlers of tasks that were started elsewhere run from now on. Those
+   * that were started here before need not wait for it.
+   *
+   * If a hook fails, this is not called, and nothing that the engine has opened may keep the process alive.
+   */
+  abstract begin(): void;
+
   /**
    * Finds the task, or registers it, in one step. An ended one is registered anew where `restart` says so.
    *
@@ -53,4 +74,10 @@ export abstract class TaskEngine {
 
   /** Ends the tasks of this process: lets them go on for `drain`, then cancels them, and abandons them after `timeout`. */
   abstract shutdown(options: Required<ShutdownOptions>): Promise<EndedTasks>;
+
+  /**
+   * Gives up what it holds, once the HTTP server is closed and all hooks of other modules are done. It never rejects. It may be called
+   * twice, and where the engine was not opened.
+   */
+  abstract close(): Soon<void>;
 }

@@ -31,6 +31,22 @@ export function moduleRefOf(module: Module): ModuleRef {
 }
 
 /**
+ * The instance of the module whose hooks Nest runs last at the start, or `undefined` where Nest runs none on it. Its own hook is the last
+ * of all.
+ *
+ * `distance` of a module is that from the root module, and hooks run from the farthest. Modules that are loaded lazily have 0, and no hooks.
+ * If it is gone or means something else, tasks of other instances may run before all hooks of the application are done.
+ */
+export function lastToStart(modules: Iterable<Module>): object | undefined {
+  const last = [...modules]
+    .filter(({ distance }) => distance > 0)
+    .toSorted((a, b) => b.distance - a.distance)
+    .at(-1);
+  const wrapper = last?.providers.get(last.metatype);
+  return wrapper && isSingle(wrapper) ? (wrapper.instance as object) : undefined;
+}
+
+/**
  * Whether there is one instance of a provider, made at start. If one of these is gone, the application does not start.
  */
 export function isSingle(wrapper: InstanceWrapper): boolean {

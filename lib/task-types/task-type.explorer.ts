@@ -33,6 +33,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** Each provider that was looked at or is being looked at: modules that are loaded at once may share imports. */
   readonly #explored = new Map<InstanceWrapper, Promise<void>>();
   readonly #hosts = new Set<object>();
+  #exploring: Promise<void> | undefined;
   #onHost: ((host: object) => void) | undefined;
   #hasReported = false;
 
@@ -53,7 +54,12 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
     });
   }
 
-  async onModuleInit(): Promise<void> {
+  /** Nest runs the hooks of a module side by side: who has to wait for this one calls it, too. */
+  onModuleInit(): Promise<void> {
+    return (this.#exploring ??= this.#exploreAll());
+  }
+
+  async #exploreAll(): Promise<void> {
     const providers = this.discovery.getProviders();
     if (providers.filter(({ token }) => token === TaskTypeExplorer).length > 1) {
       throw new InvalidOptionsError(

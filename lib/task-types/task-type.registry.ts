@@ -8,6 +8,7 @@ import type { TaskType } from './task-type.js';
 export class TaskTypeRegistry {
   readonly #byName = new Map<string, TaskType>();
   readonly #byClass = new Map<unknown, TaskType[]>();
+  #onType: ((type: TaskType) => void) | undefined;
 
   /**
    * @param classRef the decorated class
@@ -24,6 +25,13 @@ export class TaskTypeRegistry {
     const sameClass = this.#byClass.get(classRef);
     if (sameClass) sameClass.push(type);
     else this.#byClass.set(classRef, [type]);
+    this.#onType?.(type);
+  }
+
+  /** Calls back for each, and for those that come with modules that are loaded later. */
+  forEach(callback: (type: TaskType) => void): void {
+    this.#onType = callback;
+    for (const type of this.all) callback(type);
   }
 
   get all(): readonly TaskType[] {

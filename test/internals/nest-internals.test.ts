@@ -46,6 +46,7 @@ import {
   isNestSseStream,
   isSingle,
   isUnknownDependency,
+  lastToStart,
   moduleRefOf,
   type NestSseStream,
   onLazyLoad,
@@ -118,6 +119,39 @@ describe('what is private of Nest', () => {
     class Third {
       constructor(readonly dependency: TransientPerRequest) {}
     }
+
+    it('and modules: which one has the last hook at the start', async () => {
+      const hooks: string[] = [];
+      const noting = (name: string) =>
+        class {
+          onModuleInit(): void {
+            hooks.push(`init ${name}`);
+          }
+          onApplicationBootstrap(): void {
+            hooks.push(name);
+          }
+        };
+      const inner = noting('inner');
+      Module({ providers: [{ provide: 'hooked', useClass: noting('provider of the inner') }] })(inner);
+      const outer = noting('outer');
+      Module({ imports: [inner] })(outer);
+      const lazy = noting('lazy');
+      Module({})(lazy);
+      const { app, module } = await create({
+        imports: [{ module: inner, global: true }, outer],
+        providers: [
+          {
+            provide: 'loading',
+            inject: [LazyModuleLoader],
+            useFactory: (loader: LazyModuleLoader) => ({ onModuleInit: () => loader.load(() => lazy) }),
+          },
+        ],
+      });
+      const modules = app.get(ModulesContainer);
+      expect([...modules.values()].some(({ metatype }) => metatype === lazy)).toBe(true);
+      expect(lastToStart(modules.values())).toBeInstanceOf(module);
+      expect(hooks.at(-1)).toBe('outer');
+    });
 
     it('which have one instance, and which several that were made at start', async () => {
       const wrapperOf = await wrappersOf([

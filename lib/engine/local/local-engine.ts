@@ -35,6 +35,11 @@ export class LocalEngine implements TaskEngine {
     };
   }
 
+  /** All of it is in memory. */
+  open(): void {}
+  begin(): void {}
+  close(): void {}
+
   start(task: NewTask): { view: TaskRun; created: boolean } {
     const { type, ref, isNew, restart } = task;
     const existing = isNew ? undefined : this.store.find(ref);

@@ -89,6 +89,10 @@ export class RemoteEngine implements TaskEngine {
 
   constructor(private readonly local: LocalEngine) {}
 
+  open(): void {}
+  begin(): void {}
+  close(): void {}
+
   start(task: NewTask): { view: TaskView; created: boolean } {
     const { view, created } = this.local.start(task);
     return { view: this.#viewOf(view), created };
