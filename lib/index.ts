@@ -39,7 +39,7 @@ export type { Json, JsonInput } from './task/json.js';
 export { type EventTask, OnTaskEvent, type OnTaskEventOptions } from './task/on-task-event.decorator.js';
 export { StreamTask } from './task/stream-task.decorator.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
-export type { GapCause, LifecycleEventType, TaskEvent } from './task/task-event.js';
+export type { GapCause, LifecycleEventType, RetryCause, TaskEvent } from './task/task-event.js';
 export type { HandlerReturn, InputOf, ResultOf, TaskHandler } from './task/task-handler.interface.js';
 export type {
   InputSchema,

@@ -109,6 +109,11 @@ export interface ShutdownOptions {
   drain?: number;
   /** How long cancelled tasks may clean up before they are abandoned, in milliseconds. @defaultValue 10 000 */
   timeout?: number;
+  /**
+   * Whether the tasks that were started here and still wait are cancelled, where another instance could run them. Where tasks run
+   * in this process, they always are. @defaultValue false
+   */
+  cancelPending?: boolean;
 }
 
 /**
@@ -170,9 +175,11 @@ const taskDefaults: Required<TaskDefaults> = {
   pendingTimeout: null,
   grace: 10_000,
   concurrency: Infinity,
+  globalConcurrency: Infinity,
   maxPending: 10_000,
   attempts: 1,
   backoff: 1_000,
+  resumable: false,
   swallowedCancel: 'cancelled',
   cancelWhenUnwatched: null,
   announceCancelling: false,
@@ -201,7 +208,7 @@ const httpDefaults = {
   stallTimeout: 30_000,
 } satisfies HttpOptions;
 
-const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000 };
+const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000, cancelPending: false };
 
 /** The longest `retry` clients take: they keep it in 32 bits. */
 const longestRetry = 2 ** 31 - 1;
@@ -233,7 +240,7 @@ const httpChecks = {
   owner: func,
 };
 
-const shutdownChecks = { drain: duration, timeout: duration };
+const shutdownChecks = { drain: duration, timeout: duration, cancelPending: boolean };
 
 const moduleChecks = (where: string) => ({
   tasks: { ...taskChecks, validation: validationChecks },

@@ -1,5 +1,5 @@
 import { readProperty } from '../cancellation/read-error.js';
-import { checkOptions, duration, integer, limit, oneOf } from '../task/check-options.js';
+import { checkOptions, duration, integer, limit, mustBe, oneOf } from '../task/check-options.js';
 import type { Json } from '../task/json.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
@@ -23,6 +23,16 @@ export interface StartOptions {
    * in an object, the task keeps what `JSON.stringify()` makes of it. @defaultValue none
    */
   metadata?: Json | undefined;
+  /**
+   * How long until its handler may be called, in milliseconds, at most one year. The task is `pending` until then, and may be
+   * cancelled. `pendingTimeout` counts from then. @defaultValue 0
+   */
+  delay?: number | undefined;
+  /**
+   * 0 to 1 000. Of the tasks of one type that wait for a place, the one with the highest is next; of those with the same, the one
+   * that has waited longest. @defaultValue 0
+   */
+  priority?: number | undefined;
   /** Its abort cancels the task with the reason `external`. @defaultValue none */
   signal?: AbortSignal | undefined;
   /** Runs an ended task of this id again. A running one is left alone. @defaultValue false */
@@ -88,11 +98,17 @@ export interface ShutdownReport {
   readonly timedOut: number;
   /** Keys of tasks whose handler or cleanup was still running. The counts above include them. */
   readonly abandoned: string[];
+  /** Keys of tasks that go on on another instance. No count includes them. Empty where tasks run in this process. */
+  readonly handedOver: string[];
   readonly durationMs: number;
 }
 
 /** Tasks of a page where the filter does not say. */
 export const DEFAULT_LIST_LIMIT = 100;
+
+/** One year, in milliseconds. */
+const MAX_DELAY = 31_536_000_000;
+const MAX_PRIORITY = 1_000;
 
 const text = (value: unknown) => (typeof value === 'string' ? undefined : 'a string');
 const anything = () => undefined;
@@ -110,6 +126,11 @@ const startChecks = {
   grace: duration,
   owner: text,
   metadata: anything,
+  delay: mustBe(
+    'a number of milliseconds from 0 to 31536000000 (one year)',
+    (value) => duration(value) === undefined && (value as number) <= MAX_DELAY,
+  ),
+  priority: integer(0, MAX_PRIORITY),
   signal: (value: unknown) => (isAbortSignal(value) ? undefined : 'an AbortSignal'),
   restart: (value: unknown) => (typeof value === 'boolean' ? undefined : 'true or false'),
 };

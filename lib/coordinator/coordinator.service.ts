@@ -205,10 +205,12 @@ export class CoordinatorService {
 
 function runOptionsOf({ options: type }: TaskType, options: StartOptions | undefined): RunOptions {
   if (!options) return type;
-  const { timeout = type.timeout, grace = type.grace, owner, metadata } = options;
+  const { timeout = type.timeout, grace = type.grace, delay, priority, owner, metadata } = options;
   return {
     timeout,
     grace,
+    ...(delay !== undefined && { delay }),
+    ...(priority !== undefined && { priority }),
     ...(owner !== undefined && { owner }),
     ...(metadata !== undefined && { metadata: copyMetadata(metadata) }),
   };

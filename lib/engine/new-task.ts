@@ -7,6 +7,10 @@ import type { TaskRef } from '../task/task-ref.js';
 export interface RunOptions {
   readonly timeout: number | null;
   readonly grace: number;
+  /** In how many milliseconds its handler may be called; 0 where it is not given. */
+  readonly delay?: number;
+  /** From 0, which it is where it is not given: of those that wait, the highest is next. */
+  readonly priority?: number;
   readonly owner?: string;
   readonly metadata?: Json;
 }

@@ -30,6 +30,8 @@ export interface EndedTasks {
   readonly timedOut: number;
   /** Keys of tasks whose handler or cleanup was still running. The counts above include them. */
   readonly abandoned: string[];
+  /** Keys of tasks that go on on another instance. The counts above do not include them. */
+  readonly handedOver: string[];
   readonly left: number;
 }
 

@@ -29,6 +29,14 @@ export interface RunJournal {
   /** Notes what a run is doing where no event says so. Never throws. */
   mark(status: 'running' | 'cancelling', attempt: number): void;
   /**
+   * Keeps data for the later tries of the task, in place of what an earlier call kept. It is there before what is written
+   * afterwards. A journal without it leaves that to the run.
+   *
+   * @param json one line
+   * @throws what keeps it from being taken; then nothing has changed
+   */
+  saveCheckpoint?(json: string): Written;
+  /**
    * Adds the last event. It is called once, and nothing is written afterwards. Until it is done, the task has not ended for
    * anybody who looks.
    *

@@ -4,6 +4,7 @@ import { toJson } from '../task/json.js';
 import { cleanUp } from './handler/run-cleanup.js';
 import type { RunContext } from './handler/run-context.js';
 import type { Decision } from './outcome/decide-outcome.js';
+import type { RetryCause } from '../task/task-event.js';
 import { publicError } from './public-error.js';
 import type { TaskRun } from './task-run.js';
 
@@ -59,7 +60,8 @@ export class Retries {
     const delay = this.#delays.after(attempt);
     report.retrying(error, attempt, type.options.attempts, delay);
     const { message } = publicError(error);
-    events.tell('retrying', toJson({ attempt: attempt + 1, delay, message }));
+    const cause: RetryCause = 'failed';
+    events.tell('retrying', toJson({ attempt: attempt + 1, delay, message, cause }));
     // A watcher may have cancelled it on seeing that event.
     if (!requests.any) await time.pause(delay);
   }

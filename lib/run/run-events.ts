@@ -2,6 +2,7 @@ import { readProperty, textOf } from '../cancellation/read-error.js';
 import type { RunJournal, Written } from '../log/run-journal.js';
 import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json.js';
+import { type NotJsonError, toWholeJson } from '../task/whole-json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import type { TaskRun } from './task-run.js';
 
@@ -12,6 +13,8 @@ export class RunEvents {
   /** The newest progress, as JSON: each snapshot gets a copy. */
   #progress = 'null';
   #isClosed = false;
+  /** The newest checkpoint, as JSON: each try gets a copy. */
+  checkpoint: string | undefined;
   /** Called before each event. */
   onEvent: (() => void) | undefined;
 
@@ -60,6 +63,19 @@ export class RunEvents {
     }
   }
 
+  /**
+   * Keeps data for the later tries.
+   *
+   * @throws InvalidEventError for data that cannot be kept, and what the journal throws; then nothing has changed
+   */
+  saveCheckpoint(data: unknown): Written {
+    if (this.#isClosed) return undefined;
+    const json = this.#encodeCheckpoint(data);
+    const written = this.#journal.saveCheckpoint?.(json);
+    this.checkpoint = json;
+    return written;
+  }
+
   mark(status: Exclude<TaskStatus, 'pending' | TerminalStatus>, attempt: number): void {
     this.#journal.mark(status, attempt);
   }
@@ -67,6 +83,7 @@ export class RunEvents {
   /** The terminal event; nothing is written after it. */
   end(status: TerminalStatus, json: string): Written {
     this.#isClosed = true;
+    this.checkpoint = undefined;
     try {
       return this.#journal.end(status, json, this.#run);
     } catch (error) {
@@ -90,6 +107,28 @@ export class RunEvents {
     if (bytes <= maxEventBytes) return json;
     throw new InvalidEventError(
       `The data of event "${type}" of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes`,
+    );
+  }
+
+  /** What is kept has to come back whole. */
+  #encodeCheckpoint(data: unknown): string {
+    const { key, type } = this.#run;
+    const { maxEventBytes } = type.options;
+    let json: string;
+    try {
+      json = toWholeJson(data);
+    } catch (cause) {
+      throw new InvalidEventError(
+        `The checkpoint of ${key} cannot be saved: ${(cause as NotJsonError).description}`,
+        {
+          cause,
+        },
+      );
+    }
+    const bytes = Buffer.byteLength(json);
+    if (bytes <= maxEventBytes) return json;
+    throw new InvalidEventError(
+      `The checkpoint of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes; store it elsewhere and save where`,
     );
   }
 

@@ -38,6 +38,11 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
   /** The number of this try, from 1. */
   abstract readonly attempt: number;
   abstract readonly owner: string | undefined;
+  /**
+   * What the newest `saveCheckpoint()` of an earlier try has kept; `null` if there is none. Each try gets a copy, which does not
+   * change while it runs.
+   */
+  abstract readonly checkpoint: Json | null;
 
   /** How many requests to cancel were accepted and not withdrawn. */
   abstract get cancelling(): number;
@@ -61,6 +66,21 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * @throws InvalidEventError (synchronously) as `sendEvent`
    */
   abstract progress(progress: number | Progress): Promise<void>;
+
+  /**
+   * Keeps data for the later tries of this task: each finds the newest as `checkpoint`. It is no event, no watcher sees it, and
+   * it is gone when the task ends. It takes effect at once; the promise settles when it is kept. After the end of the try it does
+   * nothing.
+   *
+   * @param data what JSON can hold, at most `maxEventBytes` of it
+   * @throws InvalidEventError (synchronously) for data that JSON cannot hold as a whole, and for more than `maxEventBytes` of it
+   * @example
+   * for (let row = (task.checkpoint as number | null) ?? 0; row < rows.length; row += 1_000) {
+   *   await this.rows.insert(rows.slice(row, row + 1_000));
+   *   await task.saveCheckpoint(row + 1_000);
+   * }
+   */
+  abstract saveCheckpoint(data: JsonInput): Promise<void>;
 
   /**
    * Waits for input that is sent to the running task (`coordinator.signal()`, `POST …/signals/:signal`). Input that arrived

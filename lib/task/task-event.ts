@@ -32,6 +32,14 @@ export interface TaskEvent<T = Json> {
  */
 export type GapCause = 'expired' | 'restarted' | 'unknown-id';
 
+/**
+ * Why another try follows: the last one failed, its instance was lost, or its instance closed and handed the task over. The latter
+ * two happen only where tasks run on many instances.
+ *
+ * @publicApi
+ */
+export type RetryCause = 'failed' | 'lost' | 'handover';
+
 /** `open` and `error` are what an EventSource calls the events of its connection. */
 const RESERVED: ReadonlySet<string> = new Set([
   'started',

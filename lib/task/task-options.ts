@@ -27,14 +27,22 @@ export interface TaskDefaults {
   pendingTimeout?: number | null;
   /** How long a cancelled handler may take to clean up before it is abandoned. @defaultValue 10 000 */
   grace?: number;
-  /** Handlers of one type running at once in this process; others wait, first in first out. @defaultValue unlimited */
+  /** Handlers of one type running at once in this process; others wait, by `priority`, then first in first out. @defaultValue unlimited */
   concurrency?: number;
+  /** Handlers of one type running at once on all instances together. With one process the lower of the two holds. @defaultValue unlimited */
+  globalConcurrency?: number;
   /** How many may wait for a place; more are refused with `TOO_MANY_TASKS`. @defaultValue 10 000 */
   maxPending?: number;
   /** How often a failing run is tried. One that was cancelled or timed out is never tried again. @defaultValue 1 */
   attempts?: number;
   /** The wait before the next try: milliseconds, or a function of the number of the try that failed. @defaultValue 1 000 */
   backoff?: number | ((attempt: number) => number);
+  /**
+   * Whether a task goes on elsewhere when the instance that runs it closes or is lost. That is a new try, and costs none of the
+   * `attempts`. Its handler may run more than once: use `checkpoint` to go on where it was. Changes nothing where tasks run in
+   * this process. @defaultValue false
+   */
+  resumable?: boolean;
   /** How a cancelled handler that returns normally ends. @defaultValue 'cancelled' */
   swallowedCancel?: 'cancelled' | 'completed';
   /** Cancels the task after this time without a watcher; `null` for never. @defaultValue null */

@@ -13,6 +13,11 @@ export class NotJsonError extends TypeError {
     super(why, options);
     this.path = path;
   }
+
+  /** What is wrong, and where. */
+  get description(): string {
+    return this.path.length > 0 ? `${this.message} at "${this.path.join('.')}"` : this.message;
+  }
 }
 
 /**

@@ -45,7 +45,7 @@ describe('an unknown option is named, with the nearest one that is known', () =>
 
   test('where none is near, all are named', () => {
     expect(forRoot({ shutdown: { kubernetes: true } })).toBe(
-      'Unknown option "shutdown.kubernetes" in StreamingModule.forRoot(); known are drain, timeout',
+      'Unknown option "shutdown.kubernetes" in StreamingModule.forRoot(); known are drain, timeout, cancelPending',
     );
     expect(forRoot({ constructor: 1 })).toMatch(/^Unknown option "constructor"/);
   });
@@ -56,8 +56,8 @@ describe('an unknown option is named, with the nearest one that is known', () =>
     expect(decorator({ replay: { retention: 1 } })).toBe(
       'Unknown option "replay.retention" in @StreamTask() of X; known are events, bytes',
     );
-    expect(complaint((given) => resolveShutdownOptions(given, { drain: 0, timeout: 0 }), { time: 1 })).toBe(
-      'Unknown option "time" in shutdown(); known are drain, timeout',
+    expect(complaint((given) => resolveShutdownOptions(given, resolveOptions().shutdown), { time: 1 })).toBe(
+      'Unknown option "time" in shutdown(); known are drain, timeout, cancelPending',
     );
   });
 });

@@ -98,6 +98,7 @@ export class LocalEngine implements TaskEngine {
       failed: count('failed'),
       timedOut: count('timeout'),
       abandoned: runs.filter((_run, index) => outcomes[index]?.abandoned).map((run) => run.key),
+      handedOver: [],
       left: Math.max(0, deadline - clock().now()),
     };
   }

@@ -26,11 +26,12 @@ const descriptions: readonly EventDescription[] = [
   },
   {
     type: 'retrying',
-    meaning: 'An attempt failed. Another one follows.',
-    data: object(['attempt', 'delay', 'message'], {
+    meaning: 'An attempt failed, or its instance was lost or closed. Another one follows.',
+    data: object(['attempt', 'delay', 'message', 'cause'], {
       attempt: { ...attempt, description: 'The attempt that comes.' },
       delay: { type: 'number', description: 'Milliseconds until then.' },
       message: { type: 'string' },
+      cause: { type: 'string', enum: ['failed', 'lost', 'handover'] },
     }),
   },
   {

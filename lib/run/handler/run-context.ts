@@ -23,6 +23,8 @@ export class RunContext extends TaskContext {
   #defers: RegisteredCleanup[] | undefined;
   #takesDefers = true;
   #committed = false;
+  readonly #savedBefore: string | undefined;
+  #checkpoint: Json | undefined;
 
   /**
    * @param input a copy for this try
@@ -34,6 +36,7 @@ export class RunContext extends TaskContext {
     this.#run = run;
     this.attempt = attempt;
     this.input = input;
+    this.#savedBefore = run.events.checkpoint;
   }
 
   get app(): string {
@@ -54,6 +57,12 @@ export class RunContext extends TaskContext {
 
   get owner(): string | undefined {
     return this.#run.options.owner;
+  }
+
+  /** Read from its JSON when it is first asked for: most handlers never do. */
+  get checkpoint(): Json | null {
+    if (this.#savedBefore === undefined) return null;
+    return (this.#checkpoint ??= JSON.parse(this.#savedBefore) as Json);
   }
 
   get deadline(): number | null {
@@ -91,6 +100,10 @@ export class RunContext extends TaskContext {
   /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
   emitProgress(value: unknown): Written {
     return this.node.over ? undefined : this.#run.events.progress(value);
+  }
+
+  saveCheckpoint(data: JsonInput): Promise<void> {
+    return (this.node.over ? undefined : this.#run.events.saveCheckpoint(data)) ?? done;
   }
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {

@@ -4,7 +4,7 @@ import { isInstance } from '../../cancellation/read-error.js';
 import { clock } from '../../cancellation/time/clock.js';
 import { CommitAbandonedError, InvalidResultError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
-import { NotJsonError, toWholeJson } from '../../task/whole-json.js';
+import { type NotJsonError, toWholeJson } from '../../task/whole-json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { CancelRequests } from '../cancel/cancel-requests.js';
 import { asError } from '../public-error.js';
@@ -83,9 +83,12 @@ function completed(value: unknown, { key, maxEventBytes }: DecisionContext): Dec
   } catch (cause) {
     return {
       status: 'failed',
-      error: new InvalidResultError(`The result of ${key} is nothing JSON can hold${whereOf(cause)}`, {
-        cause,
-      }),
+      error: new InvalidResultError(
+        `The result of ${key} is nothing JSON can hold: ${(cause as NotJsonError).description}`,
+        {
+          cause,
+        },
+      ),
       discardedValue: value,
     };
   }
@@ -95,11 +98,6 @@ function completed(value: unknown, { key, maxEventBytes }: DecisionContext): Dec
     `The result of ${key} has ${bytes} bytes, more than the ${maxEventBytes} of maxEventBytes; store it and return where`,
   );
   return { status: 'failed', error, discardedValue: value };
-}
-
-function whereOf(cause: unknown): string {
-  if (!isInstance(cause, NotJsonError)) return '';
-  return cause.path.length > 0 ? `: ${cause.message} at "${cause.path.join('.')}"` : `: ${cause.message}`;
 }
 
 function cancelled(reason: CancelReason, context: DecisionContext): Decision {

@@ -98,8 +98,28 @@ describe('the page on tasks', () => {
     const handle = await start(SyncTask, { failures: 1 });
     const events = await collect(handle.events()).done;
     expect(events.map(({ type }) => type)).toEqual(['started', 'retrying', 'started', 'completed']);
-    expect(events[1]?.data).toEqual({ attempt: 2, delay: 200, message: 'Internal error' });
+    expect(events[1]?.data).toEqual({ attempt: 2, delay: 200, message: 'Internal error', cause: 'failed' });
     await expect(handle.result).resolves.toEqual({ tries: 2 });
+  });
+
+  test('a task that goes on from its checkpoint', async () => {
+    const { RowStore, RowsTask } = await load<{ RowStore: Type; RowsTask: TaskType }>('rows.task.ts');
+    const inserted: number[] = [];
+    const store = {
+      insert: async (from: number) => {
+        inserted.push(from);
+        if (inserted.length === 3) throw new Error('The store is busy');
+      },
+    };
+    const { coordinator } = await createTaskApp({
+      tasks: [RowsTask],
+      providers: [{ provide: RowStore, useValue: store }],
+      options: { tasks: { backoff: 0 } },
+      listen: false,
+    });
+    const handle = await coordinator.start(RowsTask, { rows: 450 });
+    await expect(handle.result).resolves.toEqual({ rows: 450, first: 200 });
+    expect(inserted).toEqual([0, 100, 200, 200, 300, 400]);
   });
 
   test('a request-scoped provider that asks whose task it is', async () => {
