@@ -45,7 +45,7 @@ class NotingEngine implements TaskEngine {
 
   async shutdown(): ReturnType<TaskEngine['shutdown']> {
     this.#calls.push('shutdown');
-    return { completed: 0, cancelled: 0, failed: 0, timedOut: 0, abandoned: [], left: 0 };
+    return { completed: 0, cancelled: 0, failed: 0, timedOut: 0, abandoned: [], handedOver: [], left: 0 };
   }
 
   async close(): Promise<void> {
