@@ -20,7 +20,7 @@ export default {
     '^nestjs-streaming$': '<rootDir>/dist/commonjs/index.js',
     '^nestjs-streaming/([^.]+)$': '<rootDir>/dist/commonjs/$1/index.js',
     // Other packages have a folder named lib too.
-    '^(?:\\.\\./)+lib/((?:cancellation|coordinator|engine|http|internals|log|postgres|process|run|rxjs|task|task-types|testing|worker)/.*|streaming\\..*)\\.js$':
+    '^(?:\\.\\./)+lib/((?:bullmq|cancellation|coordinator|engine|http|internals|log|postgres|process|run|rxjs|task|task-types|testing|worker)/.*|streaming\\..*)\\.js$':
       '<rootDir>/dist/commonjs/$1.js',
     '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],
   },

@@ -25,6 +25,7 @@ const PACKAGE = 'nestjs-streaming';
  */
 const ENTRY_POINTS = {
   '': { exports: ['CoordinatorService', 'StreamingModule'] },
+  '/bullmq': { exports: ['bullmq'], peers: ['bullmq@6', 'ioredis@5'] },
   '/cancellation': { exports: ['CancelScope', 'isCancellation', 'runScope'] },
   '/postgres': { exports: ['runQuery'], peers: ['pg@8', '@types/pg@8'] },
   '/process': { exports: ['ProcessFailedError', 'runProcess'] },

@@ -49,7 +49,8 @@ function unknown(where: string, name: string, full: string, known: readonly stri
   return new InvalidOptionsError(`Unknown option "${full}" in ${where}; ${hint}`);
 }
 
-function show(value: unknown): string {
+/** A value that is wrong, for a message. */
+export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';

@@ -270,8 +270,8 @@ export class CommitAbandonedError extends StreamingError {
 }
 
 /**
- * Stands for the error of a handler whose error itself is no longer there: that of a task that ended a while ago, and of
- * which no handle was kept.
+ * Stands for the error of a handler whose error itself is not here: that of a task that ended a while ago, and of
+ * which no handle was kept, or of one that ran on another instance.
  *
  * @publicApi
  */
@@ -289,4 +289,25 @@ export class TaskFailedError extends StreamingError {
     super(message);
     this.errorType = errorType;
   }
+}
+
+/**
+ * The store that all instances of the application share did not answer in time. What was asked of it may have been done.
+ * Also thrown when the application starts and the store cannot be used.
+ *
+ * @publicApi
+ */
+export class StoreUnavailableError extends StreamingError {
+  override readonly name = 'StoreUnavailableError';
+  readonly code = 'STORE_UNAVAILABLE';
+}
+
+/**
+ * An event cannot be kept: the store is away, and what waits for it has reached its limit (`buffer` of `bullmq()`).
+ *
+ * @publicApi
+ */
+export class LogUnavailableError extends StreamingError {
+  override readonly name = 'LogUnavailableError';
+  readonly code = 'LOG_UNAVAILABLE';
 }

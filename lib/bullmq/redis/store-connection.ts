@@ -1,22 +1,24 @@
-import { type Cluster, Redis, type RedisOptions } from 'ioredis';
-import { StoreUnavailableError } from '../errors.js';
 import { Timer } from '../../cancellation/time/timer.js';
+import { StoreUnavailableError } from '../errors.js';
 import { checkServer } from './check-server.js';
-import { isCluster, type RedisClient, type Script } from './scripts/script.js';
+import { explain, placeOf } from './connection-failure.js';
+import type { StoreConnectionOptions } from './connection-options.js';
+import { commandClient, newsClient } from './redis-clients.js';
+import type { RedisClient, Script } from './scripts/script.js';
+import { SocketHold } from './socket-hold.js';
 import type { TaskKeys } from './task-keys.js';
 
-/** What BullMQ takes too: ioredis options, a `redis://` or `rediss://` URL, or an ioredis instance, which is never closed here. */
-export type StoreConnectionOptions = RedisOptions | string | Redis | Cluster;
+export type { StoreConnectionOptions };
 
 /** How long a start of the application waits for Redis, in milliseconds. */
-const CONNECT_TIMEOUT = 8_000;
+const START_TIMEOUT = 8_000;
 
 /** How long what somebody waits for may take, in milliseconds. */
 const ASK_TIMEOUT = 4_000;
 
 /** Errors of a connection that do not go away by trying again. */
 const isFinal = (error: Error): boolean =>
-  /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid|Client sent) )/.test(error.message);
+  /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid|Client sent|DB index) )/.test(error.message);
 
 /**
  * The two connections of an instance to Redis: one for commands, one that hears news. Both come back by themselves. What was on its
@@ -25,16 +27,16 @@ const isFinal = (error: Error): boolean =>
 export class StoreConnection {
   readonly client: RedisClient;
   readonly subscriber: RedisClient;
-  readonly #ownsClient: boolean;
+  readonly #sockets: SocketHold;
   #publish: 'PUBLISH' | 'SPUBLISH' = 'PUBLISH';
   #isClosed = false;
   #ready: Promise<void> | undefined;
 
   /**
-   * Connects, and checks that this Redis will do.
+   * Connects, and checks that this Redis will do. The connections do not keep the process alive until `hold`.
    *
    * @param warn called with what a person should know of
-   * @throws Error that names host and port, and never a password
+   * @throws StoreUnavailableError that names host and port, and never a password
    */
   static async open(
     options: StoreConnectionOptions,
@@ -42,24 +44,63 @@ export class StoreConnection {
   ): Promise<StoreConnection> {
     const connection = new StoreConnection(options);
     try {
-      await Promise.all([whenConnected(connection.client), whenConnected(connection.subscriber)]);
-      const { isClustered, major } = await checkServer(connection.client, warn);
-      // In a cluster every node hears what is published, unless it is published to a shard.
-      if (isClustered && major >= 7) connection.#publish = 'SPUBLISH';
+      await connection.#start(warn);
       return connection;
-    } catch (cause) {
+    } catch (error) {
       connection.close();
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`Redis at ${placeOf(connection.client)} cannot be used: ${why}`, { cause });
+      // Without a cause: ioredis puts the command on its errors, and that of `AUTH` has the password.
+      throw new StoreUnavailableError(
+        `Redis at ${placeOf(connection.client)} cannot be used: ${explain(error)}`,
+      );
     }
   }
 
   private constructor(options: StoreConnectionOptions) {
-    this.#ownsClient = !isClient(options);
-    this.client = clientOf(options);
-    this.subscriber = subscriberOf(this.client);
+    this.client = commandClient(options);
+    this.subscriber = newsClient(options);
+    this.#sockets = new SocketHold([this.client, this.subscriber]);
     // Without a listener ioredis writes each failure to the console. Those who wait for an answer are told of it.
     for (const client of [this.client, this.subscriber]) client.on('error', ignore);
+  }
+
+  async #start(warn: (message: string) => void): Promise<void> {
+    const clients = [this.client, this.subscriber];
+    let newest = new Error('it does not answer');
+    let onError: (error: Error) => void = ignore;
+    let timer: Timer | undefined;
+    const failed = new Promise<never>((_resolve, reject) => {
+      timer = new Timer(START_TIMEOUT, () => reject(newest));
+      onError = (error) => {
+        newest = error;
+        if (isFinal(error)) reject(error);
+      };
+      for (const client of clients) client.on('error', onError);
+    });
+    const started = this.#check(clients, warn);
+    started.catch(ignore);
+    try {
+      await Promise.race([started, failed]);
+    } finally {
+      timer?.clear();
+      for (const client of clients) client.off('error', onError);
+    }
+  }
+
+  async #check(clients: readonly RedisClient[], warn: (message: string) => void): Promise<void> {
+    await Promise.all(clients.map(whenReady));
+    const { isClustered, major } = await checkServer(this.client, warn);
+    // In a cluster every node hears what is published, unless it is published to a shard.
+    if (isClustered && major >= 7) this.#publish = 'SPUBLISH';
+  }
+
+  /** The application has started: from now on the connections keep the process alive. */
+  hold(): void {
+    this.#sockets.hold();
+  }
+
+  /** They do so no longer: the application ends. */
+  letGo(): void {
+    this.#sockets.letGo();
   }
 
   /** Whether news are published to the shard of a task, and have to be heard there. */
@@ -116,54 +157,7 @@ export class StoreConnection {
   close(): void {
     this.#isClosed = true;
     this.subscriber.disconnect();
-    if (this.#ownsClient) this.client.disconnect();
-  }
-}
-
-/**
- * What a run has written waits for as long as it takes; what somebody waits for has a time of its own. A connection that is closed
- * holds the process up no longer than this, though Redis is away.
- */
-const OWN = { maxRetriesPerRequest: null, disconnectTimeout: 200 };
-
-function clientOf(options: StoreConnectionOptions): RedisClient {
-  if (isClient(options)) return options;
-  return typeof options === 'string' ? new Redis(options, OWN) : new Redis({ ...options, ...OWN });
-}
-
-function subscriberOf(client: RedisClient): RedisClient {
-  // It subscribes again itself, to know when that is done.
-  if (isCluster(client)) {
-    const redisOptions = { ...client.options.redisOptions, disconnectTimeout: OWN.disconnectTimeout };
-    return client.duplicate([], { redisOptions, shardedSubscribers: true });
-  }
-  return client.duplicate({ ...OWN, autoResubscribe: false });
-}
-
-/** By its shape: the application may have another copy of ioredis. */
-function isClient(options: StoreConnectionOptions): options is RedisClient {
-  return typeof options === 'object' && 'duplicate' in options;
-}
-
-/** Rejects where the server refuses, and when it cannot be reached for too long. */
-async function whenConnected(client: RedisClient): Promise<void> {
-  if (client.status === 'wait') client.connect().catch(ignore);
-  let newest: Error | undefined;
-  let onError: (error: Error) => void = ignore;
-  let timer: Timer | undefined;
-  const failed = new Promise<never>((_resolve, reject) => {
-    timer = new Timer(CONNECT_TIMEOUT, () => reject(newest ?? new Error('no answer')));
-    onError = (error) => {
-      newest = error;
-      if (isFinal(error)) reject(error);
-    };
-    client.on('error', onError);
-  });
-  try {
-    if (client.status !== 'ready') await Promise.race([whenReady(client), failed]);
-  } finally {
-    timer?.clear();
-    client.off('error', onError);
+    this.client.disconnect();
   }
 }
 
@@ -171,12 +165,6 @@ function whenReady(client: RedisClient): Promise<void> {
   return new Promise((resolve) => {
     client.once('ready', resolve);
   });
-}
-
-function placeOf(client: RedisClient): string {
-  if (isCluster(client)) return 'the nodes of the cluster';
-  const { host, port, path } = client.options;
-  return path ?? `${host ?? 'localhost'}:${port ?? 6379}`;
 }
 
 /** The connection was lost, or Redis is not what it was: a replica now, or still loading. */

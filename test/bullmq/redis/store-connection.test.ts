@@ -66,6 +66,46 @@ describeStore('a connection to Redis', ({ server, open }) => {
     expect(others).toBe(2);
   });
 
+  it('has settings of its own, whatever those of the application say', async () => {
+    const { host, port } = server;
+    const given = {
+      lazyConnect: true,
+      maxRetriesPerRequest: 1,
+      enableOfflineQueue: false,
+      commandTimeout: 1,
+      stringNumbers: true,
+      retryStrategy: () => null,
+    };
+    const query = 'maxRetriesPerRequest=1&enableOfflineQueue=false&stringNumbers=true';
+    for (const options of [
+      { host, port, ...given },
+      `redis://${host}:${port}?${query}`,
+      server.connect(given),
+    ]) {
+      const instance = await open(options);
+      const { tasks, connection } = instance;
+      const key = newKey();
+      await server.killConnections();
+      // It is sent while there is no connection.
+      const set = connection.client.set(key, '1');
+      await eventually(() => connection.subscriber.status === 'ready');
+      expect(await set).toBe('OK');
+      expect(await connection.client.incr(key)).toBe(2);
+      expect(await tasks.start(tasks.keysOf(newKey()), newTask(key), false)).toMatchObject({ created: true });
+      instance.close();
+    }
+  });
+
+  it('goes on where the client of the application is closed', async () => {
+    const client = server.connect();
+    const instance = await open(client);
+    client.disconnect();
+    const key = newKey();
+    expect(await instance.tasks.start(instance.tasks.keysOf(key), newTask(key), false)).toMatchObject({
+      created: true,
+    });
+  });
+
   it('fails in time with host and port when Redis cannot be reached', async () => {
     using clock = new StoppedClock();
     const port = await freePort();

@@ -1,0 +1,57 @@
+import { type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import { isClient, type StoreConnectionOptions } from './connection-options.js';
+import { isCluster, type RedisClient } from './scripts/script.js';
+
+/**
+ * What all connections have, whatever the application's own options say. What a run has written waits for as long as it takes, and what was on its
+ * way when a connection was lost is sent again; who waits for an answer has a time of its own. Batches are made where they are needed. Numbers
+ * are numbers. A connection that is closed holds the process up no longer than the last of these, though Redis is away.
+ */
+const ALWAYS: RedisOptions = {
+  lazyConnect: false,
+  maxRetriesPerRequest: null,
+  enableOfflineQueue: true,
+  autoResendUnfulfilledCommands: true,
+  commandTimeout: undefined,
+  enableAutoPipelining: false,
+  stringNumbers: false,
+  disconnectTimeout: 200,
+};
+
+/** The wait before the next try to connect, in milliseconds: that of ioredis. */
+const retryDelay = (times: number): number => Math.min(times * 50, 2_000);
+
+/** For commands. BullMQ's queues and workers take it too, and duplicate it where they block. */
+export function commandClient(options: StoreConnectionOptions): RedisClient {
+  return makeClient(options, {});
+}
+
+/** For news. It subscribes again itself, to know when that is done. */
+export function newsClient(options: StoreConnectionOptions): RedisClient {
+  return makeClient(options, { autoResubscribe: false }, { shardedSubscribers: true });
+}
+
+/**
+ * An instance of the application's is not used itself: its commands may fail after some tries, and it may be closed.
+ *
+ * @param ofCluster what a client of a cluster has beside
+ */
+function makeClient(
+  options: StoreConnectionOptions,
+  more: RedisOptions,
+  ofCluster: ClusterOptions = {},
+): RedisClient {
+  // Of a URL its own options would come before ours.
+  if (typeof options === 'string') return makeClient(new Redis(options, { lazyConnect: true }), more);
+  if (!isClient(options)) return new Redis({ ...options, ...always(options), ...more });
+  if (!isCluster(options)) return options.duplicate({ ...always(options.options), ...more });
+  // It subscribes again itself.
+  const redisOptions = { ...options.options.redisOptions, ...ALWAYS };
+  return options.duplicate([], { ...ofCluster, redisOptions, enableOfflineQueue: true });
+}
+
+/** A connection comes back by itself, also where the application's other ones give up. */
+function always({ retryStrategy }: RedisOptions): RedisOptions {
+  if (!retryStrategy) return { ...ALWAYS, retryStrategy: retryDelay };
+  return { ...ALWAYS, retryStrategy: (times) => retryStrategy(times) ?? retryDelay(times) };
+}
