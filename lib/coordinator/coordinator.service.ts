@@ -84,6 +84,8 @@ export class CoordinatorService {
       assertTaskRef(ref);
       const found = this.engine.find(ref);
       const existing = found instanceof Promise ? await found : found;
+      // It may have begun while the engine was asked.
+      if (this.coordinatorShutdown.isShuttingDown) throw new ShuttingDownError();
       if (existing && !(restart && isTerminal(existing.status))) return new RunHandle(existing, false);
     }
     const start = runOptionsOf(taskType, options);
@@ -169,7 +171,7 @@ export class CoordinatorService {
    * The events of a task: first those that are kept, from the start or after the event with the id `after`, then new
    * ones. It completes after the terminal event. An event of type `gap` stands for events that are no longer kept.
    *
-   * The only error is TaskNotFoundError.
+   * Its errors are TaskNotFoundError, and StoreUnavailableError where the task is not found in time.
    */
   events(ref: TaskRef, options: { after?: string } = {}): Observable<TaskEvent> {
     return defer(() => {

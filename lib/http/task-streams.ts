@@ -11,7 +11,7 @@ import type { LogPosition } from '../log/log-cursor.js';
 import type { LogReader } from '../log/log-reader.js';
 import { hasSeenEnd, isGap, resume } from '../log/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
-import { ShuttingDownError } from '../task/errors.js';
+import { ShuttingDownError, StoreUnavailableError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef, taskKey, taskPath } from '../task/task-ref.js';
 import {
   acceptsEventStream,
@@ -55,9 +55,11 @@ export class TaskStreams {
     response: PlatformResponse,
     isIntercepted: boolean,
   ): Soon<Observable<MessageEvent>> {
-    return whenHere(this.access.find('watch', ref, request), (task) =>
-      this.#watchOne(task, request, response, isIntercepted),
-    );
+    const found = this.access.find('watch', ref, request);
+    if (!(found instanceof Promise)) return this.#watchOne(found, request, response, isIntercepted);
+    return found
+      .then((task) => this.#watchOne(task, request, response, isIntercepted))
+      .catch((error: unknown) => this.#whileAway(error, request, response));
   }
 
   #watchOne(
@@ -82,7 +84,17 @@ export class TaskStreams {
    *
    * @throws the first task's error when none can be watched; any error that the authorizer throws for one of them
    */
-  async watchAll(
+  watchAll(
+    request: PlatformRequest,
+    response: PlatformResponse,
+    isIntercepted: boolean,
+  ): Promise<Observable<MessageEvent>> {
+    return this.#watchAll(request, response, isIntercepted).catch((error: unknown) =>
+      this.#whileAway(error, request, response),
+    );
+  }
+
+  async #watchAll(
     request: PlatformRequest,
     response: PlatformResponse,
     isIntercepted: boolean,
@@ -114,6 +126,8 @@ export class TaskStreams {
     try {
       return { ref, view: await this.access.find('watch', ref, request) };
     } catch (error) {
+      // It says nothing of this task alone.
+      if (error instanceof StoreUnavailableError) throw error;
       const answer = asHttpError(error);
       if (!(answer instanceof StreamingHttpException)) throw error;
       return { ref, view: await this.engine.find(ref), error: answer };
@@ -123,6 +137,13 @@ export class TaskStreams {
   #watched(view: TaskView, position: LogPosition, request: PlatformRequest): Soon<WatchedTask> {
     if (!isGap(view.log, position)) return { view, position, showsPrivate: false };
     return this.access.showsPrivate(view, request).then((showsPrivate) => ({ view, position, showsPrivate }));
+  }
+
+  /** The store does not answer: an EventSource would not come back after a 503. */
+  #whileAway(error: unknown, request: PlatformRequest, response: PlatformResponse): Observable<never> {
+    if (!(error instanceof StoreUnavailableError) || !acceptsEventStream(request)) throw error;
+    const raw = rawResponse(response);
+    return request.method === 'HEAD' ? this.connections.headersOnly(raw) : this.connections.refuse(raw);
   }
 
   /** No place is taken, so no limit is looked at. */

@@ -8,6 +8,7 @@ import {
   checkStartOptions,
   checkTaskFilter,
 } from '../../lib/coordinator/coordinator.options.js';
+import { resolveBullmqOptions } from '../../lib/bullmq/bullmq.options.js';
 import { asHttpError, StreamingHttpException } from '../../lib/http/errors/http-errors.js';
 import { resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
 import { assertEventType } from '../../lib/task/task-event.js';
@@ -49,6 +50,20 @@ describe('the tables of the documentation', () => {
     const documented = new Map(rows.map((row) => [firstCode(row), defaultOf(row)]));
     const given = [...documented].filter(([, value]) => value !== undefined);
     expect(Object.fromEntries<unknown>(given)).toEqual(resolved);
+  });
+
+  test('bullmq(): every option with its default', () => {
+    const connection = { host: 'redis' };
+    const rows = table('bullmq');
+    expect(rows.map(firstCode)).toEqual(
+      knownOptions((given) => resolveBullmqOptions({ connection, ...given })),
+    );
+    const { prefix, run, lockDuration, stalledInterval } = resolveBullmqOptions({ connection });
+    const plain = rows.filter((row) => !/[{]|needed/.test(row['Default'] ?? ''));
+    const documented = plain.map((row) => [firstCode(row), defaultOf(row)] as const);
+    expect(documented.filter(([, value]) => value !== undefined)).toEqual(
+      Object.entries({ prefix, run, lockDuration, stalledInterval }),
+    );
   });
 
   test('@StreamTask(): every option', () => {

@@ -23,6 +23,7 @@ const STATUSES: Readonly<Record<string, number>> = {
   TOO_MANY_SIGNALS: 429,
   TOO_MANY_STREAMS: 503,
   SHUTTING_DOWN: 503,
+  STORE_UNAVAILABLE: 503,
 };
 
 export function statusOf(code: string): number {

@@ -17,6 +17,8 @@ const MEANINGS = {
   TOO_MANY_SIGNALS: 'too many signals wait',
   TOO_MANY_STREAMS: 'too many streams are open',
   SHUTTING_DOWN: 'the server is closing',
+  STORE_UNAVAILABLE:
+    'the store that the instances of the application share does not answer; what was asked may have been done',
 } as const;
 
 export type ErrorCode = keyof typeof MEANINGS;

@@ -14,7 +14,12 @@ import {
 import type { TaskInputs } from './task-inputs.js';
 
 /** Any route that is about one task may answer these. */
-const taskErrors: readonly ErrorCode[] = ['INVALID_TASK_ID', 'FORBIDDEN', 'TASK_NOT_FOUND'];
+const taskErrors: readonly ErrorCode[] = [
+  'INVALID_TASK_ID',
+  'FORBIDDEN',
+  'TASK_NOT_FOUND',
+  'STORE_UNAVAILABLE',
+];
 const streamErrors: readonly ErrorCode[] = [
   ...taskErrors,
   'INVALID_QUERY',
@@ -35,7 +40,7 @@ const started: Response = {
   headers: { Location: { description: 'The path of its stream.', schema: { type: 'string' } } },
 };
 const streamEnds =
-  'While the server is closing, or has as many streams as it allows, a request that names `text/event-stream` in ' +
+  'While the server is closing, has as many streams as it allows, or cannot reach its store, a request that names `text/event-stream` in ' +
   'its `Accept` header gets a stream that ends at once, as an EventSource does not come back after an error. ' +
   'Other requests get 503.';
 
@@ -109,7 +114,10 @@ export const listRoute: RouteDescription = {
   summary: 'List tasks',
   description: 'The tasks that the client may see, newest first.',
   parameters: listParameters,
-  responses: { 200: json('One page.', 'ListAnswer'), ...errorResponses(['INVALID_QUERY']) },
+  responses: {
+    200: json('One page.', 'ListAnswer'),
+    ...errorResponses(['INVALID_QUERY', 'STORE_UNAVAILABLE']),
+  },
   components: () => [taskSnapshot, listAnswer],
 };
 

@@ -19,6 +19,7 @@ import {
   InvalidOptionsError,
   InvalidQueryError,
   ShuttingDownError,
+  StoreUnavailableError,
   StreamingExceptionFilter,
   TaskEndedError,
   TaskNotFoundError,
@@ -37,6 +38,7 @@ const thrown: Record<string, () => unknown> = {
   ended: () => new TaskEndedError('it is over'),
   signals: () => new TooManySignalsError('too many'),
   closing: () => new ShuttingDownError(),
+  away: () => new StoreUnavailableError('no answer'),
   options: () => new InvalidOptionsError('wrong option'),
   conflict: () => new ConflictException('mine'),
   error: () => new Error('secret'),
@@ -113,6 +115,7 @@ describe.each(adapters.flatMap((adapter) => ways.map(([how, options]) => ({ adap
       ['ended', 409, 'TASK_ENDED'],
       ['signals', 429, 'TOO_MANY_SIGNALS'],
       ['closing', 503, 'SHUTTING_DOWN'],
+      ['away', 503, 'STORE_UNAVAILABLE'],
     ])('%s is answered as the routes do', async (what, status, code) => {
       const app = await serve();
       const { message } = thrown[what]!() as Error;

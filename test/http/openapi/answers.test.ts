@@ -1,10 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { AuthorizeRequest, TaskAuthorizer, TaskContext } from 'nestjs-streaming';
+import {
+  type AuthorizeRequest,
+  StoreUnavailableError,
+  type TaskAuthorizer,
+  type TaskContext,
+} from 'nestjs-streaming';
 import { z } from 'zod';
 import { AnswerChecker } from './support/answer-checker.js';
 import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
+import { Hold, heldEngine } from '../../support/app/held-engine.js';
 import { documentOf } from './support/documents.js';
 
 @Injectable()
@@ -215,6 +221,31 @@ describe.each(['express', 'fastify'] as const)('every answer is as described on 
     expect(await ask(LIST, '?limit=1&status=running&app=test&name=Wait')).toMatchObject({ status: 200 });
     expect(await ask(LIST, '')).toMatchObject({ status: 200 });
     expect(await ask(LIST, '?limit=0')).toMatchObject({ code: 'INVALID_QUERY' });
+  });
+
+  it('while the store does not answer', async () => {
+    const hold = new Hold();
+    hold.pass = () => Promise.reject(new StoreUnavailableError('The store does not answer'));
+    const http = { start: true, list: true };
+    const away = await createTaskApp({
+      adapter,
+      tasks,
+      options: { engine: heldEngine(hold), http },
+      logs: 'here',
+    });
+    const task = '/test/Wait/away';
+    for (const [route, path] of [
+      [ONE, task],
+      [MANY, '/events?task=test/Wait/away'],
+      [STATUS, `${task}/status`],
+      [CANCEL, task],
+      [SIGNAL, `${task}/signals/go`],
+      [START, '/test/Wait'],
+      [PUT, task],
+      [LIST, ''],
+    ] as const) {
+      expect(await ask(route, path, {}, away)).toEqual({ status: 503, code: 'STORE_UNAVAILABLE' });
+    }
   });
 
   it('and each status of each route was met', () => {

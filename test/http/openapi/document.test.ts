@@ -52,16 +52,16 @@ describe('the OpenAPI document', () => {
         ['task', ...ofStream],
         [200, 204, 400, 403, 404, 503],
       ],
-      'GET /stream/{app}/{name}/{id}/status': ['StreamingController_status', [], [200, 400, 403, 404]],
+      'GET /stream/{app}/{name}/{id}/status': ['StreamingController_status', [], [200, 400, 403, 404, 503]],
       'DELETE /stream/{app}/{name}/{id}': [
         'StreamingController_cancelTask',
         ['detail', 'wait', 'If-Match'],
-        [200, 202, 400, 403, 404, 409],
+        [200, 202, 400, 403, 404, 409, 503],
       ],
       'POST /stream/{app}/{name}/{id}/signals/{signal}': [
         'StreamingController_signal',
         [],
-        [202, 400, 403, 404, 409, 413, 415, 429],
+        [202, 400, 403, 404, 409, 413, 415, 429, 503],
       ],
       'POST /stream/{app}/{name}': [
         'StreamingController_startTask',
@@ -76,7 +76,7 @@ describe('the OpenAPI document', () => {
       'GET /stream': [
         'StreamingController_listTasks',
         ['status', 'app', 'name', 'limit', 'cursor'],
-        [200, 400],
+        [200, 400, 503],
       ],
     });
   });
