@@ -7,6 +7,27 @@ import type { TerminalStatus } from '../task/task-status.js';
  */
 export type Written = Promise<void> | undefined;
 
+/**
+ * `refused`: somebody has asked to cancel the task before, and the run was told of it in the meantime. `lost`: the task has another owner
+ * now, and the run was told.
+ */
+export type DecideAnswer = 'taken' | 'refused' | 'lost';
+
+/** How a try ends, as far as it is known. */
+export interface TryEnd {
+  readonly status: TerminalStatus;
+  readonly error?: unknown;
+}
+
+/** The end of a run, as it is written. */
+export interface DecidedEnd {
+  readonly type: TerminalStatus;
+  /** Data of the event, as one line. */
+  readonly json: string;
+  /** What the task looks like then. */
+  readonly record: TaskRecord;
+}
+
 /** The task that ends. Within the call of `end` it looks as it will when the end is taken. */
 export interface EndingTask {
   readonly record: TaskRecord;
@@ -36,6 +57,15 @@ export interface RunJournal {
    * @throws what keeps it from being taken; then nothing has changed
    */
   saveCheckpoint?(json: string): Written;
+  /**
+   * Notes that how the run ends stands, though its end is not written yet: from then on a cancel comes too late. Called before the run
+   * calls cleanup, and before the handler passes its point of no return. Where somebody may cancel the task without the run, the journal
+   * knows better than the run who was first; one without `decide` leaves it to the run.
+   *
+   * @param end how it ends; `undefined` at the point of no return
+   * @returns `undefined` where it stands at once
+   */
+  decide?(end: TryEnd | undefined): Promise<DecideAnswer> | undefined;
   /**
    * Adds the last event. It is called once, and nothing is written afterwards. Until it is done, the task has not ended for
    * anybody who looks.

@@ -1,5 +1,5 @@
 import { readProperty, textOf } from '../cancellation/read-error.js';
-import type { RunJournal, Written } from '../log/run-journal.js';
+import type { DecideAnswer, RunJournal, TryEnd, Written } from '../log/run-journal.js';
 import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json.js';
 import { type NotJsonError, toWholeJson } from '../task/whole-json.js';
@@ -80,10 +80,14 @@ export class RunEvents {
     this.#journal.mark(status, attempt);
   }
 
+  /** @see RunJournal.decide */
+  decide(end: TryEnd | undefined): Promise<DecideAnswer> | undefined {
+    return this.#journal.decide?.(end);
+  }
+
   /** The terminal event; nothing is written after it. */
   end(status: TerminalStatus, json: string): Written {
     this.#isClosed = true;
-    this.checkpoint = undefined;
     try {
       return this.#journal.end(status, json, this.#run);
     } catch (error) {

@@ -1,10 +1,10 @@
 import { AsyncContext } from '../cancellation/async-context.js';
+import type { ScopeNode } from '../cancellation/scope/scope-node.js';
 import { clock } from '../cancellation/time/clock.js';
 import type { CancelKind } from '../cancellation/cancel-reason.js';
 import type { LogReader } from '../log/log-reader.js';
-import type { RunJournal } from '../log/run-journal.js';
+import type { DecidedEnd, RunJournal } from '../log/run-journal.js';
 import type { CancellationRule } from '../cancellation/is-cancellation.js';
-import { toJson } from '../task/json.js';
 import { TaskContext, taskContextStorage } from '../task/task-context.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
@@ -14,16 +14,15 @@ import type { RunOptions } from '../engine/new-task.js';
 import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
 import type { TaskType } from '../task-types/task-type.js';
 import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js';
+import { RunCancellation } from './cancel/run-cancellation.js';
 import { followSignal } from './cancel/external-signals.js';
 import { TimeLimits } from './cancel/time-limits.js';
 import { runHandler } from './handler/run-handler.js';
-import { cleanUp } from './handler/run-cleanup.js';
 import { RunContext } from './handler/run-context.js';
 import { SignalInbox } from './handler/signal-inbox.js';
-import { type Decision, decideOutcome, outcomeOf, type Settlement } from './outcome/decide-outcome.js';
+import type { Decision, Settlement } from './outcome/decide-outcome.js';
 import type { KeptOutcome } from './outcome/kept-outcome.js';
 import { RunEnd } from './outcome/run-end.js';
-import { terminalEventData, wireReason } from './outcome/terminal-event.js';
 import { cancellationRuleOf } from './cancel/cancellation-rule.js';
 import { RunEvents } from './run-events.js';
 import type { TaskInput } from '../task-types/task-input.js';
@@ -31,8 +30,11 @@ import { Retries } from './retries.js';
 import { RunReporter } from './run-reporter.js';
 import { recordOf } from './run-record.js';
 import type { RunHost } from './run-host.js';
+import type { AcceptedRequest, TaskHistory } from './task-history.js';
 
 let runs = 0;
+
+const noHistory: TaskHistory = { tries: 0 };
 
 /**
  * One run of a task type, from its registration to its terminal event.
@@ -46,9 +48,9 @@ export class TaskRun implements TaskView {
   readonly number = ++runs;
   readonly requests = new CancelRequests();
   readonly events: RunEvents;
-  readonly createdAt = clock().epoch();
-  attempt = 0;
-  startedAt: number | null = null;
+  readonly createdAt: number;
+  attempt: number;
+  startedAt: number | null;
   /** When the handler was first called, on the monotonic clock. */
   calledAt: number | undefined;
   /** Let go at the end. */
@@ -64,12 +66,14 @@ export class TaskRun implements TaskView {
   #reportMade: RunReporter | undefined;
   #inboxMade: SignalInbox | undefined;
   #retriesMade: Retries | undefined;
+  #cancellationMade: RunCancellation | undefined;
   #context: RunContext | undefined;
   #status: 'pending' | 'running' | 'cancelling' = 'pending';
   #watchers = 0;
-  #decided = false;
   #abandonedHandler = false;
   #isClosing = false;
+  /** Of the total timeout, in milliseconds. */
+  readonly #elapsed: number;
   #unfollow: (() => void) | undefined;
 
   constructor(
@@ -81,12 +85,20 @@ export class TaskRun implements TaskView {
     readonly log: LogReader,
     journal: RunJournal,
     host: RunHost,
+    history: TaskHistory = noHistory,
   ) {
+    const { tries, createdAt, startedAt = null, elapsed = 0, checkpoint, requests } = history;
     this.key = taskKey(ref);
+    this.attempt = tries;
+    this.createdAt = createdAt ?? clock().epoch();
+    this.startedAt = startedAt;
+    this.#elapsed = elapsed;
     this.#host = host;
     this.#end = new RunEnd(this, host);
     this.input = input;
     this.events = new RunEvents(this, journal);
+    if (checkpoint !== undefined && checkpoint !== null) this.events.checkpoint = checkpoint;
+    if (requests) this.requests.addAccepted(requests);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
     this.#asyncContext = TaskContext.current()
@@ -122,7 +134,7 @@ export class TaskRun implements TaskView {
 
   /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
   get decided(): boolean {
-    return this.#decided;
+    return this.#end.isDecided;
   }
 
   get inbox(): SignalInbox {
@@ -132,6 +144,11 @@ export class TaskRun implements TaskView {
   /** Whether its handler has passed its point of no return. */
   get committed(): boolean {
     return this.#context?.committed ?? false;
+  }
+
+  /** The scope of the handler, while one runs. */
+  get node(): ScopeNode | undefined {
+    return this.#context?.node;
   }
 
   get watchers(): number {
@@ -179,15 +196,20 @@ export class TaskRun implements TaskView {
     try {
       this.#inContext(() => this.#begin());
     } catch (error) {
-      this.#endBrokenly(error);
+      this.#end.breakOff(error);
     }
   }
 
   #begin(): void {
-    if (this.#decided) return;
-    this.startedAt = clock().epoch();
-    this.#enter('running', 1);
-    if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null) this.time.begin();
+    if (this.decided) return;
+    if (this.requests.any) {
+      this.settle(undefined, { kind: 'idle' });
+      return;
+    }
+    this.startedAt ??= clock().epoch();
+    this.enter('running', this.attempt + 1);
+    if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null)
+      this.time.begin(this.#elapsed);
     this.#try(this.input?.forTry());
   }
 
@@ -199,8 +221,10 @@ export class TaskRun implements TaskView {
    */
   cancel(kind: CancelKind, details: RequestDetails = {}, grace?: number): boolean {
     if (kind === 'shutdown') this.#isClosing = true;
-    if (this.#decided || this.committed) return false;
-    return this.#inContext(() => this.#cancel(kind, details, grace));
+    if (kind === 'lost') this.outlive();
+    if (this.decided || this.committed) return false;
+    this.#inContext(() => this.#cancellation.request(kind, details, grace));
+    return true;
   }
 
   requestCancel({ grace, ...details }: CancelRequest): CancelAnswer {
@@ -209,53 +233,56 @@ export class TaskRun implements TaskView {
   }
 
   signal(name: string, json: string): boolean {
-    if (this.#decided) return false;
+    if (this.decided) return false;
     this.inbox.send(name, json);
-    return true;
-  }
-
-  #cancel(kind: CancelKind, details: RequestDetails, grace: number | undefined): boolean {
-    const first = !this.requests.any;
-    const reason = this.requests.add(kind, details);
-    if (this.#status === 'pending') {
-      this.settle(undefined, { kind: 'idle' });
-      return true;
-    }
-    if (!first) {
-      if (grace !== undefined) this.time.shortenGrace(grace);
-      return true;
-    }
-    this.#enter('cancelling');
-    this.time.beginGrace(grace ?? this.options.grace);
-    if (this.type.options.announceCancelling) this.events.tell('cancelling', toJson(wireReason(reason)));
-    // A watcher in this process may have made the handler withdraw it on seeing that event.
-    const [standing] = this.requests.standing;
-    if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
     return true;
   }
 
   /** Withdraws the newest request that can be withdrawn. */
   uncancel(): number {
-    const [before] = this.requests.standing;
-    if (this.#decided || !before) return 0;
-    this.requests.withdraw();
-    const [reason] = this.requests.standing;
-    if (reason && reason !== before) this.#context?.node.replaceReason(reason, this.requests.causeOf(reason));
-    if (!reason) {
-      this.#enter('running');
-      this.time.stopGrace();
-      this.#context?.node.reset();
-      this.time.awaitWatcher();
-      // Between two tries no handler runs that could send one.
-      if (this.#context) this.time.awaitEvent();
-    }
-    return this.requests.standing.length;
+    return this.decided ? 0 : this.#cancellation.withdraw();
+  }
+
+  /**
+   * Aborts the handler with reason `shutdown`, so that another instance goes on with the task: this run ends, its task does not.
+   * If anybody cancels the task before the end of this run is taken, the task is cancelled all the same.
+   *
+   * @param grace what the handler has for its cleanup
+   * @returns `false` where it is being cancelled, or cannot be any more: then the task ends here
+   */
+  handOver(grace: number): boolean {
+    this.#isClosing = true;
+    if (this.#status !== 'running' || this.requests.any || this.decided || this.committed) return false;
+    this.#inContext(() => this.#cancellation.handOver(grace));
+    return true;
+  }
+
+  /** Whether it ends only so that another instance goes on with the task. Nobody has cancelled that. */
+  get isHandedOver(): boolean {
+    return this.#cancellationMade?.isHandedOver ?? false;
+  }
+
+  /** Whether the task goes on without it. Then its end is the end of nothing else, and is not reported. */
+  get isOutlived(): boolean {
+    return this.#cancellationMade?.isOutlived ?? false;
+  }
+
+  /** For a journal that, in place of its end, writes that another try follows. */
+  outlive(): void {
+    this.#cancellation.outlive();
+  }
+
+  /** For a journal that was given the end, and knows of requests to cancel that the run has not seen: it decides again, by the same rules. */
+  decideAgain(requests: readonly AcceptedRequest[]): DecidedEnd {
+    const { isOutlived } = this;
+    this.#cancellation.takeLate(requests);
+    return this.#end.decideAgain(isOutlived);
   }
 
   /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
   limitRemainingTime(ms: number): void {
     this.time.limitRemainingTime(ms);
-    if (this.#decided) return;
+    if (this.decided) return;
     if (this.requests.any) this.time.shortenGrace(ms);
     // Nothing cancels it, so nothing else ends it.
     else if (this.committed) this.time.shortenGrace(this.options.grace);
@@ -264,7 +291,7 @@ export class TaskRun implements TaskView {
   /** The handler has passed its point of no return: no time limit counts from here on. */
   onCommitted(context: RunContext): void {
     // That of an earlier try, or of cleanup, commits nothing of this run's.
-    if (this.#decided || context !== this.#context) return;
+    if (this.decided || context !== this.#context) return;
     this.time.suspend();
     if (this.#isClosing) this.time.shortenGrace(this.options.grace);
   }
@@ -293,6 +320,7 @@ export class TaskRun implements TaskView {
 
   /** Its grace is over, and its handler still runs. */
   abandon(): void {
+    if (this.#end.isSettled) return;
     this.#inContext(() => {
       this.#abandonedHandler = true;
       this.report.abandoned(this.committed);
@@ -306,70 +334,37 @@ export class TaskRun implements TaskView {
    * @param context of that try, unless none runs
    */
   settle(context: RunContext | undefined, settlement: Settlement): void {
-    if (this.#decided || context !== this.#context) {
-      if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
-      return;
-    }
-    try {
-      this.#decide(context, settlement);
-    } catch (error) {
-      this.#endBrokenly(error);
-    }
+    if (!this.#end.isSettled && context === this.#context) this.#end.decide(context, settlement);
+    else if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');
   }
 
-  #decide(context: RunContext | undefined, settlement: Settlement): void {
-    const { swallowedCancel, maxEventBytes } = this.type.options;
-    const decision = decideOutcome(settlement, {
-      key: this.key,
-      requests: this.requests,
-      interruption: context?.node.cancellation,
-      swallowedCancel,
-      maxEventBytes,
-      isOwnCancellation: (error) => context?.node.explains(error) ?? false,
-    });
-    const mayTryAgain = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
-    if (mayTryAgain && context && !this.requests.any && this.#retries.allow(decision.error)) {
-      this.#context = undefined;
-      this.time.endTry(context.committed);
-      this.#retries.next(context, decision).catch((error: unknown) => this.#endBrokenly(error));
-      return;
-    }
-    this.#decided = true;
-    this.#timeMade?.clear();
-    if (decision.swallowed) this.report.swallowed(decision.status);
-    if (!context?.hasDefers) {
-      this.#finish(decision);
-      return;
-    }
-    cleanUp(this, context, decision)
-      .then((final) => this.#finish(final))
-      .catch((error: unknown) => this.#endBrokenly(error));
-  }
-
-  /** A fault of this package, or an error that cannot be looked at: whatever it is, the run ends, and says so. */
-  #endBrokenly(cause: unknown): void {
-    this.report.error('The end', cause);
-    if (this.#end.isReached) return;
-    this.#decided = true;
-    this.#timeMade?.clear();
-    this.#finish({ status: 'failed', error: new Error(`The end of ${this.key} failed`, { cause }) });
+  /** Begins what leads to another try, if one follows the one that has ended. */
+  triesAgain(context: RunContext, decision: Decision): boolean {
+    const mayTry = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
+    if (!mayTry || this.requests.any || !this.#retries.allow(decision.error)) return false;
+    this.#context = undefined;
+    this.time.endTry(context.committed);
+    this.#retries.next(context, decision).catch((error: unknown) => this.#end.breakOff(error));
+    return true;
   }
 
   /** Calls the handler once more, with a copy of the input. */
   tryAgain(input: unknown): void {
     this.#inContext(() => {
-      this.#enter('running', this.attempt + 1);
+      this.enter('running', this.attempt + 1);
       this.#try(input);
     });
   }
 
-  #finish(decision: Decision): void {
-    const outcome = outcomeOf(decision, this);
-    const data = terminalEventData(decision);
-    this.#end.reach(outcome, decision.json);
-    this.#context?.close(decision.abandoned ?? false);
+  /** No time limit counts any more. */
+  clearLimits(): void {
+    this.#timeMade?.clear();
+  }
+
+  /** Nothing of its handler is seen from here on. */
+  close(isAbandoned: boolean): void {
+    this.#context?.close(isAbandoned);
     if (this.#unfollow) this.report.guard('The signal given to start()', this.#unfollow);
-    this.#end.announce(outcome, data);
   }
 
   /** From here on it is a record and a log. */
@@ -388,8 +383,12 @@ export class TaskRun implements TaskView {
     return (this.#retriesMade ??= new Retries(this));
   }
 
+  get #cancellation(): RunCancellation {
+    return (this.#cancellationMade ??= new RunCancellation(this));
+  }
+
   /** The one place that changes what it is doing. How it has ended is said by its end alone. */
-  #enter(status: 'running' | 'cancelling', attempt: number = this.attempt): void {
+  enter(status: 'running' | 'cancelling', attempt: number = this.attempt): void {
     this.#status = status;
     this.attempt = attempt;
     this.events.mark(status, attempt);

@@ -41,10 +41,10 @@ export class LocalEngine implements TaskEngine {
   close(): void {}
 
   start(task: NewTask): { view: TaskRun; created: boolean } {
-    const { type, ref, isNew, restart } = task;
+    const { type, ref, options, isNew, restart } = task;
     const existing = isNew ? undefined : this.store.find(ref);
     if (existing && !(restart && existing.over)) return { view: existing, created: false };
-    if (this.#limiter.isOverfull(type)) {
+    if (this.#limiter.isOverfull(type, (options.delay ?? 0) > 0)) {
       throw new TooManyTasksError(ref.app, ref.name, type.options.maxPending);
     }
     return { view: this.#register(task), created: true };

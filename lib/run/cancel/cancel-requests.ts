@@ -4,6 +4,7 @@ import {
   cutDetail,
   isWithdrawable,
 } from '../../cancellation/cancel-reason.js';
+import type { AcceptedRequest } from '../task-history.js';
 import { textOf } from '../../cancellation/read-error.js';
 
 /** What is said of a request besides its kind. */
@@ -48,6 +49,18 @@ export class CancelRequests {
     if (this.all.length < MAX_REQUESTS) (this.#all ??= []).push(reason);
     if (this.#counts(reason)) (this.#standing ??= []).push(reason);
     return reason;
+  }
+
+  /** Those that were accepted elsewhere. */
+  addAccepted(requests: readonly AcceptedRequest[]): void {
+    for (const { kind, detail, by } of requests)
+      this.add(kind, { ...(detail !== undefined && { detail }), ...(by !== undefined && { by }) });
+  }
+
+  /** One no longer counts. */
+  drop(reason: CancelReason): void {
+    const index = this.standing.indexOf(reason);
+    if (index >= 0) this.#standing?.splice(index, 1);
   }
 
   causeOf(reason: CancelReason): unknown {

@@ -20,6 +20,7 @@ class TotalTimeout extends Countdown {
 export class TimeLimits {
   readonly #run: TaskRun;
   #total: TotalTimeout | undefined;
+  /** Until it may begin, then for a place. */
   #pending: Countdown | undefined;
   #idle: Countdown | undefined;
   #unwatched: Countdown | undefined;
@@ -46,6 +47,16 @@ export class TimeLimits {
     return this.#total?.endsAt ?? Infinity;
   }
 
+  /**
+   * It must not begin yet.
+   *
+   * @param onTime called when it may
+   */
+  awaitStart(ms: number, onTime: () => void): void {
+    this.#pending = new Countdown(onTime);
+    this.#pending.set(ms);
+  }
+
   /** It must wait for a place. */
   awaitPlace(): void {
     const { pendingTimeout } = this.#run.type.options;
@@ -59,9 +70,12 @@ export class TimeLimits {
     this.#pending?.clear();
   }
 
-  begin(): void {
+  /**
+   * @param elapsed how much of the total timeout is over, in milliseconds
+   */
+  begin(elapsed: number): void {
     const { timeout } = this.#run.options;
-    if (timeout !== null) this.#setTotal(timeout);
+    if (timeout !== null) this.#setTotal(timeout - elapsed, timeout);
     this.awaitWatcher();
   }
 

@@ -1,8 +1,9 @@
 import type { CancelScope } from '../../cancellation/scope/cancel-scope.js';
 import { AsyncContext } from '../../cancellation/async-context.js';
+import { quietIf } from '../../cancellation/promises.js';
 import { assertBody, assertLimit } from '../../cancellation/scope/scope-body.js';
 import { ScopeNode } from '../../cancellation/scope/scope-node.js';
-import type { Written } from '../../log/run-journal.js';
+import type { DecideAnswer, Written } from '../../log/run-journal.js';
 import { TaskEndedError } from '../../task/errors.js';
 import { assertEventType, assertSignalName } from '../../task/task-event.js';
 import type { Json, JsonInput } from '../../task/json.js';
@@ -132,12 +133,27 @@ export class RunContext extends TaskContext {
       return Promise.reject(new TypeError(`commit(): expected a function, got ${typeof body}`));
     }
     if (this.node.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
-    if (!this.cancelled && !this.#committed) {
+    // A try that is cancelled already passes no point of no return.
+    if (this.cancelled) return this.node.suspend<T>(() => undefined);
+    const asked = this.#committed ? undefined : this.#run.events.decide(undefined);
+    if (asked) return quietIf(this.#commitAfter(asked, body), (error) => this.node.hasThrown(error));
+    return this.#enterCommit(body);
+  }
+
+  #enterCommit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T> {
+    if (!this.#committed) {
       this.#committed = true;
       this.#run.onCommitted(this);
     }
-    // A try that is cancelled already passes no point of no return.
-    return this.cancelled ? this.node.suspend<T>(() => undefined) : this.shield(body);
+    return this.shield(body);
+  }
+
+  /** The run was told of a cancel that was first: that ends the wait. */
+  async #commitAfter<T>(asked: Promise<DecideAnswer>, body: (scope: CancelScope) => Promise<T>): Promise<T> {
+    const answer = await this.waitFor(asked);
+    // Of what has cancelled it everything was withdrawn.
+    if (answer === 'refused') return this.commit(body);
+    return this.#enterCommit(body);
   }
 
   /** Whether the point of no return is passed. */

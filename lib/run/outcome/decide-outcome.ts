@@ -76,6 +76,20 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
   }
 }
 
+/**
+ * What a decision was made of, to decide again.
+ *
+ * @param isBetweenTries whether another try was to follow
+ */
+export function settlementOf(decision: Decision, isBetweenTries: boolean): Settlement {
+  const { status, json, error, abandoned } = decision;
+  if (abandoned) return { kind: 'abandoned' };
+  if (isBetweenTries) return { kind: 'idle' };
+  if (json !== undefined) return { kind: 'returned', value: JSON.parse(json) as unknown };
+  if ('discardedValue' in decision) return { kind: 'returned', value: decision.discardedValue };
+  return status === 'failed' ? { kind: 'threw', error } : { kind: 'idle' };
+}
+
 function completed(value: unknown, { key, maxEventBytes }: DecisionContext): Decision {
   let json: string;
   try {

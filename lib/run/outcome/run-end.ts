@@ -1,16 +1,24 @@
 import { inRootContext } from '../../cancellation/async-context.js';
+import type { DecidedEnd, DecideAnswer } from '../../log/run-journal.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
+import { cleanUp } from '../handler/run-cleanup.js';
+import type { RunContext } from '../handler/run-context.js';
 import type { RunHost } from '../run-host.js';
 import type { TaskRun } from '../task-run.js';
+import { type Decision, decideOutcome, outcomeOf, type Settlement, settlementOf } from './decide-outcome.js';
 import { KeptOutcome } from './kept-outcome.js';
+import { terminalEventData } from './terminal-event.js';
 
-/** The end of a run: who is told of it, in which order, and what is kept of it. */
+/** The end of a run: how it is decided, who is told of it, in which order, and what is kept of it. */
 export class RunEnd {
   readonly #run: TaskRun;
   readonly #host: RunHost;
+  #isDecided = false;
+  /** The journal is asked whether a cancel was first. */
+  #isAsking = false;
   #reached: KeptOutcome | undefined;
-  /** The journal has not taken it yet. */
-  #isOnItsWay = false;
+  /** The journal has not taken it yet, and may have it decided again. */
+  #onItsWay: { decision: Decision; outcome: TaskOutcome } | undefined;
   #promise: Promise<TaskOutcome> | undefined;
   #resolve: ((outcome: TaskOutcome) => void) | undefined;
 
@@ -19,14 +27,19 @@ export class RunEnd {
     this.#host = host;
   }
 
-  /** Set when the run is over: not while its end is on its way. */
-  get kept(): KeptOutcome | undefined {
-    return this.#isOnItsWay ? undefined : this.#reached;
+  /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
+  get isDecided(): boolean {
+    return this.#isDecided;
   }
 
-  /** Whether the outcome was handed over, though the journal may not have taken it yet. */
-  get isReached(): boolean {
-    return this.#reached !== undefined;
+  /** Whether it is known what became of the last try. A cancel may still be in time. */
+  get isSettled(): boolean {
+    return this.#isDecided || this.#isAsking;
+  }
+
+  /** Set when the run is over: not while its end is on its way. */
+  get kept(): KeptOutcome | undefined {
+    return this.#onItsWay ? undefined : this.#reached;
   }
 
   /** Never rejects. */
@@ -42,10 +55,109 @@ export class RunEnd {
   }
 
   /**
-   * @param json the result of a completed run
+   * Decides what became of a try: another one follows, or the run ends. Never throws.
+   *
+   * @param context of that try, unless none runs
    */
-  reach(outcome: TaskOutcome, json: string | undefined): void {
-    this.#reached = new KeptOutcome(outcome, json);
+  decide(context: RunContext | undefined, settlement: Settlement): void {
+    try {
+      this.#decide(context, settlement);
+    } catch (error) {
+      this.breakOff(error);
+    }
+  }
+
+  /** A fault of this package, or an error that cannot be looked at: whatever it is, the run ends, and says so. */
+  breakOff(cause: unknown): void {
+    this.#run.report.error('The end', cause);
+    if (this.#reached) return;
+    this.#isDecided = true;
+    this.#run.clearLimits();
+    const error = new Error(`The end of ${this.#run.key} failed`, { cause });
+    this.#finish({ status: 'failed', error });
+  }
+
+  /**
+   * Decides once more, by the same rules, as the journal has refused the end: there are requests to cancel that the run had not seen.
+   *
+   * @param isBetweenTries whether another try was to follow: then the task is cancelled between the two
+   */
+  decideAgain(isBetweenTries: boolean): DecidedEnd {
+    const onItsWay = this.#onItsWay;
+    if (!onItsWay) throw new Error(`The end of ${this.#run.key} is not on its way`);
+    const { decision } = onItsWay;
+    const again = this.#run.requests.any
+      ? this.#ruleOn(undefined, settlementOf(decision, isBetweenTries))
+      : decision;
+    const outcome = outcomeOf(again, this.#run);
+    this.#reached = new KeptOutcome(outcome, again.json);
+    // It looks as it will when the end is taken.
+    this.#onItsWay = undefined;
+    const { record } = this.#run;
+    this.#onItsWay = { decision: again, outcome };
+    return { type: again.status, json: terminalEventData(again), record };
+  }
+
+  #decide(context: RunContext | undefined, settlement: Settlement): void {
+    const decision = this.#ruleOn(context, settlement);
+    if (context && this.#run.triesAgain(context, decision)) return;
+    // At its point of no return it has asked already.
+    const asked = context?.hasDefers && !context.committed ? this.#run.events.decide(decision) : undefined;
+    if (!asked) this.#stand(context, decision);
+    else this.#ask(asked, context, settlement).catch((error: unknown) => this.breakOff(error));
+  }
+
+  /** What was asked for meanwhile counts. */
+  async #ask(
+    asked: Promise<DecideAnswer>,
+    context: RunContext | undefined,
+    settlement: Settlement,
+  ): Promise<void> {
+    const { time } = this.#run;
+    let answer: DecideAnswer | undefined;
+    this.#isAsking = true;
+    this.#run.clearLimits();
+    // A shutdown waits no longer than its time.
+    const work = time.beginWork(Infinity);
+    await work.wait(asked.then((given) => (answer = given)));
+    time.endWork(work);
+    this.#isAsking = false;
+    if (answer === 'refused') this.#decide(context, settlement);
+    else this.#stand(context, this.#ruleOn(context, settlement));
+  }
+
+  #ruleOn(context: RunContext | undefined, settlement: Settlement): Decision {
+    const { key, requests, type } = this.#run;
+    const { swallowedCancel, maxEventBytes } = type.options;
+    return decideOutcome(settlement, {
+      key,
+      requests,
+      interruption: context?.node.cancellation,
+      swallowedCancel,
+      maxEventBytes,
+      isOwnCancellation: (error) => context?.node.explains(error) ?? false,
+    });
+  }
+
+  #stand(context: RunContext | undefined, decision: Decision): void {
+    this.#isDecided = true;
+    this.#run.clearLimits();
+    if (decision.swallowed && !this.#run.isOutlived) this.#run.report.swallowed(decision.status);
+    if (!context?.hasDefers) {
+      this.#finish(decision);
+      return;
+    }
+    cleanUp(this.#run, context, decision)
+      .then((final) => this.#finish(final))
+      .catch((error: unknown) => this.breakOff(error));
+  }
+
+  #finish(decision: Decision): void {
+    const outcome = outcomeOf(decision, this.#run);
+    const data = terminalEventData(decision);
+    this.#reached = new KeptOutcome(outcome, decision.json);
+    this.#run.close(decision.abandoned ?? false);
+    this.#announce(decision, outcome, data);
   }
 
   /**
@@ -54,23 +166,27 @@ export class RunEnd {
    *
    * @param data of the terminal event
    */
-  announce(outcome: TaskOutcome, data: string): void {
+  #announce(decision: Decision, outcome: TaskOutcome, data: string): void {
     // A watcher may start the next task when it sees the end of this one.
     this.#host.onFree(this.#run);
     const written = this.#run.events.end(outcome.status, data);
-    if (!written) this.#retire(outcome);
-    else this.#await(written, outcome).catch((error: unknown) => this.#run.report.error('The end', error));
+    if (!written) {
+      this.#retire(outcome);
+      return;
+    }
+    this.#onItsWay = { decision, outcome };
+    this.#await(written).catch((error: unknown) => this.#run.report.error('The end', error));
   }
 
-  async #await(written: Promise<void>, outcome: TaskOutcome): Promise<void> {
+  async #await(written: Promise<void>): Promise<void> {
     const { time, report } = this.#run;
-    this.#isOnItsWay = true;
     // A shutdown waits no longer than its time.
     const work = time.beginWork(Infinity);
     const isTaken = await work.wait(written);
     time.endWork(work);
-    this.#isOnItsWay = false;
-    if (!isTaken) report.lostEnd(outcome.status);
+    const { outcome } = this.#onItsWay as { outcome: TaskOutcome };
+    this.#onItsWay = undefined;
+    if (!isTaken && !this.#run.isOutlived) report.lostEnd(outcome.status);
     this.#retire(outcome);
   }
 
@@ -80,7 +196,7 @@ export class RunEnd {
     this.#resolve?.(outcome);
     this.#promise = undefined;
     this.#resolve = undefined;
-    if (outcome.status === 'failed')
+    if (outcome.status === 'failed' && !this.#run.isOutlived)
       report.guard('The report of the failure', () => report.failed(outcome.error));
     this.#run.letGo();
   }

@@ -1,0 +1,73 @@
+import type { TaskRun } from '../../run/task-run.js';
+
+/** Runs of one priority, insertion-ordered, and quick to leave from the middle. */
+interface Level {
+  readonly priority: number;
+  readonly runs: Set<TaskRun>;
+}
+
+/** Runs that wait for a place: the highest priority is next, and of those with the same, the one that came first. */
+export class WaitingRuns {
+  /** Of priority 0, as most are. */
+  readonly #plain = new Set<TaskRun>();
+  /** The other priorities that somebody has, highest first. There are at most 1 000. */
+  #levels: Level[] | undefined;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(run: TaskRun): void {
+    this.#size++;
+    const { priority = 0 } = run.options;
+    if (priority === 0) this.#plain.add(run);
+    else this.#levelOf(priority).runs.add(run);
+  }
+
+  /** @returns whether it was there */
+  delete(run: TaskRun): boolean {
+    const { priority = 0 } = run.options;
+    const isThere = priority === 0 ? this.#plain.delete(run) : this.#deleteFrom(priority, run);
+    if (isThere) this.#size--;
+    return isThere;
+  }
+
+  /** Takes the run that is next. */
+  shift(): TaskRun | undefined {
+    const [next] = this.#levels?.[0]?.runs ?? this.#plain;
+    if (next) this.delete(next);
+    return next;
+  }
+
+  #levelOf(priority: number): Level {
+    const levels = (this.#levels ??= []);
+    const index = this.#indexOf(priority);
+    const known = levels[index];
+    if (known?.priority === priority) return known;
+    const made = { priority, runs: new Set<TaskRun>() };
+    levels.splice(index, 0, made);
+    return made;
+  }
+
+  #deleteFrom(priority: number, run: TaskRun): boolean {
+    const index = this.#indexOf(priority);
+    const level = this.#levels?.[index];
+    if (level?.priority !== priority || !level.runs.delete(run)) return false;
+    if (level.runs.size === 0) this.#levels?.splice(index, 1);
+    return true;
+  }
+
+  /** Where the level is, or where it would be. */
+  #indexOf(priority: number): number {
+    const levels = this.#levels ?? [];
+    let low = 0;
+    let high = levels.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((levels[middle] as Level).priority > priority) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
