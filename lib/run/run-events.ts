@@ -88,6 +88,7 @@ export class RunEvents {
   /** The terminal event; nothing is written after it. */
   end(status: TerminalStatus, json: string): Written {
     this.#isClosed = true;
+    this.checkpoint = undefined;
     try {
       return this.#journal.end(status, json, this.#run);
     } catch (error) {

@@ -42,7 +42,7 @@ function describe(state: HangState): string {
     ...timers.slice(0, MAX_TIMERS).map(({ dueAt, origin }) => {
       const who =
         origin === undefined
-          ? 'of the coordinator (a limit, grace, backoff or retention)'
+          ? 'of the coordinator (a delay, limit, grace, backoff or retention)'
           : `set at ${origin}`;
       return `A timer is due in ${dueAt - now} ms, ${who}.`;
     }),

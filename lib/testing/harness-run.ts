@@ -4,7 +4,7 @@ import type { CancelOptions } from '../coordinator/coordinator.options.js';
 import type { CoordinatorService } from '../coordinator/coordinator.service.js';
 import type { TaskHandle } from '../coordinator/task-handle.js';
 import type { TaskStore } from '../engine/local/task-store.js';
-import type { JsonInput } from '../task/json.js';
+import type { Json, JsonInput } from '../task/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
@@ -54,6 +54,12 @@ export class HarnessRun<Result = unknown> {
 
   get status(): TaskSnapshot['status'] {
     return this.handle.status;
+  }
+
+  /** A copy of the newest checkpoint that the handler has saved. `null` if there is none, and when the task has ended. */
+  get checkpoint(): Json {
+    const { store } = this.#init;
+    return JSON.parse(store.find(this.handle.ref)?.events.checkpoint ?? 'null') as Json;
   }
 
   /**

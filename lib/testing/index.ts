@@ -5,4 +5,4 @@
  */
 export { HarnessHangError } from './hang.error.js';
 export { HarnessRun } from './harness-run.js';
-export { type HarnessOptions, TaskHarness, taskHarness } from './task-harness.js';
+export { type HarnessOptions, type HarnessStartOptions, TaskHarness, taskHarness } from './task-harness.js';

@@ -7,6 +7,7 @@ import { TaskStore } from '../engine/local/task-store.js';
 import { StreamingModule } from '../streaming.module.js';
 import type { StreamingModuleOptions } from '../streaming.options.js';
 import { checkOptions, duration } from '../task/check-options.js';
+import type { Json } from '../task/json.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { closeClock, onClock, openClock, withClock } from './clock-switch.js';
 import { HarnessRun } from './harness-run.js';
@@ -35,6 +36,16 @@ export interface HarnessOptions {
 /** What the task under test is provided by; its `app` is `harness` where the task names none. */
 @Module({})
 class HarnessModule {}
+
+/**
+ * What `harness.start()` takes.
+ *
+ * @publicApi
+ */
+export interface HarnessStartOptions extends StartOptions {
+  /** What the handler finds as `task.checkpoint`, as if an earlier try had saved it. @defaultValue none */
+  checkpoint?: Json | undefined;
+}
 
 /** What stands while a harness is open. */
 interface Opened {
@@ -88,15 +99,21 @@ export class TaskHarness<T extends TaskHandler> {
    * Starts a task, and lets its handler run until it waits for something.
    *
    * @param input as in `coordinator.start()`; it passes the type's schema
-   * @throws what `coordinator.start()` throws
+   * @throws what `coordinator.start()` throws; InvalidEventError for a checkpoint that cannot be saved
    */
-  async start(input: InputOf<T>, options?: StartOptions): Promise<HarnessRun<ResultOf<T>>> {
+  async start(
+    input: InputOf<T>,
+    { checkpoint, ...options }: HarnessStartOptions = {},
+  ): Promise<HarnessRun<ResultOf<T>>> {
     const { app, clock } = await this.#open();
     const coordinator = app.get(CoordinatorService);
     const work = new RealWork();
     const handle = await withClock(clock, () => coordinator.start(this.#task, input, options));
+    const store = app.get(TaskStore);
+    // The handler begins in a later turn of the event loop.
+    if (checkpoint !== undefined) void store.find(handle.ref)?.events.saveCheckpoint(checkpoint);
     const { hangTimeout = 2_000 } = this.#options;
-    const init = { coordinator, store: app.get(TaskStore), clock, work, hangTimeout };
+    const init = { coordinator, store, clock, work, hangTimeout };
     const run = new HarnessRun(handle, init);
     await settle();
     return run;

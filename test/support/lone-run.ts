@@ -6,6 +6,7 @@ import { TaskListenerRegistry } from '../../lib/task-types/task-listener.registr
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
 import { TaskInput } from '../../lib/task-types/task-input.js';
 import type { RunHost } from '../../lib/run/run-host.js';
+import type { TaskHistory } from '../../lib/run/task-history.js';
 import { TaskRun } from '../../lib/run/task-run.js';
 import { TaskStore } from '../../lib/engine/local/task-store.js';
 import type { TaskType } from '../../lib/task-types/task-type.js';
@@ -35,6 +36,7 @@ export async function loneRun(
   journal: RunJournal,
   process: (task: TaskContext) => unknown,
   taskOptions: StreamTaskOptions = {},
+  history?: TaskHistory,
 ): Promise<LoneRun> {
   const options = resolveOptions({ tasks: { grace: 1_000 } });
   const store = new TaskStore(options);
@@ -63,7 +65,7 @@ export async function loneRun(
   };
   const input = await TaskInput.check(type, {});
   const ref = { app: 'test', name: 'work', id: 'one' };
-  const run = new TaskRun(type, ref, input, type.options, log, journal, host);
+  const run = new TaskRun(type, ref, input, type.options, log, journal, host, history);
   store.add(run);
   void run.outcome.then(() => told.push('settled'));
   return { run, store, options, told, lines };

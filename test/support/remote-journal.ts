@@ -9,6 +9,8 @@ export class RemoteJournal implements RunJournal {
   /** As it is kept there. */
   readonly log = new TaskLog({ app: 'test', name: 'work', id: 'one' }, { events: 1_000, bytes: 1 << 20 });
   readonly marks: string[] = [];
+  /** Each with the newest event that was there before it. */
+  readonly checkpoints: string[] = [];
   /** What the task looked like at its end, as it is kept there. */
   record: TaskSnapshot | undefined;
   /** How many turns the next write takes; `Infinity` for one that never arrives. */
@@ -28,6 +30,10 @@ export class RemoteJournal implements RunJournal {
 
   mark(status: string, attempt: number): void {
     if (!this.#isFenced) this.marks.push(`${status} ${attempt}`);
+  }
+
+  saveCheckpoint(json: string): Written {
+    return this.#write(() => void this.checkpoints.push(`${json} after ${this.log.lastSeq}`));
   }
 
   end(type: TerminalStatus, json: string, task: EndingTask): Written {

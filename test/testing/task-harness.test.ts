@@ -45,13 +45,27 @@ class StubbornTask implements TaskHandler<{ fail?: number; ignore?: boolean; qui
   }
 }
 
+@StreamTask({ attempts: 2, resumable: true })
+class ImportTask implements TaskHandler<{ rows: number }, { first: number }> {
+  async process(task: TaskContext<{ rows: number }>): Promise<{ first: number }> {
+    const first = (task.checkpoint as number | null) ?? 0;
+    for (let row = first; row < task.input.rows; row++) {
+      if (row === 2 && task.attempt === 1) throw new Error('The database is busy');
+      await task.saveCheckpoint(row + 1);
+    }
+    return { first };
+  }
+}
+
 describe('taskHarness', () => {
   const reminders = taskHarness(ReminderTask, { providers: [Mailer] });
   const stubborn = taskHarness(StubbornTask);
+  const imports = taskHarness(ImportTask);
 
   afterEach(async () => {
     await reminders.close();
     await stubborn.close();
+    await imports.close();
   });
 
   it('lets hours pass in no time, and records every event', async () => {
@@ -87,6 +101,30 @@ describe('taskHarness', () => {
     await run.advance(hour);
     expect(await run.signal('answer', '42')).toBe(true);
     await expect(run.result).resolves.toBe(42);
+  });
+
+  it('starts a task with a delay on its own clock', async () => {
+    const run = await reminders.start({ to: 'ada', after: hour }, { delay: 3 * hour, priority: 1 });
+    await run.advance(3 * hour - 1);
+    expect([run.status, run.eventTypes]).toEqual(['pending', []]);
+    await run.advance(1);
+    expect(run.status).toBe('running');
+    expect((await run.finish()).durationMs).toBe(hour);
+    const delayed = await reminders.start({ to: 'ada', after: hour }, { delay: 3 * hour });
+    expect(await delayed.finish()).toMatchObject({ status: 'completed', durationMs: hour });
+  });
+
+  it('shows the newest checkpoint, and starts from one', async () => {
+    const run = await imports.start({ rows: 4 });
+    expect(run.checkpoint).toBe(2);
+    await run.advance(1_000);
+    expect(await run.result).toEqual({ first: 2 });
+    expect(run.checkpoint).toBeNull();
+    const resumed = await imports.start({ rows: 4 }, { checkpoint: 3 });
+    expect(await resumed.result).toEqual({ first: 3 });
+    await expect(imports.start({ rows: 4 }, { checkpoint: 1n as never })).rejects.toThrow(
+      'JSON cannot hold a BigInt',
+    );
   });
 
   it('cancels, and abandons a handler that ignores it when the grace is over', async () => {

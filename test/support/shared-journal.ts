@@ -1,0 +1,70 @@
+import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LogCursor } from '../../lib/log/log-cursor.js';
+import { LogEntry } from '../../lib/log/log-entry.js';
+import type { DecidedEnd } from '../../lib/log/run-journal.js';
+import type { AcceptedRequest, TaskHistory } from '../../lib/run/task-history.js';
+import type { TaskRun } from '../../lib/run/task-run.js';
+import { loneRun, type LoneRun } from './lone-run.js';
+import { RemoteJournal } from './remote-journal.js';
+
+/** A journal behind which others may cancel the task, as on many instances. */
+export class SharedJournal extends RemoteJournal {
+  run!: TaskRun;
+  /** What was asked for elsewhere, and the run has not heard of. */
+  unseen: AcceptedRequest[] = [];
+  /** Whether the task goes on in place of each end. */
+  goesOn = false;
+  readonly asked: string[] = [];
+  readonly ends: DecidedEnd[] = [];
+  answer: Promise<unknown> = Promise.resolve();
+  isLost = false;
+
+  decide(end: { status: string } | undefined): Promise<'taken' | 'refused' | 'lost'> | undefined {
+    this.asked.push(end?.status ?? 'commit');
+    if (this.goesOn) return undefined;
+    return this.answer.then(nextTurn).then(() => {
+      if (this.isLost) return 'lost';
+      const requests = this.unseen.splice(0);
+      for (const { kind, ...details } of requests) this.run.cancel(kind, details);
+      return requests.length > 0 ? 'refused' : 'taken';
+    });
+  }
+
+  override end(...[type, json, { record }]: Parameters<RemoteJournal['end']>): Promise<void> {
+    this.ends.push({ type, json, record });
+    if (this.goesOn) this.run.outlive();
+    return nextTurn().then(() => {
+      const requests = this.unseen.splice(0);
+      const last =
+        requests.length > 0 ? this.run.decideAgain(requests) : this.goesOn ? undefined : this.ends.at(-1);
+      if (!last) return undefined;
+      if (requests.length > 0) this.ends.push(last);
+      return super.end(last.type, last.json, { record: last.record });
+    });
+  }
+}
+
+export interface SharedRun extends LoneRun {
+  readonly journal: SharedJournal;
+}
+
+/** A run without an application, with such a journal. It has not begun. */
+export async function sharedRun(
+  process: (task: TaskContext) => unknown,
+  options?: StreamTaskOptions,
+  history?: TaskHistory,
+): Promise<SharedRun> {
+  const journal = new SharedJournal();
+  const lone = await loneRun(journal.log, journal, process, options, history);
+  journal.run = lone.run;
+  return { journal, ...lone };
+}
+
+export function eventsIn({ log }: RemoteJournal): string[] {
+  const cursor = new LogCursor(log, { after: 0 });
+  const events: string[] = [];
+  for (let next = cursor.next(); next; next = cursor.next())
+    if (next instanceof LogEntry) events.push(`${next.type} ${next.json}`);
+  return events;
+}
