@@ -1,7 +1,7 @@
 import { Timer } from '../../cancellation/time/timer.js';
 import { StoreUnavailableError } from '../errors.js';
 import { checkServer } from './check-server.js';
-import { explain, placeOf } from './connection-failure.js';
+import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
 import { commandClient, newsClient } from './redis-clients.js';
 import type { RedisClient, Script } from './scripts/script.js';
@@ -15,10 +15,6 @@ const START_TIMEOUT = 8_000;
 
 /** How long what somebody waits for may take, in milliseconds. */
 const ASK_TIMEOUT = 4_000;
-
-/** Errors of a connection that do not go away by trying again. */
-const isFinal = (error: Error): boolean =>
-  /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid|Client sent|DB index) )/.test(error.message);
 
 /**
  * The two connections of an instance to Redis: one for commands, one that hears news. Both come back by themselves. What was on its
@@ -71,10 +67,10 @@ export class StoreConnection {
     const failed = new Promise<never>((_resolve, reject) => {
       timer = new Timer(START_TIMEOUT, () => reject(newest));
       onError = (error) => {
-        newest = error;
+        if (saysWhy(error)) newest = error;
         if (isFinal(error)) reject(error);
       };
-      for (const client of clients) client.on('error', onError);
+      for (const client of clients) client.on('error', onError).on('node error', onError);
     });
     const started = this.#check(clients, warn);
     started.catch(ignore);
@@ -82,7 +78,7 @@ export class StoreConnection {
       await Promise.race([started, failed]);
     } finally {
       timer?.clear();
-      for (const client of clients) client.off('error', onError);
+      for (const client of clients) client.off('error', onError).off('node error', onError);
     }
   }
 
