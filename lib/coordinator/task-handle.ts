@@ -93,6 +93,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   }
 
   async snapshot(): Promise<TaskSnapshot<Result>> {
+    if (this.#view.reload) await this.#view.reload();
     return snapshotOf(this.#view.record) as TaskSnapshot<Result>;
   }
 

@@ -42,6 +42,9 @@ export interface EndedTasks {
  * nothing.
  */
 export abstract class TaskEngine {
+  /** Whether tasks may run in another process, so that their inputs are needed as JSON. */
+  readonly inputsTravel?: boolean;
+
   /**
    * The task types of the application are known: those that come later come with modules that are loaded lazily. Until it resolves nothing
    * is asked of the engine, and no other module is initialised.

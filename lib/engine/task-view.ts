@@ -28,8 +28,10 @@ export interface TaskView {
   readonly owner: string | undefined;
   readonly status: TaskStatus;
   readonly log: LogReader;
-  /** As it is now. It is the reader's own: nothing of the run changes with it. */
+  /** As it is now, or was when it was last heard of. It is the reader's own: nothing of the run changes with it. */
   readonly record: TaskRecord;
+  /** Asks for its newest state, where that is kept elsewhere. */
+  reload?(): Promise<void>;
   /** How it ended, once it has. Never rejects. */
   readonly outcome: Promise<TaskOutcome>;
   /** Counts a watcher, until it detaches: each once. */

@@ -79,7 +79,7 @@ export class TaskRun implements TaskView {
   constructor(
     readonly type: TaskType,
     readonly ref: TaskRef,
-    input: TaskInput,
+    input: TaskInput | undefined,
     readonly options: RunOptions,
     /** Its readers find its events here. The run itself only writes. */
     readonly log: LogReader,

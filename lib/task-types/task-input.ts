@@ -9,36 +9,48 @@ import type { TaskType } from './task-type.js';
  */
 export class TaskInput {
   readonly #type: TaskType;
-  /** Kept only where there may be another try. */
-  readonly #json: string | undefined;
+  /** `undefined` for none. Kept only where there may be another try, or it has to travel. */
+  readonly json: string | undefined;
   /** As it passed the schema at the start: for the first try. */
   #first: unknown;
   #isFirst = true;
 
   private constructor(type: TaskType, json: string | undefined, valid: unknown) {
     this.#type = type;
-    this.#json = json;
+    this.json = json;
     this.#first = valid;
   }
 
   /**
    * Checks an input, at once where the schema does.
    *
+   * @param travels whether its JSON is needed: another process may run the task
    * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
    */
-  static check(type: TaskType, input: unknown): TaskInput | Promise<TaskInput> {
+  static check(type: TaskType, input: unknown, travels = false): TaskInput | Promise<TaskInput> {
+    const isNeeded = travels || type.options.attempts > 1;
     // Writing JSON only to read it once costs several times as much.
-    const isCopied = type.options.attempts === 1 && isFlat(input);
+    const isCopied = !isNeeded && isFlat(input);
     const json = isCopied || input === undefined ? undefined : encode(type, input);
     const valid = type.validate(isCopied ? copyFlat(input) : parse(json));
-    const kept = type.options.attempts > 1 ? json : undefined;
+    const kept = isNeeded ? json : undefined;
     if (valid instanceof Promise) return valid.then((value: unknown) => new TaskInput(type, kept, value));
     return new TaskInput(type, kept, valid);
   }
 
+  /**
+   * Checks an input that comes from another process.
+   *
+   * @param json `undefined` for none
+   * @throws InvalidInputError for what the schema refuses here
+   */
+  static async received(type: TaskType, json: string | undefined): Promise<TaskInput> {
+    return new TaskInput(type, json, await type.validate(parse(json)));
+  }
+
   /** What the next try gets; a promise where the schema is asynchronous. */
   forTry(): unknown {
-    if (!this.#isFirst) return this.#type.validate(parse(this.#json));
+    if (!this.#isFirst) return this.#type.validate(parse(this.json));
     const first = this.#first;
     this.#first = undefined;
     this.#isFirst = false;

@@ -10,6 +10,16 @@ import { ListenerFeed } from './listener-feed.js';
 /** What the listeners have at least at a shutdown, when the tasks have taken all of its time: as watchers do. */
 const leastDrain = 1_000;
 
+/** What the listeners are given of one run. */
+export interface Following {
+  /**
+   * They get no later events: those are another instance's to give.
+   *
+   * @param seq of the last one that they get
+   */
+  stopAfter(seq: number): void;
+}
+
 /** Gives the methods with `@OnTaskEvent()` the events of the tasks that they listen to. */
 @Injectable()
 export class ListenerDelivery {
@@ -19,18 +29,32 @@ export class ListenerDelivery {
 
   constructor(private readonly listeners: TaskListenerRegistry) {}
 
-  /** Calls the listeners with the events of a run, from its first to its terminal event. */
-  follow(run: TaskRun): void {
+  /**
+   * Calls the listeners with the events of a run, from its next to its terminal event.
+   *
+   * @returns `undefined` where nobody listens
+   */
+  follow(run: TaskRun): Following | undefined {
     // Costs an application without listeners nothing.
-    if (this.listeners.isEmpty) return;
+    if (this.listeners.isEmpty) return undefined;
     const feeds = this.listeners.of(run.ref).map((listener) => new ListenerFeed(run, listener));
-    if (feeds.length === 0) return;
+    if (feeds.length === 0) return undefined;
     const cursor = new LogCursor(run.log, { after: run.log.lastSeq });
-    run.log.subscribe(() => {
+    let last = Infinity;
+    const read = (): void => {
       for (let next = cursor.next(); next; next = cursor.next()) {
-        if (next instanceof LogEntry) this.#give(next, feeds);
+        if (!(next instanceof LogEntry)) continue;
+        if (next.seq <= last) this.#give(next, feeds);
+        if (next.seq >= last) return subscription.unsubscribe();
       }
-    });
+    };
+    const subscription = run.log.subscribe(read);
+    return {
+      stopAfter: (seq) => {
+        last = seq;
+        if (cursor.after >= seq) subscription.unsubscribe();
+      },
+    };
   }
 
   #give(entry: LogEntry, feeds: readonly ListenerFeed[]): void {

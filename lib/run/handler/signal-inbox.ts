@@ -12,9 +12,14 @@ export interface SignalBudget {
   giveBack(bytes: number): void;
 }
 
+interface WaitingSignal {
+  readonly json: string;
+  readonly onTaken: (() => void) | undefined;
+}
+
 /** Signals sent to a task, first in first out by name, until its handler asks for them. Each waits as JSON. */
 export class SignalInbox {
-  readonly #waiting = new Map<string, string[]>();
+  readonly #waiting = new Map<string, WaitingSignal[]>();
   readonly #receivers = new Map<string, Set<Receiver>>();
   readonly #budget: SignalBudget;
   #bytes = 0;
@@ -30,14 +35,16 @@ export class SignalInbox {
 
   /**
    * @param json the data of the signal
+   * @param onTaken called when a receiver has it
    * @throws TooManySignalsError when too many wait already
    */
-  send(name: string, json: string): void {
+  send(name: string, json: string, onTaken?: () => void): void {
     const receivers = this.#receivers.get(name);
     const [receiver] = receivers ?? [];
     if (receivers && receiver) {
       this.#remove(name, receivers, receiver);
       receiver(JSON.parse(json));
+      onTaken?.();
       return;
     }
     const queue = this.#waiting.get(name);
@@ -53,19 +60,22 @@ export class SignalInbox {
       );
     }
     this.#bytes += bytes;
-    if (queue) queue.push(json);
-    else this.#waiting.set(name, [json]);
+    const signal = { json, onTaken };
+    if (queue) queue.push(signal);
+    else this.#waiting.set(name, [signal]);
   }
 
   /** Takes the oldest signal that waits. */
   take(name: string): { readonly data: unknown } | undefined {
     const queue = this.#waiting.get(name);
-    const json = queue?.shift();
-    if (!queue || json === undefined) return undefined;
+    const signal = queue?.shift();
+    if (!queue || !signal) return undefined;
     if (queue.length === 0) this.#waiting.delete(name);
+    const { json, onTaken } = signal;
     const bytes = Buffer.byteLength(json);
     this.#bytes -= bytes;
     this.#budget.giveBack(bytes);
+    onTaken?.();
     return { data: JSON.parse(json) };
   }
 
