@@ -95,8 +95,10 @@ const PUBLIC_FILES = {
     stream/stream-connections stream/output/http2-sessions
   `),
   run: words(`
-    run-host task-run
+    public-error run-host task-history task-run
+    cancel/external-signals
     handler/signal-inbox
+    outcome/terminal-event
   `),
   'task-types': words(`
     find-task-types task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
@@ -108,7 +110,10 @@ const PUBLIC_FILES = {
  *
  * @type {Record<string, string[]>}
  */
-const IMPORTED_ONLY_BY = { 'lib/run/': ['engine'], 'lib/engine/local/': ['testing', 'streaming.module.ts'] };
+const IMPORTED_ONLY_BY = {
+  'lib/run/': ['engine', 'bullmq'],
+  'lib/engine/local/': ['testing', 'streaming.module.ts'],
+};
 
 /**
  * Files that another room imports.

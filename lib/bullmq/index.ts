@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { bullmq } from './bullmq.js';
 export type {
   BufferOptions,
   BullmqOptions,

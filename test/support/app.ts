@@ -26,7 +26,9 @@ import { LocalEngine } from '../../lib/engine/local/local-engine.js';
 import { TaskEngine } from '../../lib/engine/task-engine.js';
 import { type Collected, collect } from './app/collect.js';
 import { RecordingLogger } from './app/logs.js';
+import { newPrefix, redisEngine } from './app/redis-engine.js';
 import { RemoteEngine } from './app/remote-engine.js';
+import { sharedRedis, stopSharedRedis } from './programs/redis.js';
 import { deferred } from './wait.js';
 
 export { collect, type Collected } from './app/collect.js';
@@ -84,11 +86,15 @@ async function closeAll(apps: Set<TaskApp>): Promise<void> {
 }
 
 afterEach(() => closeAll(perTest));
-afterAll(() => closeAll(perFile));
+afterAll(async () => {
+  await closeAll(perFile);
+  await stopSharedRedis();
+});
 
 /** A real application with the module in it, on a free port of 127.0.0.1. Rejects when it does not start. */
 export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp> {
-  const { options = {}, listen = true, forceCloseConnections = false } = given;
+  const { listen = true, forceCloseConnections = false } = given;
+  const options = await withStore(given.options);
   const logs = new RecordingLogger();
   const module = createModule(
     given,
@@ -126,6 +132,12 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
   };
   (given.shared ? perFile : perTest).add(taskApp);
   return taskApp;
+}
+
+/** `STORE=redis` has the tests of one process run on BullMQ: each application with tasks of its own. */
+async function withStore(options: StreamingModuleOptions = {}): Promise<StreamingModuleOptions> {
+  if (process.env['STORE'] !== 'redis' || options.engine) return options;
+  return { ...options, engine: redisEngine(await sharedRedis(), newPrefix()) };
 }
 
 function fastifyAdapter(given: TaskAppOptions): FastifyAdapter | undefined {

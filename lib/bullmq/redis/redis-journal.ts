@@ -3,9 +3,15 @@ import { inRootContext } from '../../cancellation/async-context.js';
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { Timer } from '../../cancellation/time/timer.js';
 import { formatEventId } from '../../log/event-id.js';
-import type { EndingTask, RunJournal, Written } from '../../log/run-journal.js';
+import type {
+  DecideAnswer,
+  DecidedEnd,
+  EndingTask,
+  RunJournal,
+  TryEnd,
+  Written,
+} from '../../log/run-journal.js';
 import { toJson } from '../../task/json.js';
-import type { TaskRecord } from '../../task/task-record.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { EventBuffer } from './event-buffer.js';
 import { append } from './scripts/append.js';
@@ -30,12 +36,7 @@ export interface TaskLease {
 }
 
 /** The end of a run, as it is written. */
-export interface Ending {
-  readonly type: TerminalStatus;
-  readonly json: string;
-  /** What the task looks like then. */
-  readonly record: TaskRecord;
-}
+export type Ending = DecidedEnd;
 
 /** A task that goes on later, in place of the end of its run. */
 export interface Release {
@@ -61,6 +62,8 @@ export interface JournalRun {
   onLost(): void;
   /** Redis does not take what is written. It is written again until it does. */
   onFailure(error: unknown): void;
+  /** Whether another try follows such an end, so that a cancel is still in time. */
+  goesOn(end: TryEnd): boolean;
   /** What is written in place of its end, where the task goes on. */
   insteadOf(ending: Ending): Release | undefined;
   /**
@@ -79,7 +82,7 @@ const MAX_BATCH_BYTES = 512 * 1024;
 const FIRST_RETRY = 50;
 const LAST_RETRY = 1_000;
 
-type Answer = 'taken' | 'lost' | 'refused';
+type Answer = DecideAnswer;
 type Reply = [answer: Answer, requests?: string[]];
 
 /** Something that is written behind all events. */
@@ -143,6 +146,15 @@ export class RedisJournal implements RunJournal {
     return batch.written;
   }
 
+  /** It is written with the events that were sent before. */
+  saveCheckpoint(json: string): Written {
+    if (this.#isDeaf) return undefined;
+    const batch = this.#batchFor(0);
+    batch.checkpoint = json;
+    this.#writeSoon();
+    return batch.written;
+  }
+
   mark(status: 'running' | 'cancelling', attempt: number): void {
     if (this.#isDeaf) return;
     this.#attempt = attempt;
@@ -193,9 +205,13 @@ export class RedisJournal implements RunJournal {
   /**
    * Notes that the outcome of the run stands, though its end is not written yet: from then on a cancel comes too late.
    *
-   * @returns `refused` where a request came before: the run was told of it
+   * @returns `undefined` where another try follows; `refused` where a request came before: the run was told of it
    */
-  async decide(): Promise<Answer> {
+  decide(end?: TryEnd): Promise<Answer> | undefined {
+    return end && this.#run.goesOn(end) ? undefined : this.#decide();
+  }
+
+  async #decide(): Promise<Answer> {
     let answer: Answer = 'lost';
     await this.#writeLast(async () => {
       const [given, requests = []] = await this.#send(decide, [this.#lease.token, this.#seen]);
@@ -322,6 +338,7 @@ export class RedisJournal implements RunJournal {
       state?.attempt ?? this.#attempt,
       reason ? reasonJson(reason) : '',
       progress === this.#writtenProgress ? '' : progress,
+      batch?.checkpoint ?? '',
       ...more,
     ];
     for (const { type, json } of batch?.events ?? []) args.push(type, json);

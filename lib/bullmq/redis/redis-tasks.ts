@@ -6,8 +6,8 @@ import type { ReplayLimits } from '../../task/task-options.js';
 import type { TaskLease } from './redis-journal.js';
 import { cancel, type CancelReply } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
+import { endPending, type EndPendingReply } from './scripts/end-pending.js';
 import { forget } from './scripts/forget.js';
-import { saveCheckpoint } from './scripts/save-checkpoint.js';
 import { dropSignals, signal, type SignalReply } from './scripts/signal.js';
 import { start } from './scripts/start.js';
 import type { StoreConnection } from './store-connection.js';
@@ -18,7 +18,8 @@ import { channelOf, keysOf, type TaskKeys } from './task-keys.js';
 /** A task that is to be registered. What is JSON is given as JSON. */
 export interface NewStoredTask {
   readonly epoch: string;
-  readonly input: string;
+  /** `undefined` for none. */
+  readonly input: string | undefined;
   readonly options: string;
   readonly owner: string | undefined;
   readonly metadata: string | undefined;
@@ -38,10 +39,15 @@ export type Claim =
       readonly verdict: 'run' | 'resumed' | 'lost' | 'cancelled';
       readonly lease: TaskLease;
       readonly task: StoredTask;
-      readonly input: string;
+      /** `undefined` for none. */
+      readonly input: string | undefined;
       readonly checkpoint: string | null;
       /** All requests to cancel since the first try, those that were withdrawn too. */
       readonly requests: readonly StoredRequest[];
+      /** Whether signals were sent that no try has taken. */
+      readonly hasSignals: boolean;
+      /** The time of the claim, in epoch milliseconds of Redis. */
+      readonly at: number;
     };
 
 export interface SignalLimits {
@@ -92,7 +98,7 @@ export class RedisTasks {
     restart: boolean,
   ): Promise<{ readonly created: boolean; readonly task: StoredTask }> {
     const fields = {
-      input,
+      ...(input !== undefined && { input }),
       options,
       ...(owner !== undefined && { owner }),
       ...(metadata !== undefined && { metadata }),
@@ -120,11 +126,20 @@ export class RedisTasks {
       [verdict: 'unknown' | 'another-run' | 'ended'] | [verdict: 'early', wait: number] | ClaimReply;
     if (reply.length === 1) return { verdict: reply[0] };
     if (reply.length === 2) return { verdict: reply[0], wait: reply[1] };
-    const [verdict, fields, input, checkpoint, requests] = reply;
+    const [verdict, fields, input, checkpoint, requests, signalled, at] = reply;
     const task = storedTask(fields);
     const { lastSeq, attempt } = task;
     const lease = { keys, epoch, token, lastSeq, attempt, seenRequests: requests.length };
-    return { verdict, lease, task, input, checkpoint, requests: requests.map(storedRequest) };
+    return {
+      verdict,
+      lease,
+      task,
+      input: input ?? undefined,
+      checkpoint,
+      requests: requests.map(storedRequest),
+      hasSignals: signalled === 1,
+      at,
+    };
   }
 
   /**
@@ -145,6 +160,23 @@ export class RedisTasks {
     const json = toJson({ id, ...reason, grace });
     const args = [id, epoch, json, toJson(reason satisfies CancelReason), terminalJson, MAX_REQUESTS];
     return (await this.#connection.ask(cancel, keys, args)) as CancelReply;
+  }
+
+  /**
+   * Ends a task that waits for its first try, with a reason of the coordinator's own.
+   *
+   * @param minWait how long it must have waited since its first try could have begun, in milliseconds
+   * @param terminalJson data of the last event
+   */
+  async endPending(
+    keys: TaskKeys,
+    type: 'cancelled' | 'timeout',
+    reason: CancelReason,
+    minWait: number,
+    terminalJson: string,
+  ): Promise<EndPendingReply> {
+    const args = [this.#newId(), type, minWait, toJson(reason), terminalJson];
+    return (await this.#connection.ask(endPending, keys, args)) as EndPendingReply;
   }
 
   /**
@@ -186,12 +218,6 @@ export class RedisTasks {
     return answer;
   }
 
-  /** Keeps data for the later tries of a task. */
-  async saveCheckpoint({ keys, token }: TaskLease, json: string): Promise<'taken' | 'lost'> {
-    const [answer] = (await this.#connection.run(saveCheckpoint, keys, [token, json])) as ['taken' | 'lost'];
-    return answer;
-  }
-
   /** Forgets an ended task before its retention is over. */
   async forget(keys: TaskKeys, epoch: string): Promise<boolean> {
     return (await this.#connection.run(forget, keys, [epoch])) === 1;
@@ -205,7 +231,9 @@ export class RedisTasks {
 type ClaimReply = [
   verdict: 'run' | 'resumed' | 'lost' | 'cancelled',
   task: (string | null)[],
-  input: string,
+  input: string | null,
   checkpoint: string | null,
   requests: string[],
+  signalled: number,
+  at: number,
 ];

@@ -1,7 +1,8 @@
-import { Timer } from '../../cancellation/time/timer.js';
+// Not the globals, nor the coordinator's clock: a test may have replaced these, and Redis keeps its own time.
+import { clearTimeout, setTimeout } from 'node:timers';
 import { StoreUnavailableError } from '../errors.js';
 import { checkServer } from './check-server.js';
-import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
+import { explain, placeOf } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
 import { commandClient, newsClient } from './redis-clients.js';
 import type { RedisClient, Script } from './scripts/script.js';
@@ -15,6 +16,10 @@ const START_TIMEOUT = 8_000;
 
 /** How long what somebody waits for may take, in milliseconds. */
 const ASK_TIMEOUT = 4_000;
+
+/** Errors of a connection that do not go away by trying again. */
+const isFinal = (error: Error): boolean =>
+  /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid|Client sent|DB index) )/.test(error.message);
 
 /**
  * The two connections of an instance to Redis: one for commands, one that hears news. Both come back by themselves. What was on its
@@ -63,22 +68,22 @@ export class StoreConnection {
     const clients = [this.client, this.subscriber];
     let newest = new Error('it does not answer');
     let onError: (error: Error) => void = ignore;
-    let timer: Timer | undefined;
+    let timer: NodeJS.Timeout | undefined;
     const failed = new Promise<never>((_resolve, reject) => {
-      timer = new Timer(START_TIMEOUT, () => reject(newest));
+      timer = setTimeout(() => reject(newest), START_TIMEOUT);
       onError = (error) => {
-        if (saysWhy(error)) newest = error;
+        newest = error;
         if (isFinal(error)) reject(error);
       };
-      for (const client of clients) client.on('error', onError).on('node error', onError);
+      for (const client of clients) client.on('error', onError);
     });
     const started = this.#check(clients, warn);
     started.catch(ignore);
     try {
       await Promise.race([started, failed]);
     } finally {
-      timer?.clear();
-      for (const client of clients) client.off('error', onError).off('node error', onError);
+      clearTimeout(timer);
+      for (const client of clients) client.off('error', onError);
     }
   }
 
@@ -125,9 +130,9 @@ export class StoreConnection {
 
   /** @throws StoreUnavailableError */
   async inTime<Result>(command: () => Promise<Result>): Promise<Result> {
-    let timer: Timer | undefined;
+    let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<never>((_resolve, reject) => {
-      timer = new Timer(ASK_TIMEOUT, () => reject(unavailable()));
+      timer = setTimeout(() => reject(unavailable()), ASK_TIMEOUT);
     });
     try {
       // While it is away nothing is queued for it: it would be done long after the caller has given up.
@@ -138,7 +143,7 @@ export class StoreConnection {
     } catch (error) {
       throw isLost(error) ? unavailable(error) : error;
     } finally {
-      timer?.clear();
+      clearTimeout(timer);
     }
   }
 

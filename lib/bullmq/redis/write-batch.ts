@@ -10,6 +10,8 @@ export class WriteBatch {
   readonly events: UnwrittenEvent[] = [];
   readonly firstSeq: number;
   bytes = 0;
+  /** The newest that was saved with these events, as JSON. */
+  checkpoint: string | undefined;
   #isSettled = false;
   #promise: Promise<void> | undefined;
   #resolve: (() => void) | undefined;

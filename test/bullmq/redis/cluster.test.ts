@@ -43,7 +43,7 @@ describeStore(
         expect(new Set(slots).size).toBe(1);
         const journal = instance.journal(lease);
         for (let event = 0; event < 5; event++) void journal.append('n', String(event));
-        await tasks.saveCheckpoint(lease, '1');
+        await journal.saveCheckpoint('1');
         await tasks.signal(keys, 'go', '1', { perName: 100, bytes: 1_000 });
         await tasks.dropSignals(
           lease,

@@ -146,14 +146,15 @@ describeStore('tasks in Redis', ({ server, open }) => {
     const instance = await open();
     const { tasks } = instance;
     const { keys, lease } = await instance.claimNew();
-    expect(await tasks.saveCheckpoint(lease, '1')).toBe('taken');
-    expect(await tasks.saveCheckpoint(lease, '{"row":2}')).toBe('taken');
+    const journal = instance.journal(lease);
+    void journal.append('n', '1');
+    void journal.saveCheckpoint('1');
+    await journal.saveCheckpoint('{"row":2}');
     const next = await tasks.claim(keys, lease.epoch, true);
     expect(next).toMatchObject({ checkpoint: '{"row":2}' });
-    expect(await tasks.saveCheckpoint(lease, '3')).toBe('lost');
+    await journal.saveCheckpoint('3');
     if (!('lease' in next)) throw new Error('It was not claimed');
     await instance.journal(next.lease).end('completed', '{}', ending());
-    expect(await tasks.saveCheckpoint(next.lease, '4')).toBe('lost');
     expect(await server.connect().hmget(keys.record, 'checkpoint', 'input', 'lease')).toEqual([
       null,
       null,

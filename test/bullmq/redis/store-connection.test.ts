@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { StoreConnection } from '../../../lib/bullmq/redis/store-connection.js';
 import { StoreUnavailableError } from '../../../lib/bullmq/errors.js';
+import { freePort } from '../../support/programs/free-port.js';
 import { StoppedClock } from '../../support/stopped-clock.js';
 import { eventually, withTimeout } from '../../support/wait.js';
 import { describeStore, newKey, newTask } from './support.js';
@@ -105,10 +106,38 @@ describeStore('a connection to Redis', ({ server, open }) => {
     });
   });
 
-  it('fails with a Redis that is too old', async () => {
-    const port = await impostor(['redis_version:6.0.16', 'role:master']);
-    const failure = await failureOf({ host: '127.0.0.1', port });
-    expect(failure.message).toContain('it is version 6.0.16; 6.2 or later is needed');
+  it('fails in time with host and port when Redis cannot be reached', async () => {
+    using clock = new StoppedClock();
+    const port = await freePort();
+    const failure = await clock.until(failureOf({ host: '127.0.0.1', port, password: 'geheim' }));
+    expect(failure.message).toContain(`Redis at 127.0.0.1:${port} cannot be used: `);
+    expect(failure.message).not.toContain('geheim');
+  });
+
+  it('fails at once with a wrong password, and never tells it', async () => {
+    const admin = server.connect();
+    await admin.config('SET', 'requirepass', 'right');
+    try {
+      const { host, port } = server;
+      for (const password of ['wrong-one', undefined]) {
+        const failure = await failureOf({ host, port, ...(password !== undefined && { password }) });
+        expect(failure.message).toMatch(
+          new RegExp(`^Redis at ${host}:${port} cannot be used: .*(WRONGPASS|NOAUTH)`),
+        );
+        expect(failure.message).not.toContain('wrong-one');
+      }
+    } finally {
+      await admin.auth('right');
+      await admin.config('SET', 'requirepass', '');
+    }
+  });
+
+  it.each([
+    ['is too old', ['redis_version:6.0.16', 'role:master'], 'it is version 6.0.16; 6.2 or later is needed'],
+    ['is a replica', ['redis_version:7.2.0', 'role:slave'], 'it is a replica'],
+  ])('fails with a Redis that %s', async (_what, info, message) => {
+    const failure = await failureOf({ host: '127.0.0.1', port: await impostor(info) });
+    expect(failure.message).toContain(message);
   });
 
   it('warns of a policy that drops tasks', async () => {

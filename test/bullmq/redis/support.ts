@@ -96,6 +96,10 @@ export class FakeRun implements JournalRun {
     this.failures.push(error);
   }
 
+  goesOn(): boolean {
+    return this.instead !== undefined;
+  }
+
   insteadOf(): Release | undefined {
     return this.instead;
   }

@@ -48,6 +48,25 @@ export function describeWithRedis(
   });
 }
 
+let shared: Promise<StartedServer> | undefined;
+
+/** One for all tests of a file, started when the first asks. */
+export async function sharedRedis(): Promise<RedisServer> {
+  const program = findExecutable('REDIS_SERVER', ['redis-server'], []);
+  if (program === undefined)
+    throw new Error('These tests need Redis: apt-get install redis-server, or set REDIS_SERVER');
+  const server = new StartedServer(program, []);
+  shared ??= server.start().then(() => server);
+  return shared;
+}
+
+/** Behind all that the tests of the file close. */
+export async function stopSharedRedis(): Promise<void> {
+  const server = shared;
+  shared = undefined;
+  await (await server)?.stop();
+}
+
 class StartedServer implements RedisServer {
   readonly host = '127.0.0.1';
   readonly #program: string;

@@ -4,7 +4,7 @@ import { Script } from './script.js';
 /** Reads what a run writes besides its events, from the arguments that all its writes begin with. */
 export const written = /* lua */ `
 local token, seen, seq, status, attempt = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local cancellation, progress = ARGV[7], ARGV[8]
+local cancellation, progress, checkpoint = ARGV[7], ARGV[8], ARGV[9]
 
 -- A request to cancel that the run has not seen is not undone by what it says of itself.
 local function noteState()
@@ -14,6 +14,7 @@ local function noteState()
     if not unseen then note('cancellation', cancellation) end
   end
   if progress ~= '' then redis.call('HSET', record, 'progress', progress) end
+  if checkpoint ~= '' then redis.call('HSET', record, 'checkpoint', checkpoint) end
   redis.call('HSET', record, 'seen', seen)
 end
 `;
@@ -22,7 +23,7 @@ end
  * Writes events of a run, and what it is doing.
  *
  * ARGV: publish, token, how many requests to cancel the run has seen, the seq of the first event, status or '', attempt,
- * cancellation, progress or '', then types and data of the events.
+ * cancellation, progress or '', checkpoint or '', then types and data of the events.
  * Answers: 'lost', or 'taken' and the requests that the run has not seen.
  */
 export const append = new Script(/* lua */ `
@@ -31,7 +32,7 @@ ${lease}
 ${note}
 ${events}
 ${written}
-if not owns(token) or not addFrom(9, seq) then return { 'lost' } end
+if not owns(token) or not addFrom(10, seq) then return { 'lost' } end
 keep()
 noteState()
 tell()

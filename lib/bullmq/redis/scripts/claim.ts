@@ -6,7 +6,8 @@ import { describe } from './read.js';
  * Takes a task for one try. The owner before can write nothing from then on: each write names the lease.
  *
  * ARGV: publish, epoch, token, the channel of the instance, '1' for a task that goes on elsewhere after a loss.
- * Answers: 'unknown', 'another-run' or 'ended'; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint and the requests to cancel.
+ * Answers: 'unknown', 'another-run' or 'ended'; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint,
+ * the requests to cancel, 1 if signals wait for it, and the time.
  * - 'run': a try begins
  * - 'resumed': likewise, after the instance of the last one was lost
  * - 'lost': the last try was lost, and none has begun
@@ -44,5 +45,5 @@ if owner ~= token then
   tell()
 end
 local input, checkpoint = unpack(redis.call('HMGET', record, 'input', 'checkpoint'))
-return { verdict, describe(), input, checkpoint, redis.call('LRANGE', requests, 0, -1) }
+return { verdict, describe(), input, checkpoint, redis.call('LRANGE', requests, 0, -1), redis.call('EXISTS', signals), now() }
 `);

@@ -21,13 +21,13 @@ if not owns(token) then return { 'lost' } end
 if (status == 'completed' or status == 'failed') and redis.call('LLEN', requests) > seen then
   return { 'refused', redis.call('LRANGE', requests, seen, -1) }
 end
-if not addFrom(12, seq) then return { 'lost' } end
+if not addFrom(13, seq) then return { 'lost' } end
 keep()
 noteState()
 note('cancellation', cancellation)
-note('finalValue', ARGV[9])
-note('error', ARGV[10])
-note('publicError', ARGV[11])
+note('finalValue', ARGV[10])
+note('error', ARGV[11])
+note('publicError', ARGV[12])
 endAs(status, token)
 tell()
 return { 'taken' }

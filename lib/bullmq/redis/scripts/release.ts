@@ -20,13 +20,13 @@ if redis.call('HGET', record, 'releasedBy') == token then return { 'taken' } end
 if not owns(token) then return { 'lost' } end
 local unseen = redis.call('LRANGE', requests, seen, -1)
 if #unseen > 0 or redis.call('HGET', record, 'status') == 'cancelling' then return { 'refused', unseen } end
-if not addFrom(11, seq) then return { 'lost' } end
+if not addFrom(12, seq) then return { 'lost' } end
 keep()
 noteState()
 redis.call('HDEL', record, 'lease', 'channel', 'claim', 'decided')
 redis.call('HSET', record, 'releasedBy', token)
-if ARGV[10] ~= '0' then redis.call('HSET', record, 'notBefore', now() + ARGV[10]) end
-if ARGV[9] == '1' then redis.call('HINCRBY', record, 'free', 1) end
+if ARGV[11] ~= '0' then redis.call('HSET', record, 'notBefore', now() + ARGV[11]) end
+if ARGV[10] == '1' then redis.call('HINCRBY', record, 'free', 1) end
 tell()
 return { 'taken' }
 `);

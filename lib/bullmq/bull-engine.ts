@@ -1,0 +1,347 @@
+import { Logger } from '@nestjs/common';
+import { Timer } from '../cancellation/time/timer.js';
+import type { EngineHost } from '../engine/engine-factory.js';
+import type { NewTask } from '../engine/new-task.js';
+import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../engine/task-engine.js';
+import type { CancelAnswer, CancelRequest } from '../engine/task-view.js';
+import { mintEpoch } from '../log/epoch.js';
+import { followSignal } from '../run/cancel/external-signals.js';
+import { terminalEventData } from '../run/outcome/terminal-event.js';
+import type { ShutdownOptions } from '../streaming.options.js';
+import { TooManySignalsError, TooManyTasksError } from '../task/errors.js';
+import { toJson } from '../task/json.js';
+import { isTaskRef, taskKey, type TaskRef } from '../task/task-ref.js';
+import type { TaskType } from '../task-types/task-type.js';
+import type { ResolvedBullmqOptions } from './bullmq.options.js';
+import { optionsJson, storedOptions } from './stored-options.js';
+import { endTasks } from './end-tasks.js';
+import { listTasks } from './list-tasks.js';
+import { Maintenance } from './maintenance.js';
+import { EventBuffer } from './redis/event-buffer.js';
+import { readTask } from './redis/redis-log-source.js';
+import { RedisNews } from './redis/redis-news.js';
+import { RedisTasks } from './redis/redis-tasks.js';
+import { StoreConnection } from './redis/store-connection.js';
+import { TaskIndex } from './redis/task-index.js';
+import type { RemoteView, ViewHost } from './remote-view.js';
+import { refOf, TaskRunner } from './task-runner.js';
+import { TaskQueue } from './task-queue.js';
+import { concurrencyOf, TaskWorker } from './task-worker.js';
+import { ViewRegistry } from './view-registry.js';
+
+/** How many signals of one name may wait for a handler. */
+const MAX_SIGNALS_PER_NAME = 100;
+
+/** A watcher that hears of the end by a read must find it: an ended task is kept at least so long, in milliseconds. */
+const MIN_RETENTION = 5_000;
+
+/** What there is while the engine is open. */
+interface Opened {
+  readonly connection: StoreConnection;
+  readonly news: RedisNews;
+  readonly tasks: RedisTasks;
+  readonly index: TaskIndex;
+  readonly views: ViewRegistry;
+  readonly runner: TaskRunner;
+  readonly maintenance: Maintenance;
+}
+
+/** Runs tasks on all instances of the application together: BullMQ says which instance, Redis keeps what all of them know. */
+export class BullEngine implements TaskEngine, ViewHost {
+  /** The input of a task is needed as JSON. */
+  readonly inputsTravel = true;
+  readonly #host: EngineHost;
+  readonly #options: ResolvedBullmqOptions;
+  readonly #logger = new Logger('Streaming');
+  readonly #queues = new Map<string, TaskQueue>();
+  readonly #workers: TaskWorker[] = [];
+  readonly #retention: number;
+  #opened: Opened | undefined;
+  #hasBegun = false;
+  #isClosing = false;
+
+  constructor(host: EngineHost, options: ResolvedBullmqOptions) {
+    this.#host = host;
+    this.#options = options;
+    this.#retention = Math.max(MIN_RETENTION, host.options.replay.retention);
+  }
+
+  async open(): Promise<void> {
+    const { connection: given, prefix, buffer, run } = this.#options;
+    // One that is not provided stops the start.
+    if (typeof run !== 'boolean') for (const type of run) this.#host.types.get(type);
+    const connection = await StoreConnection.open(given, (message) => this.#logger.warn(message));
+    const news = new RedisNews(connection);
+    const tasks = new RedisTasks(connection, prefix);
+    const { replay, isCancellation } = this.#host.options;
+    const index = new TaskIndex(connection, prefix, replay.tasks, (keys) => void this.#forget(keys));
+    const views = new ViewRegistry(connection, news, prefix, this);
+    const runner = new TaskRunner({
+      connection,
+      tasks,
+      buffer: new EventBuffer(buffer),
+      logger: this.#logger,
+      isCancellation,
+      news,
+      views,
+      index,
+      listeners: this.#host.listeners,
+      retention: this.#retention,
+    });
+    const maintenance = new Maintenance({
+      times: this.#options,
+      queues: this.#queues,
+      workers: this.#workers,
+      index,
+      sweepPending: (queue) => this.#sweepPending(queue),
+      onError: (error) => this.#onError(error),
+    });
+    this.#opened = { connection, news, tasks, index, views, runner, maintenance };
+    this.#host.types.forEach((type) => this.#add(type));
+    await Promise.all(
+      this.#host.types.all.map((type) => this.#queueOf(type).limit(type.options.globalConcurrency)),
+    );
+    maintenance.begin();
+  }
+
+  begin(): void {
+    this.#hasBegun = true;
+    this.#parts.connection.hold();
+    for (const worker of this.#workers) worker.begin();
+  }
+
+  get #parts(): Opened {
+    if (!this.#opened) throw new Error('The engine is not open');
+    return this.#opened;
+  }
+
+  #add(type: TaskType): void {
+    const { connection, runner } = this.#parts;
+    const { prefix, queue: queueOptions, worker: workerOptions } = this.#options;
+    const onError = (error: Error): void => this.#onError(error);
+    const queue = new TaskQueue(type, connection, prefix, queueOptions, onError);
+    this.#queues.set(typeKey(type), queue);
+    if (!this.#runs(type)) return;
+    const handle = runner.handlerOf(type, queue);
+    const worker = new TaskWorker(type, queue, connection, this.#options, workerOptions, handle, onError);
+    this.#workers.push(worker);
+    if (this.#hasBegun) worker.begin();
+  }
+
+  #runs(type: TaskType): boolean {
+    const { run } = this.#options;
+    if (typeof run === 'boolean') return run;
+    return run.some((each) => this.#host.types.get(each) === type);
+  }
+
+  #queueOf(type: { readonly app: string; readonly name: string }): TaskQueue {
+    const queue = this.#queues.get(typeKey(type));
+    if (!queue) throw new Error(`There is no queue of ${typeKey(type)}`);
+    return queue;
+  }
+
+  /** Connections fail while Redis is away, and come back. Those who wait for an answer are told. */
+  #onError(error: unknown): void {
+    if (!this.#isClosing)
+      this.#logger.debug(`Redis: ${error instanceof Error ? error.message : String(error)}`);
+  }
+
+  async start(task: NewTask): Promise<{ view: RemoteView; created: boolean }> {
+    const { signal } = task;
+    if (!signal) return this.#start(task);
+    const following: { view?: RemoteView; aborted?: boolean } = {};
+    const unfollow = signal.aborted
+      ? undefined
+      : followSignal(signal, () => {
+          following.aborted = true;
+          following.view?.requestCancel({}).catch((error: unknown) => this.#onError(error));
+        });
+    try {
+      const { view, created } = await this.#start(task, () => signal.aborted || following.aborted === true);
+      if (created && unfollow) {
+        following.view = view;
+        void view.outcome.then(unfollow);
+      } else unfollow?.();
+      return { view, created };
+    } catch (error) {
+      unfollow?.();
+      throw error;
+    }
+  }
+
+  /**
+   * @param isAborted whether the task is to be cancelled at once
+   */
+  async #start(
+    { type, ref, input, options, isNew, restart }: NewTask,
+    isAborted = (): boolean => false,
+  ): Promise<{ view: RemoteView; created: boolean }> {
+    const { tasks, index, views, connection } = this.#parts;
+    const key = taskKey(ref);
+    const keys = tasks.keysOf(key);
+    const queue = this.#queueOf(type);
+    const { maxPending, pendingTimeout, replay } = type.options;
+    const { delay = 0, priority = 0, owner, metadata } = options;
+    const deadline =
+      pendingTimeout === null || pendingTimeout === Infinity ? undefined : delay + pendingTimeout;
+    const room = { maxPending, concurrency: concurrencyOf(type), deadline };
+    const [onAdded] = await Promise.all([queue.store.note(key, room), index.add(key)]);
+    if (!onAdded) {
+      const page = isNew ? undefined : await readTask(connection, keys, 1, 0);
+      if (page && !(restart && page.ended)) return { view: views.of(ref, page.record), created: false };
+      throw new TooManyTasksError(ref.app, ref.name, maxPending);
+    }
+    try {
+      const epoch = mintEpoch(key);
+      const stored = {
+        epoch,
+        input: input.json,
+        options: optionsJson(options),
+        owner,
+        metadata: metadata === undefined ? undefined : toJson(metadata),
+        limits: replay,
+        delay,
+        retention: this.#retention,
+      };
+      const { created, task } = await tasks.start(keys, stored, restart);
+      const view = views.of(ref, task);
+      if (!created) return { view, created };
+      if (restart) await index.restarted(key);
+      if (isAborted()) {
+        await view.requestCancel({});
+        return { view, created };
+      }
+      await queue.add(ref.id, { key, epoch }, { priority, delay });
+      if (restart) await this.#sweepPending(queue, [key]);
+      if (deadline !== undefined) new Timer(deadline, () => void this.#endLate(queue, key)).unref();
+      return { view, created };
+    } finally {
+      onAdded();
+    }
+  }
+
+  async find(ref: TaskRef): Promise<RemoteView | undefined> {
+    if (!isTaskRef(ref)) return undefined;
+    const { tasks, views, connection } = this.#parts;
+    const page = await readTask(connection, tasks.keysOf(taskKey(ref)), 1, 0);
+    return page && views.of(ref, page.record);
+  }
+
+  list(query: TaskQuery, most: number): Promise<TaskListing> {
+    return listTasks(this.#parts.index, (ref) => this.find(ref), query, most);
+  }
+
+  async reload(view: RemoteView): Promise<void> {
+    await this.find(view.ref);
+  }
+
+  async cancel(view: RemoteView, { detail, by, grace }: CancelRequest): Promise<CancelAnswer> {
+    const { tasks } = this.#parts;
+    const reason = {
+      kind: 'external' as const,
+      ...(detail !== undefined && { detail }),
+      ...(by !== undefined && { by }),
+    };
+    const request = { ...reason, ...(grace !== undefined && { grace }) };
+    const terminalJson = terminalEventData({ status: 'cancelled', reason });
+    const keys = tasks.keysOf(taskKey(view.ref));
+    const answer = await tasks.cancel(keys, request, terminalJson, view.epoch);
+    if (answer === 'cancelled') await this.#onPendingEnd(taskKey(view.ref), view.epoch);
+    await this.reload(view).catch((error: unknown) => this.#onError(error));
+    return answer === 'unknown' || answer === 'another-run' ? 'ended' : answer;
+  }
+
+  async signal(view: RemoteView, name: string, json: string): Promise<boolean> {
+    const { tasks } = this.#parts;
+    const limits = { perName: MAX_SIGNALS_PER_NAME, bytes: this.#host.options.replay.totalBytes };
+    const answer = await tasks.signal(tasks.keysOf(taskKey(view.ref)), name, json, limits, view.epoch);
+    if (answer === 'full') {
+      throw new TooManySignalsError(
+        `${MAX_SIGNALS_PER_NAME} signals wait already; the task does not take them (signal "${name}")`,
+      );
+    }
+    return answer === 'taken';
+  }
+
+  onWatched(): void {}
+
+  /** A task has ended that no instance runs: its job has nothing to do. */
+  async #onPendingEnd(key: string, epoch: string): Promise<void> {
+    const ref = refOf(key);
+    const queue = this.#queues.get(typeKey(ref));
+    queue?.store.forget([key]);
+    const { index } = this.#parts;
+    // What fails here a sweep does, or the job itself when its time comes.
+    await Promise.allSettled([index.ended(key, this.#retention), queue?.remove(ref.id, epoch)]);
+  }
+
+  /** Finds tasks that wait without a job, and those that have waited too long. */
+  async #sweepPending(queue: TaskQueue, given?: readonly string[]): Promise<void> {
+    const [pending, late] = given ? [given, []] : await queue.store.due();
+    const { tasks, connection } = this.#parts;
+    for (const key of pending) {
+      const page = await readTask(connection, tasks.keysOf(key), 1, 0);
+      if (page?.record.status !== 'pending') queue.store.forget([key]);
+      else {
+        const { epoch, options } = page.record;
+        const { priority } = storedOptions(options);
+        const { id } = refOf(key);
+        // Its time may not have come: then it goes back when it is claimed.
+        if ((await queue.epochOf(id)) !== epoch) await queue.add(id, { key, epoch }, { priority, delay: 0 });
+      }
+    }
+    for (const key of late) await this.#endLate(queue, key);
+  }
+
+  async #endLate(queue: TaskQueue, key: string): Promise<void> {
+    const pendingTimeout = this.#host.types.all.find((type) => typeKey(type) === typeKey(queue.type))?.options
+      .pendingTimeout;
+    if (pendingTimeout === null || pendingTimeout === undefined || this.#isClosing) return;
+    const reason = { kind: 'timeout' as const, of: 'pending' as const, timeout: pendingTimeout };
+    const { tasks } = this.#parts;
+    try {
+      const json = terminalEventData({ status: 'timeout', reason });
+      const answer = await tasks.endPending(tasks.keysOf(key), 'timeout', reason, pendingTimeout, json);
+      if (answer === 'ended') await this.#onPendingEnd(key, '');
+      else if (answer === 'begun') queue.store.forget([key]);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** Ended tasks of which there are too many. */
+  async #forget(keys: readonly string[]): Promise<void> {
+    const { tasks, index, connection } = this.#parts;
+    try {
+      for (const key of keys) {
+        const page = await readTask(connection, tasks.keysOf(key), 1, 0);
+        if (page?.ended === false) continue;
+        if (page) await tasks.forget(tasks.keysOf(key), page.record.epoch);
+        await index.remove([key]);
+      }
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  async shutdown(options: Required<ShutdownOptions>): Promise<EndedTasks> {
+    return endTasks(this.#parts.runner, this.#workers, options);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    const opened = this.#opened;
+    if (!opened) return;
+    this.#opened = undefined;
+    opened.maintenance.close();
+    opened.runner.close();
+    opened.news.close();
+    for (const queue of this.#queues.values()) void queue.close().catch(() => {});
+    for (const worker of this.#workers) worker.destroy();
+    opened.connection.close();
+  }
+}
+
+function typeKey({ app, name }: { readonly app: string; readonly name: string }): string {
+  return `${app}:${name}`;
+}

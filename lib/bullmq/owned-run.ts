@@ -1,0 +1,352 @@
+import type { Logger } from '@nestjs/common';
+import type { CancelReason } from '../cancellation/cancel-reason.js';
+import { isUnrecoverable } from '../cancellation/errors.js';
+import type { CancellationRule } from '../cancellation/is-cancellation.js';
+import { isInstance } from '../cancellation/read-error.js';
+import { DEFAULT_BACKOFF, RetryDelays } from '../cancellation/time/backoff.js';
+import { clock } from '../cancellation/time/clock.js';
+import { publicError } from '../run/public-error.js';
+import type { RunHost } from '../run/run-host.js';
+import type { TaskHistory } from '../run/task-history.js';
+import { TaskRun } from '../run/task-run.js';
+import { TaskInput } from '../task-types/task-input.js';
+import type { TaskType } from '../task-types/task-type.js';
+import { toJson } from '../task/json.js';
+import type { TerminalStatus } from '../task/task-status.js';
+import { TooManySignalsError } from '../task/errors.js';
+import { WorkerLostError } from './errors.js';
+import type { EventBuffer } from './redis/event-buffer.js';
+import { type Ending, type JournalRun, RedisJournal, type Release } from './redis/redis-journal.js';
+import type { Claim, RedisTasks } from './redis/redis-tasks.js';
+import type { StoreConnection } from './redis/store-connection.js';
+import type { StoredRequest } from './redis/stored-request.js';
+import type { RemoteView } from './remote-view.js';
+import { type StoredOptions, storedOptions } from './stored-options.js';
+
+/** A claim that gave the task to this instance. */
+export type OwnClaim = Extract<Claim, { readonly lease: unknown }>;
+
+/** What becomes of the task when its try here is over. */
+export type TryEnd =
+  /** It has ended. */
+  | { readonly kind: 'ended' }
+  /** Another instance owns it. */
+  | { readonly kind: 'lost' }
+  /** Another try follows, in so many milliseconds, on whichever instance. */
+  | { readonly kind: 'again'; readonly delay: number };
+
+/** What a run needs of its instance. */
+export interface RunParts {
+  readonly connection: StoreConnection;
+  readonly tasks: RedisTasks;
+  readonly buffer: EventBuffer;
+  readonly logger: Logger;
+  readonly isCancellation: CancellationRule | undefined;
+}
+
+/** One try of a task that this instance owns. It has one: a try that follows is a claim of its own. */
+export class OwnedRun implements JournalRun {
+  readonly run: TaskRun;
+  readonly journal: RedisJournal;
+  /** Settles when it is over, for this instance. */
+  readonly over: Promise<TryEnd>;
+  readonly #parts: RunParts;
+  readonly #claim: OwnClaim;
+  readonly #type: TaskType;
+  readonly #view: RemoteView;
+  readonly #options: StoredOptions;
+  readonly #claimedAt = clock().now();
+  #finish: (end: TryEnd) => void = () => {};
+  #release: Release | undefined;
+  #isLost = false;
+  #mayTryAgain = true;
+  /** Set when it is over. */
+  end: TryEnd | undefined;
+  /** Signals that the handler has, or that wait for it here. */
+  readonly #delivered = new Set<string>();
+  #isFetching = false;
+  #hasMoreSignals = false;
+
+  constructor(parts: RunParts, claim: OwnClaim, type: TaskType, view: RemoteView) {
+    this.#parts = parts;
+    this.#claim = claim;
+    this.#type = type;
+    this.#view = view;
+    this.#options = storedOptions(claim.task.options);
+    this.journal = new RedisJournal(parts.connection, claim.lease, parts.buffer, this);
+    this.over = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    // Whether there is another try is decided here.
+    const once = { ...type, options: { ...type.options, attempts: 1 } };
+    const { timeout, grace } = this.#options;
+    const owner = claim.task.owner ?? undefined;
+    const options = { timeout, grace, ...(owner !== undefined && { owner }), ...metadataOf(claim) };
+    const host = this.#host();
+    this.run = new TaskRun(
+      once,
+      view.ref,
+      undefined,
+      options,
+      view.log,
+      this.journal,
+      host,
+      this.#history(view.record.cancellation),
+    );
+    view.run = this.run;
+  }
+
+  get key(): string {
+    return this.run.key;
+  }
+
+  /** What its instance calls it in Redis. */
+  get record(): string {
+    return this.#claim.lease.keys.record;
+  }
+
+  #history(reason: CancelReason | null): TaskHistory {
+    const { verdict, lease, task, checkpoint } = this.#claim;
+    const begins = verdict === 'run' || verdict === 'resumed';
+    return {
+      tries: begins ? lease.attempt - 1 : lease.attempt,
+      createdAt: task.createdAt,
+      startedAt: task.startedAt,
+      elapsed: this.#elapsed,
+      checkpoint,
+      ...(verdict === 'cancelled' && { requests: [reason ?? { kind: 'external' }] }),
+    };
+  }
+
+  #host(): RunHost {
+    return {
+      logger: this.#parts.logger,
+      isCancellation: this.#parts.isCancellation,
+      // How many may wait is counted where they wait: in Redis.
+      signals: { take: () => true, giveBack: () => {} },
+      onFree: () => {},
+      onOver: () => this.#settle(),
+    };
+  }
+
+  /** Goes on as the claim says. */
+  async begin(): Promise<void> {
+    const { verdict, hasSignals, lease } = this.#claim;
+    if (verdict === 'cancelled') {
+      this.run.begin();
+      return;
+    }
+    if (verdict === 'lost') {
+      this.run.settle(undefined, { kind: 'threw', error: new WorkerLostError() });
+      return;
+    }
+    if (verdict === 'resumed') this.#tellRetry(lease.attempt, 0, 'The worker was lost', 'lost');
+    if (hasSignals) void this.#fetchSignals();
+    try {
+      // A cancel may come meanwhile.
+      this.run.input = await TaskInput.received(this.#type, this.#claim.input);
+    } catch (error) {
+      // Another version of the schema would say the same again.
+      this.#mayTryAgain = false;
+      this.run.settle(undefined, { kind: 'threw', error });
+      return;
+    }
+    this.run.begin();
+  }
+
+  /** Its instance closes, and it has not begun: it is left to others. */
+  async handBack(): Promise<void> {
+    this.#release = this.#handOver();
+    const answer = await this.journal.release(this.#release);
+    if (answer === 'taken') this.#settle();
+    else if (answer === 'lost') this.onLost();
+    else if (!this.run.decided) this.run.cancel('shutdown');
+  }
+
+  /**
+   * Its instance closes: it is cancelled, or goes on elsewhere.
+   *
+   * @param timeout until then it is over here, in milliseconds
+   */
+  endBefore(timeout: number): void {
+    const isGone = this.#type.options.resumable && this.run.handOver(timeout);
+    if (!isGone) this.run.cancel('shutdown', {}, Math.min(this.run.options.grace, timeout));
+    this.run.limitRemainingTime(timeout);
+  }
+
+  /** Whether its handler or its cleanup still ran when its time was over. */
+  get isAbandoned(): boolean {
+    return this.run.end?.outcome.abandoned ?? false;
+  }
+
+  /** Whether it was handed over. */
+  get isGone(): boolean {
+    return this.#release?.isFree ?? false;
+  }
+
+  /** The seq of the last event that it has written; 0 where it has lost its task. */
+  get lastSeq(): number {
+    if (this.#isLost) return 0;
+    const seq = seqOf(this.journal.lastEventId);
+    return this.#release ? seq + 1 : seq;
+  }
+
+  /** There is something to read for it: requests to cancel, signals. */
+  look(): void {
+    this.journal.look();
+    void this.#fetchSignals();
+  }
+
+  /** Another instance owns the task, or may. */
+  lose(): void {
+    this.journal.fence();
+    this.onLost();
+  }
+
+  get progress(): string {
+    return this.run.events.newestProgress;
+  }
+
+  get cancellation(): CancelReason | undefined {
+    if (this.run.isHandedOver) return undefined;
+    const [reason] = this.run.requests.standing;
+    return reason;
+  }
+
+  get isHandedOver(): boolean {
+    return this.run.isHandedOver;
+  }
+
+  onRequests(requests: readonly StoredRequest[]): void {
+    for (const { kind, detail, by, grace } of requests) {
+      const details = { ...(detail !== undefined && { detail }), ...(by !== undefined && { by }) };
+      this.run.cancel(kind, details, grace);
+    }
+  }
+
+  onLost(): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    if (this.#view.run === this.run) this.#view.run = undefined;
+    this.run.cancel('lost');
+  }
+
+  onFailure(error: unknown): void {
+    this.run.report.error('What Redis was given', error);
+  }
+
+  goesOn(end: { readonly status: TerminalStatus; readonly error?: unknown }): boolean {
+    return this.run.isHandedOver || this.#mayFollow(end);
+  }
+
+  insteadOf({ type }: Ending): Release | undefined {
+    if (this.run.isHandedOver) this.#release = this.#handOver();
+    else {
+      const { error, abandoned } = this.run.end?.outcome ?? {};
+      if (abandoned !== true && this.#mayFollow({ status: type, error })) {
+        this.#release = this.#nextTry(error);
+        this.run.outlive();
+      }
+    }
+    return this.#release;
+  }
+
+  decideAgain(_ending: Ending, requests: readonly StoredRequest[]): Ending {
+    this.#release = undefined;
+    return this.run.decideAgain(requests);
+  }
+
+  #handOver(): Release {
+    const attempt = this.#claim.lease.attempt + 1;
+    const json = toJson({ attempt, delay: 0, message: 'The instance closed', cause: 'handover' });
+    return { event: { type: 'retrying', json }, delay: 0, isFree: true };
+  }
+
+  /** How many of the attempts are over. */
+  get #failed(): number {
+    return this.#claim.lease.attempt - this.#claim.task.freeAttempts;
+  }
+
+  #mayFollow({ status, error }: { readonly status: TerminalStatus; readonly error?: unknown }): boolean {
+    if (status !== 'failed' || !this.#mayTryAgain || this.run.requests.any) return false;
+    return this.#failed < this.#type.options.attempts && !isUnrecoverable(error);
+  }
+
+  #nextTry(error: unknown): Release {
+    const { attempts, backoff } = this.#type.options;
+    const isLost = isInstance(error, WorkerLostError);
+    const delays = new RetryDelays(backoff, (what, cause) =>
+      this.run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause),
+    );
+    const delay = delays.after(this.#failed);
+    if (!isLost) this.run.report.retrying(error, this.#failed, attempts, delay);
+    const { message } = isLost ? error : publicError(error);
+    const attempt = this.#claim.lease.attempt + 1;
+    const json = toJson({ attempt, delay, message, cause: isLost ? 'lost' : 'failed' });
+    // Its time may be over before: then it is claimed to be told so.
+    const wait = Math.ceil(Math.min(delay, this.#left));
+    return { event: { type: 'retrying', json }, delay: wait, isFree: false };
+  }
+
+  #tellRetry(attempt: number, delay: number, message: string, cause: string): void {
+    this.run.events.tell('retrying', toJson({ attempt, delay, message, cause }));
+  }
+
+  /** What earlier tries have taken, and what lies between them, in milliseconds. */
+  get #elapsed(): number {
+    const { task, at } = this.#claim;
+    return task.startedAt === null ? 0 : Math.max(0, at - task.startedAt);
+  }
+
+  /** What is left of its timeout, in milliseconds. */
+  get #left(): number {
+    const { timeout } = this.#options;
+    if (timeout === null) return Infinity;
+    return Math.max(0, timeout - this.#elapsed - (clock().now() - this.#claimedAt));
+  }
+
+  #settle(): void {
+    if (this.end) return;
+    if (this.#isLost) this.end = { kind: 'lost' };
+    else if (this.#release) this.end = { kind: 'again', delay: this.#release.delay };
+    else this.end = { kind: 'ended' };
+    if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
+    this.#finish(this.end);
+  }
+
+  async #fetchSignals(): Promise<void> {
+    this.#hasMoreSignals = true;
+    if (this.#isFetching) return;
+    this.#isFetching = true;
+    while (this.#hasMoreSignals && !this.run.decided) {
+      this.#hasMoreSignals = false;
+      await this.#deliverSignals().catch((error: unknown) => this.run.report.error('The signals', error));
+    }
+    this.#isFetching = false;
+  }
+
+  async #deliverSignals(): Promise<void> {
+    const { lease } = this.#claim;
+    for (const { id, name, json } of await this.#parts.tasks.signals(lease.keys)) {
+      if (this.#delivered.has(id) || this.run.decided || this.#isLost) continue;
+      try {
+        this.#delivered.add(id);
+        this.run.inbox.send(name, json, () => {
+          this.#parts.tasks.dropSignals(lease, [id]).catch(() => {});
+        });
+      } catch (error) {
+        // It stays in Redis, until the handler has taken others.
+        this.#delivered.delete(id);
+        if (!isInstance(error, TooManySignalsError)) throw error;
+      }
+    }
+  }
+}
+
+function metadataOf({ task }: OwnClaim): { metadata?: never } {
+  return task.metadata === null ? {} : { metadata: JSON.parse(task.metadata) as never };
+}
+
+function seqOf(id: string | null): number {
+  return id === null ? 0 : Number(id.slice(id.lastIndexOf('-') + 1));
+}

@@ -1,0 +1,99 @@
+import { duePending, forgetPending, noteTask, renewLocks } from './scripts/queue-scripts.js';
+import type { Script } from './scripts/script.js';
+import type { StoreConnection } from './store-connection.js';
+
+/** How many tasks may start, and how long they may wait. */
+export interface Room {
+  /** How many may wait for a place. */
+  readonly maxPending: number;
+  /** How many one instance runs at once. */
+  readonly concurrency: number;
+  /** How long the task may wait, in milliseconds, its delay included; `undefined` for as long as it takes. */
+  readonly deadline: number | undefined;
+}
+
+/** A job that an instance works on. */
+export interface LockedJob {
+  readonly id: string;
+  readonly token: string;
+}
+
+/** How many tasks are looked at in one sweep. */
+const SWEEP_LENGTH = 100;
+
+/** A task that waits is looked at again after so many milliseconds. */
+const LOOK_AGAIN = 5_000;
+
+/**
+ * What is kept beside a queue of BullMQ: which tasks wait for their first try, and until when. A task that was registered when its
+ * instance was lost is found there.
+ */
+export class QueueStore {
+  readonly #connection: StoreConnection;
+  readonly #keys: readonly string[];
+  readonly #jobPrefix: string;
+  /** Noted here, and not in the queue yet. */
+  #starting = 0;
+
+  /**
+   * @param toKey gives the key of a part of the queue
+   */
+  constructor(connection: StoreConnection, toKey: (part: string) => string) {
+    this.#connection = connection;
+    const parts = ['wait', 'prioritized', 'delayed', 'active', 'paused', 'stalled', '#pending', '#deadlines'];
+    this.#keys = parts.map(toKey);
+    this.#jobPrefix = toKey('');
+  }
+
+  /**
+   * Notes a task that is about to start.
+   *
+   * @returns what is to be called when it is in the queue, or will not be; `undefined` where there is no room
+   * @throws StoreUnavailableError
+   */
+  async note(key: string, { maxPending, concurrency, deadline }: Room): Promise<(() => void) | undefined> {
+    const args = [key, String(maxPending), concurrency, this.#starting, deadline ?? ''];
+    this.#starting++;
+    const end = (): void => {
+      this.#starting--;
+    };
+    try {
+      if ((await this.#ask(noteTask, args)) === 1) return end;
+    } catch (error) {
+      end();
+      throw error;
+    }
+    end();
+    return undefined;
+  }
+
+  /** They no longer wait for their first try. If that is not heard, a sweep finds out. */
+  forget(keys: readonly string[]): void {
+    this.#ask(forgetPending, keys).catch(() => {});
+  }
+
+  /**
+   * Some of the tasks that wait for their first try, and those that have waited too long.
+   *
+   * @throws StoreUnavailableError
+   */
+  async due(): Promise<[pending: string[], late: string[]]> {
+    return (await this.#ask(duePending, [SWEEP_LENGTH, LOOK_AGAIN])) as [string[], string[]];
+  }
+
+  /**
+   * Renews locks.
+   *
+   * @param duration in milliseconds
+   * @returns the ids of jobs that are lost
+   * @throws StoreUnavailableError
+   */
+  async renew(jobs: readonly LockedJob[], duration: number): Promise<string[]> {
+    const args = jobs.flatMap(({ id, token }) => [id, token]);
+    return (await this.#ask(renewLocks, [this.#jobPrefix, duration, ...args])) as string[];
+  }
+
+  #ask(script: Script, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#connection.inTime(() => script.run(this.#connection.client, this.#keys, args));
+  }
+}

@@ -1,0 +1,142 @@
+import { CancelledError } from '../cancellation/errors.js';
+import { inRootContext } from '../cancellation/async-context.js';
+import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
+import type { LogReader } from '../log/log-reader.js';
+import type { LogState } from '../log/log-source.js';
+import { LogWindow } from '../log/log-window.js';
+import type { TaskRun } from '../run/task-run.js';
+import { TaskFailedError, TaskNotFoundError, TaskTimeoutError } from '../task/errors.js';
+import type { TaskOutcome } from '../task/task-outcome.js';
+import type { TaskRecord } from '../task/task-record.js';
+import type { TaskRef } from '../task/task-ref.js';
+import { isTerminal, type TaskStatus, type TerminalStatus } from '../task/task-status.js';
+import type { RedisLogSource } from './redis/redis-log-source.js';
+import { recordOf, type StoredTask } from './redis/stored-task.js';
+
+/** What a view asks of its engine. */
+export interface ViewHost {
+  cancel(view: RemoteView, request: CancelRequest): Promise<CancelAnswer>;
+  signal(view: RemoteView, name: string, json: string): Promise<boolean>;
+  /** Asks Redis for its newest state. */
+  reload(view: RemoteView): Promise<void>;
+  /** Its first watcher has come, or its last one has gone. */
+  onWatched(view: RemoteView): void;
+}
+
+/** A run as this process sees it, wherever it runs. */
+export class RemoteView implements TaskView {
+  readonly log: LogWindow<StoredTask>;
+  readonly #host: ViewHost;
+  #watchers = 0;
+  #outcome: Promise<TaskOutcome> | undefined;
+  /** Set while it runs here, and when its last try ran here: it knows the handler's own error. */
+  run: TaskRun | undefined;
+
+  constructor(
+    readonly ref: TaskRef,
+    readonly epoch: string,
+    source: RedisLogSource,
+    state: LogState<StoredTask>,
+    host: ViewHost,
+  ) {
+    this.log = new LogWindow(source, state);
+    this.#host = host;
+  }
+
+  get owner(): string | undefined {
+    return this.log.record.owner ?? undefined;
+  }
+
+  /** As last heard. */
+  get status(): TaskStatus {
+    return this.log.record.status;
+  }
+
+  get stored(): StoredTask {
+    return this.log.record;
+  }
+
+  /** Watchers of this process. */
+  get watchers(): number {
+    return this.#watchers;
+  }
+
+  get record(): TaskRecord {
+    return recordOf(this.ref, this.log.record, this.#watchers);
+  }
+
+  reload(): Promise<void> {
+    return this.#host.reload(this);
+  }
+
+  get outcome(): Promise<TaskOutcome> {
+    return (this.#outcome ??= inRootContext(() => this.#untilEnd()));
+  }
+
+  attach(): void {
+    if (++this.#watchers === 1) this.#host.onWatched(this);
+  }
+
+  detach(): void {
+    if (--this.#watchers === 0) this.#host.onWatched(this);
+  }
+
+  requestCancel(request: CancelRequest): Promise<CancelAnswer> {
+    return this.#host.cancel(this, request);
+  }
+
+  signal(name: string, json: string): Promise<boolean> {
+    return this.#host.signal(this, name, json);
+  }
+
+  async #untilEnd(): Promise<TaskOutcome> {
+    if (!this.log.ended) await whenEnded(this.log);
+    return this.#outcomeHere() ?? outcomeOf(this.ref, this.log.record);
+  }
+
+  /** That of the run, if it is how the task has ended. */
+  #outcomeHere(): TaskOutcome | Promise<TaskOutcome> | undefined {
+    const { run } = this;
+    return run?.end?.status === this.status ? run.outcome : undefined;
+  }
+}
+
+/** How a task has ended that ran elsewhere. */
+function outcomeOf(ref: TaskRef, task: StoredTask): TaskOutcome {
+  const { status, startedAt, endedAt } = task;
+  const { cancellation: reason, error, finalValue } = recordOf(ref, task, 0);
+  const facts = {
+    started: startedAt !== null,
+    requests: reason ? [reason] : [],
+    swallowed: false,
+    abandoned: false,
+    durationMs: startedAt === null || endedAt === null ? 0 : Math.max(0, endedAt - startedAt),
+    ...(reason && { reason }),
+  };
+  if (!isTerminal(status)) {
+    // The store has lost it: nobody knows how it went on.
+    return { ...facts, status: 'failed', error: new TaskNotFoundError(ref) };
+  }
+  const end: TerminalStatus = status;
+  if (end === 'completed') return { ...facts, status: end, value: finalValue };
+  if (end === 'failed') {
+    const { message = '', errorType = 'Error' } = error ?? {};
+    return { ...facts, status: end, error: new TaskFailedError(message, errorType) };
+  }
+  const cancellation = new CancelledError(reason ?? { kind: 'external' });
+  if (end === 'cancelled') return { ...facts, status: end, error: cancellation };
+  const { of = 'total', timeout = 0 } = reason ?? {};
+  return { ...facts, status: end, error: new TaskTimeoutError(of, timeout, cancellation) };
+}
+
+function whenEnded(log: LogReader): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (!log.ended) return;
+      subscription.unsubscribe();
+      resolve();
+    };
+    const subscription = log.subscribe(look);
+    look();
+  });
+}

@@ -1,0 +1,109 @@
+import { type JobsOptions, Queue, type QueueOptions } from 'bullmq';
+import type { TaskTypeRef } from '../task/task-ref.js';
+import { QueueStore } from './redis/queue-store.js';
+import type { StoreConnection } from './redis/store-connection.js';
+
+/** What a job says: which task it is of, and which run of that. */
+export interface JobData {
+  readonly key: string;
+  readonly epoch: string;
+}
+
+/** When a job is to be worked on. */
+export interface JobTiming {
+  /** From 0: of those that wait, the highest is next. */
+  readonly priority: number;
+  /** In how many milliseconds. */
+  readonly delay: number;
+}
+
+/** BullMQ takes the lowest first, and jobs without a priority before all others. */
+const LOWEST_PRIORITY = 1_001;
+
+/** Jobs leave nothing behind. Their tasks do, for their retention. */
+const jobOptions: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
+
+/** The queue of a task type. */
+export class TaskQueue {
+  readonly type: TaskTypeRef;
+  readonly name: string;
+  /** That of BullMQ: with it all keys of the queue share a hash tag. */
+  readonly prefix: string;
+  readonly store: QueueStore;
+  readonly #connection: StoreConnection;
+  readonly #queue: Queue<JobData>;
+
+  /**
+   * @param prefix of the application
+   * @param onError called when a connection fails
+   */
+  constructor(
+    type: TaskTypeRef,
+    connection: StoreConnection,
+    prefix: string,
+    options: Omit<QueueOptions, 'connection'>,
+    onError: (error: Error) => void,
+  ) {
+    this.type = type;
+    this.name = `${prefix}.${type.app}.${type.name}`;
+    this.prefix = `{${this.name}}`;
+    this.#connection = connection;
+    this.#queue = new Queue(this.name, {
+      ...options,
+      connection: connection.client,
+      prefix: this.prefix,
+      skipWaitingForReady: true,
+    });
+    this.#queue.on('error', onError);
+    this.store = new QueueStore(connection, this.#queue.toKey);
+  }
+
+  /** @throws StoreUnavailableError */
+  async limit(globalConcurrency: number): Promise<void> {
+    await this.#connection.inTime(() =>
+      globalConcurrency === Infinity
+        ? this.#queue.removeGlobalConcurrency()
+        : this.#queue.setGlobalConcurrency(globalConcurrency),
+    );
+  }
+
+  /**
+   * Adds a job, unless one with its id is there.
+   *
+   * @throws StoreUnavailableError
+   */
+  async add(id: string, data: JobData, { priority, delay }: JobTiming): Promise<void> {
+    const options = { ...jobOptions, jobId: this.jobIdOf(id), priority: LOWEST_PRIORITY - priority, delay };
+    await this.#connection.inTime(() => this.#queue.add(this.type.name, data, options));
+  }
+
+  /**
+   * The run that the job of a task is of.
+   *
+   * @throws StoreUnavailableError
+   */
+  async epochOf(id: string): Promise<string | undefined> {
+    const job = await this.#connection.inTime(() => this.#queue.getJob(this.jobIdOf(id)));
+    return job?.data.epoch;
+  }
+
+  /**
+   * Removes the job of a run, unless somebody works on it.
+   *
+   * @throws StoreUnavailableError
+   */
+  async remove(id: string, epoch: string): Promise<void> {
+    if ((await this.epochOf(id)) !== epoch) return;
+    await this.#connection.inTime(() => this.#queue.remove(this.jobIdOf(id)));
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+  }
+
+  /** BullMQ refuses whole numbers, and its own keys must not be overwritten. No task's id has a `#`. */
+  jobIdOf(id: string): string {
+    const isRefused = String(Number.parseInt(id, 10)) === id || Object.hasOwn(this.#queue.keys, id);
+    return isRefused ? `#${id}` : id;
+  }
+}

@@ -1,0 +1,82 @@
+import type { ListenerDelivery } from '../engine/listeners/listener-delivery.js';
+import type { TaskType } from '../task-types/task-type.js';
+import type { TaskRef } from '../task/task-ref.js';
+import { OwnedRun, type RunParts } from './owned-run.js';
+import type { RedisNews } from './redis/redis-news.js';
+import type { TaskIndex } from './redis/task-index.js';
+import type { TaskQueue } from './task-queue.js';
+import type { JobHandler } from './task-worker.js';
+import type { ViewRegistry } from './view-registry.js';
+
+export interface RunnerParts extends RunParts {
+  readonly news: RedisNews;
+  readonly views: ViewRegistry;
+  readonly index: TaskIndex;
+  readonly listeners: ListenerDelivery;
+  readonly retention: number;
+}
+
+/** The tasks that run here. */
+export class TaskRunner {
+  readonly #parts: RunnerParts;
+  readonly #runs = new Map<string, OwnedRun>();
+  readonly #listening: Disposable;
+  #isClosing = false;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+    this.#listening = parts.news.onInstance(parts.tasks.channel, (record) => this.#onNews(record));
+  }
+
+  /** Whatever is claimed from now on is given back. Gives what runs. */
+  beginClosing(): OwnedRun[] {
+    this.#isClosing = true;
+    return [...this.#runs.values()];
+  }
+
+  close(): void {
+    this.#listening[Symbol.dispose]();
+  }
+
+  /** Works on the jobs of a task type. */
+  handlerOf(type: TaskType, { store }: TaskQueue): JobHandler {
+    return async ({ key, epoch }, job) => {
+      const { tasks, views, listeners } = this.#parts;
+      const keys = tasks.keysOf(key);
+      const claim = await tasks.claim(keys, epoch, type.options.resumable);
+      store.forget([key]);
+      if (!('lease' in claim))
+        return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
+      const view = views.of(refOf(key), claim.task);
+      const owned = new OwnedRun(this.#parts, claim, type, view);
+      // Requests that come from now on are published; those that came before, the claim has told.
+      this.#runs.set(owned.record, owned);
+      job.onLost = () => owned.lose();
+      const following = listeners.follow(owned.run);
+      if (this.#isClosing) await owned.handBack();
+      else await owned.begin();
+      const end = await owned.over;
+      following?.stopAfter(owned.lastSeq);
+      if (this.#runs.get(owned.record) === owned) this.#runs.delete(owned.record);
+      if (end.kind === 'ended') await this.#listEnd(key);
+      return end;
+    };
+  }
+
+  async #listEnd(key: string): Promise<void> {
+    const { index, retention } = this.#parts;
+    // A sweep of the list finds it otherwise.
+    await index.ended(key, retention).catch(() => {});
+  }
+
+  /** @param record `undefined` where something may have been missed */
+  #onNews(record: string | undefined): void {
+    if (record !== undefined) this.#runs.get(record)?.look();
+    else for (const run of this.#runs.values()) run.look();
+  }
+}
+
+export function refOf(key: string): TaskRef {
+  const [app = '', name = '', id = ''] = key.split(':');
+  return { app, name, id };
+}

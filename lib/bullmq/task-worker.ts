@@ -1,0 +1,174 @@
+// Not the globals: a test may have replaced them.
+import { clearTimeout, setTimeout } from 'node:timers';
+import { DelayedError, type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
+import { inRootContext } from '../cancellation/async-context.js';
+import type { TaskType } from '../task-types/task-type.js';
+import type { TryEnd } from './owned-run.js';
+import type { LockedJob } from './redis/queue-store.js';
+import type { StoreConnection } from './redis/store-connection.js';
+import type { JobData, TaskQueue } from './task-queue.js';
+
+/** How long a worker waits for a job at once, in seconds. If it misses that there is one, it looks again then. */
+const DRAIN_DELAY = 2;
+
+/** The longest wait before a worker asks again, when Redis has failed it, in milliseconds. BullMQ's own are up to 15 s. */
+const RETRY_DELAY = 250;
+
+/** Where a type says nothing, one instance runs so many of its handlers at once. */
+const DEFAULT_CONCURRENCY = 100;
+
+/** How many handlers of a type one instance runs at once. */
+export function concurrencyOf({ options: { concurrency, globalConcurrency } }: TaskType): number {
+  return Math.min(concurrency === Infinity ? DEFAULT_CONCURRENCY : concurrency, globalConcurrency);
+}
+
+/** A job that this instance works on. */
+class OwnJob implements LockedJob {
+  readonly id: string;
+  readonly token: string;
+  /** Called when its lock is lost. */
+  onLost: (() => void) | undefined;
+  isLost = false;
+
+  constructor(id: string, token: string) {
+    this.id = id;
+    this.token = token;
+  }
+}
+
+/** BullMQ's, but for its waits: they are short, and do not keep the process alive. */
+class PatientWorker extends Worker<JobData> {
+  readonly #ends = new Set<() => void>();
+
+  override delay(milliseconds: number = RETRY_DELAY): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => end(), Math.min(milliseconds, RETRY_DELAY)).unref();
+      const end = (): void => {
+        clearTimeout(timer);
+        this.#ends.delete(end);
+        resolve();
+      };
+      this.#ends.add(end);
+    });
+  }
+
+  /** Waits for nothing any more: its connections are gone. */
+  async destroy(): Promise<void> {
+    for (const end of this.#ends) end();
+    const client = await this.getBackend().blockingClient;
+    client?.disconnect();
+  }
+}
+
+/** Works on a job, and says what becomes of it. */
+export type JobHandler = (data: JobData, job: { onLost: (() => void) | undefined }) => Promise<TryEnd>;
+
+/** Times of leases, in milliseconds. */
+export interface LeaseTimes {
+  readonly lockDuration: number;
+  readonly stalledInterval: number;
+}
+
+/** Takes the jobs of one task type. */
+export class TaskWorker {
+  readonly queue: TaskQueue;
+  readonly #connection: StoreConnection;
+  readonly #times: LeaseTimes;
+  readonly #handle: JobHandler;
+  readonly #worker: PatientWorker;
+  readonly #jobs = new Set<OwnJob>();
+  #isClosing = false;
+
+  constructor(
+    type: TaskType,
+    queue: TaskQueue,
+    connection: StoreConnection,
+    times: LeaseTimes,
+    options: Omit<WorkerOptions, 'connection'>,
+    handle: JobHandler,
+    onError: (error: Error) => void,
+  ) {
+    this.queue = queue;
+    this.#connection = connection;
+    this.#times = times;
+    this.#handle = handle;
+    this.#worker = new PatientWorker(queue.name, (job, token) => this.#process(job, token ?? ''), {
+      drainDelay: DRAIN_DELAY,
+      ...options,
+      connection: connection.client,
+      prefix: queue.prefix,
+      concurrency: concurrencyOf(type),
+      autorun: false,
+      lockDuration: times.lockDuration,
+      stalledInterval: times.stalledInterval,
+      // A job goes back to the queue as often as it must: what that means for its task is decided when it is claimed.
+      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      // One timer of the instance does it for all its workers.
+      skipLockRenewal: true,
+      skipStalledCheck: true,
+    });
+    this.#worker.on('error', onError);
+  }
+
+  begin(): void {
+    inRootContext(() => void this.#worker.run().catch(() => {}));
+  }
+
+  /** @throws StoreUnavailableError */
+  async renewLocks(): Promise<void> {
+    if (this.#jobs.size === 0) return;
+    const jobs = [...this.#jobs];
+    const lost = new Set(await this.queue.store.renew(jobs, this.#times.lockDuration));
+    for (const job of jobs) {
+      if (!lost.has(job.id) || !this.#jobs.has(job)) continue;
+      job.isLost = true;
+      job.onLost?.();
+    }
+  }
+
+  /**
+   * Gives the jobs of lost instances to others.
+   *
+   * @throws StoreUnavailableError
+   */
+  async reviveJobs(): Promise<void> {
+    await this.#connection.inTime(() => this.#worker.getBackend().moveStalledJobsToWait());
+  }
+
+  /** Takes no more jobs. Those that it has go on. Resolves when it has none. */
+  close(): Promise<void> {
+    this.#isClosing = true;
+    return this.#worker.close();
+  }
+
+  /** Gives up its connections, whatever it is doing. */
+  destroy(): void {
+    this.#worker.destroy().catch(() => {});
+  }
+
+  /** What it returns or throws tells BullMQ what becomes of the job. */
+  async #process(job: Job<JobData>, token: string): Promise<void> {
+    if (this.#isClosing) {
+      // It was on its way when the instance began to close.
+      await job.moveToWait(token);
+      throw new WaitingError();
+    }
+    const own = new OwnJob(job.id ?? '', token);
+    this.#jobs.add(own);
+    let end: TryEnd;
+    try {
+      end = await this.#handle(job.data, own);
+    } finally {
+      this.#jobs.delete(own);
+    }
+    // With a lock that is lost there is nothing to say: the job is another instance's.
+    if (end.kind === 'lost' || own.isLost) throw new WaitingError();
+    if (end.kind === 'ended') return;
+    if (end.delay > 0) {
+      await job.moveToDelayed(Date.now() + end.delay, token);
+      throw new DelayedError();
+    }
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+}

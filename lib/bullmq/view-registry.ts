@@ -1,0 +1,43 @@
+import { taskKey, type TaskRef } from '../task/task-ref.js';
+import { RedisLogSource } from './redis/redis-log-source.js';
+import type { RedisNews } from './redis/redis-news.js';
+import type { StoreConnection } from './redis/store-connection.js';
+import type { StoredTask } from './redis/stored-task.js';
+import { keysOf } from './redis/task-keys.js';
+import { RemoteView, type ViewHost } from './remote-view.js';
+
+/** The views of this process: one for each run, as long as anything holds it. */
+export class ViewRegistry {
+  readonly #connection: StoreConnection;
+  readonly #news: RedisNews;
+  readonly #prefix: string;
+  readonly #host: ViewHost;
+  readonly #views = new Map<string, WeakRef<RemoteView>>();
+  readonly #collected = new FinalizationRegistry<string>((epoch) => {
+    if (!this.#views.get(epoch)?.deref()) this.#views.delete(epoch);
+  });
+
+  constructor(connection: StoreConnection, news: RedisNews, prefix: string, host: ViewHost) {
+    this.#connection = connection;
+    this.#news = news;
+    this.#prefix = prefix;
+    this.#host = host;
+  }
+
+  /** The view of a run, which knows at least this of it. */
+  of(ref: TaskRef, task: StoredTask): RemoteView {
+    const { epoch, firstSeq, lastSeq, endedAt } = task;
+    const state = { firstSeq, lastSeq, ended: endedAt !== null, record: task };
+    const known = this.#views.get(epoch)?.deref();
+    if (known) {
+      known.log.update(state);
+      return known;
+    }
+    const keys = keysOf(this.#prefix, taskKey(ref));
+    const source = new RedisLogSource(this.#connection, this.#news, keys, epoch);
+    const view = new RemoteView(ref, epoch, source, state, this.#host);
+    this.#views.set(epoch, new WeakRef(view));
+    this.#collected.register(view, epoch);
+    return view;
+  }
+}

@@ -1,0 +1,101 @@
+import { expect, it } from '@jest/globals';
+import type { TaskContext } from 'nestjs-streaming';
+import { collect, handlerTask } from '../support/app.js';
+import { describeWithRedis } from '../support/programs/redis.js';
+import { Instances } from './support/instances.js';
+
+describeWithRedis('many instances', [], (server) => {
+  it('starts a task here, runs it there, and watches it on a third one', async () => {
+    const type = handlerTask(async (task: TaskContext<{ n: number }>) => {
+      await task.sendEvent('half', { n: task.input.n });
+      await task.progress(50);
+      return { done: task.input.n };
+    });
+    const instances = new Instances(server, [type]);
+    const starter = await instances.startWeb();
+    const watcher = await instances.startWeb();
+    await instances.start();
+
+    const handle = await starter.coordinator.start(type, { n: 7 }, { id: 'one' });
+    const events = collect(watcher.coordinator.events(handle.ref));
+
+    expect(handle.created).toBe(true);
+    expect(await handle.result).toEqual({ done: 7 });
+    const all = await events.done;
+    expect(all.map(({ type: each }) => each)).toEqual(['started', 'half', 'progress', 'completed']);
+    expect(all.map(({ id }) => Number(id.split('-')[1]))).toEqual([1, 2, 3, 4]);
+    const snapshot = await watcher.coordinator.get(handle.ref);
+    expect(snapshot).toMatchObject({
+      status: 'completed',
+      attempt: 1,
+      finalValue: { done: 7 },
+      progress: { percent: 50 },
+    });
+  });
+
+  it('cancels a running task from another instance', async () => {
+    const reasons: unknown[] = [];
+    const type = handlerTask(async (task: TaskContext) => {
+      await task.sendEvent('running');
+      try {
+        await task.sleep(60_000);
+      } catch (error) {
+        reasons.push(task.reason);
+        await task.sendEvent('cleaned');
+        throw error;
+      }
+    });
+    const instances = new Instances(server, [type]);
+    const starter = await instances.startWeb();
+    const other = await instances.startWeb();
+    await instances.start();
+    const handle = await starter.coordinator.start(type, {});
+    const events = collect(starter.coordinator.events(handle.ref));
+    await events.until('running');
+
+    expect(await other.coordinator.cancelTask(handle.ref, { detail: 'enough', by: 'ann' })).toBe(true);
+
+    expect((await events.done).map((event) => event.type)).toEqual([
+      'started',
+      'running',
+      'cleaned',
+      'cancelled',
+    ]);
+    expect(reasons).toEqual([{ kind: 'external', detail: 'enough', by: 'ann' }]);
+    await expect(handle.result).rejects.toMatchObject({ name: 'CancelledError', reason: reasons[0] });
+    expect(await other.coordinator.cancelTask(handle.ref)).toBe(false);
+  });
+
+  it('ends a task that waits at once when it is cancelled, and never runs it', async () => {
+    let calls = 0;
+    const type = handlerTask(() => {
+      calls++;
+    });
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const handle = await web.coordinator.start(type, {});
+    const events = collect(handle.events());
+
+    expect(await handle.cancel()).toBe(true);
+    expect((await events.done).map((event) => event.type)).toEqual(['cancelled']);
+    const worker = await instances.start();
+    const next = await worker.coordinator.start(type, {});
+    await next.result;
+    expect(calls).toBe(1);
+  });
+
+  it('starts one of many with the same id', async () => {
+    let calls = 0;
+    const type = handlerTask(() => {
+      calls++;
+    });
+    const instances = new Instances(server, [type]);
+    const apps = await Promise.all([instances.start(), instances.start(), instances.startWeb()]);
+    const handles = await Promise.all(
+      apps.flatMap((app) => [1, 2, 3].map(() => app.coordinator.start(type, {}, { id: '42' }))),
+    );
+    expect(handles.filter(({ created }) => created)).toHaveLength(1);
+    await Promise.all(handles.map(({ result }) => result));
+    expect(calls).toBe(1);
+  });
+});
