@@ -7,7 +7,7 @@ import { isCluster, type RedisClient } from './scripts/script.js';
  * way when a connection was lost is sent again; who waits for an answer has a time of its own. Batches are made where they are needed. Numbers
  * are numbers. A connection that is closed holds the process up no longer than the last of these, though Redis is away.
  */
-const ALWAYS: RedisOptions = {
+const ALWAYS: RedisOptions & { readonly replyMapping: 'legacy' } = {
   lazyConnect: false,
   maxRetriesPerRequest: null,
   enableOfflineQueue: true,
@@ -15,6 +15,8 @@ const ALWAYS: RedisOptions = {
   commandTimeout: undefined,
   enableAutoPipelining: false,
   stringNumbers: false,
+  // Of ioredis 6: what Redis answers has the form of version 5.
+  replyMapping: 'legacy',
   disconnectTimeout: 200,
 };
 
