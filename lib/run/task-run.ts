@@ -97,7 +97,7 @@ export class TaskRun implements TaskView {
     this.#end = new RunEnd(this, host);
     this.input = input;
     this.events = new RunEvents(this, journal);
-    if (checkpoint !== undefined && checkpoint !== null) this.events.checkpoint = checkpoint;
+    if (checkpoint) this.events.checkpoint = checkpoint;
     if (requests) this.requests.addAccepted(requests);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
@@ -202,10 +202,7 @@ export class TaskRun implements TaskView {
 
   #begin(): void {
     if (this.decided) return;
-    if (this.requests.any) {
-      this.settle(undefined, { kind: 'idle' });
-      return;
-    }
+    if (this.requests.any) return this.settle(undefined, { kind: 'idle' });
     this.startedAt ??= clock().epoch();
     this.enter('running', this.attempt + 1);
     if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null)
@@ -244,8 +241,8 @@ export class TaskRun implements TaskView {
   }
 
   /**
-   * Aborts the handler with reason `shutdown`, so that another instance goes on with the task: this run ends, its task does not.
-   * If anybody cancels the task before the end of this run is taken, the task is cancelled all the same.
+   * Aborts the handler with reason `shutdown`, so that another instance goes on with the task. If somebody cancels the task before the end
+   * of this run is taken, it is cancelled all the same.
    *
    * @param grace what the handler has for its cleanup
    * @returns `false` where it is being cancelled, or cannot be any more: then the task ends here

@@ -170,6 +170,13 @@ export async function context(task: TaskContext<Input>, interfaced: Interfaced):
   await task.progress({ percent: 10, message: 'ten', file: 'a' });
   await task.sendEvent('probe');
   await task.sendEvent('probe', interfaced);
+  typed(task.checkpoint)<Json>(true);
+  await task.saveCheckpoint({ row: 7 });
+  await task.saveCheckpoint(interfaced);
+  // @ts-expect-error there is no checkpoint without data
+  await task.saveCheckpoint();
+  // @ts-expect-error it is saved by a call
+  task.checkpoint = 7;
   // @ts-expect-error a function is no JSON
   await task.progress({ percent: 10, done: () => true });
   // @ts-expect-error an input is not for writing to

@@ -19,7 +19,7 @@ export class RunCancellation {
 
   /** @see TaskRun.cancel */
   request(kind: CancelKind, details: RequestDetails, grace: number | undefined): void {
-    const { requests, status, time } = this.#run;
+    const { requests, status } = this.#run;
     const first = !requests.any;
     const reason = requests.add(kind, details);
     if (status === 'pending') {
@@ -31,18 +31,19 @@ export class RunCancellation {
       return;
     }
     if (this.#handover && kind !== 'shutdown') this.#keepTask(this.#handover, reason);
-    if (grace !== undefined) time.shortenGrace(grace);
+    if (grace !== undefined) this.#run.time.shortenGrace(grace);
   }
 
   /** @see TaskRun.uncancel */
   withdraw(): number {
-    const { requests, time } = this.#run;
+    const { requests } = this.#run;
     const [before] = requests.standing;
     if (!before) return 0;
     requests.withdraw();
     const [reason] = requests.standing;
     if (reason && reason !== before) this.#run.node?.replaceReason(reason, requests.causeOf(reason));
     if (!reason) {
+      const { time } = this.#run;
       this.#run.enter('running');
       time.stopGrace();
       this.#run.node?.reset();
