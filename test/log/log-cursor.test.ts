@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { parseEventId } from '../../lib/log/event-id.js';
 import { LogCursor, type LogGap } from '../../lib/log/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
-import { hasSeenEnd, resume, type ResumeRequest } from '../../lib/log/resume.js';
+import { hasSeenEnd, isGap, resume, type ResumeRequest } from '../../lib/log/resume.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 import { LateLog } from '../support/late-log.js';
 
@@ -67,6 +67,16 @@ describe('resume', () => {
   it('S10 the position just before what is kept gives no gap', () => {
     const log = logOf(10, { events: 3, bytes: Infinity });
     expect(readAll(open(log, { lastEventId: `${log.epoch}-7` }))).toEqual([8, 9, 10]);
+  });
+
+  it('whether a gap comes first is known before anything is read', () => {
+    const [trimmed, whole] = [logOf(10, { events: 3, bytes: Infinity }), logOf(10)];
+    const gaps = (log: TaskLog): string[] =>
+      ['0', '6', '7', '10', '11'].filter((seq) =>
+        isGap(log, resume(log, { lastEventId: `${log.epoch}-${seq}` })),
+      );
+    expect([gaps(trimmed), gaps(whole)]).toEqual([['0', '6', '11'], ['11']]);
+    expect([trimmed, whole].map((log) => isGap(log, resume(log, {})))).toEqual([true, false]);
   });
 
   it('a new watcher of a trimmed log is told what it missed', () => {
