@@ -20,10 +20,6 @@ class TypeLimiter {
     return this.#holders.size >= this.#limit;
   }
 
-  get isEmpty(): boolean {
-    return this.#holders.size === 0 && this.#waiting.size === 0;
-  }
-
   take(run: TaskRun): void {
     this.#holders.add(run);
   }
@@ -81,13 +77,9 @@ export class ConcurrencyLimiter {
 
   /** The run is over, wherever it was. */
   leave(run: TaskRun): void {
-    const places = this.#byType.get(run.type);
-    if (!places) return;
-    const next = places.leave(run);
-    if (places.isEmpty) this.#byType.delete(run.type);
-    if (next) {
-      next.time.admit();
-      this.#onPlace(next);
-    }
+    const next = this.#byType.get(run.type)?.leave(run);
+    if (!next) return;
+    next.time.admit();
+    this.#onPlace(next);
   }
 }
