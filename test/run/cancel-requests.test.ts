@@ -160,6 +160,22 @@ describe('requests to cancel', () => {
     expect(await next.outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'external' } });
   });
 
+  it('a signal that throws when it is no longer followed is logged, and the task ends as ever', async () => {
+    const Task = handlerTask(() => 'done');
+    const { coordinator, logs } = await createTaskApp({ tasks: [Task], listen: false });
+    const { signal } = new AbortController();
+    Object.defineProperty(signal, 'removeEventListener', {
+      value: () => {
+        throw new Error('Not a listener');
+      },
+    });
+    const handle = await coordinator.start(Task, {}, { signal });
+    expect(await handle.outcome).toMatchObject({ status: 'completed', value: 'done' });
+    expect(logs.errors).toEqual([
+      expect.stringMatching(/^The signal given to start\(\) of .*\nError: Not a listener/),
+    ]);
+  });
+
   it('tasks that share a signal give it one listener, and take it back', async () => {
     const Task = handlerTask((task: TaskContext) => task.sleep(60_000));
     const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
