@@ -36,7 +36,6 @@ function retryDelay(failures: number): number {
  * while nobody watches.
  */
 export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
-  readonly #source: LogSource<StoredRecord>;
   readonly #pageBytes: number;
   readonly #fetched: FetchedEntries;
   readonly #wake = new Subject<void>();
@@ -57,22 +56,21 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
    * @param state as it was when the task was looked up
    */
   constructor(
-    source: LogSource<StoredRecord>,
+    private readonly source: LogSource<StoredRecord>,
     state: LogState<StoredRecord>,
     { bytes = 1024 * 1024, pageBytes = 64 * 1024 }: LogWindowOptions = {},
   ) {
-    this.#source = source;
     this.#state = stateOf(state);
     this.#pageBytes = pageBytes;
     this.#fetched = new FetchedEntries(bytes, pageBytes);
   }
 
   get epoch(): string {
-    return this.#source.epoch;
+    return this.source.epoch;
   }
 
   get epochLength(): number {
-    return this.#source.epoch.length;
+    return this.source.epoch.length;
   }
 
   get firstSeq(): number {
@@ -120,7 +118,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
 
   /** Before the first read: nothing that is written falls between them. */
   #listen(): void {
-    this.#listening = inRootContext(() => this.#source.onNews(this.#onNews));
+    this.#listening = inRootContext(() => this.source.onNews(this.#onNews));
     this.#want(NEWS);
   }
 
@@ -197,7 +195,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     const hasNews = this.#wanted.delete(NEWS);
     try {
       const from = want === NEWS ? this.lastSeq + 1 : want;
-      const page = await this.#source.read(from, this.#pageBytes, reading.signal);
+      const page = await this.source.read(from, this.#pageBytes, reading.signal);
       if (this.#reading !== reading) return;
       // Of a replica that is behind, say. Asked for at once, it would be asked for again and again.
       if (page && want !== NEWS && page.lastSeq < want) throw new Error(`${this.epoch} has no ${want} yet`);

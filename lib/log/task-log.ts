@@ -24,9 +24,6 @@ const MIN_COMPACTION = 256;
  */
 export class TaskLog implements LogReader, RunJournal, EntryLog {
   readonly epochLength = epochLength;
-  readonly #ref: TaskRef;
-  readonly #limits: LogLimits;
-  readonly #onBytes: ((delta: number) => void) | undefined;
   // Both made for the first watcher: most tasks of a busy application have none.
   #epoch: string | undefined;
   #wake: Subject<void> | undefined;
@@ -40,14 +37,14 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
    * @param onBytes called with the change before the bytes that are kept change. If it throws, nothing changes: the event is
    *   not taken, and the next one gets the number
    */
-  constructor(ref: TaskRef, limits: LogLimits, onBytes?: (delta: number) => void) {
-    this.#ref = ref;
-    this.#limits = limits;
-    this.#onBytes = onBytes;
-  }
+  constructor(
+    private readonly ref: TaskRef,
+    private readonly limits: LogLimits,
+    private readonly onBytes?: (delta: number) => void,
+  ) {}
 
   get epoch(): string {
-    return (this.#epoch ??= mintEpoch(taskKey(this.#ref)));
+    return (this.#epoch ??= mintEpoch(taskKey(this.ref)));
   }
 
   get firstSeq(): number {
@@ -114,7 +111,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   #add(type: string, json: string): void {
     const entry = new LogEntry(this, this.#lastSeq + 1, type, json, clock().epoch());
     const { head, bytes } = this.#trimmedFor(entry);
-    this.#onBytes?.(bytes - this.#bytes);
+    this.onBytes?.(bytes - this.#bytes);
     this.#entries.push(entry);
     this.#lastSeq = entry.seq;
     this.#bytes = bytes;
@@ -126,7 +123,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     let head = this.#head;
     let bytes = this.#bytes + entry.bytes;
     let kept = this.#entries.length - head + 1;
-    while (kept > 1 && (kept > this.#limits.events || bytes > this.#limits.bytes)) {
+    while (kept > 1 && (kept > this.limits.events || bytes > this.limits.bytes)) {
       bytes -= this.#entries[head++]?.bytes ?? 0;
       kept--;
     }

@@ -7,21 +7,19 @@ import type { TaskRun } from './task-run.js';
 
 /** What a run writes in its journal. Events of its handler may be refused; what the run itself has to say never fails it. */
 export class RunEvents {
-  readonly #run: TaskRun;
-  readonly #journal: RunJournal;
   /** The newest progress, as JSON: each snapshot gets a copy. */
   #progress = 'null';
   #isClosed = false;
   /** Called before each event. */
   onEvent: (() => void) | undefined;
 
-  constructor(run: TaskRun, journal: RunJournal) {
-    this.#run = run;
-    this.#journal = journal;
-  }
+  constructor(
+    private readonly run: TaskRun,
+    private readonly journal: RunJournal,
+  ) {}
 
   get lastEventId(): string | null {
-    return this.#journal.lastEventId;
+    return this.journal.lastEventId;
   }
 
   get newestProgress(): string {
@@ -56,28 +54,28 @@ export class RunEvents {
     try {
       void this.#append(type, json);
     } catch (error) {
-      this.#run.report.error(`The event "${type}"`, error);
+      this.run.report.error(`The event "${type}"`, error);
     }
   }
 
   mark(status: Exclude<TaskStatus, 'pending' | TerminalStatus>, attempt: number): void {
-    this.#journal.mark(status, attempt);
+    this.journal.mark(status, attempt);
   }
 
   /** The terminal event; nothing is written after it. */
   end(status: TerminalStatus, json: string): Written {
     this.#isClosed = true;
     try {
-      return this.#journal.end(status, json, this.#run);
+      return this.journal.end(status, json, this.run);
     } catch (error) {
-      this.#run.report.error(`The event "${status}"`, error);
+      this.run.report.error(`The event "${status}"`, error);
       return undefined;
     }
   }
 
   /** Writes the data of an event as one line of JSON. */
   #encode(type: string, data: unknown): string {
-    const { key, type: taskType } = this.#run;
+    const { key, type: taskType } = this.run;
     const { maxEventBytes } = taskType.options;
     let json: string;
     try {
@@ -95,6 +93,6 @@ export class RunEvents {
 
   #append(type: string, json: string): Written {
     this.onEvent?.();
-    return this.#journal.append(type, json);
+    return this.journal.append(type, json);
   }
 }

@@ -7,7 +7,6 @@ import type { TaskTypeRef } from '../task/task-ref.js';
 
 /** A method with `@OnTaskEvent()`, of one instance. */
 export class TaskListener {
-  readonly #instance: object;
   readonly #method: string | symbol;
   readonly #types: ReadonlySet<string> | undefined;
   readonly #options: OnTaskEventOptions;
@@ -17,11 +16,10 @@ export class TaskListener {
    * @throws InvalidOptionsError for what the decorator was given
    */
   constructor(
-    instance: object,
+    private readonly instance: object,
     { method, types, options }: TaskListenerMetadata,
     readonly className: string,
   ) {
-    this.#instance = instance;
     this.#method = method;
     const where = `@OnTaskEvent() of ${this.name}`;
     checkOptions(where, options, { app: taskName, name: taskName });
@@ -53,8 +51,8 @@ export class TaskListener {
   }
 
   call(event: TaskEvent, task: EventTask): unknown {
-    const { [this.#method]: method } = this.#instance as Record<string | symbol, unknown>;
-    return (method as (event: TaskEvent, task: EventTask) => unknown).call(this.#instance, event, task);
+    const { [this.#method]: method } = this.instance as Record<string | symbol, unknown>;
+    return (method as (event: TaskEvent, task: EventTask) => unknown).call(this.instance, event, task);
   }
 }
 

@@ -26,18 +26,16 @@ function withSlashes(text: string): string {
 
 /** One timer that waits for its time. */
 export class PendingTimer implements TimerHandle {
-  readonly #timers: Set<PendingTimer>;
   /** Runs the callback in the async context in which the timer was set, as a real timer does. */
   readonly fire: () => void;
   readonly #trace: { readonly stack?: string } = {};
 
   constructor(
-    timers: Set<PendingTimer>,
+    private readonly timers: Set<PendingTimer>,
     readonly dueAt: number,
     readonly order: number,
     callback: () => void,
   ) {
-    this.#timers = timers;
     this.fire = AsyncLocalStorage.bind(callback);
     Error.captureStackTrace(this.#trace, PendingTimer);
     timers.add(this);
@@ -48,7 +46,7 @@ export class PendingTimer implements TimerHandle {
   }
 
   clear(): void {
-    this.#timers.delete(this);
+    this.timers.delete(this);
   }
 
   /** The line of the handler that has set it; `undefined` for a timer that the coordinator has set for itself. */

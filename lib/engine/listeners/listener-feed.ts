@@ -11,16 +11,14 @@ const terminal: ReadonlySet<string> = new Set(terminalStatuses);
 
 /** Gives the events of one run to one listener: in order, each when the listener is done with the one before. */
 export class ListenerFeed {
-  readonly #run: TaskRun;
-  readonly #listener: TaskListener;
   #waiting: LogEntry[] = [];
   #isDropping = false;
   #delivery: Promise<void> | undefined;
 
-  constructor(run: TaskRun, listener: TaskListener) {
-    this.#run = run;
-    this.#listener = listener;
-  }
+  constructor(
+    private readonly run: TaskRun,
+    private readonly listener: TaskListener,
+  ) {}
 
   /**
    * Takes an event that the listener wants.
@@ -28,7 +26,7 @@ export class ListenerFeed {
    * @returns a promise for the time when the listener is done with all that waits, where it has to begin
    */
   add(entry: LogEntry): Promise<void> | undefined {
-    if (!this.#listener.wants(entry.type)) return undefined;
+    if (!this.listener.wants(entry.type)) return undefined;
     if (this.#waiting.length >= mostWaiting && !terminal.has(entry.type)) {
       this.#reportDropping();
       return undefined;
@@ -50,17 +48,17 @@ export class ListenerFeed {
 
   async #call(entry: LogEntry): Promise<void> {
     try {
-      await this.#listener.call(entry.toEvent(), this.#task());
+      await this.listener.call(entry.toEvent(), this.#task());
     } catch (error) {
-      this.#run.report.error(`The listener ${this.#listener.name} of the event "${entry.type}"`, error);
+      this.run.report.error(`The listener ${this.listener.name} of the event "${entry.type}"`, error);
     }
   }
 
   /** A fresh object each time: no listener can change what another one gets. */
   #task(): EventTask {
-    const { owner, metadata } = this.#run.options;
+    const { owner, metadata } = this.run.options;
     return {
-      ...this.#run.ref,
+      ...this.run.ref,
       ...(owner !== undefined && { owner }),
       ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
     };
@@ -69,6 +67,6 @@ export class ListenerFeed {
   #reportDropping(): void {
     if (this.#isDropping) return;
     this.#isDropping = true;
-    this.#run.report.droppedEvents(this.#listener.name, mostWaiting);
+    this.run.report.droppedEvents(this.listener.name, mostWaiting);
   }
 }

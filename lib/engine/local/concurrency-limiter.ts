@@ -3,21 +3,18 @@ import type { TaskType } from '../../task-types/task-type.js';
 
 /** Who runs and who waits, of one task type. */
 class TypeLimiter {
-  readonly #limit: number;
   readonly #holders = new Set<TaskRun>();
   /** Insertion-ordered, and quick to leave from the middle. */
   readonly #waiting = new Set<TaskRun>();
 
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
+  constructor(private readonly limit: number) {}
 
   get waiting(): number {
     return this.#waiting.size;
   }
 
   get isFull(): boolean {
-    return this.#holders.size >= this.#limit;
+    return this.#holders.size >= this.limit;
   }
 
   take(run: TaskRun): void {
@@ -43,14 +40,11 @@ class TypeLimiter {
 /** The places of all task types: `concurrency` of them each, given first come, first served. */
 export class ConcurrencyLimiter {
   readonly #byType = new Map<TaskType, TypeLimiter>();
-  readonly #onPlace: (run: TaskRun) => void;
 
   /**
    * @param onPlace called with each run that gets its place
    */
-  constructor(onPlace: (run: TaskRun) => void) {
-    this.#onPlace = onPlace;
-  }
+  constructor(private readonly onPlace: (run: TaskRun) => void) {}
 
   /** Whether one more task of this type could neither begin nor wait. */
   isOverfull(type: TaskType): boolean {
@@ -61,7 +55,7 @@ export class ConcurrencyLimiter {
   /** Gives the run a place, or lets it wait for one. */
   enter(run: TaskRun): void {
     if (run.type.options.concurrency === Infinity) {
-      this.#onPlace(run);
+      this.onPlace(run);
       return;
     }
     const places = this.#byType.get(run.type) ?? new TypeLimiter(run.type.options.concurrency);
@@ -71,7 +65,7 @@ export class ConcurrencyLimiter {
       run.time.awaitPlace();
     } else {
       places.take(run);
-      this.#onPlace(run);
+      this.onPlace(run);
     }
   }
 
@@ -80,6 +74,6 @@ export class ConcurrencyLimiter {
     const next = this.#byType.get(run.type)?.leave(run);
     if (!next) return;
     next.time.admit();
-    this.#onPlace(next);
+    this.onPlace(next);
   }
 }

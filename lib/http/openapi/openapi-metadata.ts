@@ -103,18 +103,14 @@ function bodyParameter(body: Body): object {
 
 /** The list that `@ApiExtraModels()` would leave, made anew for each document: its own schemas may be changed by it. */
 class Components {
-  readonly #list: () => readonly Component[];
-
-  constructor(list: () => readonly Component[]) {
-    this.#list = list;
-  }
+  constructor(private readonly list: () => readonly Component[]) {}
 
   forEach(explore: (type: Type) => void): void {
     for (const type of this) explore(type);
   }
 
   *[Symbol.iterator](): Generator<Type> {
-    for (const component of this.#list()) {
+    for (const component of this.list()) {
       yield typeof component === 'function' ? component : classOf(component.name, component.schema);
     }
   }

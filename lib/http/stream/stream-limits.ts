@@ -56,15 +56,12 @@ export class StreamLimits {
 
 /** Counts by key, and keeps nothing of a key that has none. */
 class Tally<Key> {
-  readonly #most: number;
   readonly #counts = new Map<Key, number>();
 
-  constructor(most: number) {
-    this.#most = most;
-  }
+  constructor(private readonly most: number) {}
 
   isFull(key: Key): boolean {
-    return this.#of(key) >= this.#most;
+    return this.#of(key) >= this.most;
   }
 
   add(key: Key): void {

@@ -2,13 +2,10 @@ import type { RunContext } from './run-context.js';
 
 /** Waits for one thing after the other, each no longer than until a cancellation. */
 export class CancelWatch implements Disposable {
-  readonly #context: RunContext;
   #registration: Disposable | undefined;
   #wake = (): void => {};
 
-  constructor(context: RunContext) {
-    this.#context = context;
-  }
+  constructor(private readonly context: RunContext) {}
 
   /**
    * Waits for a promise. A cancellation that is withdrawn before it is looked at ends no wait.
@@ -20,11 +17,11 @@ export class CancelWatch implements Disposable {
     const settled = Promise.resolve(promise).then((value) => ({ value }));
     // Not a race with one promise for all waits: that would keep something of each of them.
     for (;;) {
-      if (this.#context.cancelled) {
+      if (this.context.cancelled) {
         settled.catch(() => {});
         return undefined;
       }
-      this.#registration ??= this.#context.onCancel(() => {
+      this.#registration ??= this.context.onCancel(() => {
         this.#registration = undefined;
         this.#wake();
       });

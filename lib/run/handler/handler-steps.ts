@@ -9,30 +9,27 @@ import type { TaskRun } from '../task-run.js';
  * handler waits at was reached in the step that runs, one that waits beside it in an earlier step.
  */
 export class HandlerSteps implements ScopeHost {
-  readonly #run: TaskRun;
   #step = 0;
   #isInside = false;
   isOver = false;
   #told: CancelReason | undefined;
 
-  constructor(run: TaskRun) {
-    this.#run = run;
-  }
+  constructor(private readonly run: TaskRun) {}
 
   get grace(): number {
-    return this.#run.options.grace;
+    return this.run.options.grace;
   }
 
   get cancellationRule(): CancellationRule | undefined {
-    return this.#run.cancellationRule;
+    return this.run.cancellationRule;
   }
 
   get dueAt(): number {
-    return this.#run.time.dueAt;
+    return this.run.time.dueAt;
   }
 
   expire(): void {
-    this.#run.time.expire();
+    this.run.time.expire();
   }
 
   get step(): number {
@@ -61,10 +58,10 @@ export class HandlerSteps implements ScopeHost {
   }
 
   warn(message: string): void {
-    this.#run.report.warn(message);
+    this.run.report.warn(message);
   }
 
   onCallbackError(error: unknown): void {
-    this.#run.report.error('An onCancel() callback', error);
+    this.run.report.error('An onCancel() callback', error);
   }
 }

@@ -45,11 +45,7 @@ function call(handler: TaskHandler, run: TaskRun, context: RunContext): Source |
 
 /** What gives values one after the other. */
 class Source {
-  readonly #values: unknown;
-
-  private constructor(values: unknown) {
-    this.#values = values;
-  }
+  private constructor(private readonly values: unknown) {}
 
   /** `undefined` for anything that is no source. */
   static of(value: unknown): Source | undefined {
@@ -60,7 +56,7 @@ class Source {
 
   /** Runs it to its end, and gives its result or rejects with what it threw. */
   async drive(context: RunContext): Promise<unknown> {
-    const values = this.#values;
+    const values = this.values;
     // What was cancelled before it began never begins.
     if (context.cancelled) return closeUnread(values, context);
     if (isObservableLike(values)) return driveObservable(values, context);

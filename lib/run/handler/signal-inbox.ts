@@ -16,12 +16,9 @@ export interface SignalBudget {
 export class SignalInbox {
   readonly #waiting = new Map<string, string[]>();
   readonly #receivers = new Map<string, Set<Receiver>>();
-  readonly #budget: SignalBudget;
   #bytes = 0;
 
-  constructor(budget: SignalBudget) {
-    this.#budget = budget;
-  }
+  constructor(private readonly budget: SignalBudget) {}
 
   /** The names of the signals that the handler waits for. */
   get expected(): string[] {
@@ -47,7 +44,7 @@ export class SignalInbox {
       );
     }
     const bytes = Buffer.byteLength(json);
-    if (!this.#budget.take(bytes)) {
+    if (!this.budget.take(bytes)) {
       throw new TooManySignalsError(
         `There is no room for the ${bytes} bytes of signal "${name}": signals that tasks have not taken fill replay.totalBytes`,
       );
@@ -65,7 +62,7 @@ export class SignalInbox {
     if (queue.length === 0) this.#waiting.delete(name);
     const bytes = Buffer.byteLength(json);
     this.#bytes -= bytes;
-    this.#budget.giveBack(bytes);
+    this.budget.giveBack(bytes);
     return { data: JSON.parse(json) };
   }
 
@@ -80,7 +77,7 @@ export class SignalInbox {
   clear(): void {
     this.#waiting.clear();
     this.#receivers.clear();
-    this.#budget.giveBack(this.#bytes);
+    this.budget.giveBack(this.#bytes);
     this.#bytes = 0;
   }
 

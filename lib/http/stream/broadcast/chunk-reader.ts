@@ -40,12 +40,9 @@ export class SharedChunk implements EventChunk {
  * keep up, get the same chunk.
  */
 export class ChunkReader {
-  readonly #log: LogReader;
   #chunk: SharedChunk | undefined;
 
-  constructor(log: LogReader) {
-    this.#log = log;
-  }
+  constructor(private readonly log: LogReader) {}
 
   /** What comes after the cursor, which stays; `undefined` when that is a gap, or nothing. */
   at(cursor: LogCursor): SharedChunk | undefined {
@@ -67,14 +64,14 @@ export class ChunkReader {
     if (from === undefined) return undefined;
     const events: LogEntry[] = [];
     for (let bytes = 0; bytes < CHUNK_BYTES;) {
-      const event = this.#log.at(from + events.length + 1);
+      const event = this.log.at(from + events.length + 1);
       if (!event) break;
       events.push(event);
       bytes += event.bytes;
     }
     if (events.length === 0) return undefined;
     const to = from + events.length;
-    const isLast = this.#log.ended && to === this.#log.lastSeq;
+    const isLast = this.log.ended && to === this.log.lastSeq;
     return (this.#chunk = new SharedChunk(events, from, to, isLast));
   }
 }

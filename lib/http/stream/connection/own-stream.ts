@@ -17,7 +17,6 @@ import { type StreamMessage, TaskSubscription } from './task-subscription.js';
 export class OwnStream extends StreamConnection {
   protected readonly tasks: readonly TaskSubscription[];
   readonly #list: TaskList | undefined;
-  readonly #interceptors: NestCarrier | undefined;
   /** The id of the newest event that was given to the interceptors. */
   #newestId: string | undefined;
   /** Whether the last event there will be has come out of the interceptors. */
@@ -32,7 +31,7 @@ export class OwnStream extends StreamConnection {
     tasks: readonly ListedTask[],
     isList: boolean,
     broadcastOf: (view: TaskView) => LogBroadcast,
-    interceptors: NestCarrier | undefined,
+    private readonly interceptors: NestCarrier | undefined,
   ) {
     super(init);
     const listed = tasks.map((task) =>
@@ -40,7 +39,6 @@ export class OwnStream extends StreamConnection {
     );
     this.tasks = listed.filter((task) => task instanceof TaskSubscription);
     this.#list = isList ? new TaskList(listed) : undefined;
-    this.#interceptors = interceptors;
   }
 
   protected begin(): void {
@@ -63,7 +61,7 @@ export class OwnStream extends StreamConnection {
 
   /** Also what Nest writes itself, which is all there is where no interceptor sees the events. */
   override receive(message: MessageEvent): void {
-    if (!this.#interceptors) {
+    if (!this.interceptors) {
       super.receive(message);
       return;
     }
@@ -73,7 +71,7 @@ export class OwnStream extends StreamConnection {
     this.output.write(chunkOf(formatMessageEvent(message, id)));
     if (id === undefined || id !== this.#newestId || !this.isDone) return;
     this.#isOver = true;
-    this.#interceptors.end(this);
+    this.interceptors.end(this);
   }
 
   /**
@@ -81,7 +79,7 @@ export class OwnStream extends StreamConnection {
    * response.
    */
   override complete(): void {
-    const interceptors = this.#interceptors;
+    const interceptors = this.interceptors;
     if (interceptors) this.within(() => interceptors.stopEmitting());
     else super.complete();
   }
@@ -89,7 +87,7 @@ export class OwnStream extends StreamConnection {
   /** Sends some messages that follow each other, at once. */
   #send(messages: readonly StreamMessage[]): void {
     if (messages.length === 0) return;
-    const interceptors = this.#interceptors;
+    const interceptors = this.interceptors;
     if (!interceptors) {
       this.writeMessages(messages);
       return;

@@ -24,19 +24,17 @@ export function isWatched(task: ListedTask): task is WatchedTask {
  * them.
  */
 export class TaskList {
-  readonly #tasks: readonly (TaskSubscription | UnavailableTask)[];
   /** What the stream's id holds for each of them. */
   readonly #positions: string[];
 
-  constructor(tasks: readonly (TaskSubscription | UnavailableTask)[]) {
-    this.#tasks = tasks;
+  constructor(private readonly tasks: readonly (TaskSubscription | UnavailableTask)[]) {
     this.#positions = tasks.map(({ id }) => id);
   }
 
   /** What comes before all else: the tasks that cannot be watched. */
   get notices(): readonly StreamMessage[] {
     const id = formatCompositeId(this.#positions);
-    return this.#tasks.flatMap((task) => {
+    return this.tasks.flatMap((task) => {
       if (!('code' in task)) return [];
       const { ref, code, message } = task;
       return [{ type: 'unavailable', json: toJson({ task: taskPath(ref), code, message }), id }];
@@ -45,7 +43,7 @@ export class TaskList {
 
   /** The message that a task of these has just given, as it goes out. */
   wrap({ type, json, id }: StreamMessage, task: TaskSubscription): StreamMessage {
-    this.#positions[this.#tasks.indexOf(task)] = task.id;
+    this.#positions[this.tasks.indexOf(task)] = task.id;
     const path = taskPath(task.view.ref);
     const wrapped = `{"task":"${path}","id":"${id}","data":${json}}`;
     return { type, json: wrapped, id: formatCompositeId(this.#positions) };

@@ -33,8 +33,6 @@ export type SubscribedStream = Pick<StreamConnection, 'complete' | 'isBlocked' |
 export class TaskSubscription {
   readonly view: TaskView;
   readonly cursor: LogCursor;
-  readonly broadcast: LogBroadcast;
-  readonly stream: SubscribedStream;
   /** Set where chunks that all share may go to the client as they are. Read for every event, so it stands here. */
   socket: Socket | undefined;
   #showsPrivate: boolean;
@@ -42,13 +40,11 @@ export class TaskSubscription {
 
   constructor(
     { view, position, showsPrivate }: WatchedTask,
-    broadcast: LogBroadcast,
-    stream: SubscribedStream,
+    readonly broadcast: LogBroadcast,
+    readonly stream: SubscribedStream,
   ) {
     this.view = view;
     this.cursor = new LogCursor(view.log, position);
-    this.broadcast = broadcast;
-    this.stream = stream;
     this.#showsPrivate = showsPrivate;
     view.attach();
     broadcast.add(this);

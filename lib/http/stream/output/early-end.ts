@@ -7,18 +7,15 @@ import { endAfterLastChunk, markEnded } from '../../../internals/node-internals.
  * writes nothing behind the end.
  */
 export class EarlyEnd {
-  readonly #response: ServerResponse;
-  readonly #socket: Socket;
-  readonly #onLeave: () => void;
-
   /**
    * @param onLeave called when the client leaves before {@link complete}. It is to be called then: what has not ended by
    *   then Node takes for cut off
    */
-  constructor(response: ServerResponse, socket: Socket, onLeave: () => void) {
-    this.#response = response;
-    this.#socket = socket;
-    this.#onLeave = onLeave;
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly socket: Socket,
+    private readonly onLeave: () => void,
+  ) {
     markEnded(response);
     // If the client leaves, Node calls a request aborted unless it was read to its end.
     response.req.resume();
@@ -27,7 +24,7 @@ export class EarlyEnd {
 
   /** Has Node do what is left of the end. It waits until the client has taken what was written, as always. */
   complete(): void {
-    this.#socket.removeListener('end', this.#onLeave);
-    endAfterLastChunk(this.#response);
+    this.socket.removeListener('end', this.onLeave);
+    endAfterLastChunk(this.response);
   }
 }

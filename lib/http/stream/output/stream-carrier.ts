@@ -24,23 +24,20 @@ export interface StreamCarrier {
 
 /** Nest, which has subscribed. Interceptors may stand in between. */
 export class NestCarrier implements StreamCarrier {
-  readonly #nest: NestWriter;
-  readonly #stream: Subscriber<MessageEvent>;
-
   /**
    * @param stream completing it ends the response
    */
-  constructor(nest: NestWriter, stream: Subscriber<MessageEvent>) {
-    this.#nest = nest;
-    this.#stream = stream;
-  }
+  constructor(
+    private readonly nest: NestWriter,
+    private readonly stream: Subscriber<MessageEvent>,
+  ) {}
 
   attach(connection: Carried): void {
-    this.#nest.attach(connection);
+    this.nest.attach(connection);
   }
 
   release(): void {
-    this.#nest.release();
+    this.nest.release();
   }
 
   complete(connection: Carried): void {
@@ -51,16 +48,16 @@ export class NestCarrier implements StreamCarrier {
 
   /** For interceptors to see. */
   emit(message: MessageEvent): void {
-    this.#stream.next(message);
+    this.stream.next(message);
   }
 
   /** Interceptors may still write something after this. */
   stopEmitting(): void {
-    this.#stream.complete();
+    this.stream.complete();
   }
 
   end(connection: Carried): void {
-    this.#nest.end(connection);
+    this.nest.end(connection);
   }
 }
 
