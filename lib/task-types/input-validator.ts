@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { isTooDeep } from '../cancellation/read-error.js';
 import { invalidInput } from '../task/errors.js';
 import { type InputSchema, type InputValidation, isStandardSchema } from '../task/task-options.js';
 import { createDtoValidator, hasDtoRules } from './dto-validator.js';
@@ -52,12 +53,6 @@ async function classValidator(
     return standardValidator(where, schema);
   }
   return createDtoValidator(where, dto, validations);
-}
-
-/** Validators are recursive, and the sender decides how deep the input is. */
-function isTooDeep(error: unknown): boolean {
-  const { name, message } = (error ?? {}) as Partial<Error>;
-  return name === 'RangeError' && message === 'Maximum call stack size exceeded';
 }
 
 function standardValidator(where: string, schema: StandardSchemaV1): InputValidator {

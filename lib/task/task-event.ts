@@ -1,3 +1,4 @@
+import { quoted } from '../cancellation/read-error.js';
 import { InvalidEventError } from './errors.js';
 import type { Json } from './json.js';
 import { type TerminalStatus, terminalStatuses } from './task-status.js';
@@ -64,7 +65,7 @@ export function isLoggedEventType(value: unknown): value is string {
 export function assertEventType(type: unknown): asserts type is string {
   if (!isEventType(type)) {
     throw new InvalidEventError(
-      `Invalid event type ${quote(type)}: use 1 to 64 of A-Z a-z 0-9 . _ : - in sendEvent()`,
+      `Invalid event type ${quoted(type)}: use 1 to 64 of A-Z a-z 0-9 . _ : - in sendEvent()`,
     );
   }
   if (RESERVED.has(type)) {
@@ -79,10 +80,6 @@ export function assertEventType(type: unknown): asserts type is string {
  */
 export function assertSignalName(name: unknown): asserts name is string {
   if (!isEventType(name)) {
-    throw new InvalidEventError(`Invalid signal name ${quote(name)}: use 1 to 64 of A-Z a-z 0-9 . _ : -`);
+    throw new InvalidEventError(`Invalid signal name ${quoted(name)}: use 1 to 64 of A-Z a-z 0-9 . _ : -`);
   }
-}
-
-function quote(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
 }

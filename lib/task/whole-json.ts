@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isInstance, readProperty } from '../cancellation/read-error.js';
+import { isInstance, isTooDeep } from '../cancellation/read-error.js';
 import { escapeLineSeparators, hasToJson, isInvalidDate, lossOfWritten } from './json.js';
 
 type Path = readonly (string | number)[];
@@ -149,11 +149,4 @@ function pathOf(place: Place): Path {
   const path: (string | number)[] = [];
   for (let at = place; at.above; at = at.above) path.unshift(at.key);
   return path;
-}
-
-/** It is written by recursion. */
-function isTooDeep(error: unknown): boolean {
-  return (
-    readProperty(error, 'name') === 'RangeError' && /call stack/.test(String(readProperty(error, 'message')))
-  );
 }

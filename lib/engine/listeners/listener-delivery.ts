@@ -8,7 +8,7 @@ import { TaskListenerRegistry } from '../../task-types/task-listener.registry.js
 import { ListenerFeed } from './listener-feed.js';
 
 /** What the listeners have at least at a shutdown, when the tasks have taken all of its time: as watchers do. */
-const leastDrain = 1_000;
+const MIN_DRAIN = 1_000;
 
 /** Gives the methods with `@OnTaskEvent()` the events of the tasks that they listen to. */
 @Injectable()
@@ -48,6 +48,6 @@ export class ListenerDelivery {
    * @param ms what is left of the shutdown's time
    */
   async drain(ms: number): Promise<void> {
-    if (this.#deliveries.size > 0) await within(Math.max(ms, leastDrain), Promise.all(this.#deliveries));
+    if (this.#deliveries.size > 0) await within(Math.max(ms, MIN_DRAIN), Promise.all(this.#deliveries));
   }
 }

@@ -5,7 +5,7 @@ import type { TaskRun } from '../../run/task-run.js';
 import type { TaskListener } from '../../task-types/task-listener.js';
 
 /** How many events of one task may wait for one listener. */
-const mostWaiting = 10_000;
+const MAX_WAITING = 10_000;
 
 const terminal: ReadonlySet<string> = new Set(terminalStatuses);
 
@@ -27,7 +27,7 @@ export class ListenerFeed {
    */
   add(entry: LogEntry): Promise<void> | undefined {
     if (!this.listener.wants(entry.type)) return undefined;
-    if (this.#waiting.length >= mostWaiting && !terminal.has(entry.type)) {
+    if (this.#waiting.length >= MAX_WAITING && !terminal.has(entry.type)) {
       this.#reportDropping();
       return undefined;
     }
@@ -67,6 +67,6 @@ export class ListenerFeed {
   #reportDropping(): void {
     if (this.#isDropping) return;
     this.#isDropping = true;
-    this.run.report.droppedEvents(this.listener.name, mostWaiting);
+    this.run.report.droppedEvents(this.listener.name, MAX_WAITING);
   }
 }

@@ -77,6 +77,16 @@ export function refTo(component: string): Schema {
   return { $ref: `#/components/schemas/${component}` };
 }
 
+/**
+ * An object that has all of these properties.
+ *
+ * @param optional those that may be left out
+ */
+export function objectOf(properties: Schema, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', ...(required.length > 0 && { required }), properties };
+}
+
 /** The name that `@nestjs/swagger` gives to the schema of a class. */
 export function componentNameOf(type: Type): string {
   const given = Reflect.getOwnMetadata(METADATA.schema, type) as readonly { name?: string }[] | undefined;

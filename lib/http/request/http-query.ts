@@ -1,3 +1,4 @@
+import { quoted } from '../../cancellation/read-error.js';
 import { MAX_POSITIONS } from '../../log/composite-id.js';
 import { InvalidQueryError } from '../../task/errors.js';
 import { type TaskStatus, taskStatuses } from '../../task/task-status.js';
@@ -50,7 +51,7 @@ function queryNumber(
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
   throw new InvalidQueryError(
-    `Invalid query parameter "${name}": expected a whole number from ${least} to ${most}, got ${shorten(text)}`,
+    `Invalid query parameter "${name}": expected a whole number from ${least} to ${most}, got ${quoted(text)}`,
   );
 }
 
@@ -63,7 +64,7 @@ export function queryWait(request: PlatformRequest): number | undefined {
 export function queryLatest(request: PlatformRequest): boolean {
   const from = queryText(request, 'from');
   if (from === undefined || from === 'latest') return from === 'latest';
-  throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${shorten(from)}`);
+  throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${quoted(from)}`);
 }
 
 /**
@@ -80,14 +81,14 @@ export function queryTasks(request: PlatformRequest): TaskRef[] {
   }
   const doubled = given.find((path, index) => given.indexOf(path) !== index);
   if (doubled !== undefined) {
-    throw new InvalidQueryError(`Invalid query parameter "task": ${shorten(doubled)} is given twice`);
+    throw new InvalidQueryError(`Invalid query parameter "task": ${quoted(doubled)} is given twice`);
   }
   return given.map((path) => {
     const [app, name, id, ...more] = path.split('/');
     if (app !== undefined && name !== undefined && id !== undefined && more.length === 0) {
       return { app, name, id };
     }
-    throw new InvalidQueryError(`Invalid query parameter "task": expected app/name/id, got ${shorten(path)}`);
+    throw new InvalidQueryError(`Invalid query parameter "task": expected app/name/id, got ${quoted(path)}`);
   });
 }
 
@@ -106,8 +107,4 @@ export function queryFilter(request: PlatformRequest): TaskFilter {
     status: status as TaskStatus | undefined,
   };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-}
-
-function shorten(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
 }

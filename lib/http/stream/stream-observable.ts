@@ -5,6 +5,7 @@ import { isHttp1 } from '../request/http-exchange.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 import type { ListedTask } from './connection/task-list.js';
 import { NestWriter } from './output/nest-writer.js';
+import { corked } from './output/response-writer.js';
 import { SseSignal } from './output/sse-signal.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { sendHead, type StreamHead } from './output/stream-head.js';
@@ -112,14 +113,5 @@ export class StreamObservable extends Observable<MessageEvent> {
 function asOneWrite(response: ServerResponse, write: () => void): void {
   const { socket } = response;
   // What `inject()` makes up cannot be corked.
-  if (!isHttp1(response) || typeof socket?.cork !== 'function') {
-    write();
-    return;
-  }
-  socket.cork();
-  try {
-    write();
-  } finally {
-    socket.uncork();
-  }
+  corked(socket && isHttp1(response) && typeof socket.cork === 'function' ? socket : undefined, write);
 }

@@ -7,7 +7,7 @@ import { formatFrame } from '../../../log/event-frame.js';
 import { abortResponse } from '../output/abort-response.js';
 import type { NestReceiver } from '../output/nest-writer.js';
 import { ownCarrier, type StreamCarrier } from '../output/stream-carrier.js';
-import { type DrainListener, ResponseWriter } from '../output/response-writer.js';
+import { ResponseWriter } from '../output/response-writer.js';
 import type { StreamMessage, TaskSubscription } from './task-subscription.js';
 
 /**
@@ -32,7 +32,7 @@ export interface ConnectionInit {
  * One watcher over HTTP. It reads by cursors, as fast as its client takes what it writes: a client that does not read
  * holds back its own cursors, and nothing else.
  */
-export abstract class StreamConnection implements DrainListener, NestReceiver {
+export abstract class StreamConnection implements NestReceiver {
   /** What it reads. */
   protected abstract readonly tasks: readonly TaskSubscription[];
   protected readonly output: ResponseWriter;
@@ -60,7 +60,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     carrier.attach(this);
     this.#greeting = greeting;
     this.#endsAt = endsAt;
-    this.output = new ResponseWriter(response, this);
+    this.output = new ResponseWriter(response, () => this.#resume());
   }
 
   /** The headers are out: from here on this connection writes for itself. */
@@ -98,6 +98,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     return isWritten;
   }
 
+  /** Ends the response of Node, unless other code has. */
   endResponse(): void {
     this.output.end();
   }
@@ -157,16 +158,6 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     return task.view.log.ended ? this.output.asOneWrite(() => this.#read(task)) : this.#read(task);
   }
 
-  /** Goes on: the client has taken what we waited for. */
-  resume(): void {
-    const { tasks } = this;
-    this.#turn = (this.#turn + 1) % tasks.length;
-    for (let n = 0; n < tasks.length; n++) {
-      const task = tasks[(this.#turn + n) % tasks.length];
-      task?.broadcast.resume(task);
-    }
-  }
-
   /** Writes and reads nothing more. */
   close(): void {
     if (this.#isClosed) return;
@@ -189,6 +180,16 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
   /** Whether everything was read and nothing will follow. */
   protected get isDone(): boolean {
     return this.tasks.every(({ cursor }) => cursor.done);
+  }
+
+  /** Goes on: the client has taken what we waited for. */
+  #resume(): void {
+    const { tasks } = this;
+    this.#turn = (this.#turn + 1) % tasks.length;
+    for (let n = 0; n < tasks.length; n++) {
+      const task = tasks[(this.#turn + n) % tasks.length];
+      task?.broadcast.resume(task);
+    }
   }
 
   #read(task: TaskSubscription): boolean {

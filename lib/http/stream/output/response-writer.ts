@@ -11,7 +11,7 @@ import {
 } from '../../../internals/node-internals.js';
 import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
 import { isHttp1 } from '../../request/http-exchange.js';
-import { EarlyEnd } from './early-end.js';
+import { endEarly } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
@@ -21,12 +21,6 @@ export const CHUNK_BYTES = 16 * 1024;
 interface Drain {
   on(event: 'drain', listener: () => void): unknown;
   removeListener(event: 'drain', listener: () => void): unknown;
-}
-
-/** Is told that there is room again for what it writes. */
-export interface DrainListener {
-  /** The client has taken what made the output block. */
-  resume(): void;
 }
 
 /**
@@ -46,11 +40,14 @@ export class ResponseWriter {
   /** Whether other code writes the events. */
   #isRelayed = false;
   #isClosed = false;
-  #earlyEnd: EarlyEnd | undefined;
+  #completeEnd: (() => void) | undefined;
 
+  /**
+   * @param onRoom called when the client has taken what made the output block
+   */
   constructor(
     private readonly response: ServerResponse,
-    private readonly listener: DrainListener,
+    private readonly onRoom: () => void,
   ) {}
 
   /** The socket, where chunks go straight to it. */
@@ -122,7 +119,7 @@ export class ResponseWriter {
   writeEnd(bytes: Buffer, onLeave: () => void): boolean {
     const response = this.response;
     if (!this.#socket || response.writableEnded || !endsPlainly(response)) return false;
-    this.#earlyEnd = new EarlyEnd(response, this.#socket, onLeave);
+    this.#completeEnd = endEarly(response, this.#socket, onLeave);
     this.#socket.write(bytes);
     return true;
   }
@@ -131,19 +128,13 @@ export class ResponseWriter {
   end(): void {
     const response = this.response;
     if (response.destroyed) return;
-    if (this.#earlyEnd) this.#earlyEnd.complete();
+    if (this.#completeEnd) this.#completeEnd();
     else if (!response.writableEnded) response.end();
   }
 
   /** What `body` writes leaves in one system call. */
   asOneWrite<T>(body: () => T): T {
-    const socket = this.#socket;
-    socket?.cork();
-    try {
-      return body();
-    } finally {
-      socket?.uncork();
-    }
+    return corked(this.#socket, body);
   }
 
   /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */
@@ -205,7 +196,17 @@ export class ResponseWriter {
 
   #goOn(): void {
     // What was drained may have been the end of the response, whose event comes only after this one.
-    if (!this.response.writableEnded) this.listener.resume();
+    if (!this.response.writableEnded) this.onRoom();
+  }
+}
+
+/** What `body` writes to a socket leaves in one system call. */
+export function corked<T>(socket: Socket | undefined, body: () => T): T {
+  socket?.cork();
+  try {
+    return body();
+  } finally {
+    socket?.uncork();
   }
 }
 

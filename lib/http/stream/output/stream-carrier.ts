@@ -1,25 +1,17 @@
-import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import type { NestReceiver, NestWriter } from './nest-writer.js';
+import type { StreamConnection } from '../connection/stream-connection.js';
+import type { NestWriter } from './nest-writer.js';
 import { SseSignal } from './sse-signal.js';
-
-/** A connection, as far as its carrier knows it. */
-export interface Carried extends NestReceiver {
-  readonly response: ServerResponse;
-  /** Ends the response of Node, unless other code has. */
-  endResponse(): void;
-  close(): void;
-}
 
 /** What sends the headers of a stream and ends its response. */
 export interface StreamCarrier {
   /** From now on the stream is this connection's, not that of one before. */
-  attach(connection: Carried): void;
+  attach(connection: StreamConnection): void;
   /** The connection has begun to write. */
   release(): void;
   /** Ends the response, once what was written to it is taken. */
-  complete(connection: Carried): void;
+  complete(connection: StreamConnection): void;
 }
 
 /** Nest, which has subscribed. Interceptors may stand in between. */
@@ -32,7 +24,7 @@ export class NestCarrier implements StreamCarrier {
     private readonly stream: Subscriber<MessageEvent>,
   ) {}
 
-  attach(connection: Carried): void {
+  attach(connection: StreamConnection): void {
     this.nest.attach(connection);
   }
 
@@ -40,7 +32,7 @@ export class NestCarrier implements StreamCarrier {
     this.nest.release();
   }
 
-  complete(connection: Carried): void {
+  complete(connection: StreamConnection): void {
     this.stopEmitting();
     // An interceptor may go on without an end. The client does not wait for it.
     this.end(connection);
@@ -56,7 +48,7 @@ export class NestCarrier implements StreamCarrier {
     this.stream.complete();
   }
 
-  end(connection: Carried): void {
+  end(connection: StreamConnection): void {
     this.nest.end(connection);
   }
 }
