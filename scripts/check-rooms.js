@@ -72,7 +72,7 @@ const TYPES_FROM_BELOW = { run: ['engine'], 'streaming.options.ts': ['coordinato
 const PUBLIC_FILES = {
   cancellation: words(`
     async-context cancel-reason errors is-cancellation promises read-error
-    scope/cancel-scope scope/retry scope/scope-body scope/scope-host scope/scope-node
+    scope/cancel-scope scope/retry scope/run-external scope/scope-body scope/scope-host scope/scope-node
     time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`

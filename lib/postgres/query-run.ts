@@ -21,7 +21,7 @@ export type QueryEnd<Row extends QueryResultRow> =
   { readonly result: QueryResult<Row> } | { readonly error: unknown };
 
 /** What is sent, and how it is cancelled. */
-interface QueryInit {
+export interface QueryInit {
   readonly config: string | QueryConfig;
   readonly values: unknown[] | undefined;
   /** See {@link requestCancel}. */

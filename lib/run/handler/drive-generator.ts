@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 import type { CancelledError } from '../../cancellation/errors.js';
 import { isThenable } from '../../cancellation/promises.js';
 import { readProperty } from '../../cancellation/read-error.js';
-import { CancelWatch } from './cancel-watch.js';
+import type { CancelWatch } from './cancel-watch.js';
 import { assertStep, isStep, type Step } from './drive-iterable.js';
 import type { RunContext } from './run-context.js';
 
@@ -40,13 +40,12 @@ export async function closeGenerator(generator: AnyGenerator): Promise<void> {
  * JavaScript does not tell whether a generator awaits a promise. A checkpoint that waits beside its work, begun in the same
  * step, therefore counts as one that it waits at.
  */
-export async function driveGenerator(generator: AnyGenerator, context: RunContext): Promise<unknown> {
-  const watch = new CancelWatch(context);
-  try {
-    return await new GeneratorDrive(generator, context, watch).run();
-  } finally {
-    watch[Symbol.dispose]();
-  }
+export function driveGenerator(
+  generator: AnyGenerator,
+  context: RunContext,
+  watch: CancelWatch,
+): Promise<unknown> {
+  return new GeneratorDrive(generator, context, watch).run();
 }
 
 /** What a promise gave, or the cancellation that came first. */

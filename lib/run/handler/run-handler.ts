@@ -3,6 +3,7 @@ import type { CancelledError } from '../../cancellation/errors.js';
 import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { Settlement } from '../outcome/decide-outcome.js';
+import { CancelWatch } from './cancel-watch.js';
 import { closeGenerator, driveGenerator, isGenerator } from './drive-generator.js';
 import { closeIterable, driveIterable, isAsyncIterable } from './drive-iterable.js';
 import { driveObservable, isObservableLike } from './drive-observable.js';
@@ -60,8 +61,13 @@ class Source {
     // What was cancelled before it began never begins.
     if (context.cancelled) return closeUnread(values, context);
     if (isObservableLike(values)) return driveObservable(values, context);
-    if (isGenerator(values)) return driveGenerator(values, context);
-    return driveIterable(values as AsyncIterable<unknown>, context);
+    const watch = new CancelWatch(context);
+    try {
+      if (isGenerator(values)) return await driveGenerator(values, context, watch);
+      return await driveIterable(values as AsyncIterable<unknown>, context, watch);
+    } finally {
+      watch[Symbol.dispose]();
+    }
   }
 }
 
