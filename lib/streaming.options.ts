@@ -291,10 +291,7 @@ export function resolveOptions(
   };
 }
 
-/**
- * @param given what `forRootAsync` got
- * @throws InvalidOptionsError for an option that is unknown or wrong, and where there is nothing that makes the options
- */
+/** Checks what `forRootAsync` got: that every option is right, and that something makes the options. */
 export function checkAsyncOptions(given: object): void {
   checkOptions(forRootAsync, given, asyncChecks);
   const { useFactory, useClass, useExisting }: { [name in keyof typeof asyncChecks]?: unknown } = given;

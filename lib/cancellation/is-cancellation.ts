@@ -4,13 +4,11 @@ import { isInstance, readHeld, readProperty } from './read-error.js';
 /** Tells whether an error is a cancellation that this package does not know: a module's option `isCancellation`. */
 export type CancellationRule = (error: unknown, signal: AbortSignal) => boolean;
 
-/** The scope that a signal belongs to. */
 interface ScopeInTree {
   readonly scopeId: number;
   /** The scope whose cancellation reaches this one. */
   readonly above: ScopeInTree | undefined;
   readonly signal: AbortSignal;
-  /** The rule of the task around it. */
   readonly cancellationRule: CancellationRule | undefined;
 }
 
@@ -59,7 +57,6 @@ export function isCancellation(error: unknown, signal: AbortSignal): boolean {
   return isCancellationOf(error, { reason: signal.reason, scope, signal });
 }
 
-/** The cancellation that an error may show. */
 interface Cancellation {
   readonly reason: unknown;
   readonly scope: ScopeInTree | undefined;

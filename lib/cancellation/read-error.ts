@@ -54,11 +54,7 @@ export function isAggregate(error: unknown): boolean {
   return isNamed && readList(readProperty(error, 'errors'), 0) !== undefined;
 }
 
-/**
- * The errors that an `AggregateError` or a `SuppressedError` holds; `undefined` for any other error.
- *
- * @param most how many are read
- */
+/** The first errors that an `AggregateError` or a `SuppressedError` holds; `undefined` for any other error. */
 export function readHeld(error: unknown, most: number): readonly unknown[] | undefined {
   if (readProperty(error, 'name') === 'SuppressedError') {
     return [readProperty(error, 'error'), readProperty(error, 'suppressed')];

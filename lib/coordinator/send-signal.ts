@@ -5,12 +5,7 @@ import { toJson } from '../task/json.js';
 import { assertSignalName } from '../task/task-event.js';
 import { isTerminal } from '../task/task-status.js';
 
-/**
- * Sends input to a task.
- *
- * @returns `false` when it has ended
- * @throws InvalidEventError for a malformed name or data JSON cannot hold; TooManySignalsError
- */
+/** As `CoordinatorService.signal()`. */
 export function sendSignal(view: TaskView, name: string, data: unknown): Soon<boolean> {
   assertSignalName(name);
   if (isTerminal(view.status)) return false;

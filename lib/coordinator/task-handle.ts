@@ -60,11 +60,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
     this.outcome = view.outcome as Promise<TaskOutcome<Result>>;
   }
 
-  /**
-   * The task of a handle, for the routes: `snapshot()` tells more than a client may know.
-   *
-   * @throws TypeError for a handle that the coordinator did not make
-   */
+  /** The task of a handle of this package, for the routes: `snapshot()` tells more than a client may know. */
   static viewOf(handle: TaskHandle): TaskView {
     return (handle as RunHandle<unknown>).#view;
   }
@@ -105,12 +101,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   }
 }
 
-/**
- * Cancels a run.
- *
- * @returns whether the request was accepted; with `wait: 'settled'`, whether the run ended `cancelled`
- * @throws InvalidOptionsError naming the option that is wrong
- */
+/** As `CoordinatorService.cancelTask()`. */
 export async function cancelTask(view: TaskView, options: CancelOptions = {}): Promise<boolean> {
   checkCancelOptions(options);
   const { detail, by, grace, wait } = options;

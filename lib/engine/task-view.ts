@@ -5,7 +5,6 @@ import type { TaskRecord } from '../task/task-record.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { TaskStatus } from '../task/task-status.js';
 
-/** What a request to cancel may say. */
 export interface CancelRequest {
   readonly detail?: string;
   readonly by?: string;

@@ -46,9 +46,6 @@ export class TaskStreams {
     private readonly connections: StreamConnections,
   ) {}
 
-  /**
-   * @param isIntercepted whether the route has interceptors of its own
-   */
   watch(
     ref: TaskRef,
     request: PlatformRequest,

@@ -9,12 +9,10 @@ export const NO_POSITION = '';
 /** Stands for a position that is none any more, as long as the client has not been told. */
 export const LOST_POSITION = '-';
 
-/** The positions in several logs as one id. */
 export function formatCompositeId(positions: readonly string[]): string {
   return positions.join(SEPARATOR);
 }
 
-/** A composite id as it was read. */
 interface CompositeId {
   /** What stands for each task, in the order they were asked for. */
   readonly parts: readonly string[];

@@ -5,9 +5,7 @@ import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
 import { resume } from './resume.js';
 
-/** A task of a list. */
 export interface ListedLog {
-  /** Of the task. */
   readonly key: string;
   /** Also of a task that cannot be watched; `undefined` where there is none. */
   readonly log: LogReader | undefined;

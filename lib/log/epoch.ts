@@ -13,11 +13,7 @@ const MARK_BITS = 5 * MARK_LENGTH;
 /** The length of the epochs that are minted here. Other instances and versions may mint longer or shorter ones. */
 export const epochLength = RANDOM_LENGTH + MARK_LENGTH;
 
-/**
- * Mints the token that tells one log from every other, also from another run of the same task.
- *
- * @param key of the task
- */
+/** Mints the token that tells one log from every other, also from another run of the same task. */
 export function mintEpoch(key: string): string {
   return randomUUID().slice(-RANDOM_LENGTH) + markOfTask(key);
 }
@@ -28,7 +24,6 @@ export function markOfTask(key: string): string {
   return ((1 << MARK_BITS) + mark).toString(32).slice(1);
 }
 
-/** The mark in an epoch. */
 export function markOf(epoch: string): string {
   return epoch.slice(-MARK_LENGTH);
 }

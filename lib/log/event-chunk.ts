@@ -19,11 +19,7 @@ export function chunkOf(text: string): EventChunk {
   return { framed: encodeChunk(text, bytes), bytes };
 }
 
-/**
- * Encodes a text as one chunk.
- *
- * @param bytes length of the text in UTF-8
- */
+/** Encodes a text as one chunk, with the length that it has in UTF-8. */
 export function encodeChunk(text: string, bytes: number): Buffer {
   return Buffer.from(headOf(bytes) + text + LINE_END);
 }
@@ -34,7 +30,6 @@ export function contentOf({ framed, bytes }: EventChunk): Buffer {
   return framed.subarray(end - bytes, end);
 }
 
-/** Joins several chunks to one. */
 export function joinChunks(chunks: readonly EventChunk[]): EventChunk {
   const [only] = chunks;
   if (only && chunks.length === 1) return only;

@@ -11,7 +11,6 @@ export function formatEventId(epoch: string, seq: number): string {
 /** Other instances and versions may mint epochs of another length: the wire format allows 8 to 20 characters. */
 const PATTERN = /^([a-z0-9]{8,20})-(0|[1-9][0-9]{0,15})$/;
 
-/** Reads an id; `undefined` for anything that is none. */
 export function parseEventId(id: string): EventId | undefined {
   const match = PATTERN.exec(id);
   if (!match) return undefined;

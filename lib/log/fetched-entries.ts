@@ -60,11 +60,7 @@ export class FetchedEntries {
     return entry;
   }
 
-  /**
-   * Drops what has to go before a page can be added.
-   *
-   * @returns whether there is room for one now: what a reader waits for is not dropped for another page
-   */
+  /** Drops what has to go before a page can be added. Gives `false` where that is what a reader waits for. */
   makeRoom(): boolean {
     if (this.#newer.bytes + this.#pageBytes <= this.#generationBytes) return true;
     if (this.#older.awaited.size > 0) return false;
@@ -72,9 +68,6 @@ export class FetchedEntries {
     return true;
   }
 
-  /**
-   * @param isAwaited whether a reader waits for it
-   */
   add(entry: LogEntry, isAwaited: boolean): void {
     this.#newer.add(entry);
     if (isAwaited) this.#newer.awaited.add(entry.seq);

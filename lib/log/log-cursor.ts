@@ -45,7 +45,6 @@ export class LogCursor {
     return this.#after;
   }
 
-  /** Whether the watcher gets a gap first. */
   get hasGap(): boolean {
     return this.#gap !== undefined;
   }
@@ -79,7 +78,6 @@ export class LogCursor {
     return entry;
   }
 
-  /** The gap to tell the watcher, if one comes first. */
   nextGap(): LogGap | undefined {
     const start = this.#log.firstSeq - 1;
     if (this.#gap === undefined && this.#after >= start) return undefined;

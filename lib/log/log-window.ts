@@ -52,9 +52,6 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   /** How many turns the next read has waited for room. */
   #turns = 0;
 
-  /**
-   * @param state as it was when the task was looked up
-   */
   constructor(
     private readonly source: LogSource<StoredRecord>,
     state: LogState<StoredRecord>,

@@ -71,11 +71,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     return this.#entries[this.#head + seq - this.firstSeq];
   }
 
-  /**
-   * Adds an event and wakes the watchers. Does nothing once the log has ended.
-   *
-   * @throws what `onBytes` throws; then nothing has changed
-   */
+  /** Adds an event and wakes the watchers. Does nothing once the log has ended. */
   append(type: string, json: string): undefined {
     if (this.#ended) return;
     this.#add(type, json);
@@ -85,11 +81,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   /** Does nothing: readers in this process see the run itself. */
   mark(): void {}
 
-  /**
-   * Adds the last event, wakes the watchers, and completes them.
-   *
-   * @throws what `onBytes` throws; then the log has ended without that event, so that no watcher waits for ever
-   */
+  /** Adds the last event, and completes the watchers: also when `onBytes` throws, so that none waits for ever. */
   end(type: string, json: string): undefined {
     if (this.#ended) return;
     try {

@@ -3,7 +3,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Timer } from '../cancellation/time/timer.js';
 
-/** What a process ended with. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -60,10 +59,8 @@ export class ProcessGroup {
   }
 
   /**
-   * Ends it: SIGTERM to all, SIGKILL to what is left after the delay. The first call decides the delay.
-   *
-   * @param killDelay milliseconds
-   * @returns settles when nothing is left of it
+   * Ends it: SIGTERM to all, SIGKILL to what is left after the delay. Only the first call counts. Settles when nothing is
+   * left.
    */
   end(killDelay: number): Promise<void> {
     return (this.#ending ??= this.#end(killDelay));

@@ -64,7 +64,6 @@ export interface ProcessResult {
   readonly stderr: string;
 }
 
-/** @throws InvalidOptionsError naming the first option that is unknown or wrong */
 export function checkProcessOptions(options: ProcessOptions): void {
   checkOptions('runProcess()', options, {
     cwd: mustBe('a path or a file URL', (value) => typeof value === 'string' || value instanceof URL),

@@ -78,10 +78,8 @@ function outputOf(scope: CancelScope, { output }: ProcessOptions): Exclude<Proce
 }
 
 /**
- * Sends a line as an event. The task's `maxEventBytes` counts the bytes of the JSON, where a character takes up to six. A
- * line that is too long for one event is sent in pieces that fit.
- *
- * @throws InvalidEventError when not even one character fits
+ * Sends a line as an event. One that is over the task's `maxEventBytes`, where a character takes up to six, goes in pieces
+ * that fit.
  */
 async function sendLine(task: TaskContext, type: 'stdout' | 'stderr', line: string): Promise<void> {
   try {

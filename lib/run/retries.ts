@@ -24,11 +24,7 @@ export class Retries {
     return this.#run.attempt < this.#run.type.options.attempts && !isUnrecoverable(error);
   }
 
-  /**
-   * All from the end of a try to the beginning of the next, or to the end of the run if that is cancelled meanwhile.
-   *
-   * @param context of the try that failed
-   */
+  /** All from the end of a try to the beginning of the next, or to the end of the run if that is cancelled meanwhile. */
   async next(context: RunContext, decision: Decision): Promise<void> {
     const run = this.#run;
     const { error, abandoned } = await cleanUp(run, context, decision);

@@ -33,9 +33,8 @@ export class RunEvents {
   }
 
   /**
-   * A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else that is no object not at all.
-   *
-   * @throws InvalidEventError for data that cannot be sent, and what the journal throws
+   * As `send`. A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else that is no object not
+   * at all.
    */
   progress(value: unknown): Written {
     if (this.#isClosed) return undefined;
@@ -73,7 +72,6 @@ export class RunEvents {
     }
   }
 
-  /** Writes the data of an event as one line of JSON. */
   #encode(type: string, data: unknown): string {
     const { key, type: taskType } = this.run;
     const { maxEventBytes } = taskType.options;

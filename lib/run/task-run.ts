@@ -138,7 +138,6 @@ export class TaskRun implements TaskView {
     return this.#watchers;
   }
 
-  /** Settles when the run is over; never rejects. */
   get outcome(): Promise<TaskOutcome> {
     return this.#end.promise;
   }
@@ -151,7 +150,6 @@ export class TaskRun implements TaskView {
     return recordOf(this);
   }
 
-  /** Counts a watcher, until it detaches: each once. */
   attach(): void {
     this.#watchers++;
     this.#timeMade?.onWatched();
@@ -163,9 +161,8 @@ export class TaskRun implements TaskView {
   }
 
   /**
-   * Cancels the run when a signal of the application's aborts. Throws what that throws.
-   *
-   * @returns what the run is to be cancelled with, where the signal is aborted already
+   * Cancels the run when a signal of the application's aborts. Gives what it is to be cancelled with where the signal has
+   * aborted.
    */
   follow(signal: AbortSignal): RequestDetails | undefined {
     // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
@@ -273,9 +270,6 @@ export class TaskRun implements TaskView {
     return this.#asyncContext ? this.#asyncContext.run(body) : body();
   }
 
-  /**
-   * @param input its own copy
-   */
   #try(input: unknown): void {
     const context = new RunContext(this, this.attempt, input);
     this.#context = context;
@@ -300,11 +294,7 @@ export class TaskRun implements TaskView {
     });
   }
 
-  /**
-   * The one place where an outcome is decided: what became of a try.
-   *
-   * @param context of that try, unless none runs
-   */
+  /** The one place where an outcome is decided: what became of a try, or of a run without one. */
   settle(context: RunContext | undefined, settlement: Settlement): void {
     if (this.#decided || context !== this.#context) {
       if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');

@@ -3,10 +3,8 @@ import { type InputIssue, invalidInput, InvalidTaskTypeError } from '../task/err
 import type { InputValidation } from '../task/task-options.js';
 
 /**
- * Validates by a class with class-validator's decorators; gives an instance of it.
- *
- * @param validations the input passes each of these in turn
- * @throws InvalidTaskTypeError for a class without a rule, and without class-validator
+ * Validates by a class with class-validator's decorators, with each of these options in turn; gives an instance of it. A class
+ * must have a rule.
  */
 export async function createDtoValidator(
   where: string,

@@ -4,10 +4,8 @@ import { validationOptionsOf } from '../internals/nest-internals.js';
 import type { InputValidation } from '../task/task-options.js';
 
 /**
- * The options of the application's global `ValidationPipe`s, so that an input is validated as the body of a route is:
- * those of `useGlobalPipes()` and of `APP_PIPE`. One that is made for each request is not there when types are found.
- *
- * @param config there is none in an application without HTTP
+ * The options of the global `ValidationPipe`s of an application with HTTP, so that an input is validated as the body of a
+ * route is. One that is made for each request is not there when types are found.
  */
 export function globalValidations(config: ApplicationConfig | undefined): InputValidation[] {
   return (config?.getGlobalPipes() ?? []).flatMap((pipe) =>

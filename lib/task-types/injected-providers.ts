@@ -2,10 +2,8 @@ import type { ModulesContainer } from '@nestjs/core';
 import { injectedTokensOf, type InstanceWrapper, type Module } from '../internals/nest-internals.js';
 
 /**
- * A provider and all that it injects, directly or not.
- *
- * A token that the provider's module does not have itself stands for every provider of that token: rather one too many
- * than one too few.
+ * A provider and all that it injects, directly or not. A token that its module does not have itself stands for every provider
+ * of that token: rather one too many than one too few.
  */
 export function injectedProviders(wrapper: InstanceWrapper, modules: ModulesContainer): Set<InstanceWrapper> {
   const reached = new Set([wrapper]);

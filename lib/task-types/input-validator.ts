@@ -5,11 +5,7 @@ import { invalidInput } from '../task/errors.js';
 import { type InputSchema, type InputValidation, isStandardSchema } from '../task/task-options.js';
 import { createDtoValidator, hasDtoRules } from './dto-validator.js';
 
-/**
- * Gives the input as the handler gets it, at once where the schema allows.
- *
- * @throws InvalidInputError
- */
+/** Gives the input as the handler gets it, at once where the schema allows, or throws InvalidInputError. */
 export type InputValidator = (input: unknown) => unknown;
 
 /**

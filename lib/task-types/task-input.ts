@@ -21,11 +21,7 @@ export class TaskInput {
     this.#first = valid;
   }
 
-  /**
-   * Checks an input, at once where the schema does.
-   *
-   * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
-   */
+  /** Checks an input, at once where the schema does. Throws InvalidInputError also for what JSON cannot hold. */
   static check(type: TaskType, input: unknown): TaskInput | Promise<TaskInput> {
     // Writing JSON only to read it once costs several times as much.
     const isCopied = type.options.attempts === 1 && isFlat(input);

@@ -41,7 +41,6 @@ export class TaskListener {
     return this.#options.app !== undefined || this.#options.name !== undefined;
   }
 
-  /** Whether it listens to tasks of this type. */
   hears({ app, name }: TaskTypeRef): boolean {
     return (this.#options.app ?? app) === app && (this.#options.name ?? name) === name;
   }

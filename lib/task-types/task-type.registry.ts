@@ -9,10 +9,6 @@ export class TaskTypeRegistry {
   readonly #byName = new Map<string, TaskType>();
   readonly #byClass = new Map<unknown, TaskType[]>();
 
-  /**
-   * @param classRef the decorated class
-   * @throws TaskTypeConflictError when the name is taken
-   */
   add(type: TaskType, classRef: Type): void {
     const key = keyOf(type);
     if (this.#byName.has(key)) {

@@ -3,7 +3,6 @@ import type { TaskHandler } from '../task/task-handler.interface.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 import type { InputValidator } from './input-validator.js';
 
-/** A task type as the explorer found it. */
 export interface TaskType extends TaskTypeRef {
   readonly options: ResolvedTaskOptions;
   readonly validate: InputValidator;

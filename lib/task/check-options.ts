@@ -10,10 +10,8 @@ interface OptionChecks {
 }
 
 /**
- * Checks an object of options against what each must be. `undefined` is always "not given".
- *
- * @param where how the user wrote it, for the message: `StreamingModule.forRoot()`
- * @throws InvalidOptionsError naming the first option that is unknown or wrong
+ * Checks an object of options, and throws InvalidOptionsError naming the first that is unknown or wrong. `undefined` is always
+ * "not given". `where` is how the user wrote it: `StreamingModule.forRoot()`.
  */
 export function checkOptions(where: string, options: unknown, checks: OptionChecks, path = ''): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -56,7 +54,6 @@ function show(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
-/** A check that takes what passes the test. */
 export function mustBe(expected: string, test: (value: unknown) => boolean): Check {
   return (value) => (test(value) ? undefined : expected);
 }

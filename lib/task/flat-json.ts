@@ -15,7 +15,6 @@ export function isFlat(value: unknown): boolean {
   return keys.length <= MAX_KEYS && keys.every((key) => holdsLeaf(value, key));
 }
 
-/** A copy of what {@link isFlat}. */
 export function copyFlat(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? { ...value } : value;
 }

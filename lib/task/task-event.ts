@@ -54,7 +54,6 @@ function isEventType(value: unknown): value is string {
 /** These are told to a watcher alone, or belong to the connection: no log has them. */
 const UNLOGGED: ReadonlySet<string> = new Set(['gap', 'unavailable', 'open', 'error']);
 
-/** Whether an event of a log can have this type. */
 export function isLoggedEventType(value: unknown): value is string {
   return isEventType(value) && !UNLOGGED.has(value);
 }

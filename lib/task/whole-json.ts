@@ -16,9 +16,8 @@ export class NotJsonError extends TypeError {
 }
 
 /**
- * As `toJson`, for what must arrive whole: values inside it are checked, too, and what a `toJSON()` gives.
- *
- * @throws NotJsonError naming the place of a value that JSON cannot hold
+ * As `toJson`, for what must arrive whole: values inside it are checked, too. Throws NotJsonError with the place of what is
+ * wrong.
  */
 export function toWholeJson(value: unknown): string {
   if (value === undefined) return 'null';

@@ -13,7 +13,6 @@ import { HarnessHangError } from './hang.error.js';
 import { pause, RealWork } from './real-work.js';
 import { settle, type TestClock } from './test-clock.js';
 
-/** What a run needs of its harness. */
 interface RunInit {
   readonly coordinator: CoordinatorService;
   readonly store: TaskStore;

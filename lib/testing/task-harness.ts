@@ -36,7 +36,6 @@ export interface HarnessOptions {
 @Module({})
 class HarnessModule {}
 
-/** What stands while a harness is open. */
 interface Opened {
   readonly app: INestApplicationContext;
   readonly clock: TestClock;

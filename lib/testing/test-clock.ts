@@ -24,7 +24,6 @@ function withSlashes(text: string): string {
   return text.replaceAll('\\', '/');
 }
 
-/** One timer that waits for its time. */
 export class PendingTimer implements TimerHandle {
   /** Runs the callback in the async context in which the timer was set, as a real timer does. */
   readonly fire: () => void;
@@ -107,10 +106,8 @@ export class TestClock implements Clock {
   }
 
   /**
-   * Lets the time pass until the next timer, fires it, and lets what follows from it happen.
-   *
-   * @param end fires none that is due later
-   * @returns whether there was one
+   * Lets the time pass until the next timer that is due by `end`, fires it, and lets what follows happen. Says whether there
+   * was one.
    */
   async fireNext(end = Infinity): Promise<boolean> {
     let next: PendingTimer | undefined;

@@ -31,7 +31,6 @@ export class WorkerRun {
     this.#channel.port1.on('message', this.#receive);
   }
 
-  /** Runs the job to its end. */
   async end(): Promise<unknown> {
     try {
       const value = await this.#post();

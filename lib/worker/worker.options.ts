@@ -36,7 +36,6 @@ export interface WorkerOptions {
   readonly onMessage?: (message: unknown) => unknown;
 }
 
-/** @throws InvalidOptionsError naming the first option that is unknown or wrong */
 export function checkWorkerOptions(options: WorkerOptions): void {
   checkOptions('runInWorker()', options, {
     name: mustBe('the name of an export', (value) => typeof value === 'string' && value !== ''),

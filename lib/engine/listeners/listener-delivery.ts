@@ -42,11 +42,7 @@ export class ListenerDelivery {
     }
   }
 
-  /**
-   * Waits until the listeners are done with what they were given.
-   *
-   * @param ms what is left of the shutdown's time
-   */
+  /** Waits until the listeners are done with what they were given. */
   async drain(ms: number): Promise<void> {
     if (this.#deliveries.size > 0) await within(Math.max(ms, MIN_DRAIN), Promise.all(this.#deliveries));
   }

@@ -21,9 +21,8 @@ export class ListenerFeed {
   ) {}
 
   /**
-   * Takes an event that the listener wants.
-   *
-   * @returns a promise for the time when the listener is done with all that waits, where it has to begin
+   * Takes an event that the listener wants. Where that begins a delivery, its promise is for the time when nothing waits any
+   * more.
    */
   add(entry: LogEntry): Promise<void> | undefined {
     if (!this.listener.wants(entry.type)) return undefined;

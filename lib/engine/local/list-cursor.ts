@@ -22,11 +22,7 @@ export function cursorBehind(number: number): string {
   return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString('base64url');
 }
 
-/**
- * The number of the run that a cursor stands behind.
- *
- * @throws InvalidQueryError for a cursor that no list of this process gave
- */
+/** The number in a cursor. Throws InvalidQueryError for one that no list of this process gave. */
 export function readCursor(cursor: string): number {
   const bytes = Buffer.from(cursor, 'base64url');
   if (bytes.length !== IV_LENGTH + NUMBER_LENGTH + TAG_LENGTH) throw noCursor(cursor);

@@ -46,12 +46,10 @@ export class TaskStore {
     if (this.#bytes + this.#signalBytes > this.#mostBytes) this.#evict();
   };
 
-  /** Encoded bytes of all logs that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Tasks that are not over. */
   get live(): ReadonlySet<TaskRun> {
     return new Set([...this.#runs.values()].filter((run) => !run.over));
   }

@@ -40,10 +40,7 @@ export const frameworkError: Component = {
 };
 
 /**
- * The error answers of a route, by status.
- *
- * @param codes those that it has, in any order
- * @param takesBody whether the framework reads a body first, and may refuse it
+ * The error answers of a route, by status: those with a code, and where it takes a body, those of the framework that reads it.
  */
 export function errorResponses(
   codes: readonly ErrorCode[],

@@ -90,22 +90,16 @@ const unavailable: EventDescription = {
   }),
 };
 
-/** The data of each event that the coordinator sends. */
 export const eventComponents: readonly Component[] = descriptions.map(componentOf);
 export const unavailableComponent: Component = componentOf(unavailable);
 
-/** For people: what comes on a stream. */
 export const eventsText = [
   'Server-Sent Events. The `data` of each event is one line of JSON:',
   ...descriptions.map(({ type, meaning }) => `- \`${type}\` (${componentName(type)}): ${meaning}`),
   '- any other type, `progress` among them: what the task sends.',
 ].join('\n');
 
-/**
- * One event as JSON Schema 2020-12, for OpenAPI 3.2.
- *
- * @param ofMany whether the stream is of many tasks: then each event says whose it is
- */
+/** One event as JSON Schema 2020-12, for OpenAPI 3.2. On a stream of many tasks each event says whose it is. */
 export function eventSchema(ofMany: boolean): Schema {
   const known = ofMany ? [...descriptions, unavailable] : descriptions;
   return {

@@ -32,7 +32,6 @@ export interface Body {
   readonly schema: () => Schema;
 }
 
-/** What an operation of the document says. */
 export interface RouteDescription {
   readonly summary: string;
   readonly description: string;
@@ -56,7 +55,6 @@ const METADATA = {
   properties: 'swagger/apiModelPropertiesArray',
 };
 
-/** Describes a route for `@nestjs/swagger`. */
 export function DescribeRoute(route: RouteDescription): MethodDecorator {
   return (_target, _name, descriptor: PropertyDescriptor) => {
     const method = descriptor.value as object;
@@ -72,16 +70,11 @@ export function DescribeRoute(route: RouteDescription): MethodDecorator {
   };
 }
 
-/** Of a path to a component: `{ $ref }`. */
 export function refTo(component: string): Schema {
   return { $ref: `#/components/schemas/${component}` };
 }
 
-/**
- * An object that has all of these properties.
- *
- * @param optional those that may be left out
- */
+/** An object that has all of these properties but for the optional ones. */
 export function objectOf(properties: Schema, optional: readonly string[] = []): Schema {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', ...(required.length > 0 && { required }), properties };

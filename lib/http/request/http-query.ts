@@ -19,11 +19,7 @@ function queryValues({ url = '', originalUrl = url }: PlatformRequest, name: str
   return search === undefined ? [] : new URLSearchParams(search).getAll(name);
 }
 
-/**
- * One parameter of the query, given at most once.
- *
- * @throws InvalidQueryError
- */
+/** One parameter of the query. Throws InvalidQueryError when it is given twice. */
 export function queryText(request: PlatformRequest, name: string): string | undefined {
   const [value, ...more] = queryValues(request, name);
   if (more.length === 0) return value;
@@ -55,23 +51,17 @@ function queryNumber(
   );
 }
 
-/** How long a `DELETE` waits for the end. */
 export function queryWait(request: PlatformRequest): number | undefined {
   return queryNumber(request, 'wait', 0, MAX_WAIT);
 }
 
-/** Whether a new watcher wants only what is newest. */
 export function queryLatest(request: PlatformRequest): boolean {
   const from = queryText(request, 'from');
   if (from === undefined || from === 'latest') return from === 'latest';
   throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${quoted(from)}`);
 }
 
-/**
- * The tasks of a list, `?task=app/name/id&task=…`.
- *
- * @throws InvalidQueryError when there is none, too many, one twice, or one that is no path of a task
- */
+/** The tasks of a list, `?task=app/name/id&task=…`. Throws InvalidQueryError for no task, for too many, and for one twice. */
 export function queryTasks(request: PlatformRequest): TaskRef[] {
   const given = queryValues(request, 'task');
   if (given.length === 0 || given.length > MAX_POSITIONS) {

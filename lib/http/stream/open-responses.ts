@@ -11,11 +11,9 @@ import { ResponsesBySocket } from './output/responses-by-socket.js';
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
 const MIN_DRAIN = 1_000;
 
-/** A response that is not closed yet. */
 interface OpenResponse {
   /** Its stream. It has none before it is opened, nor if there are no events. */
   connection: StreamConnection | undefined;
-  /** Whether no further request may follow on its connection. */
   endsConnection: boolean;
 }
 

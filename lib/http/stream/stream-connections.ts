@@ -87,7 +87,6 @@ export class StreamConnections implements ShutdownParticipant {
     return emptyStream(response);
   }
 
-  /** Waits until every client has taken the end of its stream. Connections that have not in time are destroyed. */
   drain(ms: number): Promise<void> {
     return this.#responses.drain(ms);
   }

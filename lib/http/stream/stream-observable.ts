@@ -10,7 +10,6 @@ import { SseSignal } from './output/sse-signal.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { sendHead, type StreamHead } from './output/stream-head.js';
 
-/** A stream to be opened. */
 export interface StreamRequest {
   readonly response: ServerResponse;
   /** Called once the headers are out. From then on only the stream may end the response. */
@@ -21,7 +20,6 @@ export interface StreamRequest {
   readonly isList: boolean;
   /** Whether the events pass through Nest's Observable, so that interceptors see them. */
   readonly isIntercepted: boolean;
-  /** The principal whose streams it counts among. */
   readonly principal?: string | undefined;
 }
 

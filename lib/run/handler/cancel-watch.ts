@@ -8,10 +8,8 @@ export class CancelWatch implements Disposable {
   constructor(private readonly context: RunContext) {}
 
   /**
-   * Waits for a promise. A cancellation that is withdrawn before it is looked at ends no wait.
-   *
-   * @returns what the promise gave; `undefined` as soon as the task is cancelled, and then a rejection of it is no
-   *   unhandled one
+   * Gives what a promise gives, or `undefined` as soon as the task is cancelled. A cancellation that is withdrawn at once ends
+   * no wait.
    */
   async wait<T>(promise: PromiseLike<T>): Promise<{ readonly value: T } | undefined> {
     const settled = Promise.resolve(promise).then((value) => ({ value }));

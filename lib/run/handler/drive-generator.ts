@@ -56,7 +56,6 @@ interface Waited {
 
 class GeneratorDrive {
   readonly #isNative: boolean;
-  /** What was thrown into it last. */
   #thrown: unknown;
   #last: unknown;
 

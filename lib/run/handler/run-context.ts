@@ -21,9 +21,6 @@ export class RunContext extends TaskContext {
   #takesDefers = true;
   #committed = false;
 
-  /**
-   * @param input a copy for this try
-   */
   constructor(
     private readonly run: TaskRun,
     readonly attempt: number,
@@ -125,7 +122,6 @@ export class RunContext extends TaskContext {
     return this.cancelled ? this.node.suspend<T>(() => undefined) : this.shield(body);
   }
 
-  /** Whether the point of no return is passed. */
   get committed(): boolean {
     return this.#committed;
   }
@@ -143,7 +139,6 @@ export class RunContext extends TaskContext {
     return this.#defers?.pop();
   }
 
-  /** The time for cleanup is over. */
   closeDefers(): void {
     this.#takesDefers = false;
   }

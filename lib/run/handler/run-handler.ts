@@ -55,7 +55,6 @@ class Source {
     return isSource ? new Source(value) : undefined;
   }
 
-  /** Runs it to its end, and gives its result or rejects with what it threw. */
   async drive(context: RunContext): Promise<unknown> {
     const values = this.values;
     // What was cancelled before it began never begins.

@@ -25,10 +25,7 @@ export class SignalInbox {
     return [...this.#receivers.keys()];
   }
 
-  /**
-   * @param json the data of the signal
-   * @throws TooManySignalsError when too many wait already
-   */
+  /** Throws TooManySignalsError when too many wait already. */
   send(name: string, json: string): void {
     const receivers = this.#receivers.get(name);
     const [receiver] = receivers ?? [];

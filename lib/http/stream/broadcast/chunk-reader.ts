@@ -29,7 +29,6 @@ export class SharedChunk implements EventChunk {
     return this.bytes >= CHUNK_BYTES;
   }
 
-  /** With the end of the response behind it. */
   get withEnd(): Buffer {
     return (this.#withEnd ??= withLastChunk(this.framed));
   }
@@ -50,7 +49,6 @@ export class ChunkReader {
     return chunk && cursor.isBehind(chunk.from) ? chunk : this.#read(cursor.position);
   }
 
-  /** Whether a chunk is kept for the next cursor. */
   get isHeld(): boolean {
     return this.#chunk !== undefined;
   }

@@ -27,9 +27,6 @@ export class FlushQueue {
   /** Whose last bytes are out. */
   #ending: SubscribedStream[] = [];
 
-  /**
-   * @param nextTurn calls back in the next turn of the event loop
-   */
   constructor(private readonly nextTurn: (flush: () => void) => unknown = setImmediate) {}
 
   /**

@@ -34,7 +34,6 @@ export class LogBroadcast {
   readonly #onEmpty: () => void;
   readonly #news: Subscription;
   #round: Round | undefined;
-  /** Those whose last bytes are out. */
   readonly #ended: SubscribedStream[] = [];
   /** Whether another round is to follow: those that had their turn in this one may have more to read. */
   #isStale = false;

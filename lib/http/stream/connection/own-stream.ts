@@ -84,7 +84,6 @@ export class OwnStream extends StreamConnection {
     else super.complete();
   }
 
-  /** Sends some messages that follow each other, at once. */
   #send(messages: readonly StreamMessage[]): void {
     if (messages.length === 0) return;
     const interceptors = this.interceptors;

@@ -18,11 +18,9 @@ const MAX_SESSION_WRITES = 2;
 
 const HEARTBEAT = chunkOf(':\n');
 
-/** What every connection is opened with. */
 export interface ConnectionInit {
   readonly response: ServerResponse;
   readonly carrier: StreamCarrier;
-  /** What comes first. */
   readonly greeting: EventChunk;
   /** When it must end even if more events follow, on the monotonic clock. */
   readonly endsAt: number | undefined;
@@ -33,7 +31,6 @@ export interface ConnectionInit {
  * holds back its own cursors, and nothing else.
  */
 export abstract class StreamConnection implements NestReceiver {
-  /** What it reads. */
   protected abstract readonly tasks: readonly TaskSubscription[];
   protected readonly output: ResponseWriter;
   protected isOpen = false;
@@ -85,12 +82,7 @@ export abstract class StreamConnection implements NestReceiver {
     this.within(() => this.#carrier.complete(this));
   }
 
-  /**
-   * Writes the last bytes of the response, with its end, if they may go to the socket as they are. What is left to do comes
-   * with `complete`.
-   *
-   * @returns whether it did
-   */
+  /** As `ResponseWriter.writeEnd`. What is left to do comes with `complete`. */
   writeEnd(bytes: Buffer): boolean {
     // Nest ends the response by itself.
     const isWritten = this.#carrier === ownCarrier && this.output.writeEnd(bytes, () => this.complete());
@@ -98,7 +90,6 @@ export abstract class StreamConnection implements NestReceiver {
     return isWritten;
   }
 
-  /** Ends the response of Node, unless other code has. */
   endResponse(): void {
     this.output.end();
   }
@@ -119,7 +110,6 @@ export abstract class StreamConnection implements NestReceiver {
     this.output.flush();
   }
 
-  /** Whether it must end now, even if more events follow. */
   isOld(now: number): boolean {
     return this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt;
   }
@@ -141,16 +131,11 @@ export abstract class StreamConnection implements NestReceiver {
     return now - this.#progressAt >= stallTimeout;
   }
 
-  /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
     return this.output.isBlocked;
   }
 
-  /**
-   * Writes what comes next of one of its tasks, if the client takes it.
-   *
-   * @returns whether it can take more now
-   */
+  /** Writes what comes next of one of its tasks, if the client takes it, and says whether it can take more now. */
   read(task: TaskSubscription): boolean {
     this.output.checkSocket();
     if (!this.isOpen || this.isBlocked) return false;
@@ -167,7 +152,6 @@ export abstract class StreamConnection implements NestReceiver {
     for (const task of this.tasks) task.close();
   }
 
-  /** Reads what there is. */
   protected abstract begin(): void;
   /** Writes what comes next of a task: a chunk, or less. */
   protected abstract writeNext(task: TaskSubscription): void;
@@ -177,7 +161,6 @@ export abstract class StreamConnection implements NestReceiver {
     this.output.write(chunkOf(frames.join('')));
   }
 
-  /** Whether everything was read and nothing will follow. */
   protected get isDone(): boolean {
     return this.tasks.every(({ cursor }) => cursor.done);
   }

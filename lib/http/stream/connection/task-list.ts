@@ -12,7 +12,6 @@ export interface UnavailableTask {
   readonly id: string;
 }
 
-/** A task of those that a stream was asked for. */
 export type ListedTask = WatchedTask | UnavailableTask;
 
 export function isWatched(task: ListedTask): task is WatchedTask {
@@ -24,7 +23,6 @@ export function isWatched(task: ListedTask): task is WatchedTask {
  * them.
  */
 export class TaskList {
-  /** What the stream's id holds for each of them. */
   readonly #positions: string[];
 
   constructor(private readonly tasks: readonly (TaskSubscription | UnavailableTask)[]) {

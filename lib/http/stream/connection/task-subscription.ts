@@ -55,7 +55,6 @@ export class TaskSubscription {
     return this.cursor.hasGap ? LOST_POSITION : formatEventId(this.view.log.epoch, this.cursor.after);
   }
 
-  /** Reads what comes next: an event or a gap. */
   next(): StreamMessage | undefined {
     const next = this.cursor.next();
     if (!next) return undefined;
@@ -65,7 +64,6 @@ export class TaskSubscription {
       : this.#describe(next);
   }
 
-  /** Reads the gap that comes next, if one does. */
   nextGap(): StreamMessage | undefined {
     const gap = this.cursor.nextGap();
     return gap && this.#describe(gap);

@@ -61,11 +61,7 @@ export class NestWriter {
     for (const message of early) this.#receiver?.receive(message);
   }
 
-  /**
-   * Calls back when the headers are out. Nothing may be written before.
-   *
-   * @param isOver whether the headers are no longer waited for
-   */
+  /** Calls back when the headers are out, unless it is over by then. Nothing may be written before. */
   onceHeadersAreSent(isOver: () => boolean, callback: () => void): void {
     const call = (): void => {
       if (!isOver()) callback();

@@ -111,10 +111,8 @@ export class ResponseWriter {
   }
 
   /**
-   * Writes the last bytes of the response, with its end, if they may go to the socket as they are. `end` is to follow.
-   *
-   * @param onLeave called when the client leaves before that
-   * @returns whether it did
+   * Writes the last bytes of the response, with its end, if they may go to the socket as they are, and says whether it did.
+   * `end` is to follow, also when the client leaves before.
    */
   writeEnd(bytes: Buffer, onLeave: () => void): boolean {
     const response = this.response;
@@ -132,7 +130,6 @@ export class ResponseWriter {
     else if (!response.writableEnded) response.end();
   }
 
-  /** What `body` writes leaves in one system call. */
   asOneWrite<T>(body: () => T): T {
     return corked(this.#socket, body);
   }
@@ -165,7 +162,6 @@ export class ResponseWriter {
     });
   }
 
-  /** Nothing more is written. */
   close(): void {
     this.#isClosed = true;
     this.#isWaiting = false;

@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is done when a connection is gone. */
 type OnGone = () => void;
 
 /**

@@ -6,9 +6,7 @@ import { SseSignal } from './sse-signal.js';
 
 /** What sends the headers of a stream and ends its response. */
 export interface StreamCarrier {
-  /** From now on the stream is this connection's, not that of one before. */
   attach(connection: StreamConnection): void;
-  /** The connection has begun to write. */
   release(): void;
   /** Ends the response, once what was written to it is taken. */
   complete(connection: StreamConnection): void;
@@ -38,7 +36,6 @@ export class NestCarrier implements StreamCarrier {
     this.end(connection);
   }
 
-  /** For interceptors to see. */
   emit(message: MessageEvent): void {
     this.stream.next(message);
   }

@@ -21,11 +21,7 @@ const SSE_HEADERS = {
 const HTTP1_HEADERS = { ...SSE_HEADERS, Connection: 'keep-alive' };
 const REPLACED = new Set(Object.keys(HTTP1_HEADERS).map((name) => name.toLowerCase()));
 
-/**
- * Sends the headers that Nest sends for an `@Sse()` stream.
- *
- * @throws what Node throws for a header that is invalid; then nothing was sent
- */
+/** Sends the headers that Nest sends for an `@Sse()` stream. Where one is invalid, Node throws, and nothing was sent. */
 export function sendHead(response: ServerResponse, { status, headers = {} }: StreamHead): void {
   const own: OutgoingHttpHeaders = isHttp1(response) ? HTTP1_HEADERS : SSE_HEADERS;
   // Node keeps those that were set beforehand in another form, and has to add all others to them one by one.
