@@ -1,16 +1,4 @@
-export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
-export type { Backoff } from './cancellation/time/backoff.js';
-export { CancelScope, runScope } from './cancellation/scope/cancel-scope.js';
-export {
-  CancelledError,
-  ScopeEndedError,
-  ScopeTimeoutError,
-  StreamingError,
-  UnrecoverableError,
-} from './cancellation/errors.js';
-export { isCancellation } from './cancellation/is-cancellation.js';
-export type { RetryOptions } from './cancellation/scope/retry.js';
-export type { ResultsOf, ScopeBody, TaskGroup } from './cancellation/scope/scope-body.js';
+export * from './cancellation/index.js';
 
 export {
   CommitAbandonedError,

@@ -12,6 +12,7 @@ import {
   func,
   functions,
   integer,
+  mustBe,
 } from './task/check-options.js';
 import { InvalidOptionsError } from './task/errors.js';
 import type {
@@ -199,9 +200,9 @@ const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000 
 /** The longest `retry` clients take: they keep it in 32 bits. */
 const longestRetry = 2 ** 31 - 1;
 
-const routeChecks = {
+export const routeChecks = {
   controller: boolean,
-  path: (value: unknown) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
+  path: mustBe('a path', (value) => typeof value === 'string' && value !== ''),
   start: boolean,
   list: boolean,
   guards: classesOrObjects,
@@ -217,10 +218,10 @@ const httpChecks = {
   maxStreamsPerTask: countOrInfinity(0),
   maxStreamsPerPrincipal: countOrInfinity(0),
   principal: func,
-  maxAge: (value: unknown) =>
-    value === null || value === Infinity || (typeof value === 'number' && value >= 1)
-      ? undefined
-      : 'a number of milliseconds, 1 or more, or null for no limit',
+  maxAge: mustBe(
+    'a number of milliseconds, 1 or more, or null for no limit',
+    (value) => value === null || (typeof value === 'number' && value >= 1),
+  ),
   interceptEvents: boolean,
   stallTimeout: integer(1),
   owner: func,
@@ -349,7 +350,9 @@ function resolveHttp(
   }
   const both = { ...settings, ...routes };
   const http = merge(httpDefaults, both);
-  const dropped = http.controller ? undefined : Object.keys(routes).find((name) => isOfController(name));
+  const dropped = http.controller
+    ? undefined
+    : Object.keys(routes).find((name) => name !== 'controller' && Object.hasOwn(routeChecks, name));
   if (dropped !== undefined) {
     throw new InvalidOptionsError(
       `Wrong option "http.${dropped}" in ${where}: with "controller: false" there is no controller it could be for; put it on yours`,
@@ -366,10 +369,6 @@ function resolveHttp(
     );
   }
   return http;
-}
-
-function isOfController(name: string): boolean {
-  return name !== 'controller' && Object.hasOwn(routeChecks, name);
 }
 
 function checkEventFits(where: string, task: { maxEventBytes: number }, replay: { bytes: number }): void {

@@ -62,7 +62,11 @@ const ONLY_IN = { bullmq: 'bullmq', ioredis: 'bullmq', pg: 'postgres', piscina: 
  *
  * @type {Record<string, string[] | undefined>}
  */
-const TYPES_FROM_BELOW = { run: ['engine'], 'streaming.options.ts': ['coordinator', 'http'] };
+const TYPES_FROM_BELOW = {
+  engine: ['coordinator'],
+  run: ['engine'],
+  'streaming.options.ts': ['coordinator', 'http'],
+};
 
 /**
  * The files of a room that other rooms may import, without their `.ts`. A room that is not here is open.
@@ -71,12 +75,12 @@ const TYPES_FROM_BELOW = { run: ['engine'], 'streaming.options.ts': ['coordinato
  */
 const PUBLIC_FILES = {
   cancellation: words(`
-    async-context cancel-reason errors is-cancellation promises read-error
-    scope/cancel-scope scope/retry scope/run-external scope/scope-body scope/scope-host scope/scope-node
+    async-context cancel-reason errors index is-cancellation promises read-error
+    scope/cancel-scope scope/run-external scope/scope-body scope/scope-host scope/scope-node
     time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`
-    coordinator-shutdown coordinator.options coordinator.service send-signal shutdown.hooks task-handle
+    coordinator-shutdown coordinator.options coordinator.service shutdown.hooks task-handle
   `),
   engine: words(`
     new-task soon task-engine task-view

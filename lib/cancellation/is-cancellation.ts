@@ -107,15 +107,8 @@ function judge(error: unknown, cancellation: Cancellation): Verdict {
 
 function isAbortError(error: unknown): boolean {
   if (ABORT_CODES.has(readProperty(error, 'code'))) return true;
-  return isAbortName(readProperty(error, 'name')) || isAbortName(readClassName(error));
-}
-
-function isAbortName(name: unknown): boolean {
-  return typeof name === 'string' && ABORT_NAME.test(name);
-}
-
-function readClassName(error: unknown): unknown {
-  return readProperty(readProperty(error, 'constructor'), 'name');
+  const names = [readProperty(error, 'name'), readProperty(readProperty(error, 'constructor'), 'name')];
+  return names.some((name) => typeof name === 'string' && ABORT_NAME.test(name));
 }
 
 function isRecognized(error: unknown, { scope, signal }: Cancellation): boolean {

@@ -130,17 +130,14 @@ const filterChecks = {
   cursor: text,
 };
 
-/** @throws InvalidOptionsError naming the option that is wrong */
 export function checkStartOptions(options: StartOptions): void {
   checkOptions('start()', options, startChecks);
 }
 
-/** @throws InvalidOptionsError naming the option that is wrong */
 export function checkCancelOptions(options: CancelOptions): void {
   checkOptions('cancelTask()', options, cancelChecks);
 }
 
-/** @throws InvalidOptionsError naming the field that is wrong */
 export function checkTaskFilter(filter: TaskFilter): void {
   checkOptions('list()', filter, filterChecks);
 }

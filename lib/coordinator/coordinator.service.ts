@@ -28,8 +28,7 @@ import type { TaskView } from '../engine/task-view.js';
 import type { RunOptions } from '../engine/new-task.js';
 import { snapshotOf } from '../task/task-record.js';
 import { isTerminal } from '../task/task-status.js';
-import { cancelTask, RunHandle, type TaskHandle } from './task-handle.js';
-import { sendSignal } from './send-signal.js';
+import { cancelTask, RunHandle, sendSignal, type TaskHandle } from './task-handle.js';
 import { watchTask } from './watch-task.js';
 
 /**

@@ -1,11 +1,14 @@
 import type { Observable } from 'rxjs';
-import type { TaskEvent } from '../task/task-event.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import type { TaskStatus } from '../task/task-status.js';
+import { isTerminal, type TaskStatus } from '../task/task-status.js';
 import { type CancelOptions, checkCancelOptions } from './coordinator.options.js';
 import type { TaskView } from '../engine/task-view.js';
+import type { Soon } from '../engine/soon.js';
+import { InvalidEventError } from '../task/errors.js';
+import { toJson } from '../task/json.js';
+import { assertSignalName, type TaskEvent } from '../task/task-event.js';
 import { snapshotOf } from '../task/task-record.js';
 import { watchTask } from './watch-task.js';
 
@@ -114,4 +117,17 @@ export async function cancelTask(view: TaskView, options: CancelOptions = {}): P
   const isAccepted = answer === 'cancelling' || answer === 'cancelled';
   if (!isAccepted || wait !== 'settled') return isAccepted;
   return (await view.outcome).status === 'cancelled';
+}
+
+/** As `CoordinatorService.signal()`. */
+export function sendSignal(view: TaskView, name: string, data: unknown): Soon<boolean> {
+  assertSignalName(name);
+  if (isTerminal(view.status)) return false;
+  let json: string;
+  try {
+    json = toJson(data);
+  } catch (cause) {
+    throw new InvalidEventError(`The data of signal "${name}" is nothing JSON can hold`, { cause });
+  }
+  return view.signal(name, json);
 }

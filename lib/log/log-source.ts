@@ -1,11 +1,7 @@
+import type { LogReader } from './log-reader.js';
+
 /** What is known of a log that is kept elsewhere, at one moment. */
-export interface LogState<StoredRecord = unknown> {
-  /** The seq of the oldest event that is kept; one more than `lastSeq` when there is none. */
-  readonly firstSeq: number;
-  /** The seq of the newest event; 0 when there is none. */
-  readonly lastSeq: number;
-  /** Whether the newest event is the last there will be. */
-  readonly ended: boolean;
+export interface LogState<StoredRecord = unknown> extends Pick<LogReader, 'firstSeq' | 'lastSeq' | 'ended'> {
   /** The task whose log it is, for those who know what that is. */
   readonly record: StoredRecord;
 }

@@ -57,7 +57,9 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     state: LogState<StoredRecord>,
     { bytes = 1024 * 1024, pageBytes = 64 * 1024 }: LogWindowOptions = {},
   ) {
-    this.#state = stateOf(state);
+    // Alone: what it is read from may hold a page of events.
+    const { firstSeq, lastSeq, ended, record } = state;
+    this.#state = { firstSeq, lastSeq, ended, record };
     this.#pageBytes = pageBytes;
     this.#fetched = new FetchedEntries(bytes, pageBytes);
   }
@@ -201,7 +203,10 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     } catch {
       if (this.#reading !== reading) return;
       if (hasNews) this.#wanted.add(NEWS);
-      this.#retry = new Timer(retryDelay(++this.#failures), this.#onRetry).unref();
+      this.#retry = new Timer(retryDelay(++this.#failures), () => {
+        this.#retry = undefined;
+        this.#readNext();
+      }).unref();
     }
     this.#reading = undefined;
     if (this.#wanted.size > 0) this.#readSoon();
@@ -243,26 +248,11 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   }
 
   #dropLater(): void {
-    if (this.#fetched.bytes > 0) this.#drop ??= new Timer(KEEP_TIME, this.#onDrop).unref();
+    if (this.#fetched.bytes === 0) return;
+    this.#drop ??= new Timer(KEEP_TIME, () => {
+      this.#drop = undefined;
+      this.#fetched.dropOlder();
+      this.#dropLater();
+    }).unref();
   }
-
-  readonly #onDrop = (): void => {
-    this.#drop = undefined;
-    this.#fetched.dropOlder();
-    this.#dropLater();
-  };
-
-  readonly #onRetry = (): void => {
-    this.#retry = undefined;
-    this.#readNext();
-  };
-}
-
-function stateOf<StoredRecord>({
-  firstSeq,
-  lastSeq,
-  ended,
-  record,
-}: LogState<StoredRecord>): LogState<StoredRecord> {
-  return { firstSeq, lastSeq, ended, record };
 }

@@ -1,18 +1,12 @@
 import { Subject, Subscription } from 'rxjs';
 import { clock } from '../cancellation/time/clock.js';
+import type { ReplayLimits } from '../task/task-options.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
 import { epochLength, mintEpoch } from './epoch.js';
 import { formatEventId } from './event-id.js';
 import { type EntryLog, LogEntry } from './log-entry.js';
 import type { LogReader } from './log-reader.js';
 import type { RunJournal } from './run-journal.js';
-
-/** How much of a log is kept. */
-interface LogLimits {
-  readonly events: number;
-  /** Encoded bytes. */
-  readonly bytes: number;
-}
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
 const MIN_COMPACTION = 256;
@@ -39,7 +33,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
    */
   constructor(
     private readonly ref: TaskRef,
-    private readonly limits: LogLimits,
+    private readonly limits: Required<ReplayLimits>,
     private readonly onBytes?: (delta: number) => void,
   ) {}
 

@@ -9,7 +9,8 @@ import type { TaskTypeRef } from '../task/task-ref.js';
 export class TaskListener {
   readonly #method: string | symbol;
   readonly #types: ReadonlySet<string> | undefined;
-  readonly #options: OnTaskEventOptions;
+  /** The task types that it names, where it names any. */
+  readonly filter: OnTaskEventOptions;
 
   /**
    * @param className for messages
@@ -23,7 +24,7 @@ export class TaskListener {
     this.#method = method;
     const where = `@OnTaskEvent() of ${this.name}`;
     checkOptions(where, options, { app: taskName, name: taskName });
-    this.#options = options as OnTaskEventOptions;
+    this.filter = options as OnTaskEventOptions;
     this.#types = readTypes(where, types);
   }
 
@@ -32,17 +33,12 @@ export class TaskListener {
     return `${this.className}.${String(this.#method)}()`;
   }
 
-  /** The task types that it names, where it names any. */
-  get filter(): OnTaskEventOptions {
-    return this.#options;
-  }
-
   get isFiltered(): boolean {
-    return this.#options.app !== undefined || this.#options.name !== undefined;
+    return this.filter.app !== undefined || this.filter.name !== undefined;
   }
 
   hears({ app, name }: TaskTypeRef): boolean {
-    return (this.#options.app ?? app) === app && (this.#options.name ?? name) === name;
+    return (this.filter.app ?? app) === app && (this.filter.name ?? name) === name;
   }
 
   wants(type: string): boolean {

@@ -32,7 +32,7 @@ import { TaskTypeRegistry } from './task-type.registry.js';
 export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** Each provider that was looked at or is being looked at: modules that are loaded at once may share imports. */
   readonly #explored = new Map<InstanceWrapper, Promise<void>>();
-  readonly #hosts = new Set<object>();
+  readonly hosts = new Set<object>();
   #onHost: ((host: object) => void) | undefined;
   #hasReported = false;
 
@@ -81,11 +81,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
    */
   forEachHost(callback: (host: object) => void): void {
     this.#onHost = callback;
-    for (const host of this.#hosts) callback(host);
-  }
-
-  get hosts(): ReadonlySet<object> {
-    return this.#hosts;
+    for (const host of this.hosts) callback(host);
   }
 
   async #explore(modules: Module[]): Promise<void> {
@@ -151,8 +147,8 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
 
   #addHosts(wrapper: InstanceWrapper): void {
     for (const host of shutdownHostsOf(wrapper, this.modules)) {
-      if (this.#hosts.has(host)) continue;
-      this.#hosts.add(host);
+      if (this.hosts.has(host)) continue;
+      this.hosts.add(host);
       this.#onHost?.(host);
     }
   }

@@ -9,10 +9,11 @@ import type { TaskRun } from '../task-run.js';
  * handler waits at was reached in the step that runs, one that waits beside it in an earlier step.
  */
 export class HandlerSteps implements ScopeHost {
-  #step = 0;
+  step = 0;
   #isInside = false;
   isOver = false;
-  #told: CancelReason | undefined;
+  /** Why a checkpoint of the handler has thrown a cancellation: what was asked for at the top of the tree. */
+  told: CancelReason | undefined;
 
   constructor(private readonly run: TaskRun) {}
 
@@ -32,18 +33,9 @@ export class HandlerSteps implements ScopeHost {
     this.run.time.expire();
   }
 
-  get step(): number {
-    return this.#step;
-  }
-
-  /** Why a checkpoint of the handler has thrown a cancellation: what was asked for at the top of the tree. */
-  get told(): CancelReason | undefined {
-    return this.#told;
-  }
-
   /** The handler goes on from its `yield`. */
   enter(): void {
-    this.#step++;
+    this.step++;
     this.#isInside = true;
   }
 
@@ -53,8 +45,8 @@ export class HandlerSteps implements ScopeHost {
   }
 
   onCheckpoint(step: number, { reason }: CancelledError): void {
-    if (!this.#isInside || step !== this.#step) return;
-    this.#told = reason.kind === 'parent' ? (reason.root ?? reason) : reason;
+    if (!this.#isInside || step !== this.step) return;
+    this.told = reason.kind === 'parent' ? (reason.root ?? reason) : reason;
   }
 
   warn(message: string): void {

@@ -16,7 +16,8 @@ const done = Promise.resolve();
 
 /** The handler's context for one try. The run does everything that it asks for. */
 export class RunContext extends TaskContext {
-  readonly #steps: HandlerSteps;
+  /** For a handler that is a generator. */
+  readonly steps: HandlerSteps;
   #defers: RegisteredCleanup[] | undefined;
   #takesDefers = true;
   #committed = false;
@@ -28,7 +29,7 @@ export class RunContext extends TaskContext {
   ) {
     const steps = new HandlerSteps(run);
     super(new ScopeNode(undefined, false, steps));
-    this.#steps = steps;
+    this.steps = steps;
   }
 
   get app(): string {
@@ -149,12 +150,7 @@ export class RunContext extends TaskContext {
 
   /** This try is over. No cleanup can be registered any more, and what the handler still does is ignored. */
   close(isAbandoned: boolean): void {
-    this.#steps.isOver = !isAbandoned;
+    this.steps.isOver = !isAbandoned;
     this.node.retire();
-  }
-
-  /** For a handler that is a generator. */
-  get steps(): HandlerSteps {
-    return this.#steps;
   }
 }
