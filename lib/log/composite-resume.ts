@@ -28,10 +28,7 @@ export class CompositeResume {
     this.#ids = lastEventId === undefined ? [] : idsOf(tasks, lastEventId);
   }
 
-  /**
-   * @param index of a task that is watched
-   * @param latest whether it begins with its newest event, if it begins
-   */
+  /** Where a watcher goes on, or begins, in the log of a task. One that begins may want to have the newest event first. */
   positionOf(index: number, latest = false): LogPosition {
     const { log } = this.#tasks[index] as ListedLog;
     return resume(log as LogReader, { lastEventId: this.#ids[index], latest });

@@ -1,10 +1,4 @@
-/**
- * One event as it goes over the wire. The id stands last, so that a client that takes it when its line is read has
- * read all of the event by then.
- *
- * @param json one line of JSON
- * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
- */
+/** One event as it goes over the wire. The id stands last: a client may take it as soon as it reads its line. */
 export function formatFrame(type: string, json: string, id: string): string {
   return beforeData(type) + json + afterData(id);
 }

@@ -27,10 +27,7 @@ export class FetchedEntries {
   #newer = new Generation();
   #older = new Generation();
 
-  /**
-   * @param bytes how much may be kept: at least two pages
-   * @param pageBytes the most that comes at once
-   */
+  /** @param bytes how much may be kept: at least two pages, each of `pageBytes` at most */
   constructor(bytes: number, pageBytes: number) {
     this.#generationBytes = bytes / 2;
     this.#pageBytes = pageBytes;

@@ -1,9 +1,6 @@
 import { finished, pipeline, type Readable, Transform, type Writable } from 'node:stream';
 
-/**
- * Writes the input of a process, which need not read all of it. Calls `fail` when the input fails, or gives what cannot be
- * written.
- */
+/** Writes the input of a process, which need not read all of it. `fail` gets what the input fails with. */
 export function feedInput(
   input: string | ArrayBufferView | Readable,
   stdin: Writable,

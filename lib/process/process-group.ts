@@ -58,10 +58,7 @@ export class ProcessGroup {
     }
   }
 
-  /**
-   * Ends it: SIGTERM to all, SIGKILL to what is left after the delay. Only the first call counts. Settles when nothing is
-   * left.
-   */
+  /** Ends it: SIGTERM to all, SIGKILL to what is left after the delay. The first call counts. Settles when none is left. */
   end(killDelay: number): Promise<void> {
     return (this.#ending ??= this.#end(killDelay));
   }
@@ -91,10 +88,7 @@ export class ProcessGroup {
     return process.platform === 'linux' ? hasLivingMembers(this.#id) : true;
   }
 
-  /**
-   * The system does not reuse a process id while a group has it. So if there is a process with that id although ours has
-   * ended, the group is gone.
-   */
+  /** Whether its id is that of another process: the system reuses it only once the group is gone. */
   get #isReplaced(): boolean {
     const { exitCode, signalCode } = this.leader;
     return (exitCode !== null || signalCode !== null) && canReach(this.#id);

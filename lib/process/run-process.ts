@@ -77,10 +77,7 @@ function outputOf(scope: CancelScope, { output }: ProcessOptions): Exclude<Proce
   );
 }
 
-/**
- * Sends a line as an event. One that is over the task's `maxEventBytes`, where a character takes up to six, goes in pieces
- * that fit.
- */
+/** Sends a line as an event. JSON takes up to six bytes a character: a line over `maxEventBytes` goes in pieces that fit. */
 async function sendLine(task: TaskContext, type: 'stdout' | 'stderr', line: string): Promise<void> {
   try {
     await task.sendEvent(type, line);

@@ -22,10 +22,7 @@ function hex(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/**
- * All that a log should tell of an error: its stack, its causes, and the errors it holds. Each message is on one line. It
- * never throws, whatever the error is.
- */
+/** All that a log should tell of an error: stack, causes, held errors, each message on one line. It never throws. */
 export function describeError(error: unknown): string {
   return linesOf(error).join('\n');
 }

@@ -33,8 +33,8 @@ export class RunEvents {
   }
 
   /**
-   * As `send`. A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else that is no object not
-   * at all.
+   * As `send`. A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else only if it is an
+   * object.
    */
   progress(value: unknown): Written {
     if (this.#isClosed) return undefined;

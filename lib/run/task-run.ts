@@ -160,10 +160,7 @@ export class TaskRun implements TaskView {
     if (this.type.options.cancelWhenUnwatched !== null && !this.over) this.time.awaitWatcher();
   }
 
-  /**
-   * Cancels the run when a signal of the application's aborts. Gives what it is to be cancelled with where the signal has
-   * aborted.
-   */
+  /** Cancels the run when a signal aborts. Of one that has aborted it gives what the run is to be cancelled with. */
   follow(signal: AbortSignal): RequestDetails | undefined {
     // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
     if (!signal.aborted) this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));

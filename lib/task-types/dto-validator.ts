@@ -2,10 +2,7 @@ import { type Type, ValidationPipe } from '@nestjs/common';
 import { type InputIssue, invalidInput, InvalidTaskTypeError } from '../task/errors.js';
 import type { InputValidation } from '../task/task-options.js';
 
-/**
- * Validates by a class with class-validator's decorators, with each of these options in turn; gives an instance of it. A class
- * must have a rule.
- */
+/** Validates by a class, with each of these options in turn, and gives an instance of it. A class must have a rule. */
 export async function createDtoValidator(
   where: string,
   dto: Type,

@@ -8,11 +8,7 @@ import { createDtoValidator, hasDtoRules } from './dto-validator.js';
 /** Gives the input as the handler gets it, at once where the schema allows, or throws InvalidInputError. */
 export type InputValidator = (input: unknown) => unknown;
 
-/**
- * @param where names the task type in messages
- * @param validations for a class: it is validated with each of these options in turn
- * @throws InvalidTaskTypeError for a class that would check nothing, or without class-validator to check it
- */
+/** Makes the validator of a type, which `where` names. One by a class checks with each of the `validations` in turn. */
 export async function createInputValidator(
   where: string,
   schema: InputSchema | undefined,
@@ -35,10 +31,7 @@ export async function createInputValidator(
   };
 }
 
-/**
- * A class of nestjs-zod carries its schema in a static `schema`. Beside decorators of class-validator, a static of that
- * name is something else.
- */
+/** A class of nestjs-zod has a static `schema`. Beside decorators of class-validator a static of that name is something else. */
 async function classValidator(
   where: string,
   dto: Type,

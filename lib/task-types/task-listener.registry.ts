@@ -11,10 +11,7 @@ export class TaskListenerRegistry {
   readonly #listeners: TaskListener[] = [];
   readonly #known = new WeakSet<object>();
 
-  /**
-   * Registers the decorated methods of a provider or a controller, of which there must be one instance. Says whether it has
-   * any.
-   */
+  /** Registers the decorated methods of a provider or a controller, of which there must be one, and says whether it has any. */
   add(wrapper: InstanceWrapper): boolean {
     const prototype = prototypeOf(wrapper);
     const found = prototype ? listenersOf(prototype) : [];

@@ -12,10 +12,7 @@ export class TaskListener {
   /** The task types that it names, where it names any. */
   readonly filter: OnTaskEventOptions;
 
-  /**
-   * @param className for messages
-   * @throws InvalidOptionsError for what the decorator was given
-   */
+  /** @param className for messages, as that of an InvalidOptionsError for what the decorator was given */
   constructor(
     private readonly instance: object,
     { method, types, options }: TaskListenerMetadata,

@@ -24,10 +24,7 @@ import { shutdownHostsOf } from './shutdown-hosts.js';
 import { TaskListenerRegistry } from './task-listener.registry.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
 
-/**
- * Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type: at
- * start, and when a module is loaded lazily.
- */
+/** Registers every decorated provider of the application as a task type: at start, and when a module is loaded lazily. */
 @Injectable()
 export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** Each provider that was looked at or is being looked at: modules that are loaded at once may share imports. */
@@ -75,10 +72,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
     }
   }
 
-  /**
-   * With the first of these to be destroyed, what handlers use begins to go. Calls back for each, and for those that come
-   * with modules that are loaded later.
-   */
+  /** Calls back for each, now or once it is loaded. With the first to be destroyed, what handlers use begins to go. */
   forEachHost(callback: (host: object) => void): void {
     this.#onHost = callback;
     for (const host of this.hosts) callback(host);

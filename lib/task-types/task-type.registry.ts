@@ -35,9 +35,7 @@ export class TaskTypeRegistry {
     return this.#byName.get(keyOf(ref));
   }
 
-  /**
-   * @throws TaskTypeNotFoundError, and TaskTypeConflictError for a class that several modules provide
-   */
+  /** Throws TaskTypeNotFoundError, and TaskTypeConflictError for a class that several modules provide. */
   get(type: Type | TaskTypeRef): TaskType {
     if (typeof type !== 'function') {
       const found = this.find(type);

@@ -6,10 +6,6 @@ import type { InputValidator } from './input-validator.js';
 export interface TaskType extends TaskTypeRef {
   readonly options: ResolvedTaskOptions;
   readonly validate: InputValidator;
-  /**
-   * The handler to run, or a promise of one where each run gets its own.
-   *
-   * @param request what `@Inject(REQUEST)` gives to request-scoped providers
-   */
+  /** The handler to run, or a promise of one where each try gets its own, with the request that `@Inject(REQUEST)` gives. */
   resolve(request: object): TaskHandler | Promise<TaskHandler>;
 }

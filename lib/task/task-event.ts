@@ -58,9 +58,7 @@ export function isLoggedEventType(value: unknown): value is string {
   return isEventType(value) && !UNLOGGED.has(value);
 }
 
-/**
- * @throws InvalidEventError for a type that is malformed or reserved for the coordinator
- */
+/** @throws InvalidEventError for a type that is malformed or reserved for the coordinator */
 export function assertEventType(type: unknown): asserts type is string {
   if (!isEventType(type)) {
     throw new InvalidEventError(
@@ -74,9 +72,7 @@ export function assertEventType(type: unknown): asserts type is string {
   }
 }
 
-/**
- * @throws InvalidEventError for a malformed name; none is reserved
- */
+/** @throws InvalidEventError for a malformed name; none is reserved */
 export function assertSignalName(name: unknown): asserts name is string {
   if (!isEventType(name)) {
     throw new InvalidEventError(`Invalid signal name ${quoted(name)}: use 1 to 64 of A-Z a-z 0-9 . _ : -`);

@@ -32,9 +32,7 @@ export function isTaskRef(ref: TaskRef): boolean {
   return isTaskName(ref.app) && isTaskName(ref.name) && isPart(ref.id, MAX_ID_LENGTH);
 }
 
-/**
- * @throws InvalidTaskIdError naming the first part that is malformed
- */
+/** @throws InvalidTaskIdError naming the first part that is malformed */
 export function assertTaskRef(ref: TaskRef): void {
   if (!isTaskName(ref.app)) throw new InvalidTaskIdError('app', ref.app, MAX_NAME_LENGTH);
   if (!isTaskName(ref.name)) throw new InvalidTaskIdError('name', ref.name, MAX_NAME_LENGTH);

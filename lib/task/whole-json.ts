@@ -15,10 +15,7 @@ export class NotJsonError extends TypeError {
   }
 }
 
-/**
- * As `toJson`, for what must arrive whole: values inside it are checked, too. Throws NotJsonError with the place of what is
- * wrong.
- */
+/** As `toJson`, for what must arrive whole: values inside it are checked, too. The NotJsonError names the place. */
 export function toWholeJson(value: unknown): string {
   if (value === undefined) return 'null';
   try {

@@ -61,10 +61,7 @@ export class PendingTimer implements TimerHandle {
   }
 }
 
-/**
- * Time that passes only when it is told to. Only this package's own timers follow it; what a handler does for real
- * (files, sockets, its own `setTimeout`) goes on in real time.
- */
+/** Time that passes only when it is told to. What a handler does for real (files, sockets, `setTimeout`) goes on in real time. */
 export class TestClock implements Clock {
   readonly #timers = new Set<PendingTimer>();
   readonly #epoch = Date.now();
@@ -105,10 +102,7 @@ export class TestClock implements Clock {
     this.#now = Math.max(this.#now, end);
   }
 
-  /**
-   * Lets the time pass until the next timer that is due by `end`, fires it, and lets what follows happen. Says whether there
-   * was one.
-   */
+  /** Passes the time to the next timer that is due by `end`, and lets what follows happen. Says whether there was one. */
   async fireNext(end = Infinity): Promise<boolean> {
     let next: PendingTimer | undefined;
     for (const timer of this.#timers) {

@@ -103,8 +103,8 @@ export class WorkerRun {
   }
 
   /**
-   * Messages and the result come by different ways: what was sent before the end may still be on its way. What the
-   * listener does with it belongs to the job.
+   * Messages come by another way than the result: some may still be on their way, and what is done with them belongs to the
+   * job.
    */
   async #receiveRest(): Promise<void> {
     for (;;) {

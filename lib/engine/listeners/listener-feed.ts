@@ -20,10 +20,7 @@ export class ListenerFeed {
     private readonly listener: TaskListener,
   ) {}
 
-  /**
-   * Takes an event that the listener wants. Where that begins a delivery, its promise is for the time when nothing waits any
-   * more.
-   */
+  /** Takes an event that the listener wants. The promise of a delivery that this begins settles when nothing waits any more. */
   add(entry: LogEntry): Promise<void> | undefined {
     if (!this.listener.wants(entry.type)) return undefined;
     if (this.#waiting.length >= MAX_WAITING && !terminal.has(entry.type)) {

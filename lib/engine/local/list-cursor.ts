@@ -10,10 +10,7 @@ const NUMBER_LENGTH = 8;
 /** Of this process, as the numbers of its runs are. */
 const key = randomBytes(16);
 
-/**
- * The cursor of a list behind a run, of its number: encrypted. In plain text, two numbers would tell a client how many
- * tasks of others were started in between.
- */
+/** The cursor behind a run, of its number. Encrypted: two numbers would tell a client how many tasks others have started. */
 export function cursorBehind(number: number): string {
   const iv = randomBytes(IV_LENGTH);
   const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_LENGTH });

@@ -38,8 +38,7 @@ export class TaskAccess implements OnModuleInit {
   }
 
   /**
-   * The task, when it exists and the request may do this with it; otherwise it throws the error of the answer. It is given at
-   * once where nothing has to be asked: a promise costs more than all that.
+   * The task, if the request may do this with it, or else it throws. At once where it can: a promise costs more than all that.
    */
   find(action: TaskAction, ref: TaskRef, request: PlatformRequest): Soon<TaskView> {
     assertTaskRef(ref);

@@ -39,9 +39,7 @@ export const frameworkError: Component = {
   },
 };
 
-/**
- * The error answers of a route, by status: those with a code, and where it takes a body, those of the framework that reads it.
- */
+/** The error answers of a route, by status: those with a code, and of a route with a body those of the framework. */
 export function errorResponses(
   codes: readonly ErrorCode[],
   { takesBody = false }: { readonly takesBody?: boolean } = {},

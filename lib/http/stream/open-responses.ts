@@ -39,9 +39,7 @@ export class OpenResponses {
     for (const { connection } of this.#open.values()) if (connection) yield connection;
   }
 
-  /**
-   * @param onClose called once, when it is closed or its connection is
-   */
+  /** @param onClose called once, when it is closed or its connection is */
   add(response: ServerResponse, onClose: () => void): void {
     const socket = connectionOf(response);
     const open: OpenResponse = { connection: undefined, endsConnection: false };

@@ -26,10 +26,7 @@ export interface StreamRequest {
 /** Makes the connection of a stream. It writes nothing before it is opened. */
 type Connect = (request: StreamRequest, carrier: StreamCarrier) => StreamConnection;
 
-/**
- * A stream for Nest's `@Sse()`. It is open when Nest subscribes, and ended when it completes. Where Nest leaves the response
- * to it, it is served instead.
- */
+/** A stream for Nest's `@Sse()`: open when Nest subscribes, and ended when it completes. Or else it is served without Nest. */
 export class StreamObservable extends Observable<MessageEvent> {
   readonly #connect: Connect;
   readonly #hasInterceptors: boolean;

@@ -7,10 +7,7 @@ export class CancelWatch implements Disposable {
 
   constructor(private readonly context: RunContext) {}
 
-  /**
-   * Gives what a promise gives, or `undefined` as soon as the task is cancelled. A cancellation that is withdrawn at once ends
-   * no wait.
-   */
+  /** Gives what a promise gives, or `undefined` as soon as the task is cancelled, if that is not withdrawn at once. */
   async wait<T>(promise: PromiseLike<T>): Promise<{ readonly value: T } | undefined> {
     const settled = Promise.resolve(promise).then((value) => ({ value }));
     // Not a race with one promise for all waits: that would keep something of each of them.

@@ -138,10 +138,7 @@ class GeneratorDrive {
     }
   }
 
-  /**
-   * An iterator that only has the methods of a generator may wait for something that never comes, and can be thrown into
-   * while it does.
-   */
+  /** What is no native generator may wait for something that never comes, and can be thrown into while it does. */
   async #goUnlessCancelled(pending: Promise<unknown>): Promise<Step> {
     const { untold, value } = await this.#waitUnlessCancelled(pending);
     if (!untold) return isStep(value) ? value : this.#close();

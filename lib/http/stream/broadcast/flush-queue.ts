@@ -29,9 +29,7 @@ export class FlushQueue {
 
   constructor(private readonly nextTurn: (flush: () => void) => unknown = setImmediate) {}
 
-  /**
-   * @param flush comes last; it is not to be in the queue yet
-   */
+  /** @param flush comes last; it is not to be in the queue yet */
   add(flush: Flush): void {
     this.#waiting.push(flush);
     this.#schedule();

@@ -40,9 +40,7 @@ export class LogBroadcast {
   #isQueued = false;
   #isForgetting = false;
 
-  /**
-   * @param onEmpty called once the last subscription has left: it takes no other one
-   */
+  /** @param onEmpty called once the last subscription has left: it takes no other one */
   constructor(log: LogReader, queue: FlushQueue, onEmpty: () => void = () => {}) {
     this.chunks = new ChunkReader(log);
     this.#queue = queue;
@@ -88,10 +86,7 @@ export class LogBroadcast {
     this.#queue.add(this.#flush);
   }
 
-  /**
-   * Goes on with the round, or begins one. It is not queued again because there is more in the log: that may come later, and
-   * wakes it.
-   */
+  /** Goes on with the round, or begins one. What comes to the log later wakes it, so it is not queued again for that. */
   readonly #flush: Flush = (isOver) => {
     // Also when it throws: the next event has to queue it.
     this.#isQueued = false;

@@ -22,10 +22,7 @@ export class OwnStream extends StreamConnection {
   /** Whether the last event there will be has come out of the interceptors. */
   #isOver = false;
 
-  /**
-   * @param isList whether it is a stream of many tasks
-   * @param interceptors set where the application's interceptors see the events: what comes out of them is written one by one
-   */
+  /** @param interceptors set where the application's interceptors see the events: what comes out of them is written one by one */
   constructor(
     init: ConnectionInit,
     tasks: readonly ListedTask[],
@@ -74,10 +71,7 @@ export class OwnStream extends StreamConnection {
     this.interceptors.end(this);
   }
 
-  /**
-   * Where interceptors see the events, it ends those alone. What the interceptors still hold is written before Nest ends the
-   * response.
-   */
+  /** Where interceptors see the events, it ends those alone: what interceptors still hold is written before the end. */
   override complete(): void {
     const interceptors = this.interceptors;
     if (interceptors) this.within(() => interceptors.stopEmitting());

@@ -68,10 +68,7 @@ export abstract class StreamConnection implements NestReceiver {
     this.begin();
   }
 
-  /**
-   * Interceptors do not see the events of this stream, so nothing that they emit is written. An empty comment is Nest's: it
-   * looks whether the client is still there.
-   */
+  /** Takes nothing that interceptors emit: they see no events. An empty comment is Nest's, which looks for the client. */
   receive({ comment }: MessageEvent): void {
     if (comment === '') this.beat();
   }

@@ -18,10 +18,7 @@ export function isWatched(task: ListedTask): task is WatchedTask {
   return 'view' in task;
 }
 
-/**
- * The tasks of a list on one stream. Each event names its task and its id there, and its own id holds the positions in all of
- * them.
- */
+/** The tasks of a list on one stream. Each event names its task, and its id holds the positions in all of them. */
 export class TaskList {
   readonly #positions: string[];
 

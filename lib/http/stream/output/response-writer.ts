@@ -42,9 +42,7 @@ export class ResponseWriter {
   #isClosed = false;
   #completeEnd: (() => void) | undefined;
 
-  /**
-   * @param onRoom called when the client has taken what made the output block
-   */
+  /** @param onRoom called when the client has taken what made the output block */
   constructor(
     private readonly response: ServerResponse,
     private readonly onRoom: () => void,
@@ -110,10 +108,7 @@ export class ResponseWriter {
     if (!this.response.write(contentOf(chunk))) this.#waitFor(this.response);
   }
 
-  /**
-   * Writes the last bytes of the response, with its end, if they may go to the socket as they are, and says whether it did.
-   * `end` is to follow, also when the client leaves before.
-   */
+  /** Writes the last bytes of the response, with its end, if they may go to the socket as they are. `end` is to follow. */
   writeEnd(bytes: Buffer, onLeave: () => void): boolean {
     const response = this.response;
     if (!this.#socket || response.writableEnded || !endsPlainly(response)) return false;

@@ -20,9 +20,7 @@ export class SseSignal implements AbortController {
     setSseController(request, raw, new SseSignal(hasOwnHeaders));
   }
 
-  /**
-   * @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet
-   */
+  /** @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet */
   constructor(readonly hasOwnHeaders: boolean = false) {}
 
   get signal(): AbortSignal {

@@ -14,9 +14,7 @@ export interface StreamCarrier {
 
 /** Nest, which has subscribed. Interceptors may stand in between. */
 export class NestCarrier implements StreamCarrier {
-  /**
-   * @param stream completing it ends the response
-   */
+  /** @param stream completing it ends the response */
   constructor(
     private readonly nest: NestWriter,
     private readonly stream: Subscriber<MessageEvent>,

@@ -56,10 +56,8 @@ const TCP_KEEP_ALIVE = 2 * 60 * 60 * 1_000;
 type PreparedSocket = Partial<Pick<Socket, 'setKeepAlive' | 'setNoDelay' | 'setTimeout' | 'timeout'>>;
 
 /**
- * Prepares the connection for a stream, as Nest does. That of HTTP/2 is not the stream's alone. TCP's keep-alive takes a
- * tenth of what it costs to open a stream, and asks only where nothing is written for hours.
- *
- * @param heartbeat how often something is written at least, in milliseconds
+ * Prepares the connection for a stream, as Nest does. TCP's keep-alive takes a tenth of what it costs to open one, and asks
+ * only where nothing is written for hours, so where the heartbeat is more often it is left out.
  */
 export function prepareConnection(response: ServerResponse, heartbeat: number): void {
   if (!isHttp1(response)) return;
