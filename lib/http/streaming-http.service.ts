@@ -103,7 +103,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#stream(response, () => this.streams.watch(ref, request, response, isIntercepted));
+    return this.#stream(response, () => this.streams.watch(ref, { request, response, isIntercepted }));
   }
 
   /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream. For a route with `@Sse()`. */
@@ -112,7 +112,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#stream(response, () => this.streams.watchAll(request, response, isIntercepted));
+    return this.#stream(response, () => this.streams.watchAll({ request, response, isIntercepted }));
   }
 
   status(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<TaskSnapshot> {

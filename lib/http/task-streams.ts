@@ -29,6 +29,14 @@ import type { ReachedLimit } from './stream/stream-limits.js';
 import { TaskAccess } from './access/task-access.js';
 import { textOfOption } from './request/text-of-option.js';
 
+/** A request for a stream. */
+interface StreamExchange {
+  readonly request: PlatformRequest;
+  readonly response: PlatformResponse;
+  /** Whether the route has interceptors of its own. */
+  readonly isIntercepted: boolean;
+}
+
 /** A task of a list, where there is one, and why it may not be watched. */
 type Listed = { readonly ref: TaskRef } & (
   | { readonly view: TaskView; readonly error?: undefined }
@@ -46,30 +54,21 @@ export class TaskStreams {
     private readonly connections: StreamConnections,
   ) {}
 
-  watch(
-    ref: TaskRef,
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Soon<Observable<MessageEvent>> {
-    return whenHere(this.access.find('watch', ref, request), (task) =>
-      this.#watchOne(task, request, response, isIntercepted),
+  watch(ref: TaskRef, exchange: StreamExchange): Soon<Observable<MessageEvent>> {
+    return whenHere(this.access.find('watch', ref, exchange.request), (task) =>
+      this.#watchOne(task, exchange),
     );
   }
 
-  #watchOne(
-    view: TaskView,
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Soon<Observable<MessageEvent>> {
+  #watchOne(view: TaskView, exchange: StreamExchange): Soon<Observable<MessageEvent>> {
+    const { request, response } = exchange;
     const lastEventId = lastEventIdOf(request);
     if (hasSeenEnd(view.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.#headersOnly(request, response);
+    if (request.method === 'HEAD') return this.#headersOnly(exchange);
     const position = resume(view.log, { lastEventId, latest });
     return whenHere(this.#watched(view, position, request), (watched) =>
-      this.#open([watched], false, request, response, isIntercepted),
+      this.#open([watched], false, exchange),
     );
   }
 
@@ -79,11 +78,8 @@ export class TaskStreams {
    *
    * @throws the first task's error when none can be watched; any error that the authorizer throws for one of them
    */
-  async watchAll(
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Promise<Observable<MessageEvent>> {
+  async watchAll(exchange: StreamExchange): Promise<Observable<MessageEvent>> {
+    const { request, response } = exchange;
     const refs = queryTasks(request);
     for (const ref of refs) assertTaskRef(ref);
     const listed = await Promise.all(refs.map((ref) => this.#find(ref, request)));
@@ -93,7 +89,7 @@ export class TaskStreams {
     const lastEventId = lastEventIdOf(request);
     if (haveSeenEnd(logsOf(watchable), lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.#headersOnly(request, response);
+    if (request.method === 'HEAD') return this.#headersOnly(exchange);
     const points = new CompositeResume(
       listed.map(({ ref, view }) => ({ key: taskKey(ref), log: view?.log })),
       lastEventId,
@@ -104,7 +100,7 @@ export class TaskStreams {
         return { ref, code: error.code, message: error.message, id: points.partOf(index) };
       }),
     );
-    return this.#open(tasks, true, request, response, isIntercepted);
+    return this.#open(tasks, true, exchange);
   }
 
   async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
@@ -123,7 +119,7 @@ export class TaskStreams {
   }
 
   /** No place is taken, so no limit is looked at. */
-  #headersOnly(request: PlatformRequest, response: PlatformResponse): Observable<never> {
+  #headersOnly({ request, response }: StreamExchange): Observable<never> {
     if (this.shutdown.isShuttingDown && !acceptsEventStream(request)) throw new ShuttingDownError();
     return this.connections.headersOnly(rawResponse(response));
   }
@@ -131,9 +127,7 @@ export class TaskStreams {
   #open(
     tasks: readonly ListedTask[],
     isList: boolean,
-    request: PlatformRequest,
-    response: PlatformResponse,
-    hasInterceptors: boolean,
+    { request, response, isIntercepted }: StreamExchange,
   ): Observable<MessageEvent> {
     const { http, where } = this.options;
     // A promise would be a new principal each time, so the limit would never be reached.
@@ -146,7 +140,7 @@ export class TaskStreams {
         onOpen: () => void response.hijack?.(),
         tasks,
         isList,
-        isIntercepted: http.interceptEvents ?? hasInterceptors,
+        isIntercepted: http.interceptEvents ?? isIntercepted,
         principal,
       });
     }

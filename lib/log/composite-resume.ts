@@ -28,7 +28,7 @@ export class CompositeResume {
     this.#ids = lastEventId === undefined ? [] : idsOf(tasks, lastEventId);
   }
 
-  /** Where a watcher goes on, or begins, in the log of a task. One that begins may want to have the newest event first. */
+  /** Where a watcher goes on in the log of a task, or begins: with `latest` at its newest event. */
   positionOf(index: number, latest = false): LogPosition {
     const { log } = this.#tasks[index] as ListedLog;
     return resume(log as LogReader, { lastEventId: this.#ids[index], latest });

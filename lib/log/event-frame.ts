@@ -1,4 +1,8 @@
-/** One event as it goes over the wire. The id stands last: a client may take it as soon as it reads its line. */
+/**
+ * One event as it goes over the wire. The id stands last: a client may take it as soon as it reads its line.
+ *
+ * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+ */
 export function formatFrame(type: string, json: string, id: string): string {
   return beforeData(type) + json + afterData(id);
 }

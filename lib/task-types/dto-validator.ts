@@ -1,4 +1,6 @@
 import { type Type, ValidationPipe } from '@nestjs/common';
+import type { ApplicationConfig } from '@nestjs/core';
+import { validationOptionsOf } from '../internals/nest-internals.js';
 import { type InputIssue, invalidInput, InvalidTaskTypeError } from '../task/errors.js';
 import type { InputValidation } from '../task/task-options.js';
 
@@ -79,4 +81,16 @@ function issuesOf(error: DtoError, above: readonly string[]): InputIssue[] {
     path,
   }));
   return [...own, ...(error.children ?? []).flatMap((child) => issuesOf(child, path))];
+}
+
+/**
+ * The options of the global `ValidationPipe`s of an application with HTTP, so that an input is validated as the body of a
+ * route is. One that is made for each request is not there when types are found.
+ */
+export function globalValidations(config: ApplicationConfig | undefined): InputValidation[] {
+  return (config?.getGlobalPipes() ?? []).flatMap((pipe) => {
+    if (!(pipe instanceof ValidationPipe)) return [];
+    const { validatorOptions, transformOptions } = validationOptionsOf(pipe);
+    return [{ ...validatorOptions, ...(transformOptions && { transformOptions }) }];
+  });
 }

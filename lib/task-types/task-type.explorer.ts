@@ -15,12 +15,11 @@ import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
 import type { InputValidation, StreamTaskOptions } from '../task/task-options.js';
 import { isTaskName } from '../task/task-ref.js';
 import { appNameOf, decoratedClassOf } from './find-task-types.js';
-import { globalValidations } from './global-validation.js';
+import { globalValidations } from './dto-validator.js';
 import { handlerResolver, isHandler } from './handler-resolver.js';
 import { createInputValidator } from './input-validator.js';
-import { injectedProviders } from './injected-providers.js';
+import { injectedProviders, shutdownHostsOf } from './injected-providers.js';
 import { onModuleLoaded } from './lazy-modules.js';
-import { shutdownHostsOf } from './shutdown-hosts.js';
 import { TaskListenerRegistry } from './task-listener.registry.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
 
