@@ -23,7 +23,7 @@ export {
 } from './task/errors.js';
 
 export type { StandardSchemaV1 } from '@standard-schema/spec';
-export type { Json, JsonInput } from './task/json.js';
+export type { Json, JsonInput } from './task/json/json.js';
 export { type EventTask, OnTaskEvent, type OnTaskEventOptions } from './task/on-task-event.decorator.js';
 export { StreamTask } from './task/stream-task.decorator.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
@@ -37,7 +37,7 @@ export type {
   StreamTaskOptions,
   TaskDefaults,
   ValidInput,
-} from './task/task-options.js';
+} from './task/options/task-options.js';
 export type { TaskOutcome } from './task/task-outcome.js';
 export type { TaskRef, TaskTypeRef } from './task/task-ref.js';
 export type { Progress, TaskSnapshot } from './task/task-snapshot.js';

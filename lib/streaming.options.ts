@@ -13,7 +13,7 @@ import {
   functions,
   integer,
   mustBe,
-} from './task/check-options.js';
+} from './task/options/check-options.js';
 import { InvalidOptionsError } from './task/errors.js';
 import type {
   InputValidation,
@@ -21,8 +21,13 @@ import type {
   ReplayLimits,
   StreamTaskOptions,
   TaskDefaults,
-} from './task/task-options.js';
-import { replayChecks, streamTaskChecks, taskChecks, validationChecks } from './task/task-option-checks.js';
+} from './task/options/task-options.js';
+import {
+  replayChecks,
+  streamTaskChecks,
+  taskChecks,
+  validationChecks,
+} from './task/options/task-option-checks.js';
 
 /**
  * How much is kept for watchers that come late or reconnect.

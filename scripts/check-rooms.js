@@ -100,7 +100,7 @@ const PUBLIC_FILES = {
     handler/signal-inbox
   `),
   'task-types': words(`
-    find-task-types task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
+    find-task-types input/task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
   `),
 };
 

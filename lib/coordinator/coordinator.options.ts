@@ -1,6 +1,6 @@
 import { readProperty } from '../cancellation/read-error.js';
-import { checkOptions, duration, integer, limit, oneOf } from '../task/check-options.js';
-import type { Json } from '../task/json.js';
+import { checkOptions, duration, integer, limit, oneOf } from '../task/options/check-options.js';
+import type { Json } from '../task/json/json.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 

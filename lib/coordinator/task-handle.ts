@@ -7,7 +7,7 @@ import { type CancelOptions, checkCancelOptions } from './coordinator.options.js
 import type { TaskView } from '../engine/task-view.js';
 import type { Soon } from '../engine/soon.js';
 import { InvalidEventError } from '../task/errors.js';
-import { toJson } from '../task/json.js';
+import { toJson } from '../task/json/json.js';
 import { assertSignalName, type TaskEvent } from '../task/task-event.js';
 import { snapshotOf } from '../task/task-record.js';
 import { watchTask } from './watch-task.js';

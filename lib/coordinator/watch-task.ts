@@ -1,10 +1,10 @@
 import { Observable } from 'rxjs';
 import { AsyncContext } from '../cancellation/async-context.js';
 import { clock } from '../cancellation/time/clock.js';
-import { LogCursor } from '../log/log-cursor.js';
+import { LogCursor } from '../log/read/log-cursor.js';
 import { LogEntry } from '../log/log-entry.js';
-import { resume } from '../log/resume.js';
-import type { Json } from '../task/json.js';
+import { resume } from '../log/read/resume.js';
+import type { Json } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskView } from '../engine/task-view.js';
 import { snapshotOf } from '../task/task-record.js';

@@ -1,5 +1,5 @@
 import type { Soon } from './soon.js';
-import type { LogReader } from '../log/log-reader.js';
+import type { LogReader } from '../log/read/log-reader.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { TaskRef } from '../task/task-ref.js';

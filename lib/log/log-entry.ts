@@ -1,8 +1,8 @@
-import type { Json } from '../task/json.js';
+import type { Json } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import { contentOf, type EventChunk, encodeChunk } from './event-chunk.js';
-import { formatFrame, frameLength, jsonOf } from './event-frame.js';
-import { formatEventId } from './event-id.js';
+import { contentOf, type EventChunk, encodeChunk } from './wire/event-chunk.js';
+import { formatFrame, frameLength, jsonOf } from './wire/event-frame.js';
+import { formatEventId } from './wire/event-id.js';
 
 /** What an event needs to know of its log. */
 export interface EntryLog {

@@ -1,11 +1,11 @@
 import { Subject, Subscription } from 'rxjs';
 import { clock } from '../cancellation/time/clock.js';
-import type { ReplayLimits } from '../task/task-options.js';
+import type { ReplayLimits } from '../task/options/task-options.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
-import { epochLength, mintEpoch } from './epoch.js';
-import { formatEventId } from './event-id.js';
+import { epochLength, mintEpoch } from './wire/epoch.js';
+import { formatEventId } from './wire/event-id.js';
 import { type EntryLog, LogEntry } from './log-entry.js';
-import type { LogReader } from './log-reader.js';
+import type { LogReader } from './read/log-reader.js';
 import type { RunJournal } from './run-journal.js';
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool, PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { runIn } from '../cancellation/scope/run-external.js';
-import { checkOptions, duration } from '../task/check-options.js';
+import { checkOptions, duration } from '../task/options/check-options.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import { type QueryEnd, type QueryInit, QueryRun } from './query-run.js';
 

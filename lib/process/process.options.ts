@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { checkOptions, duration, mustBe, integer } from '../task/check-options.js';
+import { checkOptions, duration, mustBe, integer } from '../task/options/check-options.js';
 
 /**
  * Gets the output of a process, line by line, in the async context of the call. The promise that it returns is awaited

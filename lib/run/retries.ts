@@ -1,6 +1,6 @@
 import { DEFAULT_BACKOFF, RetryDelays } from '../cancellation/time/backoff.js';
 import { isUnrecoverable } from '../cancellation/errors.js';
-import { toJson } from '../task/json.js';
+import { toJson } from '../task/json/json.js';
 import { cleanUp } from './handler/run-cleanup.js';
 import type { RunContext } from './handler/run-context.js';
 import type { Decision } from './outcome/decide-outcome.js';

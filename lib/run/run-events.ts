@@ -1,7 +1,7 @@
 import { readProperty, textOf } from '../cancellation/read-error.js';
 import type { RunJournal, Written } from '../log/run-journal.js';
 import { InvalidEventError } from '../task/errors.js';
-import { toJson } from '../task/json.js';
+import { toJson } from '../task/json/json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import type { TaskRun } from './task-run.js';
 

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '../internals/nest-internals.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
-import type { StreamTaskOptions } from '../task/task-options.js';
+import type { StreamTaskOptions } from '../task/options/task-options.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 
 /** A task type as its decorator describes it. Nothing is checked yet. */

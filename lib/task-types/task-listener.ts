@@ -1,8 +1,8 @@
-import { checkOptions } from '../task/check-options.js';
+import { checkOptions } from '../task/options/check-options.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import type { EventTask, OnTaskEventOptions, TaskListenerMetadata } from '../task/on-task-event.decorator.js';
 import { isLoggedEventType, type TaskEvent } from '../task/task-event.js';
-import { taskName } from '../task/task-option-checks.js';
+import { taskName } from '../task/options/task-option-checks.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 
 /** A method with `@OnTaskEvent()`, of one instance. */

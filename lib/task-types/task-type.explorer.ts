@@ -12,12 +12,12 @@ import { type InstanceWrapper, isSingle, type Module } from '../internals/nest-i
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError, InvalidTaskTypeError } from '../task/errors.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
-import type { InputValidation, StreamTaskOptions } from '../task/task-options.js';
+import type { InputValidation, StreamTaskOptions } from '../task/options/task-options.js';
 import { isTaskName } from '../task/task-ref.js';
 import { appNameOf, decoratedClassOf } from './find-task-types.js';
-import { globalValidations } from './dto-validator.js';
+import { globalValidations } from './input/dto-validator.js';
 import { handlerResolver, isHandler } from './handler-resolver.js';
-import { createInputValidator } from './input-validator.js';
+import { createInputValidator } from './input/input-validator.js';
 import { injectedProviders, shutdownHostsOf } from './injected-providers.js';
 import { onModuleLoaded } from './lazy-modules.js';
 import { TaskListenerRegistry } from './task-listener.registry.js';

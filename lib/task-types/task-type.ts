@@ -1,7 +1,7 @@
 import type { ResolvedTaskOptions } from '../streaming.options.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
-import type { InputValidator } from './input-validator.js';
+import type { InputValidator } from './input/input-validator.js';
 
 export interface TaskType extends TaskTypeRef {
   readonly options: ResolvedTaskOptions;

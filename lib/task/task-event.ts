@@ -1,6 +1,6 @@
 import { quoted } from '../cancellation/read-error.js';
 import { InvalidEventError } from './errors.js';
-import type { Json } from './json.js';
+import type { Json } from './json/json.js';
 import { type TerminalStatus, terminalStatuses } from './task-status.js';
 
 /**

@@ -4,7 +4,7 @@ import type { CancelOptions } from '../coordinator/coordinator.options.js';
 import type { CoordinatorService } from '../coordinator/coordinator.service.js';
 import type { TaskHandle } from '../coordinator/task-handle.js';
 import type { TaskStore } from '../engine/local/task-store.js';
-import type { JsonInput } from '../task/json.js';
+import type { JsonInput } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';

@@ -6,7 +6,7 @@ import { CoordinatorService } from '../coordinator/coordinator.service.js';
 import { TaskStore } from '../engine/local/task-store.js';
 import { StreamingModule } from '../streaming.module.js';
 import type { StreamingModuleOptions } from '../streaming.options.js';
-import { checkOptions, duration } from '../task/check-options.js';
+import { checkOptions, duration } from '../task/options/check-options.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { closeClock, onClock, openClock, withClock } from './clock-switch.js';
 import { HarnessRun } from './harness-run.js';

@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { array, checkOptions, duration, mustBe, func } from '../task/check-options.js';
+import { array, checkOptions, duration, mustBe, func } from '../task/options/check-options.js';
 
 /**
  * A pool of your own: any `Piscina`. Its `filename` is not used.

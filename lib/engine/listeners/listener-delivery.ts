@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { within } from '../../cancellation/time/countdown.js';
-import { LogCursor } from '../../log/log-cursor.js';
+import { LogCursor } from '../../log/read/log-cursor.js';
 import { LogEntry } from '../../log/log-entry.js';
 import type { TaskRun } from '../../run/task-run.js';
 import { TaskListenerRegistry } from '../../task-types/task-listener.registry.js';

@@ -1,4 +1,4 @@
-import { MAX_POSITIONS } from '../../log/composite-id.js';
+import { MAX_POSITIONS } from '../../log/wire/composite-id.js';
 import { taskStatuses } from '../../task/task-status.js';
 import { MAX_LIST_LIMIT, MAX_WAIT } from '../request/http-query.js';
 import type { Parameter, Schema } from './openapi-metadata.js';

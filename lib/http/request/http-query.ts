@@ -1,5 +1,5 @@
 import { quoted } from '../../cancellation/read-error.js';
-import { MAX_POSITIONS } from '../../log/composite-id.js';
+import { MAX_POSITIONS } from '../../log/wire/composite-id.js';
 import { InvalidQueryError } from '../../task/errors.js';
 import { type TaskStatus, taskStatuses } from '../../task/task-status.js';
 import type { TaskFilter } from '../../coordinator/coordinator.options.js';

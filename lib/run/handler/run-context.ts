@@ -5,7 +5,7 @@ import { ScopeNode } from '../../cancellation/scope/scope-node.js';
 import type { Written } from '../../log/run-journal.js';
 import { TaskEndedError } from '../../task/errors.js';
 import { assertEventType, assertSignalName } from '../../task/task-event.js';
-import type { Json, JsonInput } from '../../task/json.js';
+import type { Json, JsonInput } from '../../task/json/json.js';
 import { type TaskCleanup, TaskContext } from '../../task/task-context.js';
 import type { Progress } from '../../task/task-snapshot.js';
 import type { TaskRun } from '../task-run.js';

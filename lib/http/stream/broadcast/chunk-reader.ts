@@ -1,7 +1,7 @@
-import { type EventChunk, joinChunks, withLastChunk } from '../../../log/event-chunk.js';
-import type { LogCursor } from '../../../log/log-cursor.js';
+import { type EventChunk, joinChunks, withLastChunk } from '../../../log/wire/event-chunk.js';
+import type { LogCursor } from '../../../log/read/log-cursor.js';
 import type { LogEntry } from '../../../log/log-entry.js';
-import type { LogReader } from '../../../log/log-reader.js';
+import type { LogReader } from '../../../log/read/log-reader.js';
 import { CHUNK_BYTES } from '../output/response-writer.js';
 
 /** Some events that follow each other, for all that stand before them. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import { Timer } from '../../../cancellation/time/timer.js';
-import type { LogReader } from '../../../log/log-reader.js';
+import type { LogReader } from '../../../log/read/log-reader.js';
 import type { SubscribedStream, TaskSubscription } from '../connection/task-subscription.js';
 import { ChunkReader, type SharedChunk } from './chunk-reader.js';
 import type { Flush, FlushQueue } from './flush-queue.js';

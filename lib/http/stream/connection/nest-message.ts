@@ -1,5 +1,5 @@
 import type { MessageEvent } from '@nestjs/common';
-import { escapeLineSeparators } from '../../../task/json.js';
+import { escapeLineSeparators } from '../../../task/json/json.js';
 import type { StreamMessage } from './task-subscription.js';
 
 /** An event as interceptors see it. Data that is no object or array stays as its JSON: Nest would not write it as such. */

@@ -1,6 +1,6 @@
 import type { MessageEvent } from '@nestjs/common';
-import { parseCompositeId } from '../../../log/composite-id.js';
-import { chunkOf } from '../../../log/event-chunk.js';
+import { parseCompositeId } from '../../../log/wire/composite-id.js';
+import { chunkOf } from '../../../log/wire/event-chunk.js';
 import type { TaskView } from '../../../engine/task-view.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import { CHUNK_BYTES } from '../output/response-writer.js';

@@ -1,5 +1,5 @@
-import { formatCompositeId } from '../../../log/composite-id.js';
-import { toJson } from '../../../task/json.js';
+import { formatCompositeId } from '../../../log/wire/composite-id.js';
+import { toJson } from '../../../task/json/json.js';
 import { type TaskRef, taskPath } from '../../../task/task-ref.js';
 import type { StreamMessage, TaskSubscription, WatchedTask } from './task-subscription.js';
 

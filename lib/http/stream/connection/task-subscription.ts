@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { LOST_POSITION } from '../../../log/composite-id.js';
-import { formatEventId } from '../../../log/event-id.js';
-import { LogCursor, type LogGap, type LogPosition } from '../../../log/log-cursor.js';
+import { LOST_POSITION } from '../../../log/wire/composite-id.js';
+import { formatEventId } from '../../../log/wire/event-id.js';
+import { LogCursor, type LogGap, type LogPosition } from '../../../log/read/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
 import type { TaskView } from '../../../engine/task-view.js';
-import { toJson } from '../../../task/json.js';
+import { toJson } from '../../../task/json/json.js';
 import { publicSnapshot } from '../../access/public-snapshot.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { StreamConnection } from './stream-connection.js';

@@ -9,7 +9,7 @@ import {
   unsentBytes,
   writesPlainly,
 } from '../../../internals/node-internals.js';
-import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
+import { contentOf, type EventChunk } from '../../../log/wire/event-chunk.js';
 import { isHttp1 } from '../../request/http-exchange.js';
 import { endEarly } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { isInstance, isTooDeep } from '../cancellation/read-error.js';
+import { isInstance, isTooDeep } from '../../cancellation/read-error.js';
 import { escapeLineSeparators, hasToJson, isInvalidDate, lossOfWritten } from './json.js';
 
 type Path = readonly (string | number)[];

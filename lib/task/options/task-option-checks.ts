@@ -10,7 +10,7 @@ import {
   texts,
 } from './check-options.js';
 import { isStandardSchema } from './task-options.js';
-import { isTaskName } from './task-ref.js';
+import { isTaskName } from '../task-ref.js';
 
 export const taskChecks = {
   timeout: limit,

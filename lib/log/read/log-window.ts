@@ -1,10 +1,10 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
 import { Subject, type Subscription } from 'rxjs';
-import { inRootContext } from '../cancellation/async-context.js';
-import { Timer } from '../cancellation/time/timer.js';
+import { inRootContext } from '../../cancellation/async-context.js';
+import { Timer } from '../../cancellation/time/timer.js';
 import { FetchedEntries } from './fetched-entries.js';
-import { type EntryLog, LogEntry } from './log-entry.js';
+import { type EntryLog, LogEntry } from '../log-entry.js';
 import type { LogReader } from './log-reader.js';
 import type { LogPage, LogSource, LogState, StoredEvent } from './log-source.js';
 

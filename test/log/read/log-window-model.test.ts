@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Subscription } from 'rxjs';
-import { type Clock, useClock } from '../../lib/cancellation/time/clock.js';
-import { LogCursor } from '../../lib/log/log-cursor.js';
-import { LogEntry } from '../../lib/log/log-entry.js';
-import { LogWindow } from '../../lib/log/log-window.js';
-import { TaskLog } from '../../lib/log/task-log.js';
-import { Connection, pageOf, RemoteLog } from '../support/remote-log.js';
+import { type Clock, useClock } from '../../../lib/cancellation/time/clock.js';
+import { LogCursor } from '../../../lib/log/read/log-cursor.js';
+import { LogEntry } from '../../../lib/log/log-entry.js';
+import { LogWindow } from '../../../lib/log/read/log-window.js';
+import { TaskLog } from '../../../lib/log/task-log.js';
+import { Connection, pageOf, RemoteLog } from '../../support/remote-log.js';
 
 const ref = { app: 'test', name: 'task', id: '1' };
 const pageBytes = 1_000;

@@ -1,7 +1,7 @@
-import { invalidInput } from '../task/errors.js';
-import { copyFlat, isFlat } from '../task/flat-json.js';
-import { NotJsonError, toWholeJson } from '../task/whole-json.js';
-import type { TaskType } from './task-type.js';
+import { invalidInput } from '../../task/errors.js';
+import { copyFlat, isFlat } from '../../task/json/flat-json.js';
+import { NotJsonError, toWholeJson } from '../../task/json/whole-json.js';
+import type { TaskType } from '../task-type.js';
 
 /**
  * The input of a run. It is JSON, so that a task gets the same in one process and on many instances: the caller's object is

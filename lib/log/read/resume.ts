@@ -1,5 +1,5 @@
-import { markOf } from './epoch.js';
-import { parseEventId } from './event-id.js';
+import { markOf } from '../wire/epoch.js';
+import { parseEventId } from '../wire/event-id.js';
 import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
 

@@ -1,4 +1,4 @@
-import type { LogEntry } from './log-entry.js';
+import type { LogEntry } from '../log-entry.js';
 
 class Generation {
   readonly entries = new Map<number, LogEntry>();

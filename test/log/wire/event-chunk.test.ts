@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { chunkOf, contentOf, joinChunks } from '../../lib/log/event-chunk.js';
+import { chunkOf, contentOf, joinChunks } from '../../../lib/log/wire/event-chunk.js';
 
 describe('a chunk', () => {
   const texts = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 300 });

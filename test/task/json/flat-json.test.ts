@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
-import { copyFlat, isFlat } from '../../lib/task/flat-json.js';
+import { copyFlat, isFlat } from '../../../lib/task/json/flat-json.js';
 
 const keys = fc.oneof(fc.constantFrom('a', 'b', '__proto__', 'constructor', '1', '\ud800'), fc.string());
 const values = fc.oneof(

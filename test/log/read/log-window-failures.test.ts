@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import type { LogPage } from '../../lib/log/log-source.js';
-import { type HeldRead, HeldSource, Reader, settled, windowOf } from '../support/held-log.js';
-import { pageOf } from '../support/remote-log.js';
-import { StoppedClock } from '../support/stopped-clock.js';
+import type { LogPage } from '../../../lib/log/read/log-source.js';
+import { type HeldRead, HeldSource, Reader, settled, windowOf } from '../../support/held-log.js';
+import { pageOf } from '../../support/remote-log.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
 
 describe('a LogWindow whose source fails', () => {
   it('tries again after a failure, each time later, and at most a second later', async () => {

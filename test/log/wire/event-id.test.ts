@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { formatEventId, parseEventId } from '../../lib/log/event-id.js';
+import { formatEventId, parseEventId } from '../../../lib/log/wire/event-id.js';
 
 const epochs = fc.stringMatching(/^[a-z0-9]{8,20}$/);
 

@@ -1,5 +1,5 @@
-import { markOfTask } from '../../lib/log/epoch.js';
-import { type TaskRef, taskKey } from '../../lib/task/task-ref.js';
+import { markOfTask } from '../../../lib/log/wire/epoch.js';
+import { type TaskRef, taskKey } from '../../../lib/task/task-ref.js';
 
 /** Pairs of tasks whose epochs have the same mark by chance: among some thousands there are a few. */
 export function alikeTasks(count: number): (readonly [TaskRef, TaskRef])[] {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { formatCompositeId, LOST_POSITION } from '../../lib/log/composite-id.js';
-import { CompositeResume } from '../../lib/log/composite-resume.js';
-import { formatEventId } from '../../lib/log/event-id.js';
-import { LogCursor } from '../../lib/log/log-cursor.js';
-import { LogEntry } from '../../lib/log/log-entry.js';
-import { TaskLog } from '../../lib/log/task-log.js';
-import { type TaskRef, taskKey } from '../../lib/task/task-ref.js';
+import { formatCompositeId, LOST_POSITION } from '../../../lib/log/wire/composite-id.js';
+import { CompositeResume } from '../../../lib/log/read/composite-resume.js';
+import { formatEventId } from '../../../lib/log/wire/event-id.js';
+import { LogCursor } from '../../../lib/log/read/log-cursor.js';
+import { LogEntry } from '../../../lib/log/log-entry.js';
+import { TaskLog } from '../../../lib/log/task-log.js';
+import { type TaskRef, taskKey } from '../../../lib/task/task-ref.js';
 import { alikeTasks } from './alike-tasks.js';
 
 /** A task as it comes and goes on the streams of one client. */

@@ -1,5 +1,5 @@
 import type { Subscription } from 'rxjs';
-import type { LogEntry } from './log-entry.js';
+import type { LogEntry } from '../log-entry.js';
 
 /**
  * The events of one run, as whatever reads them sees them. They may be kept elsewhere: then the newest are known by their

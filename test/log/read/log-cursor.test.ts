@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { parseEventId } from '../../lib/log/event-id.js';
-import { LogCursor, type LogGap } from '../../lib/log/log-cursor.js';
-import { LogEntry } from '../../lib/log/log-entry.js';
-import { hasSeenEnd, isGap, resume, type ResumeRequest } from '../../lib/log/resume.js';
-import { TaskLog } from '../../lib/log/task-log.js';
-import { LateLog } from '../support/late-log.js';
+import { parseEventId } from '../../../lib/log/wire/event-id.js';
+import { LogCursor, type LogGap } from '../../../lib/log/read/log-cursor.js';
+import { LogEntry } from '../../../lib/log/log-entry.js';
+import { hasSeenEnd, isGap, resume, type ResumeRequest } from '../../../lib/log/read/resume.js';
+import { TaskLog } from '../../../lib/log/task-log.js';
+import { LateLog } from '../../support/late-log.js';
 
 const unlimited = { events: Infinity, bytes: Infinity };
 const ref = { app: 'test', name: 'task', id: '1' };

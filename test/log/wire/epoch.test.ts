@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { epochLength, markOf, markOfTask, mintEpoch } from '../../lib/log/epoch.js';
+import { epochLength, markOf, markOfTask, mintEpoch } from '../../../lib/log/wire/epoch.js';
 
 describe('epochs', () => {
   const count = 20_000;

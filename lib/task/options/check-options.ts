@@ -1,5 +1,5 @@
 import leven from 'leven';
-import { InvalidOptionsError } from './errors.js';
+import { InvalidOptionsError } from '../errors.js';
 
 /** Says what a value must be, when it is not that. */
 export type Check = (value: unknown) => string | undefined;

@@ -1,6 +1,6 @@
-import { LOST_POSITION, NO_POSITION, parseCompositeId } from './composite-id.js';
-import { epochLength, markOf, markOfTask } from './epoch.js';
-import { type EventId, formatEventId } from './event-id.js';
+import { LOST_POSITION, NO_POSITION, parseCompositeId } from '../wire/composite-id.js';
+import { epochLength, markOf, markOfTask } from '../wire/epoch.js';
+import { type EventId, formatEventId } from '../wire/event-id.js';
 import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
 import { resume } from './resume.js';

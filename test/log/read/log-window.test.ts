@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type HeldRead, eventBytes, HeldSource, Reader, settled, windowOf } from '../support/held-log.js';
-import { pageOf } from '../support/remote-log.js';
-import { StoppedClock } from '../support/stopped-clock.js';
+import { type HeldRead, eventBytes, HeldSource, Reader, settled, windowOf } from '../../support/held-log.js';
+import { pageOf } from '../../support/remote-log.js';
+import { StoppedClock } from '../../support/stopped-clock.js';
 
 describe('LogWindow', () => {
   it('knows the log by its state before an event of it is here', () => {

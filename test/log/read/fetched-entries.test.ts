@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { FetchedEntries } from '../../lib/log/fetched-entries.js';
-import { LogEntry } from '../../lib/log/log-entry.js';
+import { FetchedEntries } from '../../../lib/log/read/fetched-entries.js';
+import { LogEntry } from '../../../lib/log/log-entry.js';
 
 const log = { epoch: 'epoch', epochLength: 5 };
 const entryBytes = entry(1).bytes;

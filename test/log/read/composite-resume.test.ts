@@ -1,11 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { array, assert, constantFrom, integer, nat, oneof, property, record, tuple } from 'fast-check';
-import { formatCompositeId, LOST_POSITION, MAX_POSITIONS, NO_POSITION } from '../../lib/log/composite-id.js';
-import { CompositeResume, haveSeenEnd, type ListedLog } from '../../lib/log/composite-resume.js';
-import { formatEventId } from '../../lib/log/event-id.js';
-import type { LogPosition } from '../../lib/log/log-cursor.js';
-import { TaskLog } from '../../lib/log/task-log.js';
-import { type TaskRef, taskKey } from '../../lib/task/task-ref.js';
+import {
+  formatCompositeId,
+  LOST_POSITION,
+  MAX_POSITIONS,
+  NO_POSITION,
+} from '../../../lib/log/wire/composite-id.js';
+import { CompositeResume, haveSeenEnd, type ListedLog } from '../../../lib/log/read/composite-resume.js';
+import { formatEventId } from '../../../lib/log/wire/event-id.js';
+import type { LogPosition } from '../../../lib/log/read/log-cursor.js';
+import { TaskLog } from '../../../lib/log/task-log.js';
+import { type TaskRef, taskKey } from '../../../lib/task/task-ref.js';
 import { alikeTasks } from './alike-tasks.js';
 
 interface Listed extends ListedLog {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import * as fc from 'fast-check';
-import { formatEventId } from '../../lib/log/event-id.js';
-import { formatFrame, frameLength, jsonOf } from '../../lib/log/event-frame.js';
-import { toJson } from '../../lib/task/json.js';
+import { formatEventId } from '../../../lib/log/wire/event-id.js';
+import { formatFrame, frameLength, jsonOf } from '../../../lib/log/wire/event-frame.js';
+import { toJson } from '../../../lib/task/json/json.js';
 
 const types = fc.stringMatching(/^[A-Za-z0-9._:-]{1,64}$/);
 const ids = fc.stringMatching(/^[a-z0-9]{8,20}-[1-9][0-9]{0,14}$/);

@@ -1,6 +1,6 @@
-import type { GapCause } from '../task/task-event.js';
-import { formatEventId } from './event-id.js';
-import type { LogEntry } from './log-entry.js';
+import type { GapCause } from '../../task/task-event.js';
+import { formatEventId } from '../wire/event-id.js';
+import type { LogEntry } from '../log-entry.js';
 import type { LogReader } from './log-reader.js';
 
 /** A stretch of the log that this watcher will not see. */
