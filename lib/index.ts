@@ -1,16 +1,4 @@
-export type { CancelKind, CancelReason, TimeoutOf } from './cancellation/cancel-reason.js';
-export type { Backoff } from './cancellation/time/backoff.js';
-export { CancelScope, runScope } from './cancellation/scope/cancel-scope.js';
-export {
-  CancelledError,
-  ScopeEndedError,
-  ScopeTimeoutError,
-  StreamingError,
-  UnrecoverableError,
-} from './cancellation/errors.js';
-export { isCancellation } from './cancellation/is-cancellation.js';
-export type { RetryOptions } from './cancellation/scope/retry.js';
-export type { ResultsOf, ScopeBody, TaskGroup } from './cancellation/scope/scope-body.js';
+export * from './cancellation/index.js';
 
 export {
   CommitAbandonedError,
@@ -37,7 +25,7 @@ export {
 } from './task/errors.js';
 
 export type { StandardSchemaV1 } from '@standard-schema/spec';
-export type { Json, JsonInput } from './task/json.js';
+export type { Json, JsonInput } from './task/json/json.js';
 export { type EventTask, OnTaskEvent, type OnTaskEventOptions } from './task/on-task-event.decorator.js';
 export { StreamTask } from './task/stream-task.decorator.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
@@ -51,7 +39,7 @@ export type {
   StreamTaskOptions,
   TaskDefaults,
   ValidInput,
-} from './task/task-options.js';
+} from './task/options/task-options.js';
 export type { TaskOutcome } from './task/task-outcome.js';
 export type { TaskRef, TaskTypeRef } from './task/task-ref.js';
 export type { Progress, TaskSnapshot } from './task/task-snapshot.js';

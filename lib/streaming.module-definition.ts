@@ -5,8 +5,12 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { createStreamingController } from './http/streaming-controller.factory.js';
-import { classesOrObjects, functions } from './task/check-options.js';
-import type { HttpOptions, HttpRouteOptions, StreamingModuleOptions } from './streaming.options.js';
+import {
+  type HttpOptions,
+  type HttpRouteOptions,
+  routeChecks,
+  type StreamingModuleOptions,
+} from './streaming.options.js';
 
 /** What must be known before a provider is made: the routes, and providers that the options are made with. */
 export interface StreamingModuleExtras {
@@ -36,17 +40,11 @@ function withExtras(
 
 /** Reads what is wrong as not given: the check of all options follows, and names it. */
 function routesOf(http: HttpOptions | undefined): HttpRouteOptions {
-  const { path, start, list, guards, interceptors, decorators }: HttpRouteOptions = http ?? {};
-  return {
-    ...(typeof path === 'string' && { path }),
-    ...(start === true && { start }),
-    ...(list === true && { list }),
-    ...(classesOrObjects(guards) === undefined && { guards: guards as NonNullable<typeof guards> }),
-    ...(classesOrObjects(interceptors) === undefined && {
-      interceptors: interceptors as NonNullable<typeof interceptors>,
-    }),
-    ...(functions(decorators) === undefined && { decorators: decorators as NonNullable<typeof decorators> }),
-  };
+  const given: Readonly<Record<string, unknown>> = { ...http };
+  const right = Object.entries(routeChecks).filter(
+    ([name, check]) => given[name] !== undefined && check(given[name]) === undefined,
+  );
+  return Object.fromEntries(right.map(([name]) => [name, given[name]]));
 }
 
 export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =

@@ -15,7 +15,7 @@ import {
   functions,
   integer,
   mustBe,
-} from './task/check-options.js';
+} from './task/options/check-options.js';
 import { InvalidOptionsError } from './task/errors.js';
 import type {
   InputValidation,
@@ -23,8 +23,13 @@ import type {
   ReplayLimits,
   StreamTaskOptions,
   TaskDefaults,
-} from './task/task-options.js';
-import { replayChecks, streamTaskChecks, taskChecks, validationChecks } from './task/task-option-checks.js';
+} from './task/options/task-options.js';
+import {
+  replayChecks,
+  streamTaskChecks,
+  taskChecks,
+  validationChecks,
+} from './task/options/task-option-checks.js';
 
 /**
  * How much is kept for watchers that come late or reconnect.
@@ -213,9 +218,9 @@ const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000,
 /** The longest `retry` clients take: they keep it in 32 bits. */
 const longestRetry = 2 ** 31 - 1;
 
-const routeChecks = {
+export const routeChecks = {
   controller: boolean,
-  path: (value: unknown) => (typeof value === 'string' && value !== '' ? undefined : 'a path'),
+  path: mustBe('a path', (value) => typeof value === 'string' && value !== ''),
   start: boolean,
   list: boolean,
   guards: classesOrObjects,
@@ -231,10 +236,10 @@ const httpChecks = {
   maxStreamsPerTask: countOrInfinity(0),
   maxStreamsPerPrincipal: countOrInfinity(0),
   principal: func,
-  maxAge: (value: unknown) =>
-    value === null || value === Infinity || (typeof value === 'number' && value >= 1)
-      ? undefined
-      : 'a number of milliseconds, 1 or more, or null for no limit',
+  maxAge: mustBe(
+    'a number of milliseconds, 1 or more, or null for no limit',
+    (value) => value === null || (typeof value === 'number' && value >= 1),
+  ),
   interceptEvents: boolean,
   stallTimeout: integer(1),
   owner: func,
@@ -310,10 +315,7 @@ export function resolveOptions(
   };
 }
 
-/**
- * @param given what `forRootAsync` got
- * @throws InvalidOptionsError for an option that is unknown or wrong, and where there is nothing that makes the options
- */
+/** Checks what `forRootAsync` got: that every option is right, and that something makes the options. */
 export function checkAsyncOptions(given: object): void {
   checkOptions(forRootAsync, given, asyncChecks);
   const { useFactory, useClass, useExisting }: { [name in keyof typeof asyncChecks]?: unknown } = given;
@@ -371,7 +373,9 @@ function resolveHttp(
   }
   const both = { ...settings, ...routes };
   const http = merge(httpDefaults, both);
-  const dropped = http.controller ? undefined : Object.keys(routes).find((name) => isOfController(name));
+  const dropped = http.controller
+    ? undefined
+    : Object.keys(routes).find((name) => name !== 'controller' && Object.hasOwn(routeChecks, name));
   if (dropped !== undefined) {
     throw new InvalidOptionsError(
       `Wrong option "http.${dropped}" in ${where}: with "controller: false" there is no controller it could be for; put it on yours`,
@@ -388,10 +392,6 @@ function resolveHttp(
     );
   }
   return http;
-}
-
-function isOfController(name: string): boolean {
-  return name !== 'controller' && Object.hasOwn(routeChecks, name);
 }
 
 function checkEventFits(where: string, task: { maxEventBytes: number }, replay: { bytes: number }): void {

@@ -63,6 +63,7 @@ const ONLY_IN = { bullmq: 'bullmq', ioredis: 'bullmq', pg: 'postgres', piscina: 
  * @type {Record<string, string[] | undefined>}
  */
 const TYPES_FROM_BELOW = {
+  engine: ['coordinator'],
   run: ['engine'],
   'streaming.options.ts': ['coordinator', 'engine', 'http'],
 };
@@ -74,12 +75,12 @@ const TYPES_FROM_BELOW = {
  */
 const PUBLIC_FILES = {
   cancellation: words(`
-    async-context cancel-reason errors is-cancellation promises read-error
-    scope/cancel-scope scope/retry scope/scope-body scope/scope-host scope/scope-node
+    async-context cancel-reason errors index is-cancellation promises read-error
+    scope/cancel-scope scope/run-external scope/scope-body scope/scope-host scope/scope-node
     time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`
-    coordinator-shutdown coordinator.options coordinator.service engine.hooks send-signal shutdown.hooks task-handle
+    coordinator-shutdown coordinator.options coordinator.service engine.hooks shutdown.hooks task-handle
   `),
   engine: words(`
     engine-factory new-task soon task-engine task-view
@@ -101,7 +102,7 @@ const PUBLIC_FILES = {
     outcome/terminal-event
   `),
   'task-types': words(`
-    find-task-types task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
+    find-task-types input/task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
   `),
 };
 

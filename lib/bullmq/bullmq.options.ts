@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { QueueOptions, WorkerOptions } from 'bullmq';
-import { anything, checkOptions, integer, mustBe, object } from '../task/check-options.js';
+import { anything, checkOptions, integer, mustBe, object } from '../task/options/check-options.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
 import { isTaskName, type TaskTypeRef } from '../task/task-ref.js';

@@ -1,9 +1,9 @@
 import { CancelledError } from '../cancellation/errors.js';
 import { inRootContext } from '../cancellation/async-context.js';
 import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
-import type { LogReader } from '../log/log-reader.js';
-import type { LogState } from '../log/log-source.js';
-import { LogWindow } from '../log/log-window.js';
+import type { LogReader } from '../log/read/log-reader.js';
+import type { LogState } from '../log/read/log-source.js';
+import { LogWindow } from '../log/read/log-window.js';
 import type { TaskRun } from '../run/task-run.js';
 import { TaskFailedError, TaskNotFoundError, TaskTimeoutError } from '../task/errors.js';
 import type { TaskOutcome } from '../task/task-outcome.js';

@@ -1,5 +1,5 @@
 import type { RunOptions } from '../engine/new-task.js';
-import { toJson } from '../task/json.js';
+import { toJson } from '../task/json/json.js';
 
 /** What a task was started with, as every instance can read it, besides its input, its owner and its metadata. */
 export interface StoredOptions {

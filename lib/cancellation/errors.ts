@@ -105,7 +105,6 @@ export class UnrecoverableError extends StreamingError {
   readonly retryable = false;
 }
 
-/** How many errors are looked at that others hold. */
 const MAX_HELD_ERRORS = 1_000;
 
 /** Whether an error says that it is never worth another try. A group's error does when one does that it holds. */

@@ -4,13 +4,11 @@ import { isInstance, readHeld, readProperty } from './read-error.js';
 /** Tells whether an error is a cancellation that this package does not know: a module's option `isCancellation`. */
 export type CancellationRule = (error: unknown, signal: AbortSignal) => boolean;
 
-/** The scope that a signal belongs to. */
 interface ScopeInTree {
   readonly scopeId: number;
   /** The scope whose cancellation reaches this one. */
   readonly above: ScopeInTree | undefined;
   readonly signal: AbortSignal;
-  /** The rule of the task around it. */
   readonly cancellationRule: CancellationRule | undefined;
 }
 
@@ -59,7 +57,6 @@ export function isCancellation(error: unknown, signal: AbortSignal): boolean {
   return isCancellationOf(error, { reason: signal.reason, scope, signal });
 }
 
-/** The cancellation that an error may show. */
 interface Cancellation {
   readonly reason: unknown;
   readonly scope: ScopeInTree | undefined;
@@ -110,15 +107,8 @@ function judge(error: unknown, cancellation: Cancellation): Verdict {
 
 function isAbortError(error: unknown): boolean {
   if (ABORT_CODES.has(readProperty(error, 'code'))) return true;
-  return isAbortName(readProperty(error, 'name')) || isAbortName(readClassName(error));
-}
-
-function isAbortName(name: unknown): boolean {
-  return typeof name === 'string' && ABORT_NAME.test(name);
-}
-
-function readClassName(error: unknown): unknown {
-  return readProperty(readProperty(error, 'constructor'), 'name');
+  const names = [readProperty(error, 'name'), readProperty(readProperty(error, 'constructor'), 'name')];
+  return names.some((name) => typeof name === 'string' && ABORT_NAME.test(name));
 }
 
 function isRecognized(error: unknown, { scope, signal }: Cancellation): boolean {

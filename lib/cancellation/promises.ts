@@ -1,4 +1,3 @@
-/** Whether a value can be awaited. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
   return typeof (value as Partial<PromiseLike<unknown>>).then === 'function';
@@ -14,11 +13,7 @@ export function rejectedQuietly(reason: unknown): Promise<never> {
   return promise;
 }
 
-/**
- * Settles as `work` does. A rejection that passes the test is no unhandled rejection when it is not awaited; any other is.
- *
- * @param isQuiet tells whether the error is a cancellation only
- */
+/** Settles as `work` does. A rejection that passes the test is no unhandled rejection when it is not awaited; any other is. */
 export function quietIf<T>(work: Promise<T>, isQuiet: (error: unknown) => boolean): Promise<T> {
   const promise = new Promise<T>((resolve, reject) => {
     work.then(resolve, (error: unknown) => {

@@ -54,16 +54,23 @@ export function isAggregate(error: unknown): boolean {
   return isNamed && readList(readProperty(error, 'errors'), 0) !== undefined;
 }
 
-/**
- * The errors that an `AggregateError` or a `SuppressedError` holds; `undefined` for any other error.
- *
- * @param most how many are read
- */
+/** The first errors that an `AggregateError` or a `SuppressedError` holds; `undefined` for any other error. */
 export function readHeld(error: unknown, most: number): readonly unknown[] | undefined {
   if (readProperty(error, 'name') === 'SuppressedError') {
     return [readProperty(error, 'error'), readProperty(error, 'suppressed')];
   }
   return isAggregate(error) ? (readList(readProperty(error, 'errors'), most) ?? []) : undefined;
+}
+
+/** A value in the message of an error: the beginning of a text, and of anything else what it is called. */
+export function quoted(value: unknown, most = 80): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, most)) : textOf(value);
+}
+
+/** Whether an error says that something was too deep for the stack: what is recursive, and goes through what somebody sent. */
+export function isTooDeep(error: unknown): boolean {
+  const isRange = readProperty(error, 'name') === 'RangeError';
+  return isRange && /call stack/.test(textOf(readProperty(error, 'message')));
 }
 
 /** The beginning of a text, at most so many UTF-16 units. It is not cut inside a character. */

@@ -12,9 +12,7 @@ import { TaskEngine } from '../engine/task-engine.js';
 
 /** Something whose watchers must have seen the end before the shutdown is done. */
 export interface ShutdownParticipant {
-  /**
-   * @param ms what is left of the shutdown's time
-   */
+  /** Has at most `ms`: what is left of the shutdown's time. */
   drain(ms: number): Promise<void>;
 }
 
@@ -32,7 +30,6 @@ export class CoordinatorShutdown {
     this.#participants = [listeners];
   }
 
-  /** Whether it has begun, so that nothing new may. */
   get isShuttingDown(): boolean {
     return this.#report !== undefined;
   }

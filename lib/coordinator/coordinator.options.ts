@@ -1,6 +1,6 @@
 import { readProperty } from '../cancellation/read-error.js';
-import { checkOptions, duration, integer, limit, mustBe, oneOf } from '../task/check-options.js';
-import type { Json } from '../task/json.js';
+import { checkOptions, duration, integer, limit, mustBe, oneOf } from '../task/options/check-options.js';
+import type { Json } from '../task/json/json.js';
 import { type TaskStatus, taskStatuses } from '../task/task-status.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 
@@ -151,17 +151,14 @@ const filterChecks = {
   cursor: text,
 };
 
-/** @throws InvalidOptionsError naming the option that is wrong */
 export function checkStartOptions(options: StartOptions): void {
   checkOptions('start()', options, startChecks);
 }
 
-/** @throws InvalidOptionsError naming the option that is wrong */
 export function checkCancelOptions(options: CancelOptions): void {
   checkOptions('cancelTask()', options, cancelChecks);
 }
 
-/** @throws InvalidOptionsError naming the field that is wrong */
 export function checkTaskFilter(filter: TaskFilter): void {
   checkOptions('list()', filter, filterChecks);
 }

@@ -3,7 +3,7 @@ import { Injectable, type Type } from '@nestjs/common';
 import { defer, from, type Observable, switchMap, throwError } from 'rxjs';
 import type { ShutdownOptions } from '../streaming.options.js';
 import { InvalidOptionsError, ShuttingDownError, TaskNotFoundError } from '../task/errors.js';
-import { type Json, type JsonInput, toJson } from '../task/json.js';
+import { type Json, type JsonInput, toJson } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
@@ -21,15 +21,14 @@ import {
 } from './coordinator.options.js';
 import { TaskTypeRegistry } from '../task-types/task-type.registry.js';
 import type { TaskType } from '../task-types/task-type.js';
-import { TaskInput } from '../task-types/task-input.js';
+import { TaskInput } from '../task-types/input/task-input.js';
 import { TaskEngine } from '../engine/task-engine.js';
 import { whenHere } from '../engine/soon.js';
 import type { TaskView } from '../engine/task-view.js';
 import type { RunOptions } from '../engine/new-task.js';
 import { snapshotOf } from '../task/task-record.js';
 import { isTerminal } from '../task/task-status.js';
-import { cancelTask, RunHandle, type TaskHandle } from './task-handle.js';
-import { sendSignal } from './send-signal.js';
+import { cancelTask, RunHandle, sendSignal, type TaskHandle } from './task-handle.js';
 import { watchTask } from './watch-task.js';
 
 /**

@@ -1,11 +1,14 @@
 import type { Observable } from 'rxjs';
-import type { TaskEvent } from '../task/task-event.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
-import type { TaskStatus } from '../task/task-status.js';
+import { isTerminal, type TaskStatus } from '../task/task-status.js';
 import { type CancelOptions, checkCancelOptions } from './coordinator.options.js';
 import type { TaskView } from '../engine/task-view.js';
+import type { Soon } from '../engine/soon.js';
+import { InvalidEventError } from '../task/errors.js';
+import { toJson } from '../task/json/json.js';
+import { assertSignalName, type TaskEvent } from '../task/task-event.js';
 import { snapshotOf } from '../task/task-record.js';
 import { watchTask } from './watch-task.js';
 
@@ -60,11 +63,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
     this.outcome = view.outcome as Promise<TaskOutcome<Result>>;
   }
 
-  /**
-   * The task of a handle, for the routes: `snapshot()` tells more than a client may know.
-   *
-   * @throws TypeError for a handle that the coordinator did not make
-   */
+  /** The task of a handle of this package, for the routes: `snapshot()` tells more than a client may know. */
   static viewOf(handle: TaskHandle): TaskView {
     return (handle as RunHandle<unknown>).#view;
   }
@@ -106,12 +105,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   }
 }
 
-/**
- * Cancels a run.
- *
- * @returns whether the request was accepted; with `wait: 'settled'`, whether the run ended `cancelled`
- * @throws InvalidOptionsError naming the option that is wrong
- */
+/** As `CoordinatorService.cancelTask()`. */
 export async function cancelTask(view: TaskView, options: CancelOptions = {}): Promise<boolean> {
   checkCancelOptions(options);
   const { detail, by, grace, wait } = options;
@@ -124,4 +118,17 @@ export async function cancelTask(view: TaskView, options: CancelOptions = {}): P
   const isAccepted = answer === 'cancelling' || answer === 'cancelled';
   if (!isAccepted || wait !== 'settled') return isAccepted;
   return (await view.outcome).status === 'cancelled';
+}
+
+/** As `CoordinatorService.signal()`. */
+export function sendSignal(view: TaskView, name: string, data: unknown): Soon<boolean> {
+  assertSignalName(name);
+  if (isTerminal(view.status)) return false;
+  let json: string;
+  try {
+    json = toJson(data);
+  } catch (cause) {
+    throw new InvalidEventError(`The data of signal "${name}" is nothing JSON can hold`, { cause });
+  }
+  return view.signal(name, json);
 }

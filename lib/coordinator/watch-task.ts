@@ -1,19 +1,17 @@
 import { Observable } from 'rxjs';
 import { AsyncContext } from '../cancellation/async-context.js';
 import { clock } from '../cancellation/time/clock.js';
-import { LogCursor } from '../log/log-cursor.js';
+import { LogCursor } from '../log/read/log-cursor.js';
 import { LogEntry } from '../log/log-entry.js';
-import { resume } from '../log/resume.js';
-import type { Json } from '../task/json.js';
+import { resume } from '../log/read/resume.js';
+import type { Json } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskView } from '../engine/task-view.js';
 import { snapshotOf } from '../task/task-record.js';
 
 /**
- * The events of a run, for a subscriber in this process: what is kept after `lastEventId`, then what comes, then the
- * end. Replay and going live are one synchronous step, so nothing can fall between them.
- *
- * The subscriber is called in the async context that it subscribed in, not in that of the task that sends.
+ * The events of a run, for a subscriber in this process and its async context. Replay and going live are one synchronous step,
+ * so nothing can fall between them.
  */
 export function watchTask(view: TaskView, lastEventId: string | undefined): Observable<TaskEvent> {
   return new Observable((subscriber) => {

@@ -1,6 +1,6 @@
-import type { TaskInput } from '../task-types/task-input.js';
+import type { TaskInput } from '../task-types/input/task-input.js';
 import type { TaskType } from '../task-types/task-type.js';
-import type { Json } from '../task/json.js';
+import type { Json } from '../task/json/json.js';
 import type { TaskRef } from '../task/task-ref.js';
 
 /** What one run is started with, besides its input. */

@@ -1,19 +1,12 @@
+import type { ShutdownReport, TaskFilter } from '../coordinator/coordinator.options.js';
 import type { ShutdownOptions } from '../streaming.options.js';
 import type { TaskRef } from '../task/task-ref.js';
-import type { TaskStatus } from '../task/task-status.js';
 import type { NewTask } from './new-task.js';
 import type { Soon } from './soon.js';
 import type { TaskView } from './task-view.js';
 
-/** Which tasks are listed. All fields that are given must match. */
-export interface TaskQuery {
-  readonly app?: string | undefined;
-  readonly name?: string | undefined;
-  readonly status?: TaskStatus | undefined;
-  readonly owner?: string | undefined;
-  /** Lists what comes behind it. */
-  readonly cursor?: string | undefined;
-}
+/** Which tasks are listed. A `cursor` lists what comes behind it. */
+export type TaskQuery = Omit<TaskFilter, 'limit'>;
 
 /** Listed tasks, newest first. */
 export interface TaskListing {
@@ -23,17 +16,7 @@ export interface TaskListing {
 }
 
 /** What became of the tasks at a shutdown, and how much of its `timeout` is left, in milliseconds. */
-export interface EndedTasks {
-  readonly completed: number;
-  readonly cancelled: number;
-  readonly failed: number;
-  readonly timedOut: number;
-  /** Keys of tasks whose handler or cleanup was still running. The counts above include them. */
-  readonly abandoned: string[];
-  /** Keys of tasks that go on on another instance. The counts above do not include them. */
-  readonly handedOver: string[];
-  readonly left: number;
-}
+export type EndedTasks = Omit<ShutdownReport, 'durationMs'> & { readonly left: number };
 
 /**
  * Runs tasks, and finds those that it runs or keeps. What is asked of one task is asked of its view.

@@ -1,11 +1,10 @@
 import type { Soon } from './soon.js';
-import type { LogReader } from '../log/log-reader.js';
+import type { LogReader } from '../log/read/log-reader.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { TaskStatus } from '../task/task-status.js';
 
-/** What a request to cancel may say. */
 export interface CancelRequest {
   readonly detail?: string;
   readonly by?: string;

@@ -25,7 +25,6 @@ export type ControllerOrigin = 'application' | 'module';
 
 interface FoundController {
   readonly metatype: Type;
-  /** The module that declares it. */
   readonly module: Type;
   readonly origin: ControllerOrigin;
 }

@@ -6,8 +6,7 @@ import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import { CoordinatorService } from '../coordinator/coordinator.service.js';
 import { DEFAULT_LIST_LIMIT } from '../coordinator/coordinator.options.js';
 import type { TaskView } from '../engine/task-view.js';
-import { sendSignal } from '../coordinator/send-signal.js';
-import { RunHandle } from '../coordinator/task-handle.js';
+import { RunHandle, sendSignal } from '../coordinator/task-handle.js';
 import { TaskEngine } from '../engine/task-engine.js';
 import { TaskTypeRegistry } from '../task-types/task-type.registry.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
@@ -104,7 +103,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#stream(response, () => this.streams.watch(ref, request, response, isIntercepted));
+    return this.#stream(response, () => this.streams.watch(ref, { request, response, isIntercepted }));
   }
 
   /** The events of the tasks that `?task=app/name/id&task=…` names, on one stream. For a route with `@Sse()`. */
@@ -113,7 +112,7 @@ export class StreamingHttpService {
     response: PlatformResponse,
     isIntercepted: boolean = false,
   ): Promise<Observable<MessageEvent>> {
-    return this.#stream(response, () => this.streams.watchAll(request, response, isIntercepted));
+    return this.#stream(response, () => this.streams.watchAll({ request, response, isIntercepted }));
   }
 
   status(ref: TaskRef, request: PlatformRequest, response: PlatformResponse): Promise<TaskSnapshot> {

@@ -6,10 +6,10 @@ import { CoordinatorShutdown } from '../coordinator/coordinator-shutdown.js';
 import type { TaskView } from '../engine/task-view.js';
 import { type Soon, whenHere } from '../engine/soon.js';
 import { TaskEngine } from '../engine/task-engine.js';
-import { CompositeResume, haveSeenEnd } from '../log/composite-resume.js';
-import type { LogPosition } from '../log/log-cursor.js';
-import type { LogReader } from '../log/log-reader.js';
-import { hasSeenEnd, isGap, resume } from '../log/resume.js';
+import { CompositeResume, haveSeenEnd } from '../log/read/composite-resume.js';
+import type { LogPosition } from '../log/read/log-cursor.js';
+import type { LogReader } from '../log/read/log-reader.js';
+import { hasSeenEnd, isGap, resume } from '../log/read/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError, StoreUnavailableError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef, taskKey, taskPath } from '../task/task-ref.js';
@@ -29,6 +29,14 @@ import type { ReachedLimit } from './stream/stream-limits.js';
 import { TaskAccess } from './access/task-access.js';
 import { textOfOption } from './request/text-of-option.js';
 
+/** A request for a stream. */
+interface StreamExchange {
+  readonly request: PlatformRequest;
+  readonly response: PlatformResponse;
+  /** Whether the route has interceptors of its own. */
+  readonly isIntercepted: boolean;
+}
+
 /** A task of a list, where there is one, and why it may not be watched. */
 type Listed = { readonly ref: TaskRef } & (
   | { readonly view: TaskView; readonly error?: undefined }
@@ -46,35 +54,23 @@ export class TaskStreams {
     private readonly connections: StreamConnections,
   ) {}
 
-  /**
-   * @param isIntercepted whether the route has interceptors of its own
-   */
-  watch(
-    ref: TaskRef,
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Soon<Observable<MessageEvent>> {
-    const found = this.access.find('watch', ref, request);
-    if (!(found instanceof Promise)) return this.#watchOne(found, request, response, isIntercepted);
+  watch(ref: TaskRef, exchange: StreamExchange): Soon<Observable<MessageEvent>> {
+    const found = this.access.find('watch', ref, exchange.request);
+    if (!(found instanceof Promise)) return this.#watchOne(found, exchange);
     return found
-      .then((task) => this.#watchOne(task, request, response, isIntercepted))
-      .catch((error: unknown) => this.#whileAway(error, request, response));
+      .then((task) => this.#watchOne(task, exchange))
+      .catch((error: unknown) => this.#whileAway(error, exchange));
   }
 
-  #watchOne(
-    view: TaskView,
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Soon<Observable<MessageEvent>> {
+  #watchOne(view: TaskView, exchange: StreamExchange): Soon<Observable<MessageEvent>> {
+    const { request, response } = exchange;
     const lastEventId = lastEventIdOf(request);
     if (hasSeenEnd(view.log, lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.#headersOnly(request, response);
+    if (request.method === 'HEAD') return this.#headersOnly(exchange);
     const position = resume(view.log, { lastEventId, latest });
     return whenHere(this.#watched(view, position, request), (watched) =>
-      this.#open([watched], false, request, response, isIntercepted),
+      this.#open([watched], false, exchange),
     );
   }
 
@@ -84,21 +80,12 @@ export class TaskStreams {
    *
    * @throws the first task's error when none can be watched; any error that the authorizer throws for one of them
    */
-  watchAll(
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Promise<Observable<MessageEvent>> {
-    return this.#watchAll(request, response, isIntercepted).catch((error: unknown) =>
-      this.#whileAway(error, request, response),
-    );
+  watchAll(exchange: StreamExchange): Promise<Observable<MessageEvent>> {
+    return this.#watchAll(exchange).catch((error: unknown) => this.#whileAway(error, exchange));
   }
 
-  async #watchAll(
-    request: PlatformRequest,
-    response: PlatformResponse,
-    isIntercepted: boolean,
-  ): Promise<Observable<MessageEvent>> {
+  async #watchAll(exchange: StreamExchange): Promise<Observable<MessageEvent>> {
+    const { request, response } = exchange;
     const refs = queryTasks(request);
     for (const ref of refs) assertTaskRef(ref);
     const listed = await Promise.all(refs.map((ref) => this.#find(ref, request)));
@@ -108,7 +95,7 @@ export class TaskStreams {
     const lastEventId = lastEventIdOf(request);
     if (haveSeenEnd(logsOf(watchable), lastEventId)) throw seenEnd(rawResponse(response));
     const latest = queryLatest(request);
-    if (request.method === 'HEAD') return this.#headersOnly(request, response);
+    if (request.method === 'HEAD') return this.#headersOnly(exchange);
     const points = new CompositeResume(
       listed.map(({ ref, view }) => ({ key: taskKey(ref), log: view?.log })),
       lastEventId,
@@ -119,7 +106,7 @@ export class TaskStreams {
         return { ref, code: error.code, message: error.message, id: points.partOf(index) };
       }),
     );
-    return this.#open(tasks, true, request, response, isIntercepted);
+    return this.#open(tasks, true, exchange);
   }
 
   async #find(ref: TaskRef, request: PlatformRequest): Promise<Listed> {
@@ -140,14 +127,14 @@ export class TaskStreams {
   }
 
   /** The store does not answer: an EventSource would not come back after a 503. */
-  #whileAway(error: unknown, request: PlatformRequest, response: PlatformResponse): Observable<never> {
+  #whileAway(error: unknown, { request, response }: StreamExchange): Observable<never> {
     if (!(error instanceof StoreUnavailableError) || !acceptsEventStream(request)) throw error;
     const raw = rawResponse(response);
     return request.method === 'HEAD' ? this.connections.headersOnly(raw) : this.connections.refuse(raw);
   }
 
   /** No place is taken, so no limit is looked at. */
-  #headersOnly(request: PlatformRequest, response: PlatformResponse): Observable<never> {
+  #headersOnly({ request, response }: StreamExchange): Observable<never> {
     if (this.shutdown.isShuttingDown && !acceptsEventStream(request)) throw new ShuttingDownError();
     return this.connections.headersOnly(rawResponse(response));
   }
@@ -155,9 +142,7 @@ export class TaskStreams {
   #open(
     tasks: readonly ListedTask[],
     isList: boolean,
-    request: PlatformRequest,
-    response: PlatformResponse,
-    hasInterceptors: boolean,
+    { request, response, isIntercepted }: StreamExchange,
   ): Observable<MessageEvent> {
     const { http, where } = this.options;
     // A promise would be a new principal each time, so the limit would never be reached.
@@ -170,7 +155,7 @@ export class TaskStreams {
         onOpen: () => void response.hijack?.(),
         tasks,
         isList,
-        isIntercepted: http.interceptEvents ?? hasInterceptors,
+        isIntercepted: http.interceptEvents ?? isIntercepted,
         principal,
       });
     }

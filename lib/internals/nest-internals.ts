@@ -11,7 +11,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 
 /**
  * What this package uses of Nest that Nest does not document: nothing else in `lib/` may, but for what is read of `@nestjs/swagger`
- * (`http/openapi/openapi-metadata.ts`). Checked with Nest 11.2 and 12, by `test/internals/nest-internals.test.ts`, which
+ * (`http/openapi/openapi-metadata.ts`). Checked with Nest 11.2 and 12, by the tests in `test/internals/`, which
  * `npm run check:matrix` runs on each of them. The two files of Nest's router that are imported must be there: without them this package does
  * not load.
  */

@@ -1,8 +1,8 @@
-import type { Json } from '../task/json.js';
+import type { Json } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
-import { contentOf, type EventChunk, encodeChunk } from './event-chunk.js';
-import { formatFrame, frameLength, jsonOf } from './event-frame.js';
-import { formatEventId } from './event-id.js';
+import { contentOf, type EventChunk, encodeChunk } from './wire/event-chunk.js';
+import { formatFrame, frameLength, jsonOf } from './wire/event-frame.js';
+import { formatEventId } from './wire/event-id.js';
 
 /** What an event needs to know of its log. */
 export interface EntryLog {
@@ -16,10 +16,6 @@ export interface EntryLog {
  * alone: a log should not hold its events twice.
  */
 export class LogEntry implements EventChunk {
-  readonly #log: EntryLog;
-  readonly seq: number;
-  readonly type: string;
-  readonly timestamp: number;
   /** Length of the event in the stream, before it is framed as a chunk. */
   readonly bytes: number;
   /** The data until it is encoded, or the whole event as a chunk. */
@@ -29,17 +25,19 @@ export class LogEntry implements EventChunk {
    * @param json one line
    * @param timestamp when it was sent, in epoch milliseconds
    */
-  constructor(log: EntryLog, seq: number, type: string, json: string, timestamp: number) {
-    this.#log = log;
-    this.seq = seq;
-    this.type = type;
+  constructor(
+    private readonly log: EntryLog,
+    readonly seq: number,
+    readonly type: string,
+    json: string,
+    readonly timestamp: number,
+  ) {
     this.#content = json;
-    this.timestamp = timestamp;
     this.bytes = frameLength(type, json, log.epochLength, seq);
   }
 
   get id(): string {
-    return formatEventId(this.#log.epoch, this.seq);
+    return formatEventId(this.log.epoch, this.seq);
   }
 
   get json(): string {

@@ -1,18 +1,12 @@
 import { Subject, Subscription } from 'rxjs';
 import { clock } from '../cancellation/time/clock.js';
+import type { ReplayLimits } from '../task/options/task-options.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
-import { epochLength, mintEpoch } from './epoch.js';
-import { formatEventId } from './event-id.js';
+import { epochLength, mintEpoch } from './wire/epoch.js';
+import { formatEventId } from './wire/event-id.js';
 import { type EntryLog, LogEntry } from './log-entry.js';
-import type { LogReader } from './log-reader.js';
+import type { LogReader } from './read/log-reader.js';
 import type { RunJournal } from './run-journal.js';
-
-/** How much of a log is kept. */
-interface LogLimits {
-  readonly events: number;
-  /** Encoded bytes. */
-  readonly bytes: number;
-}
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
 const MIN_COMPACTION = 256;
@@ -24,9 +18,6 @@ const MIN_COMPACTION = 256;
  */
 export class TaskLog implements LogReader, RunJournal, EntryLog {
   readonly epochLength = epochLength;
-  readonly #ref: TaskRef;
-  readonly #limits: LogLimits;
-  readonly #onBytes: ((delta: number) => void) | undefined;
   // Both made for the first watcher: most tasks of a busy application have none.
   #epoch: string | undefined;
   #wake: Subject<void> | undefined;
@@ -40,14 +31,14 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
    * @param onBytes called with the change before the bytes that are kept change. If it throws, nothing changes: the event is
    *   not taken, and the next one gets the number
    */
-  constructor(ref: TaskRef, limits: LogLimits, onBytes?: (delta: number) => void) {
-    this.#ref = ref;
-    this.#limits = limits;
-    this.#onBytes = onBytes;
-  }
+  constructor(
+    private readonly ref: TaskRef,
+    private readonly limits: Required<ReplayLimits>,
+    private readonly onBytes?: (delta: number) => void,
+  ) {}
 
   get epoch(): string {
-    return (this.#epoch ??= mintEpoch(taskKey(this.#ref)));
+    return (this.#epoch ??= mintEpoch(taskKey(this.ref)));
   }
 
   get firstSeq(): number {
@@ -74,11 +65,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     return this.#entries[this.#head + seq - this.firstSeq];
   }
 
-  /**
-   * Adds an event and wakes the watchers. Does nothing once the log has ended.
-   *
-   * @throws what `onBytes` throws; then nothing has changed
-   */
+  /** Adds an event and wakes the watchers. Does nothing once the log has ended. */
   append(type: string, json: string): undefined {
     if (this.#ended) return;
     this.#add(type, json);
@@ -88,11 +75,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   /** Does nothing: readers in this process see the run itself. */
   mark(): void {}
 
-  /**
-   * Adds the last event, wakes the watchers, and completes them.
-   *
-   * @throws what `onBytes` throws; then the log has ended without that event, so that no watcher waits for ever
-   */
+  /** Adds the last event, and completes the watchers: also when `onBytes` throws, so that none waits for ever. */
   end(type: string, json: string): undefined {
     if (this.#ended) return;
     try {
@@ -114,7 +97,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   #add(type: string, json: string): void {
     const entry = new LogEntry(this, this.#lastSeq + 1, type, json, clock().epoch());
     const { head, bytes } = this.#trimmedFor(entry);
-    this.#onBytes?.(bytes - this.#bytes);
+    this.onBytes?.(bytes - this.#bytes);
     this.#entries.push(entry);
     this.#lastSeq = entry.seq;
     this.#bytes = bytes;
@@ -126,7 +109,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     let head = this.#head;
     let bytes = this.#bytes + entry.bytes;
     let kept = this.#entries.length - head + 1;
-    while (kept > 1 && (kept > this.#limits.events || bytes > this.#limits.bytes)) {
+    while (kept > 1 && (kept > this.limits.events || bytes > this.limits.bytes)) {
       bytes -= this.#entries[head++]?.bytes ?? 0;
       kept--;
     }

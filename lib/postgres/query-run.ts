@@ -16,12 +16,11 @@ const FIRST_WAIT = 50;
 /** The server's code for a query that was cancelled. */
 const QUERY_CANCELED = '57014';
 
-/** How a query ended. */
 export type QueryEnd<Row extends QueryResultRow> =
   { readonly result: QueryResult<Row> } | { readonly error: unknown };
 
 /** What is sent, and how it is cancelled. */
-interface QueryInit {
+export interface QueryInit {
   readonly config: string | QueryConfig;
   readonly values: unknown[] | undefined;
   /** See {@link requestCancel}. */
@@ -68,11 +67,7 @@ export class QueryRun<Row extends QueryResultRow> {
     return this.#clean && !this.#closed;
   }
 
-  /**
-   * Ends the query on the server. A query that still waits for others on its client is never sent, and not waited for.
-   *
-   * @returns how it ended
-   */
+  /** Ends the query on the server. A query that still waits for others on its client is never sent, and not waited for. */
   async cancel(): Promise<QueryEnd<Row>> {
     if (!this.#ready) {
       this.#refused = true;
@@ -82,7 +77,6 @@ export class QueryRun<Row extends QueryResultRow> {
     return this.ended;
   }
 
-  /** Whether an error is the effect of a cancellation. */
   explains(error: unknown): boolean {
     return (
       this.#refused || this.#closed || (error as { code?: unknown } | undefined)?.code === QUERY_CANCELED

@@ -1,9 +1,9 @@
 import type { ClientBase, Pool, PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
-import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
-import { checkOptions, duration } from '../task/check-options.js';
+import { runIn } from '../cancellation/scope/run-external.js';
+import { checkOptions, duration } from '../task/options/check-options.js';
 import { InvalidOptionsError } from '../task/errors.js';
-import { type QueryEnd, QueryRun } from './query-run.js';
+import { type QueryEnd, type QueryInit, QueryRun } from './query-run.js';
 
 /**
  * How `runQuery()` cancels a query.
@@ -52,38 +52,29 @@ export function runQuery<Row extends QueryResultRow = Record<string, unknown>>(
   values?: readonly unknown[],
   options: RunQueryOptions = {},
 ): Promise<QueryResult<Row>> {
-  return quietIf(
-    runQueryIn<Row>(scope, db, query, values, options),
-    (error) => error === scope.node.cancellation,
-  );
-}
-
-async function runQueryIn<Row extends QueryResultRow>(
-  scope: CancelScope,
-  db: Pool | ClientBase,
-  query: string | QueryConfig,
-  values: readonly unknown[] | undefined,
-  options: RunQueryOptions,
-): Promise<QueryResult<Row>> {
-  checkOptions('runQuery()', options, { cancelTimeout: duration });
-  assertDatabase(db);
-  assertQuery(query);
-  scope.throwIfCancelled();
-  const { cancelTimeout = 5_000 } = options;
-  const init = {
-    config: query,
+  return runIn(scope, async () => {
+    checkOptions('runQuery()', options, { cancelTimeout: duration });
+    assertDatabase(db);
+    assertQuery(query);
+    scope.throwIfCancelled();
+    const { cancelTimeout = 5_000 } = options;
     // Anything but an array is for pg to refuse.
-    values: Array.isArray(values) ? [...(values as unknown[])] : (values as unknown[] | undefined),
-    cancelTimeout,
-  };
-  if (!isPool(db)) {
+    const given = Array.isArray(values) ? [...(values as unknown[])] : (values as unknown[] | undefined);
+    const init = { config: query, values: given, cancelTimeout };
+    if (isPool(db)) return queryPool<Row>(scope, db, init);
     assertCancellable(db);
     if ((db as PoolClient).pipeline) {
       throw new InvalidOptionsError('runQuery(): queries in a pipeline cannot be cancelled one by one');
     }
     return finish(scope, new QueryRun<Row>(db, { ...init, stream: undefined }));
-  }
+  });
+}
 
+async function queryPool<Row extends QueryResultRow>(
+  scope: CancelScope,
+  db: Pool,
+  init: Omit<QueryInit, 'stream'>,
+): Promise<QueryResult<Row>> {
   const client = await connect(scope, db);
   // While a client is taken, the pool does not listen to it. The query gets the error; without a listener it would also
   // end the process.

@@ -1,10 +1,6 @@
 import { finished, pipeline, type Readable, Transform, type Writable } from 'node:stream';
 
-/**
- * Writes the input of a process. The process need not read all of it, and may end before.
- *
- * @param fail called with the error when the input itself fails, or gives something that cannot be written
- */
+/** Writes the input of a process, which need not read all of it. `fail` gets what the input fails with. */
 export function feedInput(
   input: string | ArrayBufferView | Readable,
   stdin: Writable,

@@ -4,10 +4,7 @@ import { cutText } from '../cancellation/read-error.js';
 /** Longer lines come in pieces: a process that never ends its line must not fill the memory. */
 const MAX_LINE_LENGTH = 16_384;
 
-/**
- * Cuts bytes into lines at `\n`, `\r\n` and `\r` (with which programs overwrite their progress on a terminal), wherever
- * the pieces they come in are cut.
- */
+/** Cuts bytes into lines at `\n`, `\r\n` and `\r` (with which programs overwrite their progress), however they come. */
 export class LineSplitter {
   readonly #decoder = new StringDecoder('utf8');
   #rest = '';

@@ -7,7 +7,6 @@ import { LineSplitter } from './line-splitter.js';
 /** How many characters of the end are kept in any case. */
 const TAIL_LENGTH = 4_096;
 
-/** What is done with an output. */
 interface ReaderInit {
   /** Gets each line, and is waited for. */
   readonly deliver?: ((line: string) => unknown) | undefined;
@@ -35,7 +34,6 @@ export class OutputReader {
     this.done = this.#read();
   }
 
-  /** What was kept. */
   get text(): string {
     return Buffer.concat(this.#kept).toString('utf8');
   }

@@ -3,7 +3,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Timer } from '../cancellation/time/timer.js';
 
-/** What a process ended with. */
 export interface ProcessExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -59,12 +58,7 @@ export class ProcessGroup {
     }
   }
 
-  /**
-   * Ends it: SIGTERM to all, SIGKILL to what is left after the delay. The first call decides the delay.
-   *
-   * @param killDelay milliseconds
-   * @returns settles when nothing is left of it
-   */
+  /** Ends it: SIGTERM to all, SIGKILL to what is left after the delay. The first call counts. Settles when none is left. */
   end(killDelay: number): Promise<void> {
     return (this.#ending ??= this.#end(killDelay));
   }
@@ -94,10 +88,7 @@ export class ProcessGroup {
     return process.platform === 'linux' ? hasLivingMembers(this.#id) : true;
   }
 
-  /**
-   * The system does not reuse a process id while a group has it. So if there is a process with that id although ours has
-   * ended, the group is gone.
-   */
+  /** Whether its id is that of another process: the system reuses it only once the group is gone. */
   get #isReplaced(): boolean {
     const { exitCode, signalCode } = this.leader;
     return (exitCode !== null || signalCode !== null) && canReach(this.#id);

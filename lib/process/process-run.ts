@@ -9,7 +9,6 @@ import type { ProcessOptions, ProcessOutput, ProcessResult } from './process.opt
 /** How long what a process wrote before it was ended may take to be delivered, in milliseconds. */
 const LAST_WORDS_TIMEOUT = 1_000;
 
-/** What is run, and where its output goes. */
 interface RunInit extends ProcessOptions {
   readonly command: string;
   readonly output: Exclude<ProcessOutput, 'events'>;

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { checkOptions, duration, mustBe, integer } from '../task/check-options.js';
+import { checkOptions, duration, mustBe, integer } from '../task/options/check-options.js';
 
 /**
  * Gets the output of a process, line by line, in the async context of the call. The promise that it returns is awaited
@@ -64,7 +64,6 @@ export interface ProcessResult {
   readonly stderr: string;
 }
 
-/** @throws InvalidOptionsError naming the first option that is unknown or wrong */
 export function checkProcessOptions(options: ProcessOptions): void {
   checkOptions('runProcess()', options, {
     cwd: mustBe('a path or a file URL', (value) => typeof value === 'string' || value instanceof URL),

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { cutText } from '../cancellation/read-error.js';
-import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
+import { endWithScope, runIn } from '../cancellation/scope/run-external.js';
 import { InvalidEventError, InvalidOptionsError } from '../task/errors.js';
 import { TaskContext } from '../task/task-context.js';
 import { ProcessGroup } from './process-group.js';
@@ -50,35 +50,21 @@ export function runProcess(
   args: readonly string[] = [],
   options: ProcessOptions = {},
 ): Promise<ProcessResult> {
-  return quietIf(runProcessIn(scope, command, args, options), (error) => error === scope.node.cancellation);
-}
-
-async function runProcessIn(
-  scope: CancelScope,
-  command: string,
-  args: readonly string[] = [],
-  options: ProcessOptions,
-): Promise<ProcessResult> {
-  checkProcessOptions(options);
-  scope.throwIfCancelled();
-  const { cwd, env, input } = options;
-  const output = options.output === 'events' || !options.output ? outputOf(scope, options) : options.output;
-  const stdin = input === undefined ? 'ignore' : 'pipe';
-  let group: ProcessGroup;
-  try {
-    group = new ProcessGroup(command, args, { cwd, env, stdio: [stdin, 'pipe', 'pipe'] });
-  } catch (error) {
-    throw notStarted(command, cwd, error);
-  }
-  if (!group.started) throw notStarted(command, cwd, await group.exited.catch((error: unknown) => error));
-
-  const run = new ProcessRun(group, { command, ...options, output });
-  const registration = scope.onCancel(() => run.stop(scope.signal.reason));
-  try {
-    return await run.end();
-  } finally {
-    registration[Symbol.dispose]();
-  }
+  return runIn(scope, async () => {
+    checkProcessOptions(options);
+    scope.throwIfCancelled();
+    const { cwd, env, input } = options;
+    const output = options.output === 'events' || !options.output ? outputOf(scope, options) : options.output;
+    const stdin = input === undefined ? 'ignore' : 'pipe';
+    let group: ProcessGroup;
+    try {
+      group = new ProcessGroup(command, args, { cwd, env, stdio: [stdin, 'pipe', 'pipe'] });
+    } catch (error) {
+      throw notStarted(command, cwd, error);
+    }
+    if (!group.started) throw notStarted(command, cwd, await group.exited.catch((error: unknown) => error));
+    return endWithScope(scope, new ProcessRun(group, { command, ...options, output }));
+  });
 }
 
 /** Where the output goes when it goes to the watchers, or when nothing was said. */
@@ -91,12 +77,7 @@ function outputOf(scope: CancelScope, { output }: ProcessOptions): Exclude<Proce
   );
 }
 
-/**
- * Sends a line as an event. The task's `maxEventBytes` counts the bytes of the JSON, where a character takes up to six. A
- * line that is too long for one event is sent in pieces that fit.
- *
- * @throws InvalidEventError when not even one character fits
- */
+/** Sends a line as an event. JSON takes up to six bytes a character: a line over `maxEventBytes` goes in pieces that fit. */
 async function sendLine(task: TaskContext, type: 'stdout' | 'stderr', line: string): Promise<void> {
   try {
     await task.sendEvent(type, line);

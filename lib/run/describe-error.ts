@@ -4,9 +4,7 @@ import { cutText, readList, readProperty, textOf } from '../cancellation/read-er
 const MAX_TOLD = 32;
 /** Longer texts are cut: a message may hold a whole document. */
 const MAX_LINE_LENGTH = 4_000;
-/** So many frames of one stack are told. */
 const MAX_FRAMES = 100;
-/** So much of a stack is searched for frames. */
 const MAX_STACK_LENGTH = 100_000;
 
 /** Line ends, and what moves the cursor of a terminal: a message must not look like other log lines. */
@@ -24,10 +22,7 @@ function hex(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/**
- * All that a log should tell of an error: its stack, its causes, and the errors it holds. Each message is on one line. It
- * never throws, whatever the error is.
- */
+/** All that a log should tell of an error: stack, causes, held errors, each message on one line. It never throws. */
 export function describeError(error: unknown): string {
   return linesOf(error).join('\n');
 }

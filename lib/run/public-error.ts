@@ -22,10 +22,7 @@ export function asError(thrown: unknown, key: string): unknown {
   return readProperty(thrown, 'message') === undefined ? new ThrownValueError(key, thrown) : thrown;
 }
 
-/**
- * What watchers see of an error: its message if it was written for them (an `HttpException`, or marked `expose`), otherwise
- * nothing that could reveal a secret.
- */
+/** What watchers see of an error: its message if that was written for them, otherwise nothing that could reveal a secret. */
 export function publicError(error: unknown): ErrorSummary {
   const shown = shownOf(error);
   return shown ? fullError(shown.error) : { message: 'Internal error', errorType: 'Error' };

@@ -1,6 +1,6 @@
 import { DEFAULT_BACKOFF, RetryDelays } from '../cancellation/time/backoff.js';
 import { isUnrecoverable } from '../cancellation/errors.js';
-import { toJson } from '../task/json.js';
+import { toJson } from '../task/json/json.js';
 import { cleanUp } from './handler/run-cleanup.js';
 import type { RunContext } from './handler/run-context.js';
 import type { Decision } from './outcome/decide-outcome.js';
@@ -25,11 +25,7 @@ export class Retries {
     return this.#run.attempt < this.#run.type.options.attempts && !isUnrecoverable(error);
   }
 
-  /**
-   * All from the end of a try to the beginning of the next, or to the end of the run if that is cancelled meanwhile.
-   *
-   * @param context of the try that failed
-   */
+  /** All from the end of a try to the beginning of the next, or to the end of the run if that is cancelled meanwhile. */
   async next(context: RunContext, decision: Decision): Promise<void> {
     const run = this.#run;
     const { error, abandoned } = await cleanUp(run, context, decision);

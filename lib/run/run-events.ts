@@ -1,15 +1,13 @@
 import { readProperty, textOf } from '../cancellation/read-error.js';
 import type { DecideAnswer, RunJournal, TryEnd, Written } from '../log/run-journal.js';
 import { InvalidEventError } from '../task/errors.js';
-import { toJson } from '../task/json.js';
-import { type NotJsonError, toWholeJson } from '../task/whole-json.js';
+import { toJson } from '../task/json/json.js';
+import { type NotJsonError, toWholeJson } from '../task/json/whole-json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import type { TaskRun } from './task-run.js';
 
 /** What a run writes in its journal. Events of its handler may be refused; what the run itself has to say never fails it. */
 export class RunEvents {
-  readonly #run: TaskRun;
-  readonly #journal: RunJournal;
   /** The newest progress, as JSON: each snapshot gets a copy. */
   #progress = 'null';
   #isClosed = false;
@@ -18,13 +16,13 @@ export class RunEvents {
   /** Called before each event. */
   onEvent: (() => void) | undefined;
 
-  constructor(run: TaskRun, journal: RunJournal) {
-    this.#run = run;
-    this.#journal = journal;
-  }
+  constructor(
+    private readonly run: TaskRun,
+    private readonly journal: RunJournal,
+  ) {}
 
   get lastEventId(): string | null {
-    return this.#journal.lastEventId;
+    return this.journal.lastEventId;
   }
 
   get newestProgress(): string {
@@ -38,9 +36,8 @@ export class RunEvents {
   }
 
   /**
-   * A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else that is no object not at all.
-   *
-   * @throws InvalidEventError for data that cannot be sent, and what the journal throws
+   * As `send`. A number is `{ percent }`. A text stands in the snapshot as `{ message }`, anything else only if it is an
+   * object.
    */
   progress(value: unknown): Written {
     if (this.#isClosed) return undefined;
@@ -59,7 +56,7 @@ export class RunEvents {
     try {
       void this.#append(type, json);
     } catch (error) {
-      this.#run.report.error(`The event "${type}"`, error);
+      this.run.report.error(`The event "${type}"`, error);
     }
   }
 
@@ -71,18 +68,18 @@ export class RunEvents {
   saveCheckpoint(data: unknown): Written {
     if (this.#isClosed) return undefined;
     const json = this.#encodeCheckpoint(data);
-    const written = this.#journal.saveCheckpoint?.(json);
+    const written = this.journal.saveCheckpoint?.(json);
     this.checkpoint = json;
     return written;
   }
 
   mark(status: Exclude<TaskStatus, 'pending' | TerminalStatus>, attempt: number): void {
-    this.#journal.mark(status, attempt);
+    this.journal.mark(status, attempt);
   }
 
   /** @see RunJournal.decide */
   decide(end: TryEnd | undefined): Promise<DecideAnswer> | undefined {
-    return this.#journal.decide?.(end);
+    return this.journal.decide?.(end);
   }
 
   /** The terminal event; nothing is written after it. */
@@ -90,16 +87,15 @@ export class RunEvents {
     this.#isClosed = true;
     this.checkpoint = undefined;
     try {
-      return this.#journal.end(status, json, this.#run);
+      return this.journal.end(status, json, this.run);
     } catch (error) {
-      this.#run.report.error(`The event "${status}"`, error);
+      this.run.report.error(`The event "${status}"`, error);
       return undefined;
     }
   }
 
-  /** Writes the data of an event as one line of JSON. */
   #encode(type: string, data: unknown): string {
-    const { key, type: taskType } = this.#run;
+    const { key, type: taskType } = this.run;
     const { maxEventBytes } = taskType.options;
     let json: string;
     try {
@@ -117,7 +113,7 @@ export class RunEvents {
 
   /** What is kept has to come back whole. */
   #encodeCheckpoint(data: unknown): string {
-    const { key, type } = this.#run;
+    const { key, type } = this.run;
     const { maxEventBytes } = type.options;
     let json: string;
     try {
@@ -139,6 +135,6 @@ export class RunEvents {
 
   #append(type: string, json: string): Written {
     this.onEvent?.();
-    return this.#journal.append(type, json);
+    return this.journal.append(type, json);
   }
 }

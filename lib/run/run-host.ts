@@ -7,7 +7,6 @@ import type { TaskRun } from './task-run.js';
 export interface RunHost {
   readonly logger: Logger;
   readonly signals: SignalBudget;
-  /** The module's option `isCancellation`. */
   readonly isCancellation: CancellationRule | undefined;
   /** Its outcome is decided, and about to be announced: the next task may begin. */
   onFree(run: TaskRun): void;

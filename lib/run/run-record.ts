@@ -1,4 +1,4 @@
-import type { Json } from '../task/json.js';
+import type { Json } from '../task/json/json.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { Progress } from '../task/task-snapshot.js';
 import type { TaskRun } from './task-run.js';

@@ -2,7 +2,7 @@ import { AsyncContext } from '../cancellation/async-context.js';
 import type { ScopeNode } from '../cancellation/scope/scope-node.js';
 import { clock } from '../cancellation/time/clock.js';
 import type { CancelKind } from '../cancellation/cancel-reason.js';
-import type { LogReader } from '../log/log-reader.js';
+import type { LogReader } from '../log/read/log-reader.js';
 import type { DecidedEnd, RunJournal } from '../log/run-journal.js';
 import type { CancellationRule } from '../cancellation/is-cancellation.js';
 import { TaskContext, taskContextStorage } from '../task/task-context.js';
@@ -25,7 +25,7 @@ import type { KeptOutcome } from './outcome/kept-outcome.js';
 import { RunEnd } from './outcome/run-end.js';
 import { cancellationRuleOf } from './cancel/cancellation-rule.js';
 import { RunEvents } from './run-events.js';
-import type { TaskInput } from '../task-types/task-input.js';
+import type { TaskInput } from '../task-types/input/task-input.js';
 import { Retries } from './retries.js';
 import { RunReporter } from './run-reporter.js';
 import { recordOf } from './run-record.js';
@@ -155,7 +155,6 @@ export class TaskRun implements TaskView {
     return this.#watchers;
   }
 
-  /** Settles when the run is over; never rejects. */
   get outcome(): Promise<TaskOutcome> {
     return this.#end.promise;
   }
@@ -168,7 +167,6 @@ export class TaskRun implements TaskView {
     return recordOf(this);
   }
 
-  /** Counts a watcher, until it detaches: each once. */
   attach(): void {
     this.#watchers++;
     this.#timeMade?.onWatched();
@@ -179,11 +177,7 @@ export class TaskRun implements TaskView {
     if (this.type.options.cancelWhenUnwatched !== null && !this.over) this.time.awaitWatcher();
   }
 
-  /**
-   * Cancels the run when a signal of the application's aborts. Throws what that throws.
-   *
-   * @returns what the run is to be cancelled with, where the signal is aborted already
-   */
+  /** Cancels the run when a signal aborts. Of one that has aborted it gives what the run is to be cancelled with. */
   follow(signal: AbortSignal): RequestDetails | undefined {
     // With its cause a task that follows another's signal, and fails with this one's error, is known to be cancelled.
     if (!signal.aborted) this.#unfollow = followSignal(signal, (cause) => this.cancel('external', { cause }));
@@ -297,9 +291,6 @@ export class TaskRun implements TaskView {
     return this.#asyncContext ? this.#asyncContext.run(body) : body();
   }
 
-  /**
-   * @param input its own copy
-   */
   #try(input: unknown): void {
     const context = new RunContext(this, this.attempt, input);
     this.#context = context;
@@ -325,11 +316,7 @@ export class TaskRun implements TaskView {
     });
   }
 
-  /**
-   * The one place where an outcome is decided: what became of a try.
-   *
-   * @param context of that try, unless none runs
-   */
+  /** The one place where an outcome is decided: what became of a try, or of a run without one. */
   settle(context: RunContext | undefined, settlement: Settlement): void {
     if (!this.#end.isSettled && context === this.#context) this.#end.decide(context, settlement);
     else if (this.#abandonedHandler) this.report.late(settlement.kind === 'threw' ? 'threw' : 'returned');

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '../internals/nest-internals.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
-import type { StreamTaskOptions } from '../task/task-options.js';
+import type { StreamTaskOptions } from '../task/options/task-options.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 
 /** A task type as its decorator describes it. Nothing is checked yet. */
@@ -21,10 +21,7 @@ export function findTaskTypes(discovery: DiscoveryService): FoundTaskType[] {
   });
 }
 
-/**
- * The class that carries the decorator: that of the instance, also where a factory or a value provides it; otherwise
- * the one it is provided as, so that a stand-in given to `overrideProvider()` is still the task type.
- */
+/** The class with the decorator: of the instance, or else what it is provided as, so that a stand-in is still the task type. */
 export function decoratedClassOf(wrapper: InstanceWrapper): Type | undefined {
   const instance: unknown = wrapper.instance;
   const own: unknown = typeof instance === 'object' && instance !== null ? instance.constructor : undefined;

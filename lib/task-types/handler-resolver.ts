@@ -10,11 +10,8 @@ import { InvalidTaskTypeError } from '../task/errors.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
 
 /**
- * Makes a handler for each try, in the module that provides the class, as Nest makes a controller for each request: a
- * strategy given to `ContextIdFactory.apply()` is asked, so that durable providers are shared as it says.
- *
- * @param injected the provider and all that it injects
- * @returns what takes the "request": the context of the try
+ * Makes a handler for each try, in the module that provides the class, as Nest makes a controller for each request: a strategy
+ * given to `ContextIdFactory.apply()` is asked, so that durable providers are shared as it says.
  */
 export function handlerResolver(
   wrapper: InstanceWrapper,

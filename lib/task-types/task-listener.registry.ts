@@ -11,12 +11,7 @@ export class TaskListenerRegistry {
   readonly #listeners: TaskListener[] = [];
   readonly #known = new WeakSet<object>();
 
-  /**
-   * Registers the decorated methods of a provider or a controller.
-   *
-   * @returns whether it has any
-   * @throws InvalidOptionsError for wrong options, and where there is not one instance of it
-   */
+  /** Registers the decorated methods of a provider or a controller, of which there must be one, and says whether it has any. */
   add(wrapper: InstanceWrapper): boolean {
     const prototype = prototypeOf(wrapper);
     const found = prototype ? listenersOf(prototype) : [];
@@ -39,7 +34,6 @@ export class TaskListenerRegistry {
     return this.#listeners.length === 0;
   }
 
-  /** Those that listen to tasks of this type. */
   of(type: TaskTypeRef): TaskListener[] {
     return this.#listeners.filter((listener) => listener.hears(type));
   }

@@ -1,31 +1,27 @@
-import { checkOptions } from '../task/check-options.js';
+import { checkOptions } from '../task/options/check-options.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import type { EventTask, OnTaskEventOptions, TaskListenerMetadata } from '../task/on-task-event.decorator.js';
 import { isLoggedEventType, type TaskEvent } from '../task/task-event.js';
-import { taskName } from '../task/task-option-checks.js';
+import { taskName } from '../task/options/task-option-checks.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 
 /** A method with `@OnTaskEvent()`, of one instance. */
 export class TaskListener {
-  readonly #instance: object;
   readonly #method: string | symbol;
   readonly #types: ReadonlySet<string> | undefined;
-  readonly #options: OnTaskEventOptions;
+  /** The task types that it names, where it names any. */
+  readonly filter: OnTaskEventOptions;
 
-  /**
-   * @param className for messages
-   * @throws InvalidOptionsError for what the decorator was given
-   */
+  /** @param className for messages, as that of an InvalidOptionsError for what the decorator was given */
   constructor(
-    instance: object,
+    private readonly instance: object,
     { method, types, options }: TaskListenerMetadata,
     readonly className: string,
   ) {
-    this.#instance = instance;
     this.#method = method;
     const where = `@OnTaskEvent() of ${this.name}`;
     checkOptions(where, options, { app: taskName, name: taskName });
-    this.#options = options as OnTaskEventOptions;
+    this.filter = options as OnTaskEventOptions;
     this.#types = readTypes(where, types);
   }
 
@@ -34,18 +30,12 @@ export class TaskListener {
     return `${this.className}.${String(this.#method)}()`;
   }
 
-  /** The task types that it names, where it names any. */
-  get filter(): OnTaskEventOptions {
-    return this.#options;
-  }
-
   get isFiltered(): boolean {
-    return this.#options.app !== undefined || this.#options.name !== undefined;
+    return this.filter.app !== undefined || this.filter.name !== undefined;
   }
 
-  /** Whether it listens to tasks of this type. */
   hears({ app, name }: TaskTypeRef): boolean {
-    return (this.#options.app ?? app) === app && (this.#options.name ?? name) === name;
+    return (this.filter.app ?? app) === app && (this.filter.name ?? name) === name;
   }
 
   wants(type: string): boolean {
@@ -53,8 +43,8 @@ export class TaskListener {
   }
 
   call(event: TaskEvent, task: EventTask): unknown {
-    const { [this.#method]: method } = this.#instance as Record<string | symbol, unknown>;
-    return (method as (event: TaskEvent, task: EventTask) => unknown).call(this.#instance, event, task);
+    const { [this.#method]: method } = this.instance as Record<string | symbol, unknown>;
+    return (method as (event: TaskEvent, task: EventTask) => unknown).call(this.instance, event, task);
   }
 }
 

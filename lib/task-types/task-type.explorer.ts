@@ -12,27 +12,23 @@ import { type InstanceWrapper, isSingle, type Module } from '../internals/nest-i
 import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError, InvalidTaskTypeError } from '../task/errors.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
-import type { InputValidation, StreamTaskOptions } from '../task/task-options.js';
+import type { InputValidation, StreamTaskOptions } from '../task/options/task-options.js';
 import { isTaskName } from '../task/task-ref.js';
 import { appNameOf, decoratedClassOf } from './find-task-types.js';
-import { globalValidations } from './global-validation.js';
+import { globalValidations } from './input/dto-validator.js';
 import { handlerResolver, isHandler } from './handler-resolver.js';
-import { createInputValidator } from './input-validator.js';
-import { injectedProviders } from './injected-providers.js';
+import { createInputValidator } from './input/input-validator.js';
+import { injectedProviders, shutdownHostsOf } from './injected-providers.js';
 import { onModuleLoaded } from './lazy-modules.js';
-import { shutdownHostsOf } from './shutdown-hosts.js';
 import { TaskListenerRegistry } from './task-listener.registry.js';
 import { TaskTypeRegistry } from './task-type.registry.js';
 
-/**
- * Finds every decorated provider of the application, whatever it is provided by, and registers it as a task type: at
- * start, and when a module is loaded lazily.
- */
+/** Registers every decorated provider of the application as a task type: at start, and when a module is loaded lazily. */
 @Injectable()
 export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
   /** Each provider that was looked at or is being looked at: modules that are loaded at once may share imports. */
   readonly #explored = new Map<InstanceWrapper, Promise<void>>();
-  readonly #hosts = new Set<object>();
+  readonly hosts = new Set<object>();
   #exploring: Promise<void> | undefined;
   #onHost: ((host: object) => void) | undefined;
   #hasReported = false;
@@ -81,17 +77,10 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
     }
   }
 
-  /**
-   * With the first of these to be destroyed, what handlers use begins to go. Calls back for each, and for those that come
-   * with modules that are loaded later.
-   */
+  /** Calls back for each, now or once it is loaded. With the first to be destroyed, what handlers use begins to go. */
   forEachHost(callback: (host: object) => void): void {
     this.#onHost = callback;
-    for (const host of this.#hosts) callback(host);
-  }
-
-  get hosts(): ReadonlySet<object> {
-    return this.#hosts;
+    for (const host of this.hosts) callback(host);
   }
 
   async #explore(modules: Module[]): Promise<void> {
@@ -157,8 +146,8 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
 
   #addHosts(wrapper: InstanceWrapper): void {
     for (const host of shutdownHostsOf(wrapper, this.modules)) {
-      if (this.#hosts.has(host)) continue;
-      this.#hosts.add(host);
+      if (this.hosts.has(host)) continue;
+      this.hosts.add(host);
       this.#onHost?.(host);
     }
   }

@@ -10,10 +10,6 @@ export class TaskTypeRegistry {
   readonly #byClass = new Map<unknown, TaskType[]>();
   #onType: ((type: TaskType) => void) | undefined;
 
-  /**
-   * @param classRef the decorated class
-   * @throws TaskTypeConflictError when the name is taken
-   */
   add(type: TaskType, classRef: Type): void {
     const key = keyOf(type);
     if (this.#byName.has(key)) {
@@ -47,9 +43,7 @@ export class TaskTypeRegistry {
     return this.#byName.get(keyOf(ref));
   }
 
-  /**
-   * @throws TaskTypeNotFoundError, and TaskTypeConflictError for a class that several modules provide
-   */
+  /** Throws TaskTypeNotFoundError, and TaskTypeConflictError for a class that several modules provide. */
   get(type: Type | TaskTypeRef): TaskType {
     if (typeof type !== 'function') {
       const found = this.find(type);

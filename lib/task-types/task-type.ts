@@ -1,16 +1,11 @@
 import type { ResolvedTaskOptions } from '../streaming.options.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
-import type { InputValidator } from './input-validator.js';
+import type { InputValidator } from './input/input-validator.js';
 
-/** A task type as the explorer found it. */
 export interface TaskType extends TaskTypeRef {
   readonly options: ResolvedTaskOptions;
   readonly validate: InputValidator;
-  /**
-   * The handler to run, or a promise of one where each run gets its own.
-   *
-   * @param request what `@Inject(REQUEST)` gives to request-scoped providers
-   */
+  /** The handler to run, or a promise of one where each try gets its own, with the request that `@Inject(REQUEST)` gives. */
   resolve(request: object): TaskHandler | Promise<TaskHandler>;
 }

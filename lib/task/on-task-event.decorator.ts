@@ -62,7 +62,6 @@ export function OnTaskEvent(types?: string | readonly string[], options: OnTaskE
   };
 }
 
-/** The decorated methods of a class. */
 export function listenersOf(prototype: object): readonly TaskListenerMetadata[] {
   return (Reflect.getMetadata(TASK_LISTENERS_METADATA, prototype) ?? []) as readonly TaskListenerMetadata[];
 }

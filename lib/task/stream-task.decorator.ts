@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { TaskHandler } from './task-handler.interface.js';
-import type { InputSchema, StreamTaskOptions, ValidInput } from './task-options.js';
+import type { InputSchema, StreamTaskOptions, ValidInput } from './options/task-options.js';
 
 /** Where the decorator leaves its options. A registered symbol, so that two copies of the package see the same. */
 export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CancelScope } from '../cancellation/scope/cancel-scope.js';
-import type { Json, JsonInput } from './json.js';
+import type { Json, JsonInput } from './json/json.js';
 import type { TaskOutcome } from './task-outcome.js';
 import type { TaskRef } from './task-ref.js';
 import type { Progress } from './task-snapshot.js';

@@ -1,5 +1,6 @@
+import { quoted } from '../cancellation/read-error.js';
 import { InvalidEventError } from './errors.js';
-import type { Json } from './json.js';
+import type { Json } from './json/json.js';
 import { type TerminalStatus, terminalStatuses } from './task-status.js';
 
 /**
@@ -61,18 +62,15 @@ function isEventType(value: unknown): value is string {
 /** These are told to a watcher alone, or belong to the connection: no log has them. */
 const UNLOGGED: ReadonlySet<string> = new Set(['gap', 'unavailable', 'open', 'error']);
 
-/** Whether an event of a log can have this type. */
 export function isLoggedEventType(value: unknown): value is string {
   return isEventType(value) && !UNLOGGED.has(value);
 }
 
-/**
- * @throws InvalidEventError for a type that is malformed or reserved for the coordinator
- */
+/** @throws InvalidEventError for a type that is malformed or reserved for the coordinator */
 export function assertEventType(type: unknown): asserts type is string {
   if (!isEventType(type)) {
     throw new InvalidEventError(
-      `Invalid event type ${quote(type)}: use 1 to 64 of A-Z a-z 0-9 . _ : - in sendEvent()`,
+      `Invalid event type ${quoted(type)}: use 1 to 64 of A-Z a-z 0-9 . _ : - in sendEvent()`,
     );
   }
   if (RESERVED.has(type)) {
@@ -82,15 +80,9 @@ export function assertEventType(type: unknown): asserts type is string {
   }
 }
 
-/**
- * @throws InvalidEventError for a malformed name; none is reserved
- */
+/** @throws InvalidEventError for a malformed name; none is reserved */
 export function assertSignalName(name: unknown): asserts name is string {
   if (!isEventType(name)) {
-    throw new InvalidEventError(`Invalid signal name ${quote(name)}: use 1 to 64 of A-Z a-z 0-9 . _ : -`);
+    throw new InvalidEventError(`Invalid signal name ${quoted(name)}: use 1 to 64 of A-Z a-z 0-9 . _ : -`);
   }
-}
-
-function quote(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value.slice(0, 80)) : String(value);
 }

@@ -1,6 +1,5 @@
 import type { TaskSnapshot } from './task-snapshot.js';
 
-/** The name and message of an error. */
 export interface ErrorSummary {
   readonly message: string;
   readonly errorType: string;

@@ -19,25 +19,20 @@ export interface TaskRef extends TaskTypeRef {
   readonly id: string;
 }
 
-/** Longest `app` and `name`. */
 const MAX_NAME_LENGTH = 64;
 /** Longest `id`: Fastify takes no longer route parameter. */
 const MAX_ID_LENGTH = 100;
 const ALPHABET = /^[A-Za-z0-9._~-]+$/;
 
-/** Whether a value can be the `app` or the `name` of a task type. */
 export function isTaskName(value: unknown): value is string {
   return isPart(value, MAX_NAME_LENGTH);
 }
 
-/** Whether `ref` can be that of a task at all. */
 export function isTaskRef(ref: TaskRef): boolean {
   return isTaskName(ref.app) && isTaskName(ref.name) && isPart(ref.id, MAX_ID_LENGTH);
 }
 
-/**
- * @throws InvalidTaskIdError naming the first part that is malformed
- */
+/** @throws InvalidTaskIdError naming the first part that is malformed */
 export function assertTaskRef(ref: TaskRef): void {
   if (!isTaskName(ref.app)) throw new InvalidTaskIdError('app', ref.app, MAX_NAME_LENGTH);
   if (!isTaskName(ref.name)) throw new InvalidTaskIdError('name', ref.name, MAX_NAME_LENGTH);

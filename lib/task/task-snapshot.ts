@@ -1,5 +1,5 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
-import type { Json } from './json.js';
+import type { Json } from './json/json.js';
 import type { TaskRef } from './task-ref.js';
 import type { TaskStatus } from './task-status.js';
 

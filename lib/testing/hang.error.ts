@@ -1,6 +1,5 @@
 import type { PendingTimer } from './test-clock.js';
 
-/** What a run waits for. */
 interface HangState {
   /** What the test waits for. */
   readonly call: string;
@@ -14,7 +13,6 @@ interface HangState {
   readonly timers: readonly PendingTimer[];
 }
 
-/** How many timers are told. */
 const MAX_TIMERS = 5;
 
 /**

@@ -4,7 +4,7 @@ import type { CancelOptions } from '../coordinator/coordinator.options.js';
 import type { CoordinatorService } from '../coordinator/coordinator.service.js';
 import type { TaskHandle } from '../coordinator/task-handle.js';
 import type { TaskStore } from '../engine/local/task-store.js';
-import type { Json, JsonInput } from '../task/json.js';
+import type { Json, JsonInput } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
@@ -13,7 +13,6 @@ import { HarnessHangError } from './hang.error.js';
 import { pause, RealWork } from './real-work.js';
 import { settle, type TestClock } from './test-clock.js';
 
-/** What a run needs of its harness. */
 interface RunInit {
   readonly coordinator: CoordinatorService;
   readonly store: TaskStore;

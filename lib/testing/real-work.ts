@@ -15,7 +15,6 @@ export class RealWork {
   #seen = this.#before;
   #changedAt = performance.now();
 
-  /** Whether there is more of it than at the beginning. */
   get isActive(): boolean {
     return isMore(active(), this.#before);
   }

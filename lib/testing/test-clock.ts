@@ -24,20 +24,17 @@ function withSlashes(text: string): string {
   return text.replaceAll('\\', '/');
 }
 
-/** One timer that waits for its time. */
 export class PendingTimer implements TimerHandle {
-  readonly #timers: Set<PendingTimer>;
   /** Runs the callback in the async context in which the timer was set, as a real timer does. */
   readonly fire: () => void;
   readonly #trace: { readonly stack?: string } = {};
 
   constructor(
-    timers: Set<PendingTimer>,
+    private readonly timers: Set<PendingTimer>,
     readonly dueAt: number,
     readonly order: number,
     callback: () => void,
   ) {
-    this.#timers = timers;
     this.fire = AsyncLocalStorage.bind(callback);
     Error.captureStackTrace(this.#trace, PendingTimer);
     timers.add(this);
@@ -48,7 +45,7 @@ export class PendingTimer implements TimerHandle {
   }
 
   clear(): void {
-    this.#timers.delete(this);
+    this.timers.delete(this);
   }
 
   /** The line of the handler that has set it; `undefined` for a timer that the coordinator has set for itself. */
@@ -64,10 +61,7 @@ export class PendingTimer implements TimerHandle {
   }
 }
 
-/**
- * Time that passes only when it is told to. Only this package's own timers follow it; what a handler does for real
- * (files, sockets, its own `setTimeout`) goes on in real time.
- */
+/** Time that passes only when it is told to. What a handler does for real (files, sockets, `setTimeout`) goes on in real time. */
 export class TestClock implements Clock {
   readonly #timers = new Set<PendingTimer>();
   readonly #epoch = Date.now();
@@ -108,12 +102,7 @@ export class TestClock implements Clock {
     this.#now = Math.max(this.#now, end);
   }
 
-  /**
-   * Lets the time pass until the next timer, fires it, and lets what follows from it happen.
-   *
-   * @param end fires none that is due later
-   * @returns whether there was one
-   */
+  /** Passes the time to the next timer that is due by `end`, and lets what follows happen. Says whether there was one. */
   async fireNext(end = Infinity): Promise<boolean> {
     let next: PendingTimer | undefined;
     for (const timer of this.#timers) {

@@ -18,11 +18,7 @@ export function sharedPool(): WorkerPool {
   return (shared ??= inRootContext(() => new Piscina({ minThreads: 0, idleTimeout: 5_000 })));
 }
 
-/**
- * Gives a job to the pool.
- *
- * @param signal takes the job out of the queue, or terminates its thread
- */
+/** Gives a job to the pool. The signal takes it out of the queue, or terminates its thread. */
 export function postJob(
   pool: WorkerPool,
   message: JobMessage,
@@ -33,12 +29,7 @@ export function postJob(
   return inRootContext(() => pool.run(message, options));
 }
 
-/**
- * Terminates the thread of a job, or takes the job out of the queue.
- *
- * @param job its controller
- * @returns settles when the thread is gone; the pool itself does not wait for that
- */
+/** Takes a job out of the queue, or terminates its thread. Settles when that is gone: the pool itself does not wait for it. */
 export function terminateJob(pool: WorkerPool, job: AbortController): Promise<unknown> {
   const before = pool.threads;
   inRootContext(() => job.abort());

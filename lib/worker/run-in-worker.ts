@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { quietIf } from '../cancellation/promises.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
+import { endWithScope, runIn } from '../cancellation/scope/run-external.js';
 import { sharedPool } from './pool-access.js';
 import { WorkerRun } from './worker-run.js';
 import { checkWorkerOptions, type WorkerOptions } from './worker.options.js';
@@ -36,28 +36,13 @@ export function runInWorker<Result = unknown>(
   data: unknown,
   options: WorkerOptions = {},
 ): Promise<Result> {
-  return quietIf(
-    runInWorkerIn<Result>(scope, file, data, options),
-    (error) => error === scope.node.cancellation,
-  );
-}
-
-async function runInWorkerIn<Result>(
-  scope: CancelScope,
-  file: string | URL,
-  data: unknown,
-  options: WorkerOptions,
-): Promise<Result> {
-  checkWorkerOptions(options);
-  const url = urlOf(file);
-  scope.throwIfCancelled();
-  const run = new WorkerRun(options.pool ?? sharedPool(), options);
-  const registration = scope.onCancel(() => run.stop(scope.signal.reason));
-  try {
-    return (await run.run(url, data)) as Result;
-  } finally {
-    registration[Symbol.dispose]();
-  }
+  return runIn(scope, async () => {
+    checkWorkerOptions(options);
+    const url = urlOf(file);
+    scope.throwIfCancelled();
+    const run = new WorkerRun(options.pool ?? sharedPool(), url, data, options);
+    return endWithScope(scope, run) as Promise<Result>;
+  });
 }
 
 function urlOf(file: string | URL): string {

@@ -26,7 +26,6 @@ export interface WorkerJob {
   send(message: unknown, transferList?: readonly Transferable[]): void;
 }
 
-/** What is handed to the thread. */
 export interface JobMessage {
   /** The URL of the user's module. */
   readonly file: string;

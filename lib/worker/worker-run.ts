@@ -9,8 +9,6 @@ import type { WorkerOptions, WorkerPool } from './worker.options.js';
 
 /** A job in a pool, as the thread that started it sees it. */
 export class WorkerRun {
-  readonly #pool: WorkerPool;
-  readonly #options: WorkerOptions;
   readonly #state = new Int32Array(new SharedArrayBuffer(8));
   readonly #channel = new MessageChannel();
   readonly #terminate = new AbortController();
@@ -24,16 +22,18 @@ export class WorkerRun {
   /** Settles when the terminated thread is gone. */
   #gone: Promise<unknown> | undefined;
 
-  constructor(pool: WorkerPool, options: WorkerOptions) {
-    this.#pool = pool;
-    this.#options = options;
+  constructor(
+    private readonly pool: WorkerPool,
+    private readonly file: string,
+    private readonly data: unknown,
+    private readonly options: WorkerOptions,
+  ) {
     this.#channel.port1.on('message', this.#receive);
   }
 
-  /** Runs the job to its end. */
-  async run(file: string, data: unknown): Promise<unknown> {
+  async end(): Promise<unknown> {
     try {
-      const value = await this.#post(file, data);
+      const value = await this.#post();
       await this.#receiveRest();
       if (!this.#stop) return value;
     } catch (error) {
@@ -41,7 +41,7 @@ export class WorkerRun {
       // A pool without a queue refuses a job, and keeps it all the same.
       this.#terminate.abort();
       // Its thread may have died with it.
-      wakePool(this.#pool);
+      wakePool(this.pool);
       await this.#gone;
       await this.#receiveRest();
       if (!this.#stop || !wasStopped) throw error;
@@ -52,25 +52,26 @@ export class WorkerRun {
     throw this.#stop.error;
   }
 
-  /** Tells the job to end, and makes sure that it does; {@link run} rejects with this error. */
+  /** Tells the job to end, and makes sure that it does; {@link end} rejects with this error. */
   stop(error: unknown): void {
     if (this.#stop) return;
     this.#stop = { error };
     Atomics.store(this.#state, JobField.cancelled, 1);
     this.#channel.port1.postMessage(null);
     if (this.#phase === JobPhase.waiting) this.#kill();
-    else this.#killTimer = new Timer(this.#options.killDelay ?? 500, () => this.#kill());
+    else this.#killTimer = new Timer(this.options.killDelay ?? 500, () => this.#kill());
   }
 
-  #post(file: string, data: unknown): Promise<unknown> {
-    const { name = 'default', transferList = [] } = this.#options;
+  #post(): Promise<unknown> {
+    const { file, data } = this;
+    const { name = 'default', transferList = [] } = this.options;
     const port = this.#channel.port2;
     const message: JobMessage = { file, name, data, state: this.#state, port };
-    return postJob(this.#pool, message, this.#terminate.signal, [port, ...transferList]);
+    return postJob(this.pool, message, this.#terminate.signal, [port, ...transferList]);
   }
 
   #kill(): void {
-    this.#gone = terminateJob(this.#pool, this.#terminate);
+    this.#gone = terminateJob(this.pool, this.#terminate);
     this.#waiting.cancel();
   }
 
@@ -85,7 +86,7 @@ export class WorkerRun {
 
   readonly #receive = (message: unknown): void => {
     try {
-      const returned = this.#options.onMessage?.(message);
+      const returned = this.options.onMessage?.(message);
       if (isThenable(returned)) this.#await(returned);
     } catch (error) {
       this.stop(error);
@@ -102,8 +103,8 @@ export class WorkerRun {
   }
 
   /**
-   * Messages and the result come by different ways: what was sent before the end may still be on its way. What the
-   * listener does with it belongs to the job.
+   * Messages come by another way than the result: some may still be on their way, and what is done with them belongs to the
+   * job.
    */
   async #receiveRest(): Promise<void> {
     for (;;) {

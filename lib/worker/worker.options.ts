@@ -1,6 +1,6 @@
 import type { Transferable } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { array, checkOptions, duration, mustBe, func } from '../task/check-options.js';
+import { array, checkOptions, duration, mustBe, func } from '../task/options/check-options.js';
 
 /**
  * A pool of your own: any `Piscina`. Its `filename` is not used.
@@ -36,7 +36,6 @@ export interface WorkerOptions {
   readonly onMessage?: (message: unknown) => unknown;
 }
 
-/** @throws InvalidOptionsError naming the first option that is unknown or wrong */
 export function checkWorkerOptions(options: WorkerOptions): void {
   checkOptions('runInWorker()', options, {
     name: mustBe('the name of an export', (value) => typeof value === 'string' && value !== ''),

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { contentOf } from '../../lib/log/event-chunk.js';
-import { formatFrame } from '../../lib/log/event-frame.js';
+import { contentOf } from '../../lib/log/wire/event-chunk.js';
+import { formatFrame } from '../../lib/log/wire/event-frame.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
-import { toJson } from '../../lib/task/json.js';
+import { toJson } from '../../lib/task/json/json.js';
 
 describe('LogEntry', () => {
   const values = fc.jsonValue({ stringUnit: 'binary' });

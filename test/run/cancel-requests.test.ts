@@ -3,6 +3,7 @@ import { ScopeTimeoutError, type TaskContext } from 'nestjs-streaming';
 import { getEventListeners } from 'node:events';
 import { expectEnd, rejection } from '../conformance/cancellation/expect-end.js';
 import { createTaskApp, handlerTask, startTask } from '../support/app.js';
+import { StoppedClock } from '../support/stopped-clock.js';
 
 const many = 1_200;
 
@@ -37,6 +38,28 @@ describe('requests to cancel', () => {
     expect((await Promise.all(accepted)).every(Boolean)).toBe(true);
     expect(await closing).toMatchObject({ cancelled: 1, completed: 0 });
     expect((await handle.outcome).discardedValue).toBe(1);
+  });
+
+  it.each<['cancelWhenUnwatched' | 'idleTimeout', object]>([
+    ['cancelWhenUnwatched', { status: 'cancelled', reason: { kind: 'unwatched' } }],
+    ['idleTimeout', { status: 'timeout', reason: { kind: 'timeout', of: 'idle' } }],
+  ])('%s counts again from an uncancel() on', async (option, expected) => {
+    using clock = new StoppedClock();
+    const Task = handlerTask(
+      async (task) => {
+        await rejection(task.sleep(60_000));
+        await task.shield((scope) => scope.sleep(80));
+        task.uncancel();
+        await task.sleep(60_000);
+      },
+      { [option]: 50 },
+    );
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const handle = await coordinator.start(Task, {});
+    await clock.advance(10);
+    expect(await handle.cancel()).toBe(true);
+    expect(await clock.until(handle.outcome)).toMatchObject(expected);
+    expect(clock.now()).toBe(10 + 80 + 50);
   });
 
   it('a timeout in cleanup holds, though the task’s own deadline comes first', async () => {
@@ -122,6 +145,35 @@ describe('requests to cancel', () => {
     expect(await handle.outcome).toMatchObject({ started: false, reason: { kind: 'external' } });
     expect((await coordinator.list()).items).toHaveLength(1);
     expect(calls).toEqual([]);
+  });
+
+  it('a signal that was followed until its tasks were over cancels the next one too', async () => {
+    const Task = handlerTask((task: TaskContext) => task.sleep(60_000));
+    const { coordinator } = await createTaskApp({ tasks: [Task], listen: false });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const first = await coordinator.start(Task, {}, { signal });
+    await first.cancel({ wait: 'settled' });
+    const next = await coordinator.start(Task, {}, { signal });
+    controller.abort(new Error('enough'));
+    expect(next.status).toBe('cancelled');
+    expect(await next.outcome).toMatchObject({ status: 'cancelled', reason: { kind: 'external' } });
+  });
+
+  it('a signal that throws when it is no longer followed is logged, and the task ends as ever', async () => {
+    const Task = handlerTask(() => 'done');
+    const { coordinator, logs } = await createTaskApp({ tasks: [Task], listen: false });
+    const { signal } = new AbortController();
+    Object.defineProperty(signal, 'removeEventListener', {
+      value: () => {
+        throw new Error('Not a listener');
+      },
+    });
+    const handle = await coordinator.start(Task, {}, { signal });
+    expect(await handle.outcome).toMatchObject({ status: 'completed', value: 'done' });
+    expect(logs.errors).toEqual([
+      expect.stringMatching(/^The signal given to start\(\) of .*\nError: Not a listener/),
+    ]);
   });
 
   it('tasks that share a signal give it one listener, and take it back', async () => {

@@ -49,6 +49,23 @@ describe('task.commit()', () => {
     expect(entered).toBe(false);
   });
 
+  it('one that comes after a cancel passes no point of no return: the grace and further cancels count', async () => {
+    let again: boolean | undefined;
+    const { handle, running } = await startTask(
+      async (task) => {
+        await task.sleep(60_000).catch(() => {});
+        await task.commit(async () => {}).catch(() => {});
+        again = task.cancel();
+        await new Promise(() => {});
+      },
+      { task: { grace: 20 } },
+    );
+    await running;
+    await handle.cancel();
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: true });
+    expect(again).toBe(true);
+  });
+
   it.each([
     ['timeout', { timeout: 20 }],
     ['idleTimeout', { idleTimeout: 20 }],

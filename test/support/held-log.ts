@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { frameLength } from '../../lib/log/event-frame.js';
-import { LogCursor } from '../../lib/log/log-cursor.js';
+import { frameLength } from '../../lib/log/wire/event-frame.js';
+import { LogCursor } from '../../lib/log/read/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
-import type { LogPage, LogSource } from '../../lib/log/log-source.js';
-import { LogWindow, type LogWindowOptions } from '../../lib/log/log-window.js';
+import type { LogPage, LogSource } from '../../lib/log/read/log-source.js';
+import { LogWindow, type LogWindowOptions } from '../../lib/log/read/log-window.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 import { pageOf } from './remote-log.js';
 

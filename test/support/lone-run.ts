@@ -4,13 +4,13 @@ import { ListenerDelivery } from '../../lib/engine/listeners/listener-delivery.j
 import { LocalEngine } from '../../lib/engine/local/local-engine.js';
 import { TaskListenerRegistry } from '../../lib/task-types/task-listener.registry.js';
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
-import { TaskInput } from '../../lib/task-types/task-input.js';
+import { TaskInput } from '../../lib/task-types/input/task-input.js';
 import type { RunHost } from '../../lib/run/run-host.js';
 import type { TaskHistory } from '../../lib/run/task-history.js';
 import { TaskRun } from '../../lib/run/task-run.js';
 import { TaskStore } from '../../lib/engine/local/task-store.js';
 import type { TaskType } from '../../lib/task-types/task-type.js';
-import type { LogReader } from '../../lib/log/log-reader.js';
+import type { LogReader } from '../../lib/log/read/log-reader.js';
 import type { RunJournal } from '../../lib/log/run-journal.js';
 import { type ResolvedOptions, resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
 

@@ -1,4 +1,4 @@
-import type { LogPage, LogSource, StoredEvent } from '../../lib/log/log-source.js';
+import type { LogPage, LogSource, StoredEvent } from '../../lib/log/read/log-source.js';
 import type { TaskLog } from '../../lib/log/task-log.js';
 
 /** What a log holds from `from` on, as a source answers. */

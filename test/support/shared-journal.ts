@@ -1,6 +1,6 @@
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { LogCursor } from '../../lib/log/log-cursor.js';
+import { LogCursor } from '../../lib/log/read/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
 import type { DecidedEnd } from '../../lib/log/run-journal.js';
 import type { AcceptedRequest, TaskHistory } from '../../lib/run/task-history.js';

@@ -1,6 +1,6 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { readProperty } from '../../cancellation/read-error.js';
-import { show } from '../../task/check-options.js';
+import { show } from '../../task/options/check-options.js';
 import { InvalidOptionsError } from '../../task/errors.js';
 import type { RedisClient } from './scripts/script.js';
 

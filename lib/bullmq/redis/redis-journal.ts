@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../cancellation/async-context.js';
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { Timer } from '../../cancellation/time/timer.js';
-import { formatEventId } from '../../log/event-id.js';
+import { formatEventId } from '../../log/wire/event-id.js';
 import type {
   DecideAnswer,
   DecidedEnd,
@@ -11,7 +11,7 @@ import type {
   TryEnd,
   Written,
 } from '../../log/run-journal.js';
-import { toJson } from '../../task/json.js';
+import { toJson } from '../../task/json/json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { EventBuffer } from './event-buffer.js';
 import { append } from './scripts/append.js';

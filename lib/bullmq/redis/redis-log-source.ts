@@ -1,4 +1,4 @@
-import type { LogPage, LogSource, StoredEvent } from '../../log/log-source.js';
+import type { LogPage, LogSource, StoredEvent } from '../../log/read/log-source.js';
 import type { RedisNews } from './redis-news.js';
 import { read } from './scripts/read.js';
 import type { StoreConnection } from './store-connection.js';

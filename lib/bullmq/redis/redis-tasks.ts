@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
-import { frameLength } from '../../log/event-frame.js';
-import { toJson } from '../../task/json.js';
-import type { ReplayLimits } from '../../task/task-options.js';
+import { frameLength } from '../../log/wire/event-frame.js';
+import { toJson } from '../../task/json/json.js';
+import type { ReplayLimits } from '../../task/options/task-options.js';
 import type { TaskLease } from './redis-journal.js';
 import { cancel, type CancelReply } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';

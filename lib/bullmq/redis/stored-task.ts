@@ -1,6 +1,6 @@
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
-import { formatEventId } from '../../log/event-id.js';
-import type { Json } from '../../task/json.js';
+import { formatEventId } from '../../log/wire/event-id.js';
+import type { Json } from '../../task/json/json.js';
 import type { ErrorSummary, TaskRecord } from '../../task/task-record.js';
 import type { TaskRef } from '../../task/task-ref.js';
 import type { Progress } from '../../task/task-snapshot.js';

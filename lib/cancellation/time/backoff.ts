@@ -25,10 +25,6 @@ export class RetryDelays {
     this.#onWrong = onWrong;
   }
 
-  /**
-   * @param attempt the number of the try that failed
-   * @returns milliseconds
-   */
   after(attempt: number): number {
     const backoff = this.#backoff;
     if (typeof backoff === 'number') return backoff;

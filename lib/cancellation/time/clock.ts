@@ -1,6 +1,5 @@
 import { inRootContext } from '../async-context.js';
 
-/** Where time comes from. */
 export interface Clock {
   /** Milliseconds that only ever grow, for measuring. */
   now(): number;
@@ -11,7 +10,6 @@ export interface Clock {
   clearTimeout(handle: TimerHandle): void;
 }
 
-/** A pending timer, as far as it is used. */
 export interface TimerHandle {
   unref(): unknown;
 }

@@ -7,9 +7,6 @@ export class Countdown extends Timer {
   #hasEnded = false;
   #wake: (() => void) | undefined;
 
-  /**
-   * @param onEnd called each time that it ends
-   */
   constructor(onEnd?: () => void) {
     super(Infinity, onEnd);
   }
@@ -24,9 +21,7 @@ export class Countdown extends Timer {
     return this.#hasEnded;
   }
 
-  /**
-   * @param ms from now; `null` or `Infinity` for never
-   */
+  /** Ends in `ms`; never where that is `null` or `Infinity`. */
   set(ms: number | null): void {
     this.clear();
     this.#hasEnded = false;
@@ -41,13 +36,11 @@ export class Countdown extends Timer {
     this.#count(ms, endsAt);
   }
 
-  /** Nothing counts any more. */
   override clear(): void {
     super.clear();
     this.#endsAt = Infinity;
   }
 
-  /** Ends now. */
   end(): void {
     this.clear();
     this.#hasEnded = true;
@@ -59,11 +52,7 @@ export class Countdown extends Timer {
     this.end();
   }
 
-  /**
-   * Waits for a promise, no longer than until the end. Only one can wait at a time.
-   *
-   * @returns whether the promise was fulfilled by then
-   */
+  /** Whether a promise is fulfilled before the end. Only one can be waited for at a time. */
   wait(promise: Promise<unknown>): Promise<boolean> {
     return new Promise((resolve) => {
       this.#wake = () => resolve(false);
@@ -81,11 +70,7 @@ export class Countdown extends Timer {
   }
 }
 
-/**
- * Waits for a promise, but no longer than `ms`.
- *
- * @returns whether it was fulfilled by then
- */
+/** Whether a promise is fulfilled within so many milliseconds. */
 export async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
   const countdown = new Countdown();
   countdown.set(ms);

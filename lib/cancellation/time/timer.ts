@@ -37,7 +37,6 @@ export class Timer {
     this.#arm();
   }
 
-  /** Its time has come. */
   protected fire(): void {
     this.#callback?.();
   }

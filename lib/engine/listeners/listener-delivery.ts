@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Injectable } from '@nestjs/common';
 import { within } from '../../cancellation/time/countdown.js';
-import { LogCursor } from '../../log/log-cursor.js';
+import { LogCursor } from '../../log/read/log-cursor.js';
 import { LogEntry } from '../../log/log-entry.js';
 import type { TaskRun } from '../../run/task-run.js';
 import { TaskListenerRegistry } from '../../task-types/task-listener.registry.js';
 import { ListenerFeed } from './listener-feed.js';
 
 /** What the listeners have at least at a shutdown, when the tasks have taken all of its time: as watchers do. */
-const leastDrain = 1_000;
+const MIN_DRAIN = 1_000;
 
 /** What the listeners are given of one run. */
 export interface Following {
@@ -66,12 +66,8 @@ export class ListenerDelivery {
     }
   }
 
-  /**
-   * Waits until the listeners are done with what they were given.
-   *
-   * @param ms what is left of the shutdown's time
-   */
+  /** Waits until the listeners are done with what they were given. */
   async drain(ms: number): Promise<void> {
-    if (this.#deliveries.size > 0) await within(Math.max(ms, leastDrain), Promise.all(this.#deliveries));
+    if (this.#deliveries.size > 0) await within(Math.max(ms, MIN_DRAIN), Promise.all(this.#deliveries));
   }
 }

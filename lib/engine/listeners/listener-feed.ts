@@ -5,31 +5,25 @@ import type { TaskRun } from '../../run/task-run.js';
 import type { TaskListener } from '../../task-types/task-listener.js';
 
 /** How many events of one task may wait for one listener. */
-const mostWaiting = 10_000;
+const MAX_WAITING = 10_000;
 
 const terminal: ReadonlySet<string> = new Set(terminalStatuses);
 
 /** Gives the events of one run to one listener: in order, each when the listener is done with the one before. */
 export class ListenerFeed {
-  readonly #run: TaskRun;
-  readonly #listener: TaskListener;
   #waiting: LogEntry[] = [];
   #isDropping = false;
   #delivery: Promise<void> | undefined;
 
-  constructor(run: TaskRun, listener: TaskListener) {
-    this.#run = run;
-    this.#listener = listener;
-  }
+  constructor(
+    private readonly run: TaskRun,
+    private readonly listener: TaskListener,
+  ) {}
 
-  /**
-   * Takes an event that the listener wants.
-   *
-   * @returns a promise for the time when the listener is done with all that waits, where it has to begin
-   */
+  /** Takes an event that the listener wants. The promise of a delivery that this begins settles when nothing waits any more. */
   add(entry: LogEntry): Promise<void> | undefined {
-    if (!this.#listener.wants(entry.type)) return undefined;
-    if (this.#waiting.length >= mostWaiting && !terminal.has(entry.type)) {
+    if (!this.listener.wants(entry.type)) return undefined;
+    if (this.#waiting.length >= MAX_WAITING && !terminal.has(entry.type)) {
       this.#reportDropping();
       return undefined;
     }
@@ -50,17 +44,17 @@ export class ListenerFeed {
 
   async #call(entry: LogEntry): Promise<void> {
     try {
-      await this.#listener.call(entry.toEvent(), this.#task());
+      await this.listener.call(entry.toEvent(), this.#task());
     } catch (error) {
-      this.#run.report.error(`The listener ${this.#listener.name} of the event "${entry.type}"`, error);
+      this.run.report.error(`The listener ${this.listener.name} of the event "${entry.type}"`, error);
     }
   }
 
   /** A fresh object each time: no listener can change what another one gets. */
   #task(): EventTask {
-    const { owner, metadata } = this.#run.options;
+    const { owner, metadata } = this.run.options;
     return {
-      ...this.#run.ref,
+      ...this.run.ref,
       ...(owner !== undefined && { owner }),
       ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
     };
@@ -69,6 +63,6 @@ export class ListenerFeed {
   #reportDropping(): void {
     if (this.#isDropping) return;
     this.#isDropping = true;
-    this.#run.report.droppedEvents(this.#listener.name, mostWaiting);
+    this.run.report.droppedEvents(this.listener.name, MAX_WAITING);
   }
 }

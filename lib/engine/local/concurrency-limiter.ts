@@ -4,15 +4,12 @@ import { WaitingRuns } from './waiting-runs.js';
 
 /** Who runs and who waits, of one task type. */
 class TypeLimiter {
-  readonly #limit: number;
   readonly #holders = new Set<TaskRun>();
   /** Their time has not come: they have no place, and no turn. */
   readonly #delayed = new Set<TaskRun>();
   readonly #waiting = new WaitingRuns();
 
-  constructor(limit: number) {
-    this.#limit = limit;
-  }
+  constructor(private readonly limit: number) {}
 
   /** Those whose time has not come wait, too. */
   get waiting(): number {
@@ -20,7 +17,7 @@ class TypeLimiter {
   }
 
   get isFull(): boolean {
-    return this.#holders.size >= this.#limit;
+    return this.#holders.size >= this.limit;
   }
 
   get isEmpty(): boolean {
@@ -62,14 +59,11 @@ class TypeLimiter {
  */
 export class ConcurrencyLimiter {
   readonly #byType = new Map<TaskType, TypeLimiter>();
-  readonly #onPlace: (run: TaskRun) => void;
 
   /**
    * @param onPlace called with each run that gets its place
    */
-  constructor(onPlace: (run: TaskRun) => void) {
-    this.#onPlace = onPlace;
-  }
+  constructor(private readonly onPlace: (run: TaskRun) => void) {}
 
   /**
    * Whether one more task of this type could neither begin nor wait.
@@ -102,7 +96,7 @@ export class ConcurrencyLimiter {
 
   #admit(run: TaskRun): void {
     if (limitOf(run.type) === Infinity) {
-      this.#onPlace(run);
+      this.onPlace(run);
       return;
     }
     const places = this.#placesOf(run.type);
@@ -111,20 +105,16 @@ export class ConcurrencyLimiter {
       run.time.awaitPlace();
     } else {
       places.take(run);
-      this.#onPlace(run);
+      this.onPlace(run);
     }
   }
 
   /** The run is over, wherever it was. */
   leave(run: TaskRun): void {
-    const places = this.#byType.get(run.type);
-    if (!places) return;
-    const next = places.leave(run);
-    if (places.isEmpty) this.#byType.delete(run.type);
-    if (next) {
-      next.time.admit();
-      this.#onPlace(next);
-    }
+    const next = this.#byType.get(run.type)?.leave(run);
+    if (!next) return;
+    next.time.admit();
+    this.onPlace(next);
   }
 
   #placesOf(type: TaskType): TypeLimiter {

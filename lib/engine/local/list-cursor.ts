@@ -1,40 +1,34 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { quoted } from '../../cancellation/read-error.js';
 import { InvalidQueryError } from '../../task/errors.js';
 
-const algorithm = 'aes-128-gcm';
-const ivLength = 12;
-const tagLength = 16;
-const numberLength = 8;
+const ALGORITHM = 'aes-128-gcm';
+const IV_LENGTH = 12;
+const TAG_LENGTH = 16;
+const NUMBER_LENGTH = 8;
 
 /** Of this process, as the numbers of its runs are. */
 const key = randomBytes(16);
 
-/**
- * The cursor of a list behind a run, of its number: encrypted. In plain text, two numbers would tell a client how many
- * tasks of others were started in between.
- */
+/** The cursor behind a run, of its number. Encrypted: two numbers would tell a client how many tasks others have started. */
 export function cursorBehind(number: number): string {
-  const iv = randomBytes(ivLength);
-  const cipher = createCipheriv(algorithm, key, iv, { authTagLength: tagLength });
-  const plain = Buffer.alloc(numberLength);
+  const iv = randomBytes(IV_LENGTH);
+  const cipher = createCipheriv(ALGORITHM, key, iv, { authTagLength: TAG_LENGTH });
+  const plain = Buffer.alloc(NUMBER_LENGTH);
   plain.writeBigUInt64BE(BigInt(number));
   return Buffer.concat([iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]).toString('base64url');
 }
 
-/**
- * The number of the run that a cursor stands behind.
- *
- * @throws InvalidQueryError for a cursor that no list of this process gave
- */
+/** The number in a cursor. Throws InvalidQueryError for one that no list of this process gave. */
 export function readCursor(cursor: string): number {
   const bytes = Buffer.from(cursor, 'base64url');
-  if (bytes.length !== ivLength + numberLength + tagLength) throw noCursor(cursor);
+  if (bytes.length !== IV_LENGTH + NUMBER_LENGTH + TAG_LENGTH) throw noCursor(cursor);
   try {
-    const decipher = createDecipheriv(algorithm, key, bytes.subarray(0, ivLength), {
-      authTagLength: tagLength,
+    const decipher = createDecipheriv(ALGORITHM, key, bytes.subarray(0, IV_LENGTH), {
+      authTagLength: TAG_LENGTH,
     });
-    decipher.setAuthTag(bytes.subarray(-tagLength));
-    const plain = Buffer.concat([decipher.update(bytes.subarray(ivLength, -tagLength)), decipher.final()]);
+    decipher.setAuthTag(bytes.subarray(-TAG_LENGTH));
+    const plain = Buffer.concat([decipher.update(bytes.subarray(IV_LENGTH, -TAG_LENGTH)), decipher.final()]);
     return Number(plain.readBigUInt64BE());
   } catch {
     throw noCursor(cursor);
@@ -43,6 +37,6 @@ export function readCursor(cursor: string): number {
 
 function noCursor(cursor: string): InvalidQueryError {
   return new InvalidQueryError(
-    `Invalid cursor ${JSON.stringify(cursor.slice(0, 80))}: give the nextCursor of the page before, of this process`,
+    `Invalid cursor ${quoted(cursor)}: give the nextCursor of the page before, of this process`,
   );
 }

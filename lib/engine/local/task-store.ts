@@ -4,7 +4,7 @@ import { Timer } from '../../cancellation/time/timer.js';
 import { TaskLog } from '../../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
 import { isTaskRef, type TaskRef, taskKey } from '../../task/task-ref.js';
-import type { ReplayLimits } from '../../task/task-options.js';
+import type { ReplayLimits } from '../../task/options/task-options.js';
 import type { SignalBudget } from '../../run/handler/signal-inbox.js';
 import type { TaskRun } from '../../run/task-run.js';
 
@@ -46,12 +46,10 @@ export class TaskStore {
     if (this.#bytes + this.#signalBytes > this.#mostBytes) this.#evict();
   };
 
-  /** Encoded bytes of all logs that are kept. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Tasks that are not over. */
   get live(): ReadonlySet<TaskRun> {
     return new Set([...this.#runs.values()].filter((run) => !run.over));
   }

@@ -38,10 +38,7 @@ export class TaskAccess implements OnModuleInit {
   }
 
   /**
-   * The task, when it exists and the request may do this with it. It is given at once where nothing has to be asked: a promise
-   * costs more than all that.
-   *
-   * @throws InvalidTaskIdError, and the HTTP errors 404 and 403
+   * The task, if the request may do this with it, or else it throws. At once where it can: a promise costs more than all that.
    */
   find(action: TaskAction, ref: TaskRef, request: PlatformRequest): Soon<TaskView> {
     assertTaskRef(ref);

@@ -1,16 +1,13 @@
 import { cutText } from '../../cancellation/read-error.js';
 import type { InputIssue } from '../../task/errors.js';
 
-/** Most issues of a refused input in an answer. */
 const MAX_ISSUES = 100;
 /** Most bytes of them all, as JSON. */
 const MAX_BYTES = 16_384;
 /** Most characters of a message and of each part of a path. */
 const MAX_TEXT_LENGTH = 500;
-/** Most parts of a path. */
 const MAX_PATH_LENGTH = 32;
 
-/** The issues as an answer has them. */
 interface AnsweredIssues {
   readonly issues: readonly InputIssue[];
   /** How many there were, where the answer does not have all of them. */

@@ -39,11 +39,11 @@ export class StreamingHttpException extends HttpException {
     super({ statusCode, code, message, error: STATUS_CODES[statusCode], ...details }, statusCode, options);
     this.code = code;
   }
+}
 
-  /** Whether trying again later may help. */
-  get isTemporary(): boolean {
-    return this.getStatus() === 429 || this.getStatus() === 503;
-  }
+/** Whether trying again later may help. */
+export function isTemporary(status: number): boolean {
+  return status === 429 || status === 503;
 }
 
 /** A type that does not exist has the code of a task that does not. */
@@ -96,7 +96,7 @@ export function setErrorHeaders(
   error: StreamingHttpException,
   isClosing: boolean,
 ): void {
-  if (!error.isTemporary) return;
+  if (!isTemporary(error.getStatus())) return;
   response.header('Retry-After', String(RETRY_AFTER));
   // Kept alive, the connection could hold up the server's close. There is no such header in HTTP/2.
   if (isClosing && isHttp1(rawResponse(response))) response.header('Connection', 'close');

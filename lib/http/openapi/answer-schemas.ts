@@ -1,117 +1,96 @@
 import { taskStatuses } from '../../task/task-status.js';
-import type { Component, Schema } from './openapi-metadata.js';
-import { refTo } from './openapi-metadata.js';
+import { type Component, objectOf, refTo, type Schema } from './openapi-metadata.js';
 
 /** Any JSON value. A schema without a type allows `null` too. */
-export function anyJson(description: string): Schema {
+function anyJson(description: string): Schema {
   return { description };
 }
 
-const time: Schema = { type: 'string', format: 'date-time' };
+const text: Schema = { type: 'string' };
+const time: Schema = { ...text, format: 'date-time' };
+const withAuthorizer = 'Present only if the server has an authorizer.';
+
+const cancellation = objectOf(
+  {
+    kind: {
+      ...text,
+      enum: ['external', 'self', 'unwatched', 'timeout', 'shutdown', 'lost', 'parent', 'sibling'],
+    },
+    detail: text,
+    by: { ...text, description: withAuthorizer },
+    of: { ...text, enum: ['total', 'idle', 'pending', 'scope'], description: 'Which limit passed.' },
+    timeout: { type: 'number', description: 'The limit in milliseconds.' },
+  },
+  ['detail', 'by', 'of', 'timeout'],
+);
 
 export const taskSnapshot: Component = {
   name: 'TaskSnapshot',
   schema: {
-    type: 'object',
     description: 'What a task looks like at one moment.',
-    required: [
-      'app',
-      'name',
-      'id',
-      'status',
-      'attempt',
-      'createdAt',
-      'startedAt',
-      'endedAt',
-      'progress',
-      'finalValue',
-      'error',
-      'cancellation',
-      'lastEventId',
-      'watchers',
-    ],
-    properties: {
-      app: { type: 'string' },
-      name: { type: 'string' },
-      id: { type: 'string' },
-      status: { type: 'string', enum: [...taskStatuses] },
-      attempt: {
-        type: 'integer',
-        minimum: 0,
-        description: 'Which attempt runs or ran last. 0 before the first.',
-      },
-      owner: { type: 'string', description: 'Present only if the server has an authorizer.' },
-      metadata: anyJson('Present only if the server has an authorizer.'),
-      createdAt: time,
-      startedAt: { ...time, nullable: true },
-      endedAt: { ...time, nullable: true },
-      progress: {
-        type: 'object',
-        nullable: true,
-        description: 'The newest progress.',
-        properties: { percent: { type: 'number' }, message: { type: 'string' } },
-        additionalProperties: true,
-      },
-      finalValue: anyJson('What a completed task returned, otherwise null.'),
-      error: {
-        type: 'object',
-        nullable: true,
-        description: 'What a failed task failed with.',
-        required: ['message', 'errorType'],
-        properties: { message: { type: 'string' }, errorType: { type: 'string' } },
-      },
-      cancellation: {
-        type: 'object',
-        nullable: true,
-        description: 'Why the task was or is being cancelled.',
-        required: ['kind'],
-        properties: {
-          kind: {
-            type: 'string',
-            enum: ['external', 'self', 'unwatched', 'timeout', 'shutdown', 'lost', 'parent', 'sibling'],
-          },
-          detail: { type: 'string' },
-          by: { type: 'string', description: 'Present only if the server has an authorizer.' },
-          of: {
-            type: 'string',
-            enum: ['total', 'idle', 'pending', 'scope'],
-            description: 'Which limit passed.',
-          },
-          timeout: { type: 'number', description: 'The limit in milliseconds.' },
+    ...objectOf(
+      {
+        app: text,
+        name: text,
+        id: text,
+        status: { ...text, enum: [...taskStatuses] },
+        attempt: {
+          type: 'integer',
+          minimum: 0,
+          description: 'Which attempt runs or ran last. 0 before the first.',
         },
+        owner: { ...text, description: withAuthorizer },
+        metadata: anyJson(withAuthorizer),
+        createdAt: time,
+        startedAt: { ...time, nullable: true },
+        endedAt: { ...time, nullable: true },
+        progress: {
+          ...objectOf({ percent: { type: 'number' }, message: text }, ['percent', 'message']),
+          nullable: true,
+          description: 'The newest progress.',
+          additionalProperties: true,
+        },
+        finalValue: anyJson('What a completed task returned, otherwise null.'),
+        error: {
+          ...objectOf({ message: text, errorType: text }),
+          nullable: true,
+          description: 'What a failed task failed with.',
+        },
+        cancellation: {
+          ...cancellation,
+          nullable: true,
+          description: 'Why the task was or is being cancelled.',
+        },
+        lastEventId: { ...text, nullable: true },
+        watchers: { type: 'integer', minimum: 0, description: 'How many clients watch now.' },
       },
-      lastEventId: { type: 'string', nullable: true },
-      watchers: { type: 'integer', minimum: 0, description: 'How many clients watch now.' },
-    },
+      ['owner', 'metadata'],
+    ),
   },
 };
 
 export const cancelAnswer: Component = {
   name: 'CancelAnswer',
   schema: {
-    type: 'object',
     description: 'The cancellation is accepted.',
-    required: ['cancelled', 'status'],
-    properties: {
+    ...objectOf({
       cancelled: { type: 'boolean', enum: [true] },
       status: {
-        type: 'string',
+        ...text,
         enum: ['cancelling', 'cancelled'],
         description: '`cancelled` if the task had not begun.',
       },
-    },
+    }),
   },
 };
 
 export const listAnswer: Component = {
   name: 'ListAnswer',
   schema: {
-    type: 'object',
     description: 'One page of tasks, newest first.',
-    required: ['items', 'nextCursor'],
-    properties: {
+    ...objectOf({
       items: { type: 'array', items: refTo('TaskSnapshot') },
-      nextCursor: { type: 'string', nullable: true, description: 'For the next page. null on the last one.' },
-    },
+      nextCursor: { ...text, nullable: true, description: 'For the next page. null on the last one.' },
+    }),
   },
 };

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import { statusOf } from '../errors/http-errors.js';
-import { refTo, type Component, type Response, type Schema } from './openapi-metadata.js';
+import { isTemporary, statusOf } from '../errors/http-errors.js';
+import { objectOf, refTo, type Component, type Response, type Schema } from './openapi-metadata.js';
 
 /** What each code means to a client. */
 const MEANINGS = {
@@ -33,24 +33,15 @@ const FRAMEWORK_MEANINGS: Readonly<Record<number, string>> = {
 export const frameworkError: Component = {
   name: 'FrameworkError',
   schema: {
-    type: 'object',
     description: 'An error of the framework, without a code.',
-    required: ['statusCode', 'message'],
-    properties: {
-      statusCode: { type: 'integer' },
-      message: { type: 'string' },
-      error: { type: 'string' },
-    },
+    ...objectOf({ statusCode: { type: 'integer' }, message: { type: 'string' }, error: { type: 'string' } }, [
+      'error',
+    ]),
     additionalProperties: true,
   },
 };
 
-/**
- * The error answers of a route, by status.
- *
- * @param codes those that it has, in any order
- * @param takesBody whether the framework reads a body first, and may refuse it
- */
+/** The error answers of a route, by status: those with a code, and of a route with a body those of the framework. */
 export function errorResponses(
   codes: readonly ErrorCode[],
   { takesBody = false }: { readonly takesBody?: boolean } = {},
@@ -92,41 +83,30 @@ function errorResponse(status: number, codes: readonly ErrorCode[], framework: s
 }
 
 function errorBody(status: number, codes: readonly ErrorCode[]): Schema {
-  return {
-    type: 'object',
-    required: ['statusCode', 'code', 'message', 'error'],
-    properties: {
-      statusCode: { type: 'integer', enum: [status] },
-      code: { type: 'string', enum: [...codes] },
-      message: { type: 'string' },
-      error: { type: 'string', enum: [STATUS_CODES[status]] },
-      ...(codes.includes('INVALID_INPUT') && { issues, issueCount }),
-    },
+  const properties = {
+    statusCode: { type: 'integer', enum: [status] },
+    code: { type: 'string', enum: [...codes] },
+    message: { type: 'string' },
+    error: { type: 'string', enum: [STATUS_CODES[status]] },
+    ...(codes.includes('INVALID_INPUT') && { issues, issueCount }),
   };
+  return objectOf(properties, ['issues', 'issueCount']);
 }
 
 const issues: Schema = {
   type: 'array',
   description: 'With `INVALID_INPUT`: what is wrong with the body.',
-  items: {
-    type: 'object',
-    required: ['message', 'path'],
-    properties: {
-      message: { type: 'string' },
-      path: {
-        type: 'array',
-        description: 'Where in the body, outermost first. Empty for the body as a whole.',
-        items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
-      },
+  items: objectOf({
+    message: { type: 'string' },
+    path: {
+      type: 'array',
+      description: 'Where in the body, outermost first. Empty for the body as a whole.',
+      items: { anyOf: [{ type: 'string' }, { type: 'integer' }] },
     },
-  },
+  }),
 };
 
 const issueCount: Schema = {
   type: 'integer',
   description: 'How many issues there are, if the body does not have all of them.',
 };
-
-function isTemporary(status: number): boolean {
-  return status === 429 || status === 503;
-}

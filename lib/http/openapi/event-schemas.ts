@@ -1,5 +1,5 @@
 import type { Component, Schema } from './openapi-metadata.js';
-import { refTo } from './openapi-metadata.js';
+import { objectOf, refTo } from './openapi-metadata.js';
 
 interface EventDescription {
   readonly type: string;
@@ -22,12 +22,12 @@ const descriptions: readonly EventDescription[] = [
   {
     type: 'started',
     meaning: 'An attempt begins.',
-    data: object(['attempt'], { attempt }),
+    data: objectOf({ attempt }),
   },
   {
     type: 'retrying',
     meaning: 'An attempt failed, or its instance was lost or closed. Another one follows.',
-    data: object(['attempt', 'delay', 'message', 'cause'], {
+    data: objectOf({
       attempt: { ...attempt, description: 'The attempt that comes.' },
       delay: { type: 'number', description: 'Milliseconds until then.' },
       message: { type: 'string' },
@@ -37,42 +37,43 @@ const descriptions: readonly EventDescription[] = [
   {
     type: 'cancelling',
     meaning: 'A cancellation was accepted. Sent only by task types that announce it.',
-    data: object(['reason'], { reason, detail: { type: 'string' } }),
+    data: objectOf({ reason, detail: { type: 'string' } }, ['detail']),
   },
   {
     type: 'completed',
     meaning: 'The end: the task returned.',
-    data: object(['finalValue'], { finalValue: { description: 'What the task returned.' } }),
+    data: objectOf({ finalValue: { description: 'What the task returned.' } }),
   },
   {
     type: 'failed',
     meaning: 'The end: the task failed.',
-    data: object(['message', 'errorType'], { message: { type: 'string' }, errorType: { type: 'string' } }),
+    data: objectOf({ message: { type: 'string' }, errorType: { type: 'string' } }),
   },
   {
     type: 'cancelled',
     meaning: 'The end: the task was cancelled.',
-    data: object(['message', 'reason'], {
-      message: { type: 'string' },
-      reason,
-      detail: { type: 'string' },
-      abandoned,
-    }),
+    data: objectOf({ message: { type: 'string' }, reason, detail: { type: 'string' }, abandoned }, [
+      'detail',
+      'abandoned',
+    ]),
   },
   {
     type: 'timeout',
     meaning: 'The end: a time limit passed.',
-    data: object(['message', 'of', 'timeout'], {
-      message: { type: 'string' },
-      of: { type: 'string', enum: ['total', 'idle', 'pending'] },
-      timeout: { type: 'number', description: 'The limit in milliseconds.' },
-      abandoned,
-    }),
+    data: objectOf(
+      {
+        message: { type: 'string' },
+        of: { type: 'string', enum: ['total', 'idle', 'pending'] },
+        timeout: { type: 'number', description: 'The limit in milliseconds.' },
+        abandoned,
+      },
+      ['abandoned'],
+    ),
   },
   {
     type: 'gap',
     meaning: 'Events before the next one are not kept, or the position of the client is unknown.',
-    data: object(['cause', 'missed', 'snapshot'], {
+    data: objectOf({
       cause: { type: 'string', enum: ['expired', 'restarted', 'unknown-id'] },
       missed: { type: 'integer', minimum: 1, nullable: true },
       snapshot: refTo('TaskSnapshot'),
@@ -83,29 +84,23 @@ const descriptions: readonly EventDescription[] = [
 const unavailable: EventDescription = {
   type: 'unavailable',
   meaning: 'A task of the list cannot be watched.',
-  data: object(['task', 'code', 'message'], {
+  data: objectOf({
     task: { type: 'string', description: 'app/name/id' },
     code: { type: 'string' },
     message: { type: 'string' },
   }),
 };
 
-/** The data of each event that the coordinator sends. */
 export const eventComponents: readonly Component[] = descriptions.map(componentOf);
 export const unavailableComponent: Component = componentOf(unavailable);
 
-/** For people: what comes on a stream. */
 export const eventsText = [
   'Server-Sent Events. The `data` of each event is one line of JSON:',
   ...descriptions.map(({ type, meaning }) => `- \`${type}\` (${componentName(type)}): ${meaning}`),
   '- any other type, `progress` among them: what the task sends.',
 ].join('\n');
 
-/**
- * One event as JSON Schema 2020-12, for OpenAPI 3.2.
- *
- * @param ofMany whether the stream is of many tasks: then each event says whose it is
- */
+/** One event as JSON Schema 2020-12, for OpenAPI 3.2. On a stream of many tasks each event says whose it is. */
 export function eventSchema(ofMany: boolean): Schema {
   const known = ofMany ? [...descriptions, unavailable] : descriptions;
   return {
@@ -140,7 +135,7 @@ function variant({ type, meaning }: EventDescription, inEnvelope: boolean): Sche
 }
 
 function envelope(data: Schema): Schema {
-  return object(['task', 'id', 'data'], {
+  return objectOf({
     task: { type: 'string', description: 'app/name/id' },
     id: { type: 'string', description: 'The id of the event in the log of its task.' },
     data,
@@ -154,8 +149,4 @@ function componentOf({ type, meaning, data }: EventDescription): Component {
 /** `started` is `TaskStartedEvent`. */
 function componentName(type: string): string {
   return `Task${type.charAt(0).toUpperCase()}${type.slice(1)}Event`;
-}
-
-function object(required: readonly string[], properties: Schema): Schema {
-  return { type: 'object', required, properties };
 }

@@ -32,7 +32,6 @@ export interface Body {
   readonly schema: () => Schema;
 }
 
-/** What an operation of the document says. */
 export interface RouteDescription {
   readonly summary: string;
   readonly description: string;
@@ -56,7 +55,6 @@ const METADATA = {
   properties: 'swagger/apiModelPropertiesArray',
 };
 
-/** Describes a route for `@nestjs/swagger`. */
 export function DescribeRoute(route: RouteDescription): MethodDecorator {
   return (_target, _name, descriptor: PropertyDescriptor) => {
     const method = descriptor.value as object;
@@ -72,9 +70,14 @@ export function DescribeRoute(route: RouteDescription): MethodDecorator {
   };
 }
 
-/** Of a path to a component: `{ $ref }`. */
 export function refTo(component: string): Schema {
   return { $ref: `#/components/schemas/${component}` };
+}
+
+/** An object that has all of these properties but for the optional ones. */
+export function objectOf(properties: Schema, optional: readonly string[] = []): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', ...(required.length > 0 && { required }), properties };
 }
 
 /** The name that `@nestjs/swagger` gives to the schema of a class. */
@@ -103,18 +106,14 @@ function bodyParameter(body: Body): object {
 
 /** The list that `@ApiExtraModels()` would leave, made anew for each document: its own schemas may be changed by it. */
 class Components {
-  readonly #list: () => readonly Component[];
-
-  constructor(list: () => readonly Component[]) {
-    this.#list = list;
-  }
+  constructor(private readonly list: () => readonly Component[]) {}
 
   forEach(explore: (type: Type) => void): void {
     for (const type of this) explore(type);
   }
 
   *[Symbol.iterator](): Generator<Type> {
-    for (const component of this.#list()) {
+    for (const component of this.list()) {
       yield typeof component === 'function' ? component : classOf(component.name, component.schema);
     }
   }

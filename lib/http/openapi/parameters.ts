@@ -1,4 +1,4 @@
-import { MAX_POSITIONS } from '../../log/composite-id.js';
+import { MAX_POSITIONS } from '../../log/wire/composite-id.js';
 import { taskStatuses } from '../../task/task-status.js';
 import { MAX_LIST_LIMIT, MAX_WAIT } from '../request/http-query.js';
 import type { Parameter, Schema } from './openapi-metadata.js';
@@ -7,13 +7,11 @@ const name: Schema = { type: 'string', minLength: 1, maxLength: 64, pattern: '^[
 const id: Schema = { ...name, maxLength: 100 };
 const eventId: Schema = { type: 'string' };
 
-/** The task type of a route. */
 export const typeParameters: readonly Parameter[] = [
   path('app', 'The application or module that the task type belongs to.', name),
   path('name', 'The name of the task type. Upper and lower case differ.', name),
 ];
 
-/** The task of a route. */
 export const taskParameters: readonly Parameter[] = [
   ...typeParameters,
   path('id', 'The id of the task. It is unique within its task type.', id),
@@ -26,7 +24,6 @@ export const signalParameter = path('signal', 'The name that the task waits for.
   pattern: '^[A-Za-z0-9._:-]+$',
 });
 
-/** Which tasks one stream is of. */
 export const tasksParameter = query('task', 'A task as `app/name/id`. Give it once for each task.', {
   type: 'array',
   minItems: 1,
@@ -35,7 +32,6 @@ export const tasksParameter = query('task', 'A task as `app/name/id`. Give it on
   items: { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,64}/[A-Za-z0-9._~-]{1,64}/[A-Za-z0-9._~-]{1,100}$' },
 });
 
-/** Where a stream begins. */
 export const resumeParameters: readonly Parameter[] = [
   header(
     'Last-Event-ID',

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { DiscoveryService } from '@nestjs/core';
 import type { StandardJSONSchemaV1, StandardTypedV1 } from '@standard-schema/spec';
 import { type FoundTaskType, findTaskTypes } from '../../task-types/find-task-types.js';
-import { type InputSchema, isStandardSchema } from '../../task/task-options.js';
+import { type InputSchema, isStandardSchema } from '../../task/options/task-options.js';
 import type { TaskTypeRef } from '../../task/task-ref.js';
 import { type Component, componentNameOf, hasApiProperties, refTo, type Schema } from './openapi-metadata.js';
 import { portableSchema } from './portable-schema.js';

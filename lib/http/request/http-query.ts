@@ -1,4 +1,5 @@
-import { MAX_POSITIONS } from '../../log/composite-id.js';
+import { quoted } from '../../cancellation/read-error.js';
+import { MAX_POSITIONS } from '../../log/wire/composite-id.js';
 import { InvalidQueryError } from '../../task/errors.js';
 import { type TaskStatus, taskStatuses } from '../../task/task-status.js';
 import type { TaskFilter } from '../../coordinator/coordinator.options.js';
@@ -18,11 +19,7 @@ function queryValues({ url = '', originalUrl = url }: PlatformRequest, name: str
   return search === undefined ? [] : new URLSearchParams(search).getAll(name);
 }
 
-/**
- * One parameter of the query, given at most once.
- *
- * @throws InvalidQueryError
- */
+/** One parameter of the query. Throws InvalidQueryError when it is given twice. */
 export function queryText(request: PlatformRequest, name: string): string | undefined {
   const [value, ...more] = queryValues(request, name);
   if (more.length === 0) return value;
@@ -50,27 +47,21 @@ function queryNumber(
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
   throw new InvalidQueryError(
-    `Invalid query parameter "${name}": expected a whole number from ${least} to ${most}, got ${shorten(text)}`,
+    `Invalid query parameter "${name}": expected a whole number from ${least} to ${most}, got ${quoted(text)}`,
   );
 }
 
-/** How long a `DELETE` waits for the end. */
 export function queryWait(request: PlatformRequest): number | undefined {
   return queryNumber(request, 'wait', 0, MAX_WAIT);
 }
 
-/** Whether a new watcher wants only what is newest. */
 export function queryLatest(request: PlatformRequest): boolean {
   const from = queryText(request, 'from');
   if (from === undefined || from === 'latest') return from === 'latest';
-  throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${shorten(from)}`);
+  throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${quoted(from)}`);
 }
 
-/**
- * The tasks of a list, `?task=app/name/id&task=…`.
- *
- * @throws InvalidQueryError when there is none, too many, one twice, or one that is no path of a task
- */
+/** The tasks of a list, `?task=app/name/id&task=…`. Throws InvalidQueryError for no task, for too many, and for one twice. */
 export function queryTasks(request: PlatformRequest): TaskRef[] {
   const given = queryValues(request, 'task');
   if (given.length === 0 || given.length > MAX_POSITIONS) {
@@ -80,14 +71,14 @@ export function queryTasks(request: PlatformRequest): TaskRef[] {
   }
   const doubled = given.find((path, index) => given.indexOf(path) !== index);
   if (doubled !== undefined) {
-    throw new InvalidQueryError(`Invalid query parameter "task": ${shorten(doubled)} is given twice`);
+    throw new InvalidQueryError(`Invalid query parameter "task": ${quoted(doubled)} is given twice`);
   }
   return given.map((path) => {
     const [app, name, id, ...more] = path.split('/');
     if (app !== undefined && name !== undefined && id !== undefined && more.length === 0) {
       return { app, name, id };
     }
-    throw new InvalidQueryError(`Invalid query parameter "task": expected app/name/id, got ${shorten(path)}`);
+    throw new InvalidQueryError(`Invalid query parameter "task": expected app/name/id, got ${quoted(path)}`);
   });
 }
 
@@ -106,8 +97,4 @@ export function queryFilter(request: PlatformRequest): TaskFilter {
     status: status as TaskStatus | undefined,
   };
   return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-}
-
-function shorten(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
 }

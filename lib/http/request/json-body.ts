@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { BadRequestException, PayloadTooLargeException } from '@nestjs/common';
 import { StreamingError } from '../../cancellation/errors.js';
+import { quoted } from '../../cancellation/read-error.js';
 import { InvalidInputError } from '../../task/errors.js';
 import { type PlatformRequest, rawRequest } from './http-exchange.js';
 
@@ -33,7 +34,7 @@ export async function jsonBody(request: PlatformRequest): Promise<object | undef
   if (body === undefined) return undefined;
   if (!isJson) {
     throw new UnsupportedMediaTypeError(
-      `Expected the content type application/json, got ${type === undefined ? 'none' : quote(type)}`,
+      `Expected the content type application/json, got ${type === undefined ? 'none' : quoted(type)}`,
     );
   }
   const value = typeof body === 'string' || body instanceof Uint8Array ? parse(request, body) : body;
@@ -122,14 +123,10 @@ async function readBytes(stream: Readable, most: number): Promise<Buffer | undef
 
 function unread({ headers }: PlatformRequest): UnsupportedMediaTypeError {
   const { 'content-encoding': encoding, 'content-type': type = '' } = headers;
-  const encoded = encoding === undefined ? '' : `, encoded as ${quote(encoding)},`;
+  const encoded = encoding === undefined ? '' : `, encoded as ${quoted(encoding)},`;
   return new UnsupportedMediaTypeError(
-    `No body parser of the application has read a body of the type ${quote(type)}${encoded} as JSON`,
+    `No body parser of the application has read a body of the type ${quoted(type)}${encoded} as JSON`,
   );
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.slice(0, 80));
 }
 
 function parse(request: PlatformRequest, body: string | Uint8Array): unknown {

@@ -1,12 +1,7 @@
 import { types } from 'node:util';
 import { InvalidOptionsError } from '../../task/errors.js';
 
-/**
- * What a function among the options gives for a request: a text, or nothing.
- *
- * @param option its name, and `where` it was given, for the message
- * @throws InvalidOptionsError for anything else, a promise too, and whatever the function throws
- */
+/** What a function among the options gives for a request: a text, or nothing. Anything else, a promise too, is refused. */
 export function textOfOption(
   option: string,
   where: string,

@@ -11,11 +11,9 @@ import { ResponsesBySocket } from './output/responses-by-socket.js';
 /** Clients get at least this long to take the end of their stream, in milliseconds. */
 const MIN_DRAIN = 1_000;
 
-/** A response that is not closed yet. */
 interface OpenResponse {
   /** Its stream. It has none before it is opened, nor if there are no events. */
   connection: StreamConnection | undefined;
-  /** Whether no further request may follow on its connection. */
   endsConnection: boolean;
 }
 
@@ -41,9 +39,7 @@ export class OpenResponses {
     for (const { connection } of this.#open.values()) if (connection) yield connection;
   }
 
-  /**
-   * @param onClose called once, when it is closed or its connection is
-   */
+  /** @param onClose called once, when it is closed or its connection is */
   add(response: ServerResponse, onClose: () => void): void {
     const socket = connectionOf(response);
     const open: OpenResponse = { connection: undefined, endsConnection: false };

@@ -4,7 +4,7 @@ import { EMPTY, type Observable } from 'rxjs';
 import { clock } from '../../cancellation/time/clock.js';
 import { CoordinatorShutdown, type ShutdownParticipant } from '../../coordinator/coordinator-shutdown.js';
 import type { TaskView } from '../../engine/task-view.js';
-import { chunkOf, type EventChunk } from '../../log/event-chunk.js';
+import { chunkOf, type EventChunk } from '../../log/wire/event-chunk.js';
 import {
   type ResolvedHttpOptions,
   type ResolvedOptions,
@@ -87,7 +87,6 @@ export class StreamConnections implements ShutdownParticipant {
     return emptyStream(response);
   }
 
-  /** Waits until every client has taken the end of its stream. Connections that have not in time are destroyed. */
   drain(ms: number): Promise<void> {
     return this.#responses.drain(ms);
   }

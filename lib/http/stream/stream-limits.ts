@@ -3,10 +3,8 @@ import type { ResolvedHttpOptions } from '../../streaming.options.js';
 
 type Limits = Pick<ResolvedHttpOptions, 'maxStreams' | 'maxStreamsPerTask' | 'maxStreamsPerPrincipal'>;
 
-/** A limit that is reached. */
 export interface ReachedLimit {
   readonly option: keyof Limits;
-  /** Set where it is that of a task. */
   readonly task?: TaskView;
 }
 
@@ -23,11 +21,7 @@ export class StreamLimits {
     this.#perPrincipal = new Tally(maxStreamsPerPrincipal);
   }
 
-  /**
-   * The limit that leaves no place. Of several it is the one nearest to the caller, which tells least about others.
-   *
-   * @param principal `undefined` for one that is not counted
-   */
+  /** The limit that leaves no place. Of several it is the one nearest to the caller, which tells least about others. */
   reachedLimit(tasks: readonly TaskView[], principal: string | undefined): ReachedLimit | undefined {
     if (principal !== undefined && this.#perPrincipal.isFull(principal)) {
       return { option: 'maxStreamsPerPrincipal' };
@@ -37,11 +31,7 @@ export class StreamLimits {
     return this.#taken >= this.#most ? { option: 'maxStreams' } : undefined;
   }
 
-  /**
-   * A stream has one place, however many tasks it shows, and one of each of these.
-   *
-   * @returns gives the place back; to be called once
-   */
+  /** Takes the place of a stream: one, however many tasks it shows, and one of each of these. Gives what gives it back, once. */
   take(tasks: readonly TaskView[], principal: string | undefined): () => void {
     this.#taken++;
     for (const task of tasks) this.#perTask.add(task);
@@ -56,15 +46,12 @@ export class StreamLimits {
 
 /** Counts by key, and keeps nothing of a key that has none. */
 class Tally<Key> {
-  readonly #most: number;
   readonly #counts = new Map<Key, number>();
 
-  constructor(most: number) {
-    this.#most = most;
-  }
+  constructor(private readonly most: number) {}
 
   isFull(key: Key): boolean {
-    return this.#of(key) >= this.#most;
+    return this.#of(key) >= this.most;
   }
 
   add(key: Key): void {

@@ -5,11 +5,11 @@ import { isHttp1 } from '../request/http-exchange.js';
 import type { StreamConnection } from './connection/stream-connection.js';
 import type { ListedTask } from './connection/task-list.js';
 import { NestWriter } from './output/nest-writer.js';
+import { corked } from './output/response-writer.js';
 import { SseSignal } from './output/sse-signal.js';
 import { NestCarrier, ownCarrier, type StreamCarrier } from './output/stream-carrier.js';
 import { sendHead, type StreamHead } from './output/stream-head.js';
 
-/** A stream to be opened. */
 export interface StreamRequest {
   readonly response: ServerResponse;
   /** Called once the headers are out. From then on only the stream may end the response. */
@@ -20,17 +20,13 @@ export interface StreamRequest {
   readonly isList: boolean;
   /** Whether the events pass through Nest's Observable, so that interceptors see them. */
   readonly isIntercepted: boolean;
-  /** The principal whose streams it counts among. */
   readonly principal?: string | undefined;
 }
 
 /** Makes the connection of a stream. It writes nothing before it is opened. */
 type Connect = (request: StreamRequest, carrier: StreamCarrier) => StreamConnection;
 
-/**
- * A stream for Nest's `@Sse()`. It is open when Nest subscribes, and ended when it completes. Where Nest leaves the response
- * to it, it is served instead.
- */
+/** A stream for Nest's `@Sse()`: open when Nest subscribes, and ended when it completes. Or else it is served without Nest. */
 export class StreamObservable extends Observable<MessageEvent> {
   readonly #connect: Connect;
   readonly #hasInterceptors: boolean;
@@ -112,14 +108,5 @@ export class StreamObservable extends Observable<MessageEvent> {
 function asOneWrite(response: ServerResponse, write: () => void): void {
   const { socket } = response;
   // What `inject()` makes up cannot be corked.
-  if (!isHttp1(response) || typeof socket?.cork !== 'function') {
-    write();
-    return;
-  }
-  socket.cork();
-  try {
-    write();
-  } finally {
-    socket.uncork();
-  }
+  corked(socket && isHttp1(response) && typeof socket.cork === 'function' ? socket : undefined, write);
 }

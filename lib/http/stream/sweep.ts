@@ -4,10 +4,6 @@ import type { StreamConnection } from './connection/stream-connection.js';
 
 /** Goes through all connections again and again, in turn with what else the queue holds; holds no process. */
 export class Sweep {
-  readonly #ms: number;
-  readonly #connections: () => Iterator<StreamConnection>;
-  readonly #visit: (connection: StreamConnection) => void;
-  readonly #queue: FlushQueue;
   #timer: Timer;
   #rest: Iterator<StreamConnection> | undefined;
 
@@ -16,15 +12,11 @@ export class Sweep {
    * @param connections begins a round
    */
   constructor(
-    ms: number,
-    connections: () => Iterator<StreamConnection>,
-    visit: (connection: StreamConnection) => void,
-    queue: FlushQueue,
+    private readonly ms: number,
+    private readonly connections: () => Iterator<StreamConnection>,
+    private readonly visit: (connection: StreamConnection) => void,
+    private readonly queue: FlushQueue,
   ) {
-    this.#ms = ms;
-    this.#connections = connections;
-    this.#visit = visit;
-    this.#queue = queue;
     this.#timer = this.#arm();
   }
 
@@ -34,18 +26,18 @@ export class Sweep {
   }
 
   #arm(): Timer {
-    return new Timer(this.#ms, () => {
+    return new Timer(this.ms, () => {
       this.#timer = this.#arm();
       // One that takes longer than the time between two is not overtaken by the next.
       if (this.#rest) return;
-      this.#rest = this.#connections();
-      this.#queue.add(this.#flush);
+      this.#rest = this.connections();
+      this.queue.add(this.#flush);
     }).unref();
   }
 
   readonly #flush: Flush = (isOver) => {
     for (let next = this.#rest?.next(); next && !next.done; next = this.#rest?.next()) {
-      this.#visit(next.value);
+      this.visit(next.value);
       if (isOver()) return true;
     }
     this.#rest = undefined;

@@ -1,5 +1,5 @@
 import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
-import { toJson } from '../../task/json.js';
+import { toJson } from '../../task/json/json.js';
 import { wireReason } from '../outcome/terminal-event.js';
 import type { AcceptedRequest } from '../task-history.js';
 import type { TaskRun } from '../task-run.js';

@@ -2,29 +2,21 @@ import type { RunContext } from './run-context.js';
 
 /** Waits for one thing after the other, each no longer than until a cancellation. */
 export class CancelWatch implements Disposable {
-  readonly #context: RunContext;
   #registration: Disposable | undefined;
   #wake = (): void => {};
 
-  constructor(context: RunContext) {
-    this.#context = context;
-  }
+  constructor(private readonly context: RunContext) {}
 
-  /**
-   * Waits for a promise. A cancellation that is withdrawn before it is looked at ends no wait.
-   *
-   * @returns what the promise gave; `undefined` as soon as the task is cancelled, and then a rejection of it is no
-   *   unhandled one
-   */
+  /** Gives what a promise gives, or `undefined` as soon as the task is cancelled, if that is not withdrawn at once. */
   async wait<T>(promise: PromiseLike<T>): Promise<{ readonly value: T } | undefined> {
     const settled = Promise.resolve(promise).then((value) => ({ value }));
     // Not a race with one promise for all waits: that would keep something of each of them.
     for (;;) {
-      if (this.#context.cancelled) {
+      if (this.context.cancelled) {
         settled.catch(() => {});
         return undefined;
       }
-      this.#registration ??= this.#context.onCancel(() => {
+      this.#registration ??= this.context.onCancel(() => {
         this.#registration = undefined;
         this.#wake();
       });

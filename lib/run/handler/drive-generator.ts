@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 import type { CancelledError } from '../../cancellation/errors.js';
 import { isThenable } from '../../cancellation/promises.js';
 import { readProperty } from '../../cancellation/read-error.js';
-import { CancelWatch } from './cancel-watch.js';
+import type { CancelWatch } from './cancel-watch.js';
 import { assertStep, isStep, type Step } from './drive-iterable.js';
 import type { RunContext } from './run-context.js';
 
@@ -40,13 +40,12 @@ export async function closeGenerator(generator: AnyGenerator): Promise<void> {
  * JavaScript does not tell whether a generator awaits a promise. A checkpoint that waits beside its work, begun in the same
  * step, therefore counts as one that it waits at.
  */
-export async function driveGenerator(generator: AnyGenerator, context: RunContext): Promise<unknown> {
-  const watch = new CancelWatch(context);
-  try {
-    return await new GeneratorDrive(generator, context, watch).run();
-  } finally {
-    watch[Symbol.dispose]();
-  }
+export function driveGenerator(
+  generator: AnyGenerator,
+  context: RunContext,
+  watch: CancelWatch,
+): Promise<unknown> {
+  return new GeneratorDrive(generator, context, watch).run();
 }
 
 /** What a promise gave, or the cancellation that came first. */
@@ -56,56 +55,53 @@ interface Waited {
 }
 
 class GeneratorDrive {
-  readonly #generator: AnyGenerator;
-  readonly #context: RunContext;
-  readonly #watch: CancelWatch;
   readonly #isNative: boolean;
-  /** What was thrown into it last. */
   #thrown: unknown;
   #last: unknown;
 
-  constructor(generator: AnyGenerator, context: RunContext, watch: CancelWatch) {
-    this.#generator = generator;
-    this.#context = context;
-    this.#watch = watch;
+  constructor(
+    private readonly generator: AnyGenerator,
+    private readonly context: RunContext,
+    private readonly watch: CancelWatch,
+  ) {
     this.#isNative = isNative(generator);
   }
 
   async run(): Promise<unknown> {
     try {
-      let step = await this.#go(() => this.#generator.next());
+      let step = await this.#go(() => this.generator.next());
       while (!step.done) step = await this.#go(await this.#stand(step.value));
       return step.value === undefined ? this.#last : step.value;
     } catch (error) {
       // In a `yield*` over an iterator that has no `throw`, JavaScript closes that and throws this error instead.
-      if (this.#thrown === this.#context.node.cancellation && isMissingThrow(error)) throw this.#thrown;
+      if (this.#thrown === this.context.node.cancellation && isMissingThrow(error)) throw this.#thrown;
       throw error;
     }
   }
 
   /** It stands at a `yield`. Gives how it goes on. */
   async #stand(yielded: unknown): Promise<() => unknown> {
-    this.#context.steps.leave();
+    this.context.steps.leave();
     let refused: { readonly error: unknown } | undefined;
     try {
       // A sync generator may yield promises, and one of them may never settle.
       const given = isThenable(yielded) ? await this.#waitUnlessCancelled(yielded) : { value: yielded };
-      if (!given.untold) void this.#context.emitProgress((this.#last = given.value));
+      if (!given.untold) void this.context.emitProgress((this.#last = given.value));
     } catch (error) {
       refused = { error };
     }
-    await turn(this.#context.node.over);
+    await turn(this.context.node.over);
     const untold = this.#untold;
     if (untold) return () => this.#throw(untold);
-    if (refused) return () => this.#generator.throw(refused.error);
-    return () => this.#generator.next();
+    if (refused) return () => this.generator.throw(refused.error);
+    return () => this.generator.next();
   }
 
   /** Waits until the promise settles or there is a cancellation to tell. */
   async #waitUnlessCancelled(promise: PromiseLike<unknown>): Promise<Waited> {
     const awaited = Promise.resolve(promise);
     while (!this.#isTold) {
-      const waited = await this.#watch.wait(awaited);
+      const waited = await this.watch.wait(awaited);
       if (waited) return waited;
       const untold = this.#untold;
       if (untold) return { untold };
@@ -115,17 +111,17 @@ class GeneratorDrive {
 
   /** The cancellation that it was not told of. */
   get #untold(): CancelledError | undefined {
-    return this.#isTold ? undefined : this.#context.node.cancellation;
+    return this.#isTold ? undefined : this.context.node.cancellation;
   }
 
   get #isTold(): boolean {
-    const { cancellation } = this.#context.node;
+    const { cancellation } = this.context.node;
     if (!cancellation) return false;
-    return this.#thrown === cancellation || this.#context.steps.told === cancellation.reason;
+    return this.#thrown === cancellation || this.context.steps.told === cancellation.reason;
   }
 
   async #go(on: () => unknown): Promise<Step> {
-    this.#context.steps.enter();
+    this.context.steps.enter();
     const step = on();
     if (this.#isNative) return (await step) as Step;
     return isThenable(step) ? this.#goUnlessCancelled(Promise.resolve(step)) : this.#close();
@@ -133,19 +129,16 @@ class GeneratorDrive {
 
   #throw(cancellation: unknown): unknown {
     this.#thrown = cancellation;
-    if (this.#isNative) return this.#generator.throw(cancellation);
+    if (this.#isNative) return this.generator.throw(cancellation);
     try {
-      return this.#generator.throw(cancellation);
+      return this.generator.throw(cancellation);
     } catch {
       // It takes no such error: what follows closes it.
       return undefined;
     }
   }
 
-  /**
-   * An iterator that only has the methods of a generator may wait for something that never comes, and can be thrown into
-   * while it does.
-   */
+  /** What is no native generator may wait for something that never comes, and can be thrown into while it does. */
   async #goUnlessCancelled(pending: Promise<unknown>): Promise<Step> {
     const { untold, value } = await this.#waitUnlessCancelled(pending);
     if (!untold) return isStep(value) ? value : this.#close();
@@ -159,14 +152,14 @@ class GeneratorDrive {
     ]);
     if (first.isAnswer) return assertStep(first.step);
     const before = assertStep(first.step);
-    if (!before.done) void this.#context.emitProgress((this.#last = before.value));
+    if (!before.done) void this.context.emitProgress((this.#last = before.value));
     return assertStep(await answer);
   }
 
   /** Its `throw` is none: it gives no step. */
   async #close(): Promise<Step> {
-    const { cancellation } = this.#context.node;
-    await closeGenerator(this.#generator);
+    const { cancellation } = this.context.node;
+    await closeGenerator(this.generator);
     throw cancellation ?? new TypeError('The iterator that the handler returned gave no step');
   }
 }

@@ -1,6 +1,6 @@
 // Not the global one: a test may fake that.
 import { setImmediate } from 'node:timers';
-import { CancelWatch } from './cancel-watch.js';
+import type { CancelWatch } from './cancel-watch.js';
 import { destroyStream, isNodeStream } from './node-stream.js';
 import type { RunContext } from './run-context.js';
 
@@ -41,16 +41,12 @@ export async function closeIterable(iterable: AsyncIterable<unknown>): Promise<v
  * Reads an async iterable to its end: each value is progress, the last one the result. A cancellation closes it, once, and
  * so does a value that cannot be sent. Nothing is read from it after the end of the task.
  */
-export async function driveIterable(iterable: AsyncIterable<unknown>, context: RunContext): Promise<unknown> {
-  const watch = new CancelWatch(context);
-  try {
-    return await read(open(iterable), context, watch);
-  } finally {
-    watch[Symbol.dispose]();
-  }
-}
-
-async function read(source: Source, context: RunContext, watch: CancelWatch): Promise<unknown> {
+export async function driveIterable(
+  iterable: AsyncIterable<unknown>,
+  context: RunContext,
+  watch: CancelWatch,
+): Promise<unknown> {
+  const source = open(iterable);
   let last: unknown;
   while (!context.cancelled && !context.node.over) {
     const next = Promise.resolve(source.next());

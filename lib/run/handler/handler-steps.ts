@@ -9,44 +9,33 @@ import type { TaskRun } from '../task-run.js';
  * handler waits at was reached in the step that runs, one that waits beside it in an earlier step.
  */
 export class HandlerSteps implements ScopeHost {
-  readonly #run: TaskRun;
-  #step = 0;
+  step = 0;
   #isInside = false;
   isOver = false;
-  #told: CancelReason | undefined;
+  /** Why a checkpoint of the handler has thrown a cancellation: what was asked for at the top of the tree. */
+  told: CancelReason | undefined;
 
-  constructor(run: TaskRun) {
-    this.#run = run;
-  }
+  constructor(private readonly run: TaskRun) {}
 
   get grace(): number {
-    return this.#run.options.grace;
+    return this.run.options.grace;
   }
 
   get cancellationRule(): CancellationRule | undefined {
-    return this.#run.cancellationRule;
+    return this.run.cancellationRule;
   }
 
   get dueAt(): number {
-    return this.#run.time.dueAt;
+    return this.run.time.dueAt;
   }
 
   expire(): void {
-    this.#run.time.expire();
-  }
-
-  get step(): number {
-    return this.#step;
-  }
-
-  /** Why a checkpoint of the handler has thrown a cancellation: what was asked for at the top of the tree. */
-  get told(): CancelReason | undefined {
-    return this.#told;
+    this.run.time.expire();
   }
 
   /** The handler goes on from its `yield`. */
   enter(): void {
-    this.#step++;
+    this.step++;
     this.#isInside = true;
   }
 
@@ -56,15 +45,15 @@ export class HandlerSteps implements ScopeHost {
   }
 
   onCheckpoint(step: number, { reason }: CancelledError): void {
-    if (!this.#isInside || step !== this.#step) return;
-    this.#told = reason.kind === 'parent' ? (reason.root ?? reason) : reason;
+    if (!this.#isInside || step !== this.step) return;
+    this.told = reason.kind === 'parent' ? (reason.root ?? reason) : reason;
   }
 
   warn(message: string): void {
-    this.#run.report.warn(message);
+    this.run.report.warn(message);
   }
 
   onCallbackError(error: unknown): void {
-    this.#run.report.error('An onCancel() callback', error);
+    this.run.report.error('An onCancel() callback', error);
   }
 }

@@ -15,11 +15,7 @@ export function isNodeStream(value: object): value is NodeStream {
   return [destroy, pipe, once].every((method) => typeof method === 'function');
 }
 
-/**
- * Destroys a stream, and waits until it is closed.
- *
- * @throws what the stream fails with while it closes
- */
+/** Destroys a stream, and waits until it is closed. Rejects with what the stream fails with meanwhile. */
 export function destroyStream(stream: NodeStream): Promise<void> {
   return new Promise((resolve, reject) => {
     // An 'error' event without a listener would end the process.

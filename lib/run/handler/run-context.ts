@@ -6,7 +6,7 @@ import { ScopeNode } from '../../cancellation/scope/scope-node.js';
 import type { DecideAnswer, Written } from '../../log/run-journal.js';
 import { TaskEndedError } from '../../task/errors.js';
 import { assertEventType, assertSignalName } from '../../task/task-event.js';
-import type { Json, JsonInput } from '../../task/json.js';
+import type { Json, JsonInput } from '../../task/json/json.js';
 import { type TaskCleanup, TaskContext } from '../../task/task-context.js';
 import type { Progress } from '../../task/task-snapshot.js';
 import type { TaskRun } from '../task-run.js';
@@ -17,47 +17,43 @@ const done = Promise.resolve();
 
 /** The handler's context for one try. The run does everything that it asks for. */
 export class RunContext extends TaskContext {
-  readonly attempt: number;
-  readonly input: unknown;
-  readonly #run: TaskRun;
-  readonly #steps: HandlerSteps;
+  /** For a handler that is a generator. */
+  readonly steps: HandlerSteps;
   #defers: RegisteredCleanup[] | undefined;
   #takesDefers = true;
   #committed = false;
   readonly #savedBefore: string | undefined;
   #checkpoint: Json | undefined;
 
-  /**
-   * @param input a copy for this try
-   */
-  constructor(run: TaskRun, attempt: number, input: unknown) {
+  constructor(
+    private readonly run: TaskRun,
+    readonly attempt: number,
+    readonly input: unknown,
+  ) {
     const steps = new HandlerSteps(run);
     super(new ScopeNode(undefined, false, steps));
-    this.#steps = steps;
-    this.#run = run;
-    this.attempt = attempt;
-    this.input = input;
+    this.steps = steps;
     this.#savedBefore = run.events.checkpoint;
   }
 
   get app(): string {
-    return this.#run.ref.app;
+    return this.run.ref.app;
   }
 
   get name(): string {
-    return this.#run.ref.name;
+    return this.run.ref.name;
   }
 
   get id(): string {
-    return this.#run.ref.id;
+    return this.run.ref.id;
   }
 
   get key(): string {
-    return this.#run.key;
+    return this.run.key;
   }
 
   get owner(): string | undefined {
-    return this.#run.options.owner;
+    return this.run.options.owner;
   }
 
   /** Read from its JSON when it is first asked for: most handlers never do. */
@@ -67,7 +63,7 @@ export class RunContext extends TaskContext {
   }
 
   get deadline(): number | null {
-    return this.#run.time.deadline;
+    return this.run.time.deadline;
   }
 
   get expired(): boolean {
@@ -75,21 +71,21 @@ export class RunContext extends TaskContext {
   }
 
   get cancelling(): number {
-    return this.#run.requests.standing.length;
+    return this.run.requests.standing.length;
   }
 
   cancel(detail?: string): boolean {
-    return !this.node.over && this.#run.cancel('self', detail === undefined ? {} : { detail });
+    return !this.node.over && this.run.cancel('self', detail === undefined ? {} : { detail });
   }
 
   uncancel(): number {
-    return this.node.over ? 0 : this.#run.uncancel();
+    return this.node.over ? 0 : this.run.uncancel();
   }
 
   sendEvent(type: string, data?: JsonInput): Promise<void> {
     if (this.node.over) return done;
     assertEventType(type);
-    const { events } = this.#run;
+    const { events } = this.run;
     const isProgress = type === 'progress' && typeof data === 'object' && data !== null;
     return (isProgress ? events.progress(data) : events.send(type, data)) ?? done;
   }
@@ -100,11 +96,11 @@ export class RunContext extends TaskContext {
 
   /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
   emitProgress(value: unknown): Written {
-    return this.node.over ? undefined : this.#run.events.progress(value);
+    return this.node.over ? undefined : this.run.events.progress(value);
   }
 
   saveCheckpoint(data: JsonInput): Promise<void> {
-    return (this.node.over ? undefined : this.#run.events.saveCheckpoint(data)) ?? done;
+    return (this.node.over ? undefined : this.run.events.saveCheckpoint(data)) ?? done;
   }
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {
@@ -112,7 +108,7 @@ export class RunContext extends TaskContext {
     // What is cancelled or has ended takes no signal.
     if (scope.cancelled || scope.node.over) return scope.node.suspend<T>(() => undefined);
     if (this.node.over) return new Promise(() => {});
-    const { inbox } = this.#run;
+    const { inbox } = this.run;
     const waiting = inbox.take(name);
     if (waiting) return Promise.resolve(waiting.data as T);
     return scope.node.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
@@ -135,7 +131,7 @@ export class RunContext extends TaskContext {
     if (this.node.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
     // A try that is cancelled already passes no point of no return.
     if (this.cancelled) return this.node.suspend<T>(() => undefined);
-    const asked = this.#committed ? undefined : this.#run.events.decide(undefined);
+    const asked = this.#committed ? undefined : this.run.events.decide(undefined);
     if (asked) return quietIf(this.#commitAfter(asked, body), (error) => this.node.hasThrown(error));
     return this.#enterCommit(body);
   }
@@ -143,7 +139,7 @@ export class RunContext extends TaskContext {
   #enterCommit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T> {
     if (!this.#committed) {
       this.#committed = true;
-      this.#run.onCommitted(this);
+      this.run.onCommitted(this);
     }
     return this.shield(body);
   }
@@ -156,7 +152,6 @@ export class RunContext extends TaskContext {
     return this.#enterCommit(body);
   }
 
-  /** Whether the point of no return is passed. */
   get committed(): boolean {
     return this.#committed;
   }
@@ -166,7 +161,7 @@ export class RunContext extends TaskContext {
     if (this.node.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
     if (this.cancelled)
       throw new TaskEndedError(`reschedule() in ${this.key}, which is cancelled and only cleans up`);
-    this.#run.time.reschedule(ms);
+    this.run.time.reschedule(ms);
   }
 
   /** The cleanup registered last, taken from the list. */
@@ -174,7 +169,6 @@ export class RunContext extends TaskContext {
     return this.#defers?.pop();
   }
 
-  /** The time for cleanup is over. */
   closeDefers(): void {
     this.#takesDefers = false;
   }
@@ -185,12 +179,7 @@ export class RunContext extends TaskContext {
 
   /** This try is over. No cleanup can be registered any more, and what the handler still does is ignored. */
   close(isAbandoned: boolean): void {
-    this.#steps.isOver = !isAbandoned;
+    this.steps.isOver = !isAbandoned;
     this.node.retire();
-  }
-
-  /** For a handler that is a generator. */
-  get steps(): HandlerSteps {
-    return this.#steps;
   }
 }

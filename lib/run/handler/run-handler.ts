@@ -3,6 +3,7 @@ import type { CancelledError } from '../../cancellation/errors.js';
 import { taskContextStorage } from '../../task/task-context.js';
 import type { TaskHandler } from '../../task/task-handler.interface.js';
 import type { Settlement } from '../outcome/decide-outcome.js';
+import { CancelWatch } from './cancel-watch.js';
 import { closeGenerator, driveGenerator, isGenerator } from './drive-generator.js';
 import { closeIterable, driveIterable, isAsyncIterable } from './drive-iterable.js';
 import { driveObservable, isObservableLike } from './drive-observable.js';
@@ -45,11 +46,7 @@ function call(handler: TaskHandler, run: TaskRun, context: RunContext): Source |
 
 /** What gives values one after the other. */
 class Source {
-  readonly #values: unknown;
-
-  private constructor(values: unknown) {
-    this.#values = values;
-  }
+  private constructor(private readonly values: unknown) {}
 
   /** `undefined` for anything that is no source. */
   static of(value: unknown): Source | undefined {
@@ -58,14 +55,18 @@ class Source {
     return isSource ? new Source(value) : undefined;
   }
 
-  /** Runs it to its end, and gives its result or rejects with what it threw. */
   async drive(context: RunContext): Promise<unknown> {
-    const values = this.#values;
+    const values = this.values;
     // What was cancelled before it began never begins.
     if (context.cancelled) return closeUnread(values, context);
     if (isObservableLike(values)) return driveObservable(values, context);
-    if (isGenerator(values)) return driveGenerator(values, context);
-    return driveIterable(values as AsyncIterable<unknown>, context);
+    const watch = new CancelWatch(context);
+    try {
+      if (isGenerator(values)) return await driveGenerator(values, context, watch);
+      return await driveIterable(values as AsyncIterable<unknown>, context, watch);
+    } finally {
+      watch[Symbol.dispose]();
+    }
   }
 }
 

@@ -21,12 +21,9 @@ interface WaitingSignal {
 export class SignalInbox {
   readonly #waiting = new Map<string, WaitingSignal[]>();
   readonly #receivers = new Map<string, Set<Receiver>>();
-  readonly #budget: SignalBudget;
   #bytes = 0;
 
-  constructor(budget: SignalBudget) {
-    this.#budget = budget;
-  }
+  constructor(private readonly budget: SignalBudget) {}
 
   /** The names of the signals that the handler waits for. */
   get expected(): string[] {
@@ -54,7 +51,7 @@ export class SignalInbox {
       );
     }
     const bytes = Buffer.byteLength(json);
-    if (!this.#budget.take(bytes)) {
+    if (!this.budget.take(bytes)) {
       throw new TooManySignalsError(
         `There is no room for the ${bytes} bytes of signal "${name}": signals that tasks have not taken fill replay.totalBytes`,
       );
@@ -74,7 +71,7 @@ export class SignalInbox {
     const { json, onTaken } = signal;
     const bytes = Buffer.byteLength(json);
     this.#bytes -= bytes;
-    this.#budget.giveBack(bytes);
+    this.budget.giveBack(bytes);
     onTaken?.();
     return { data: JSON.parse(json) };
   }
@@ -90,7 +87,7 @@ export class SignalInbox {
   clear(): void {
     this.#waiting.clear();
     this.#receivers.clear();
-    this.#budget.giveBack(this.#bytes);
+    this.budget.giveBack(this.#bytes);
     this.#bytes = 0;
   }
 

@@ -4,7 +4,7 @@ import { isInstance } from '../../cancellation/read-error.js';
 import { clock } from '../../cancellation/time/clock.js';
 import { CommitAbandonedError, InvalidResultError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
-import { type NotJsonError, toWholeJson } from '../../task/whole-json.js';
+import { type NotJsonError, toWholeJson } from '../../task/json/whole-json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { CancelRequests } from '../cancel/cancel-requests.js';
 import { asError } from '../public-error.js';

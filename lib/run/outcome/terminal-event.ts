@@ -1,5 +1,5 @@
 import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
-import { toJson } from '../../task/json.js';
+import { toJson } from '../../task/json/json.js';
 import type { Decision } from './decide-outcome.js';
 import { publicError } from '../public-error.js';
 

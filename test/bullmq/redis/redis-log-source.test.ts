@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
-import { LogCursor, type LogGap } from '../../../lib/log/log-cursor.js';
+import { LogCursor, type LogGap } from '../../../lib/log/read/log-cursor.js';
 import type { LogEntry } from '../../../lib/log/log-entry.js';
-import { LogWindow } from '../../../lib/log/log-window.js';
+import { LogWindow } from '../../../lib/log/read/log-window.js';
 import { RedisLogSource } from '../../../lib/bullmq/redis/redis-log-source.js';
 import type { TaskKeys } from '../../../lib/bullmq/redis/task-keys.js';
 import { eventually } from '../../support/wait.js';

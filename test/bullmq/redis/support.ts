@@ -16,8 +16,8 @@ import { StoreConnection, type StoreConnectionOptions } from '../../../lib/bullm
 import type { StoredRequest } from '../../../lib/bullmq/redis/stored-request.js';
 import type { StoredTask } from '../../../lib/bullmq/redis/stored-task.js';
 import type { TaskKeys } from '../../../lib/bullmq/redis/task-keys.js';
-import { mintEpoch } from '../../../lib/log/epoch.js';
-import type { LogPage } from '../../../lib/log/log-source.js';
+import { mintEpoch } from '../../../lib/log/wire/epoch.js';
+import type { LogPage } from '../../../lib/log/read/log-source.js';
 import type { EndingTask, Written } from '../../../lib/log/run-journal.js';
 import type { TaskRecord } from '../../../lib/task/task-record.js';
 import type { TerminalStatus } from '../../../lib/task/task-status.js';

@@ -155,7 +155,7 @@ describe('scope.retry()', () => {
   ])('refuses a wrong %s, and does not enter the body', async (name, options) => {
     const body = jest.fn(async () => 1);
     await expect(inScope((scope) => scope.retry(options as { attempts: number }, body))).rejects.toThrow(
-      name,
+      `retry(): expected "${name}" to be `,
     );
     expect(body).not.toHaveBeenCalled();
   });

@@ -257,14 +257,36 @@ describe('a handler that returns a source', () => {
     });
   });
 
-  it('a Node stream that tells nothing of its close is not waited for', async () => {
-    const stream = new Readable({ objectMode: true, emitClose: false, read: () => {} });
-    stream.push(1);
-    const { handle, events } = await startTask(() => stream);
-    await events.until('progress');
-    await handle.cancel();
+  it.each([false, true])(
+    'a Node stream that tells nothing of its close is not waited for (it closes later: %s)',
+    async (isLater) => {
+      const stream = new Readable({
+        objectMode: true,
+        emitClose: false,
+        read: () => {},
+        destroy: (error, done) => {
+          if (isLater) setImmediate(done, error);
+          else done(error);
+        },
+      });
+      stream.push(1);
+      const { handle, events } = await startTask(() => stream);
+      await events.until('progress');
+      await handle.cancel();
+      expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: false });
+      expect(stream.destroyed).toBe(true);
+    },
+  );
+
+  it('a Node stream that is closed when the cancellation comes is not waited for', async () => {
+    const { handle } = await startTask(async (task) => {
+      const stream = closing((done) => done());
+      await EventEmitter.once(stream.destroy(), 'close');
+      task.cancel();
+      return stream;
+    });
     expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: false });
-    expect(stream.destroyed).toBe(true);
+    expect(closedStreams).toBe(1);
   });
 
   it('the events of an emitter: their iterator has a throw() that is none', async () => {

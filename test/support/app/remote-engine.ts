@@ -5,7 +5,7 @@ import { LocalEngine } from '../../../lib/engine/local/local-engine.js';
 import type { NewTask } from '../../../lib/engine/new-task.js';
 import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../../../lib/engine/task-engine.js';
 import type { CancelRequest, TaskView } from '../../../lib/engine/task-view.js';
-import { LogWindow } from '../../../lib/log/log-window.js';
+import { LogWindow } from '../../../lib/log/read/log-window.js';
 import type { TaskLog } from '../../../lib/log/task-log.js';
 import type { TaskRun } from '../../../lib/run/task-run.js';
 import { Connection, pageOf, RemoteLog } from '../remote-log.js';

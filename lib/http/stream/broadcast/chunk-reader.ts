@@ -1,7 +1,7 @@
-import { type EventChunk, joinChunks, withLastChunk } from '../../../log/event-chunk.js';
-import type { LogCursor } from '../../../log/log-cursor.js';
+import { type EventChunk, joinChunks, withLastChunk } from '../../../log/wire/event-chunk.js';
+import type { LogCursor } from '../../../log/read/log-cursor.js';
 import type { LogEntry } from '../../../log/log-entry.js';
-import type { LogReader } from '../../../log/log-reader.js';
+import type { LogReader } from '../../../log/read/log-reader.js';
 import { CHUNK_BYTES } from '../output/response-writer.js';
 
 /** Some events that follow each other, for all that stand before them. */
@@ -29,7 +29,6 @@ export class SharedChunk implements EventChunk {
     return this.bytes >= CHUNK_BYTES;
   }
 
-  /** With the end of the response behind it. */
   get withEnd(): Buffer {
     return (this.#withEnd ??= withLastChunk(this.framed));
   }
@@ -40,12 +39,9 @@ export class SharedChunk implements EventChunk {
  * keep up, get the same chunk.
  */
 export class ChunkReader {
-  readonly #log: LogReader;
   #chunk: SharedChunk | undefined;
 
-  constructor(log: LogReader) {
-    this.#log = log;
-  }
+  constructor(private readonly log: LogReader) {}
 
   /** What comes after the cursor, which stays; `undefined` when that is a gap, or nothing. */
   at(cursor: LogCursor): SharedChunk | undefined {
@@ -53,7 +49,6 @@ export class ChunkReader {
     return chunk && cursor.isBehind(chunk.from) ? chunk : this.#read(cursor.position);
   }
 
-  /** Whether a chunk is kept for the next cursor. */
   get isHeld(): boolean {
     return this.#chunk !== undefined;
   }
@@ -67,14 +62,14 @@ export class ChunkReader {
     if (from === undefined) return undefined;
     const events: LogEntry[] = [];
     for (let bytes = 0; bytes < CHUNK_BYTES;) {
-      const event = this.#log.at(from + events.length + 1);
+      const event = this.log.at(from + events.length + 1);
       if (!event) break;
       events.push(event);
       bytes += event.bytes;
     }
     if (events.length === 0) return undefined;
     const to = from + events.length;
-    const isLast = this.#log.ended && to === this.#log.lastSeq;
+    const isLast = this.log.ended && to === this.log.lastSeq;
     return (this.#chunk = new SharedChunk(events, from, to, isLast));
   }
 }

@@ -22,22 +22,14 @@ export type Flush = (isOver: () => boolean) => boolean;
  * responses. It runs once in each turn of the event loop, and for no more than a slice of it.
  */
 export class FlushQueue {
-  readonly #nextTurn: (flush: () => void) => unknown;
   #waiting: Flush[] = [];
   #scheduled = false;
   /** Whose last bytes are out. */
   #ending: SubscribedStream[] = [];
 
-  /**
-   * @param nextTurn calls back in the next turn of the event loop
-   */
-  constructor(nextTurn: (flush: () => void) => unknown = setImmediate) {
-    this.#nextTurn = nextTurn;
-  }
+  constructor(private readonly nextTurn: (flush: () => void) => unknown = setImmediate) {}
 
-  /**
-   * @param flush comes last; it is not to be in the queue yet
-   */
+  /** @param flush comes last; it is not to be in the queue yet */
   add(flush: Flush): void {
     this.#waiting.push(flush);
     this.#schedule();
@@ -79,7 +71,7 @@ export class FlushQueue {
       while (completed < Math.min(ENDS_PER_TURN, all.length)) all[completed++]?.complete();
     } finally {
       this.#ending = all.slice(completed);
-      if (this.#ending.length > 0) this.#nextTurn(this.#completeSome);
+      if (this.#ending.length > 0) this.nextTurn(this.#completeSome);
     }
     return false;
   };
@@ -88,6 +80,6 @@ export class FlushQueue {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // It writes for all watchers, so it must not run in the async context of the task that sends.
-    inRootContext(() => this.#nextTurn(this.#flush));
+    inRootContext(() => this.nextTurn(this.#flush));
   }
 }

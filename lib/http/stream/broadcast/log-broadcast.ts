@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Subscription } from 'rxjs';
 import { Timer } from '../../../cancellation/time/timer.js';
-import type { LogReader } from '../../../log/log-reader.js';
+import type { LogReader } from '../../../log/read/log-reader.js';
 import type { SubscribedStream, TaskSubscription } from '../connection/task-subscription.js';
 import { ChunkReader, type SharedChunk } from './chunk-reader.js';
 import type { Flush, FlushQueue } from './flush-queue.js';
@@ -34,16 +34,13 @@ export class LogBroadcast {
   readonly #onEmpty: () => void;
   readonly #news: Subscription;
   #round: Round | undefined;
-  /** Those whose last bytes are out. */
   readonly #ended: SubscribedStream[] = [];
   /** Whether another round is to follow: those that had their turn in this one may have more to read. */
   #isStale = false;
   #isQueued = false;
   #isForgetting = false;
 
-  /**
-   * @param onEmpty called once the last subscription has left: it takes no other one
-   */
+  /** @param onEmpty called once the last subscription has left: it takes no other one */
   constructor(log: LogReader, queue: FlushQueue, onEmpty: () => void = () => {}) {
     this.chunks = new ChunkReader(log);
     this.#queue = queue;
@@ -89,10 +86,7 @@ export class LogBroadcast {
     this.#queue.add(this.#flush);
   }
 
-  /**
-   * Goes on with the round, or begins one. It is not queued again because there is more in the log: that may come later, and
-   * wakes it.
-   */
+  /** Goes on with the round, or begins one. What comes to the log later wakes it, so it is not queued again for that. */
   readonly #flush: Flush = (isOver) => {
     // Also when it throws: the next event has to queue it.
     this.#isQueued = false;

@@ -1,11 +1,8 @@
 import type { MessageEvent } from '@nestjs/common';
-import { escapeLineSeparators } from '../../../task/json.js';
+import { escapeLineSeparators } from '../../../task/json/json.js';
 import type { StreamMessage } from './task-subscription.js';
 
-/**
- * An event as interceptors see it. Data that is no object or array stays as its JSON: text would be written as it is, and `null`
- * not at all.
- */
+/** An event as interceptors see it. Data that is no object or array stays as its JSON: Nest would not write it as such. */
 export function toMessageEvent({ type, json, id }: StreamMessage): MessageEvent {
   const isObject = json.startsWith('{') || json.startsWith('[');
   return { type, id, data: isObject ? (JSON.parse(json) as object) : json };

@@ -1,6 +1,6 @@
 import type { MessageEvent } from '@nestjs/common';
-import { parseCompositeId } from '../../../log/composite-id.js';
-import { chunkOf } from '../../../log/event-chunk.js';
+import { parseCompositeId } from '../../../log/wire/composite-id.js';
+import { chunkOf } from '../../../log/wire/event-chunk.js';
 import type { TaskView } from '../../../engine/task-view.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import { CHUNK_BYTES } from '../output/response-writer.js';
@@ -17,22 +17,18 @@ import { type StreamMessage, TaskSubscription } from './task-subscription.js';
 export class OwnStream extends StreamConnection {
   protected readonly tasks: readonly TaskSubscription[];
   readonly #list: TaskList | undefined;
-  readonly #interceptors: NestCarrier | undefined;
   /** The id of the newest event that was given to the interceptors. */
   #newestId: string | undefined;
   /** Whether the last event there will be has come out of the interceptors. */
   #isOver = false;
 
-  /**
-   * @param isList whether it is a stream of many tasks
-   * @param interceptors set where the application's interceptors see the events: what comes out of them is written one by one
-   */
+  /** @param interceptors set where the application's interceptors see the events: what comes out of them is written one by one */
   constructor(
     init: ConnectionInit,
     tasks: readonly ListedTask[],
     isList: boolean,
     broadcastOf: (view: TaskView) => LogBroadcast,
-    interceptors: NestCarrier | undefined,
+    private readonly interceptors: NestCarrier | undefined,
   ) {
     super(init);
     const listed = tasks.map((task) =>
@@ -40,7 +36,6 @@ export class OwnStream extends StreamConnection {
     );
     this.tasks = listed.filter((task) => task instanceof TaskSubscription);
     this.#list = isList ? new TaskList(listed) : undefined;
-    this.#interceptors = interceptors;
   }
 
   protected begin(): void {
@@ -63,7 +58,7 @@ export class OwnStream extends StreamConnection {
 
   /** Also what Nest writes itself, which is all there is where no interceptor sees the events. */
   override receive(message: MessageEvent): void {
-    if (!this.#interceptors) {
+    if (!this.interceptors) {
       super.receive(message);
       return;
     }
@@ -73,23 +68,19 @@ export class OwnStream extends StreamConnection {
     this.output.write(chunkOf(formatMessageEvent(message, id)));
     if (id === undefined || id !== this.#newestId || !this.isDone) return;
     this.#isOver = true;
-    this.#interceptors.end(this);
+    this.interceptors.end(this);
   }
 
-  /**
-   * Where interceptors see the events, it ends those alone. What the interceptors still hold is written before Nest ends the
-   * response.
-   */
+  /** Where interceptors see the events, it ends those alone: what interceptors still hold is written before the end. */
   override complete(): void {
-    const interceptors = this.#interceptors;
+    const interceptors = this.interceptors;
     if (interceptors) this.within(() => interceptors.stopEmitting());
     else super.complete();
   }
 
-  /** Sends some messages that follow each other, at once. */
   #send(messages: readonly StreamMessage[]): void {
     if (messages.length === 0) return;
-    const interceptors = this.#interceptors;
+    const interceptors = this.interceptors;
     if (!interceptors) {
       this.writeMessages(messages);
       return;

@@ -2,12 +2,12 @@ import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import { AsyncContext } from '../../../cancellation/async-context.js';
 import { clock } from '../../../cancellation/time/clock.js';
-import { chunkOf, type EventChunk } from '../../../log/event-chunk.js';
-import { formatFrame } from '../../../log/event-frame.js';
+import { chunkOf, type EventChunk } from '../../../log/wire/event-chunk.js';
+import { formatFrame } from '../../../log/wire/event-frame.js';
 import { abortResponse } from '../output/abort-response.js';
 import type { NestReceiver } from '../output/nest-writer.js';
 import { ownCarrier, type StreamCarrier } from '../output/stream-carrier.js';
-import { type DrainListener, ResponseWriter } from '../output/response-writer.js';
+import { ResponseWriter } from '../output/response-writer.js';
 import type { StreamMessage, TaskSubscription } from './task-subscription.js';
 
 /**
@@ -18,11 +18,9 @@ const MAX_SESSION_WRITES = 2;
 
 const HEARTBEAT = chunkOf(':\n');
 
-/** What every connection is opened with. */
 export interface ConnectionInit {
   readonly response: ServerResponse;
   readonly carrier: StreamCarrier;
-  /** What comes first. */
   readonly greeting: EventChunk;
   /** When it must end even if more events follow, on the monotonic clock. */
   readonly endsAt: number | undefined;
@@ -32,8 +30,7 @@ export interface ConnectionInit {
  * One watcher over HTTP. It reads by cursors, as fast as its client takes what it writes: a client that does not read
  * holds back its own cursors, and nothing else.
  */
-export abstract class StreamConnection implements DrainListener, NestReceiver {
-  /** What it reads. */
+export abstract class StreamConnection implements NestReceiver {
   protected abstract readonly tasks: readonly TaskSubscription[];
   protected readonly output: ResponseWriter;
   protected isOpen = false;
@@ -60,7 +57,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     carrier.attach(this);
     this.#greeting = greeting;
     this.#endsAt = endsAt;
-    this.output = new ResponseWriter(response, this);
+    this.output = new ResponseWriter(response, () => this.#resume());
   }
 
   /** The headers are out: from here on this connection writes for itself. */
@@ -71,10 +68,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     this.begin();
   }
 
-  /**
-   * Interceptors do not see the events of this stream, so nothing that they emit is written. An empty comment is Nest's: it
-   * looks whether the client is still there.
-   */
+  /** Takes nothing that interceptors emit: they see no events. An empty comment is Nest's, which looks for the client. */
   receive({ comment }: MessageEvent): void {
     if (comment === '') this.beat();
   }
@@ -85,12 +79,7 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     this.within(() => this.#carrier.complete(this));
   }
 
-  /**
-   * Writes the last bytes of the response, with its end, if they may go to the socket as they are. What is left to do comes
-   * with `complete`.
-   *
-   * @returns whether it did
-   */
+  /** As `ResponseWriter.writeEnd`. What is left to do comes with `complete`. */
   writeEnd(bytes: Buffer): boolean {
     // Nest ends the response by itself.
     const isWritten = this.#carrier === ownCarrier && this.output.writeEnd(bytes, () => this.complete());
@@ -118,7 +107,6 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     this.output.flush();
   }
 
-  /** Whether it must end now, even if more events follow. */
   isOld(now: number): boolean {
     return this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt;
   }
@@ -140,31 +128,16 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     return now - this.#progressAt >= stallTimeout;
   }
 
-  /** Whether the client is to take something before more is written. */
   get isBlocked(): boolean {
     return this.output.isBlocked;
   }
 
-  /**
-   * Writes what comes next of one of its tasks, if the client takes it.
-   *
-   * @returns whether it can take more now
-   */
+  /** Writes what comes next of one of its tasks, if the client takes it, and says whether it can take more now. */
   read(task: TaskSubscription): boolean {
     this.output.checkSocket();
     if (!this.isOpen || this.isBlocked) return false;
     // The last event and the end of the response leave together.
     return task.view.log.ended ? this.output.asOneWrite(() => this.#read(task)) : this.#read(task);
-  }
-
-  /** Goes on: the client has taken what we waited for. */
-  resume(): void {
-    const { tasks } = this;
-    this.#turn = (this.#turn + 1) % tasks.length;
-    for (let n = 0; n < tasks.length; n++) {
-      const task = tasks[(this.#turn + n) % tasks.length];
-      task?.broadcast.resume(task);
-    }
   }
 
   /** Writes and reads nothing more. */
@@ -176,7 +149,6 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     for (const task of this.tasks) task.close();
   }
 
-  /** Reads what there is. */
   protected abstract begin(): void;
   /** Writes what comes next of a task: a chunk, or less. */
   protected abstract writeNext(task: TaskSubscription): void;
@@ -186,9 +158,18 @@ export abstract class StreamConnection implements DrainListener, NestReceiver {
     this.output.write(chunkOf(frames.join('')));
   }
 
-  /** Whether everything was read and nothing will follow. */
   protected get isDone(): boolean {
     return this.tasks.every(({ cursor }) => cursor.done);
+  }
+
+  /** Goes on: the client has taken what we waited for. */
+  #resume(): void {
+    const { tasks } = this;
+    this.#turn = (this.#turn + 1) % tasks.length;
+    for (let n = 0; n < tasks.length; n++) {
+      const task = tasks[(this.#turn + n) % tasks.length];
+      task?.broadcast.resume(task);
+    }
   }
 
   #read(task: TaskSubscription): boolean {

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
-import { LOST_POSITION } from '../../../log/composite-id.js';
-import { formatEventId } from '../../../log/event-id.js';
-import { LogCursor, type LogGap, type LogPosition } from '../../../log/log-cursor.js';
+import { LOST_POSITION } from '../../../log/wire/composite-id.js';
+import { formatEventId } from '../../../log/wire/event-id.js';
+import { LogCursor, type LogGap, type LogPosition } from '../../../log/read/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
 import type { TaskView } from '../../../engine/task-view.js';
-import { toJson } from '../../../task/json.js';
+import { toJson } from '../../../task/json/json.js';
 import { publicSnapshot } from '../../access/public-snapshot.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
 import type { StreamConnection } from './stream-connection.js';
@@ -33,8 +33,6 @@ export type SubscribedStream = Pick<StreamConnection, 'complete' | 'isBlocked' |
 export class TaskSubscription {
   readonly view: TaskView;
   readonly cursor: LogCursor;
-  readonly broadcast: LogBroadcast;
-  readonly stream: SubscribedStream;
   /** Set where chunks that all share may go to the client as they are. Read for every event, so it stands here. */
   socket: Socket | undefined;
   #showsPrivate: boolean;
@@ -42,13 +40,11 @@ export class TaskSubscription {
 
   constructor(
     { view, position, showsPrivate }: WatchedTask,
-    broadcast: LogBroadcast,
-    stream: SubscribedStream,
+    readonly broadcast: LogBroadcast,
+    readonly stream: SubscribedStream,
   ) {
     this.view = view;
     this.cursor = new LogCursor(view.log, position);
-    this.broadcast = broadcast;
-    this.stream = stream;
     this.#showsPrivate = showsPrivate;
     view.attach();
     broadcast.add(this);
@@ -59,7 +55,6 @@ export class TaskSubscription {
     return this.cursor.hasGap ? LOST_POSITION : formatEventId(this.view.log.epoch, this.cursor.after);
   }
 
-  /** Reads what comes next: an event or a gap. */
   next(): StreamMessage | undefined {
     const next = this.cursor.next();
     if (!next) return undefined;
@@ -69,7 +64,6 @@ export class TaskSubscription {
       : this.#describe(next);
   }
 
-  /** Reads the gap that comes next, if one does. */
   nextGap(): StreamMessage | undefined {
     const gap = this.cursor.nextGap();
     return gap && this.#describe(gap);

@@ -3,10 +3,7 @@ import { constants, type Http2ServerResponse } from 'node:http2';
 import { isHttp1 } from '../../request/http-exchange.js';
 import { isConnection } from './end-connection.js';
 
-/**
- * Ends a response in the middle: its connection over HTTP/1, over HTTP/2 its stream alone, by a reset with a code,
- * since a client would take one without for the end.
- */
+/** Ends a response in the middle. Over HTTP/2 its stream is reset with a code: without one, a client takes that for the end. */
 export function abortResponse(response: ServerResponse): void {
   if (isHttp1(response)) {
     // Of its request: a response that waits behind a pipelined one has none.

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { Http2ServerResponse, ServerHttp2Session } from 'node:http2';
+import type { Http2Server, Http2ServerResponse, ServerHttp2Session } from 'node:http2';
 import { type BeforeApplicationShutdown, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { Timer } from '../../../cancellation/time/timer.js';
@@ -7,11 +7,6 @@ import { socketOf } from '../../../internals/node-internals.js';
 
 /** How long a session that stalled before may take to end when the server closes, in milliseconds. */
 const STALLED_DRAIN = 1_000;
-
-/** A server of Node's. Only one of HTTP/2 ever emits `session`. */
-interface SessionServer {
-  on(event: 'session', listener: (session: ServerHttp2Session) => void): unknown;
-}
 
 /**
  * The HTTP/2 sessions of the application's server. Before version 24 Node does not close them with the server, which an
@@ -28,7 +23,8 @@ export class Http2Sessions implements OnApplicationBootstrap, BeforeApplicationS
 
   onApplicationBootstrap(): void {
     // An application context has no server.
-    const server = this.host.httpAdapter?.getHttpServer() as SessionServer | undefined;
+    const server = this.host.httpAdapter?.getHttpServer() as Http2Server | undefined;
+    // Only a server of HTTP/2 ever emits it.
     server?.on('session', (session) => {
       this.#open.add(session);
       session.once('close', () => {

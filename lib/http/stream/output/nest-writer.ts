@@ -18,15 +18,13 @@ const writers = new WeakMap<ServerResponse, NestWriter>();
  * receiver instead: Nest numbers what interceptors emit, and those numbers would be taken for positions of the log.
  */
 export class NestWriter {
-  readonly #response: ServerResponse;
   #source: NestSseStream | undefined;
   #receiver: NestReceiver | undefined;
   /** What came before the receiver began to write. */
   #early: MessageEvent[] | undefined = [];
   #onHeaders: (() => void) | undefined;
 
-  constructor(response: ServerResponse) {
-    this.#response = response;
+  constructor(private readonly response: ServerResponse) {
     response.once('pipe', (source: unknown) => this.#take(source));
   }
 
@@ -63,16 +61,12 @@ export class NestWriter {
     for (const message of early) this.#receiver?.receive(message);
   }
 
-  /**
-   * Calls back when the headers are out. Nothing may be written before.
-   *
-   * @param isOver whether the headers are no longer waited for
-   */
+  /** Calls back when the headers are out, unless it is over by then. Nothing may be written before. */
   onceHeadersAreSent(isOver: () => boolean, callback: () => void): void {
     const call = (): void => {
       if (!isOver()) callback();
     };
-    if (this.#response.headersSent) call();
+    if (this.response.headersSent) call();
     else if (this.#source) this.#onHeaders = call;
     else this.#poll(isOver, callback);
   }
@@ -110,7 +104,7 @@ export class NestWriter {
   #poll(isOver: () => boolean, callback: () => void): void {
     const check = (): void => {
       if (isOver()) return;
-      if (this.#response.headersSent) callback();
+      if (this.response.headersSent) callback();
       else setTimeout(check, POLL_INTERVAL);
     };
     // A turn later than the timer that Nest sets when `subscribe` returns.

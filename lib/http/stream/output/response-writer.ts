@@ -9,9 +9,9 @@ import {
   unsentBytes,
   writesPlainly,
 } from '../../../internals/node-internals.js';
-import { contentOf, type EventChunk } from '../../../log/event-chunk.js';
+import { contentOf, type EventChunk } from '../../../log/wire/event-chunk.js';
 import { isHttp1 } from '../../request/http-exchange.js';
-import { EarlyEnd } from './early-end.js';
+import { endEarly } from './early-end.js';
 import { sessionOf } from './http2-sessions.js';
 
 /** What is written at once: what a socket takes before it asks to wait, and about all that is held for a client. */
@@ -23,19 +23,11 @@ interface Drain {
   removeListener(event: 'drain', listener: () => void): unknown;
 }
 
-/** Is told that there is room again for what it writes. */
-export interface DrainListener {
-  /** The client has taken what made the output block. */
-  resume(): void;
-}
-
 /**
  * Where the chunks of one watcher go: straight to the socket where nothing stands in between, which costs half of what
  * the response's own `write` does; otherwise (compression, HTTP/1.0, HTTP/2) to the response.
  */
 export class ResponseWriter {
-  readonly #response: ServerResponse;
-  readonly #listener: DrainListener;
   #socket: Socket | undefined;
   #written = 0;
   /** What is listened to, once there was something to wait for: most watchers never have to. */
@@ -48,12 +40,13 @@ export class ResponseWriter {
   /** Whether other code writes the events. */
   #isRelayed = false;
   #isClosed = false;
-  #earlyEnd: EarlyEnd | undefined;
+  #completeEnd: (() => void) | undefined;
 
-  constructor(response: ServerResponse, listener: DrainListener) {
-    this.#response = response;
-    this.#listener = listener;
-  }
+  /** @param onRoom called when the client has taken what made the output block */
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly onRoom: () => void,
+  ) {}
 
   /** The socket, where chunks go straight to it. */
   get socket(): Socket | undefined {
@@ -62,17 +55,17 @@ export class ResponseWriter {
 
   /** Bytes that the client has taken, and whatever else went over its connection: it says whether there is progress. */
   get taken(): number {
-    const { socket } = this.#response;
+    const { socket } = this.response;
     // What is compressed is counted where it leaves. The socket of a session serves others as well.
     // An adapter's own socket counts nothing.
-    const written = (isHttp1(this.#response) ? socket?.bytesWritten : undefined) ?? this.#written;
+    const written = (isHttp1(this.response) ? socket?.bytesWritten : undefined) ?? this.#written;
     return written - this.waiting;
   }
 
   /** Bytes that wait for the client, as far as this process holds them. */
   get waiting(): number {
     // An adapter's own socket may count nothing, and still ask to wait.
-    return this.#response.writableLength || Number(this.#isWaiting);
+    return this.response.writableLength || Number(this.#isWaiting);
   }
 
   /**
@@ -80,19 +73,19 @@ export class ResponseWriter {
    * HTTP/2 that is a write of the session, and may be one of other streams alone.
    */
   get queued(): unknown {
-    const socket = isHttp1(this.#response) ? this.#response.socket : sessionOf(this.#response)?.socket;
+    const socket = isHttp1(this.response) ? this.response.socket : sessionOf(this.response)?.socket;
     return socket ? unsentBytes(socket) : undefined;
   }
 
   /** Over HTTP/2 it tells one write of the session from the next. */
   get handed(): unknown {
-    const session = isHttp1(this.#response) ? undefined : sessionOf(this.#response);
+    const session = isHttp1(this.response) ? undefined : sessionOf(this.response);
     return session && bytesHandedOver(session.socket);
   }
 
   /** Whether it has its turn: a response to a pipelined request waits for those before it. */
   get hasTurn(): boolean {
-    return this.#response.socket !== null;
+    return this.response.socket !== null;
   }
 
   /** Whether the client is to take something before more is written. */
@@ -101,51 +94,39 @@ export class ResponseWriter {
   }
 
   write(chunk: EventChunk): void {
-    const socket = (this.#socket ??= directWay(this.#response));
+    const socket = (this.#socket ??= directWay(this.response));
     // Other code may have ended the response: what followed would belong to no response at all. With nothing left on
     // the socket its end is out, and the connection knows of it; the response is asked only then, as Express has changed
     // its prototype, and reading anything of it costs a third of a write.
-    if (socket?.writableLength !== 0 && this.#response.writableEnded) return;
+    if (socket?.writableLength !== 0 && this.response.writableEnded) return;
     if (socket) {
       if (!socket.write(chunk.framed)) this.#waitFor(socket);
       return;
     }
     this.#written += chunk.bytes;
     this.#isHeld = true;
-    if (!this.#response.write(contentOf(chunk))) this.#waitFor(this.#response);
+    if (!this.response.write(contentOf(chunk))) this.#waitFor(this.response);
   }
 
-  /**
-   * Writes the last bytes of the response, with its end, if they may go to the socket as they are. `end` is to follow.
-   *
-   * @param onLeave called when the client leaves before that
-   * @returns whether it did
-   */
+  /** Writes the last bytes of the response, with its end, if they may go to the socket as they are. `end` is to follow. */
   writeEnd(bytes: Buffer, onLeave: () => void): boolean {
-    const response = this.#response;
+    const response = this.response;
     if (!this.#socket || response.writableEnded || !endsPlainly(response)) return false;
-    this.#earlyEnd = new EarlyEnd(response, this.#socket, onLeave);
+    this.#completeEnd = endEarly(response, this.#socket, onLeave);
     this.#socket.write(bytes);
     return true;
   }
 
   /** Ends the response, unless other code has. */
   end(): void {
-    const response = this.#response;
+    const response = this.response;
     if (response.destroyed) return;
-    if (this.#earlyEnd) this.#earlyEnd.complete();
+    if (this.#completeEnd) this.#completeEnd();
     else if (!response.writableEnded) response.end();
   }
 
-  /** What `body` writes leaves in one system call. */
   asOneWrite<T>(body: () => T): T {
-    const socket = this.#socket;
-    socket?.cork();
-    try {
-      return body();
-    } finally {
-      socket?.uncork();
-    }
+    return corked(this.#socket, body);
   }
 
   /** To be called after the last `write` of a turn: a middleware that compresses keeps what was written until then. */
@@ -153,8 +134,8 @@ export class ResponseWriter {
     // While it is blocked there is more to come.
     if (!this.#isHeld || this.isBlocked) return;
     this.#isHeld = false;
-    const flush: unknown = Reflect.get(this.#response, 'flush');
-    if (typeof flush === 'function') Reflect.apply(flush, this.#response, []);
+    const flush: unknown = Reflect.get(this.response, 'flush');
+    if (typeof flush === 'function') Reflect.apply(flush, this.response, []);
   }
 
   /** Other code has written to the socket, which may have asked to wait. */
@@ -170,13 +151,12 @@ export class ResponseWriter {
       this.#isSettling = false;
       if (this.#isClosed) return;
       this.#isHeld = true;
-      if (needsDrain(this.#response)) this.#waitFor(this.#response);
+      if (needsDrain(this.response)) this.#waitFor(this.response);
       else this.flush();
       if (!this.isBlocked) this.#goOn();
     });
   }
 
-  /** Nothing more is written. */
   close(): void {
     this.#isClosed = true;
     this.#isWaiting = false;
@@ -207,7 +187,17 @@ export class ResponseWriter {
 
   #goOn(): void {
     // What was drained may have been the end of the response, whose event comes only after this one.
-    if (!this.#response.writableEnded) this.#listener.resume();
+    if (!this.response.writableEnded) this.onRoom();
+  }
+}
+
+/** What `body` writes to a socket leaves in one system call. */
+export function corked<T>(socket: Socket | undefined, body: () => T): T {
+  socket?.cork();
+  try {
+    return body();
+  } finally {
+    socket?.uncork();
   }
 }
 

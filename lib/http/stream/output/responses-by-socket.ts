@@ -1,20 +1,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What is done when a connection is gone. */
 type OnGone = () => void;
 
-/**
- * Which responses share a connection. A client that pipelines has several on one. When it leaves, Node closes only the one
- * whose turn it is.
- */
+/** Which responses share a connection: those of a client that pipelines. When it leaves, Node closes only the one on turn. */
 export class ResponsesBySocket {
   /** Nearly all connections have one response, whose turn it is: nothing is made for it. */
   readonly #sockets = new Map<Socket, ServerResponse | Pipeline>();
 
-  /**
-   * @param onGone called if the connection closes before the response is removed, unless Node itself emits `close` for it
-   */
+  /** @param onGone called if the connection closes before the response is removed, unless Node emits `close` for it */
   add(response: ServerResponse, socket: Socket, onGone: OnGone): void {
     const known = this.#sockets.get(socket);
     // It may wait behind a response that is no stream, and so is not known here.
@@ -27,9 +21,7 @@ export class ResponsesBySocket {
     this.#sockets.set(socket, pipeline);
   }
 
-  /**
-   * @returns whether no other response shares the connection
-   */
+  /** Says whether no other response shares the connection. */
   remove(response: ServerResponse, socket: Socket): boolean {
     const known = this.#sockets.get(socket);
     if (known instanceof Pipeline && !known.remove(response)) return false;
@@ -46,9 +38,7 @@ class Pipeline {
     for (const onGone of this.#responses.values()) onGone?.();
   };
 
-  /**
-   * @param first the one whose turn it is, if that is a stream
-   */
+  /** @param first the one whose turn it is, if that is a stream */
   constructor(socket: Socket, first: ServerResponse | undefined) {
     this.#socket = socket;
     if (first) this.#responses.set(first, undefined);
@@ -60,9 +50,7 @@ class Pipeline {
     this.#responses.set(response, onGone);
   }
 
-  /**
-   * @returns whether none is left
-   */
+  /** Says whether none is left. */
   remove(response: ServerResponse): boolean {
     this.#responses.delete(response);
     if (this.#responses.size > 0) return false;

@@ -15,19 +15,12 @@ export class SseSignal implements AbortController {
     return controller instanceof SseSignal ? controller : undefined;
   }
 
-  /**
-   * Gives it to a request, before Nest makes one of its own.
-   *
-   * @param raw that of Node: Fastify has one beside it
-   * @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet
-   */
+  /** Gives it to a request, and to that of Node behind it, before Nest makes one of its own. */
   static attach(request: object, raw: object, hasOwnHeaders: boolean): void {
     setSseController(request, raw, new SseSignal(hasOwnHeaders));
   }
 
-  /**
-   * @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet
-   */
+  /** @param hasOwnHeaders whether the platform keeps headers that the response of Node does not have yet */
   constructor(readonly hasOwnHeaders: boolean = false) {}
 
   get signal(): AbortSignal {

@@ -1,66 +1,50 @@
-import type { ServerResponse } from 'node:http';
 import type { MessageEvent } from '@nestjs/common';
 import type { Subscriber } from 'rxjs';
-import type { NestReceiver, NestWriter } from './nest-writer.js';
+import type { StreamConnection } from '../connection/stream-connection.js';
+import type { NestWriter } from './nest-writer.js';
 import { SseSignal } from './sse-signal.js';
-
-/** A connection, as far as its carrier knows it. */
-export interface Carried extends NestReceiver {
-  readonly response: ServerResponse;
-  /** Ends the response of Node, unless other code has. */
-  endResponse(): void;
-  close(): void;
-}
 
 /** What sends the headers of a stream and ends its response. */
 export interface StreamCarrier {
-  /** From now on the stream is this connection's, not that of one before. */
-  attach(connection: Carried): void;
-  /** The connection has begun to write. */
+  attach(connection: StreamConnection): void;
   release(): void;
   /** Ends the response, once what was written to it is taken. */
-  complete(connection: Carried): void;
+  complete(connection: StreamConnection): void;
 }
 
 /** Nest, which has subscribed. Interceptors may stand in between. */
 export class NestCarrier implements StreamCarrier {
-  readonly #nest: NestWriter;
-  readonly #stream: Subscriber<MessageEvent>;
+  /** @param stream completing it ends the response */
+  constructor(
+    private readonly nest: NestWriter,
+    private readonly stream: Subscriber<MessageEvent>,
+  ) {}
 
-  /**
-   * @param stream completing it ends the response
-   */
-  constructor(nest: NestWriter, stream: Subscriber<MessageEvent>) {
-    this.#nest = nest;
-    this.#stream = stream;
-  }
-
-  attach(connection: Carried): void {
-    this.#nest.attach(connection);
+  attach(connection: StreamConnection): void {
+    this.nest.attach(connection);
   }
 
   release(): void {
-    this.#nest.release();
+    this.nest.release();
   }
 
-  complete(connection: Carried): void {
+  complete(connection: StreamConnection): void {
     this.stopEmitting();
     // An interceptor may go on without an end. The client does not wait for it.
     this.end(connection);
   }
 
-  /** For interceptors to see. */
   emit(message: MessageEvent): void {
-    this.#stream.next(message);
+    this.stream.next(message);
   }
 
   /** Interceptors may still write something after this. */
   stopEmitting(): void {
-    this.#stream.complete();
+    this.stream.complete();
   }
 
-  end(connection: Carried): void {
-    this.#nest.end(connection);
+  end(connection: StreamConnection): void {
+    this.nest.end(connection);
   }
 }
 

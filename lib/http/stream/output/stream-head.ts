@@ -21,11 +21,7 @@ const SSE_HEADERS = {
 const HTTP1_HEADERS = { ...SSE_HEADERS, Connection: 'keep-alive' };
 const REPLACED = new Set(Object.keys(HTTP1_HEADERS).map((name) => name.toLowerCase()));
 
-/**
- * Sends the headers that Nest sends for an `@Sse()` stream.
- *
- * @throws what Node throws for a header that is invalid; then nothing was sent
- */
+/** Sends the headers that Nest sends for an `@Sse()` stream. Where one is invalid, Node throws, and nothing was sent. */
 export function sendHead(response: ServerResponse, { status, headers = {} }: StreamHead): void {
   const own: OutgoingHttpHeaders = isHttp1(response) ? HTTP1_HEADERS : SSE_HEADERS;
   // Node keeps those that were set beforehand in another form, and has to add all others to them one by one.
@@ -60,10 +56,8 @@ const TCP_KEEP_ALIVE = 2 * 60 * 60 * 1_000;
 type PreparedSocket = Partial<Pick<Socket, 'setKeepAlive' | 'setNoDelay' | 'setTimeout' | 'timeout'>>;
 
 /**
- * Prepares the connection for a stream, as Nest does. That of HTTP/2 is not the stream's alone. TCP's keep-alive takes a
- * tenth of what it costs to open a stream, and asks only where nothing is written for hours.
- *
- * @param heartbeat how often something is written at least, in milliseconds
+ * Prepares the connection for a stream, as Nest does. TCP's keep-alive takes a tenth of what it costs to open one, and asks
+ * only where nothing is written for hours, so where the heartbeat is more often it is left out.
  */
 export function prepareConnection(response: ServerResponse, heartbeat: number): void {
   if (!isHttp1(response)) return;

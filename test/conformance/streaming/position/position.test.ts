@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import * as fc from 'fast-check';
 import { setImmediate as turn } from 'node:timers/promises';
 import { TaskStore } from '../../../../lib/engine/local/task-store.js';
-import { formatFrame } from '../../../../lib/log/event-frame.js';
+import { formatFrame } from '../../../../lib/log/wire/event-frame.js';
 import { sides } from '../../../support/app/sides.js';
 import {
   codeOf,

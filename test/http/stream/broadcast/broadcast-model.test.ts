@@ -17,7 +17,7 @@ import {
   ownCarrier,
   type StreamCarrier,
 } from '../../../../lib/http/stream/output/stream-carrier.js';
-import { chunkOf } from '../../../../lib/log/event-chunk.js';
+import { chunkOf } from '../../../../lib/log/wire/event-chunk.js';
 import { NestWriter } from '../../../../lib/http/stream/output/nest-writer.js';
 import { bodyOf } from '../../../support/clients/raw-socket.js';
 import type { SseEvent } from '../../../support/clients/sse.js';

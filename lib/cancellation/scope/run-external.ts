@@ -1,0 +1,25 @@
+import { quietIf } from '../promises.js';
+import type { CancelScope } from './cancel-scope.js';
+
+/** Work that goes on outside of this thread, and has to be told when its scope is cancelled. */
+interface ExternalWork<T> {
+  /** Has it end. The first error that is given to it counts: its end rejects with that. */
+  stop(error: unknown): void;
+  /** Waits for its end. */
+  end(): Promise<T>;
+}
+
+/** Does something in a scope. A rejection that is only its cancellation does not have to be awaited. */
+export function runIn<T>(scope: CancelScope, body: () => Promise<T>): Promise<T> {
+  return quietIf(body(), (error) => error === scope.node.cancellation);
+}
+
+/** Sees work to its end, and stops it when the scope is cancelled. */
+export async function endWithScope<T>(scope: CancelScope, work: ExternalWork<T>): Promise<T> {
+  const registration = scope.onCancel(() => work.stop(scope.signal.reason));
+  try {
+    return await work.end();
+  } finally {
+    registration[Symbol.dispose]();
+  }
+}

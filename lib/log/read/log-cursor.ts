@@ -1,0 +1,90 @@
+import type { GapCause } from '../../task/task-event.js';
+import { formatEventId } from '../wire/event-id.js';
+import type { LogEntry } from '../log-entry.js';
+import type { LogReader } from './log-reader.js';
+
+/** A stretch of the log that this watcher will not see. */
+export interface LogGap {
+  readonly cause: GapCause;
+  /** How many events; `null` when that is unknown. */
+  readonly missed: number | null;
+  /** The position just before what comes next. */
+  readonly id: string;
+}
+
+/** Where a cursor begins: behind the event `after`, with a gap to tell first when `gap` is set. */
+export interface LogPosition {
+  readonly after: number;
+  readonly gap?: GapCause;
+}
+
+/**
+ * One watcher's position in a log. A cursor holds only that number, so a watcher that does not read costs nothing more.
+ * Events that were trimmed before they were read show as a gap.
+ */
+export class LogCursor {
+  readonly #log: LogReader;
+  #after: number;
+  #gap: GapCause | undefined;
+
+  constructor(log: LogReader, position: LogPosition) {
+    this.#log = log;
+    this.#after = position.after;
+    this.#gap = position.gap;
+  }
+
+  /** Whether `next()` gives something now. An event that is not here yet is fetched, and wakes those who wait for it. */
+  get hasNext(): boolean {
+    const next = this.#after + 1;
+    if (this.#gap !== undefined || next < this.#log.firstSeq) return true;
+    return next <= this.#log.lastSeq && this.#log.at(next) !== undefined;
+  }
+
+  /** The `seq` it goes on behind, whatever comes next. */
+  get after(): number {
+    return this.#after;
+  }
+
+  get hasGap(): boolean {
+    return this.#gap !== undefined;
+  }
+
+  /** The event it stands behind; `undefined` where a gap comes first. */
+  get position(): number | undefined {
+    return this.#gap === undefined && this.#after >= this.#log.firstSeq - 1 ? this.#after : undefined;
+  }
+
+  /** Whether it stands behind this event, and has no gap to tell first. */
+  isBehind(seq: number): boolean {
+    return this.#after === seq && this.#gap === undefined;
+  }
+
+  /** Goes on behind `seq`: what is up to there was read for another cursor at the same place. */
+  skipTo(seq: number): void {
+    this.#after = seq;
+  }
+
+  /** Whether everything was read and nothing will follow. */
+  get done(): boolean {
+    return this.#log.ended && this.#gap === undefined && this.#after === this.#log.lastSeq;
+  }
+
+  /** The next thing to tell the watcher; `undefined` when it has seen all there is, or what follows is not here yet. */
+  next(): LogEntry | LogGap | undefined {
+    const gap = this.nextGap();
+    if (gap) return gap;
+    const entry = this.#log.at(this.#after + 1);
+    if (entry) this.#after = entry.seq;
+    return entry;
+  }
+
+  nextGap(): LogGap | undefined {
+    const start = this.#log.firstSeq - 1;
+    if (this.#gap === undefined && this.#after >= start) return undefined;
+    const cause = this.#gap ?? 'expired';
+    const missed = this.#gap === undefined ? start - this.#after : null;
+    this.#gap = undefined;
+    this.#after = start;
+    return { cause, missed, id: formatEventId(this.#log.epoch, start) };
+  }
+}
