@@ -113,8 +113,9 @@ export class StoreConnection {
 
   /** Runs a script on the keys of a task, as soon as Redis can be reached. */
   run(script: Script, keys: TaskKeys, args: readonly (string | number)[]): Promise<unknown> {
-    const { record, log, requests, signals, news } = keys;
-    return script.run(this.client, [record, log, requests, signals, news], [this.#publish, ...args]);
+    const { record, log, requests, signals, news, watchers } = keys;
+    const all = [record, log, requests, signals, news, watchers];
+    return script.run(this.client, all, [this.#publish, ...args]);
   }
 
   /**
