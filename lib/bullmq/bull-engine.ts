@@ -27,6 +27,7 @@ import type { RemoteView, ViewHost } from './remote-view.js';
 import { refOf, TaskRunner } from './task-runner.js';
 import { TaskQueue } from './task-queue.js';
 import { concurrencyOf, TaskWorker } from './task-worker.js';
+import { WatcherCounts } from './watcher-counts.js';
 import { ViewRegistry } from './view-registry.js';
 
 /** How many signals of one name may wait for a handler. */
@@ -43,6 +44,7 @@ interface Opened {
   readonly index: TaskIndex;
   readonly views: ViewRegistry;
   readonly runner: TaskRunner;
+  readonly watchers: WatcherCounts;
   readonly maintenance: Maintenance;
 }
 
@@ -88,15 +90,19 @@ export class BullEngine implements TaskEngine, ViewHost {
       listeners: this.#host.listeners,
       retention: this.#retention,
     });
+    const watchers = new WatcherCounts(tasks, 2 * this.#options.lockDuration, (error) =>
+      this.#onError(error),
+    );
     const maintenance = new Maintenance({
       times: this.#options,
       queues: this.#queues,
       workers: this.#workers,
       index,
+      countWatchers: () => [watchers.repeat(), runner.lookForWatchers()],
       sweepPending: (queue) => this.#sweepPending(queue),
       onError: (error) => this.#onError(error),
     });
-    this.#opened = { connection, news, tasks, index, views, runner, maintenance };
+    this.#opened = { connection, news, tasks, index, views, runner, watchers, maintenance };
     this.#host.types.forEach((type) => this.#add(type));
     await Promise.all(
       this.#host.types.all.map((type) => this.#queueOf(type).limit(type.options.globalConcurrency)),
@@ -232,6 +238,7 @@ export class BullEngine implements TaskEngine, ViewHost {
   }
 
   async reload(view: RemoteView): Promise<void> {
+    await this.#parts.watchers.told();
     await this.find(view.ref);
   }
 
@@ -263,7 +270,9 @@ export class BullEngine implements TaskEngine, ViewHost {
     return answer === 'taken';
   }
 
-  onWatched(): void {}
+  onWatched(view: RemoteView): void {
+    this.#opened?.watchers.onChange(view);
+  }
 
   /** A task has ended that no instance runs: its job has nothing to do. */
   async #onPendingEnd(key: string, epoch: string): Promise<void> {

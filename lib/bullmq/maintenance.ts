@@ -13,6 +13,7 @@ interface MaintenanceParts {
   readonly queues: ReadonlyMap<string, TaskQueue>;
   readonly workers: readonly TaskWorker[];
   readonly index: TaskIndex;
+  readonly countWatchers: () => Promise<void>[];
   readonly sweepPending: (queue: TaskQueue) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
@@ -28,13 +29,14 @@ export class Maintenance {
   }
 
   begin(): void {
-    const { times, workers, queues, index, sweepPending } = this.#parts;
+    const { times, workers, queues, index, countWatchers, sweepPending } = this.#parts;
     inRootContext(() => {
       this.#repeat(times.lockDuration / 2, () => workers.map((worker) => worker.renewLocks()));
       this.#repeat(times.stalledInterval, () => [
         ...workers.map((worker) => worker.reviveJobs()),
         ...[...queues.values()].map((queue) => sweepPending(queue)),
       ]);
+      this.#repeat(times.lockDuration, countWatchers);
       this.#repeat(SWEEP_INTERVAL, () => [index.sweep()]);
     });
   }

@@ -59,6 +59,7 @@ export class OwnedRun implements JournalRun {
   #finish: (end: TryEnd) => void = () => {};
   #release: Release | undefined;
   #isLost = false;
+  #isWatched = false;
   #mayTryAgain = true;
   /** Set when it is over. */
   end: TryEnd | undefined;
@@ -151,6 +152,7 @@ export class OwnedRun implements JournalRun {
       this.run.settle(undefined, { kind: 'threw', error });
       return;
     }
+    this.#noteWatchers();
     this.run.begin();
   }
 
@@ -195,6 +197,23 @@ export class OwnedRun implements JournalRun {
   look(): void {
     this.journal.look();
     void this.#fetchSignals();
+    this.lookForWatchers().catch(() => {});
+  }
+
+  /** @throws StoreUnavailableError */
+  async lookForWatchers(): Promise<void> {
+    if (this.#type.options.cancelWhenUnwatched === null || this.run.decided) return;
+    await this.#view.reload();
+    this.#noteWatchers();
+  }
+
+  /** For the run it matters only whether there are any. */
+  #noteWatchers(): void {
+    const isWatched = this.#view.stored.watchers > 0;
+    if (isWatched === this.#isWatched || this.run.decided) return;
+    this.#isWatched = isWatched;
+    if (isWatched) this.run.attach();
+    else this.run.detach();
   }
 
   /** Another instance owns the task, or may. */

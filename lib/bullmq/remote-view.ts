@@ -19,7 +19,7 @@ export interface ViewHost {
   signal(view: RemoteView, name: string, json: string): Promise<boolean>;
   /** Asks Redis for its newest state. */
   reload(view: RemoteView): Promise<void>;
-  /** Its first watcher has come, or its last one has gone. */
+  /** A watcher has come or gone. */
   onWatched(view: RemoteView): void;
 }
 
@@ -62,7 +62,7 @@ export class RemoteView implements TaskView {
   }
 
   get record(): TaskRecord {
-    return recordOf(this.ref, this.log.record, this.#watchers);
+    return recordOf(this.ref, this.log.record);
   }
 
   reload(): Promise<void> {
@@ -74,11 +74,13 @@ export class RemoteView implements TaskView {
   }
 
   attach(): void {
-    if (++this.#watchers === 1) this.#host.onWatched(this);
+    this.#watchers++;
+    this.#host.onWatched(this);
   }
 
   detach(): void {
-    if (--this.#watchers === 0) this.#host.onWatched(this);
+    this.#watchers--;
+    this.#host.onWatched(this);
   }
 
   requestCancel(request: CancelRequest): Promise<CancelAnswer> {
@@ -104,7 +106,7 @@ export class RemoteView implements TaskView {
 /** How a task has ended that ran elsewhere. */
 function outcomeOf(ref: TaskRef, task: StoredTask): TaskOutcome {
   const { status, startedAt, endedAt } = task;
-  const { cancellation: reason, error, finalValue } = recordOf(ref, task, 0);
+  const { cancellation: reason, error, finalValue } = recordOf(ref, task);
   const facts = {
     started: startedAt !== null,
     requests: reason ? [reason] : [],

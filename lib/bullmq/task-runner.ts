@@ -34,6 +34,11 @@ export class TaskRunner {
     return [...this.#runs.values()];
   }
 
+  /** Watchers go without a word where their instance was lost. */
+  async lookForWatchers(): Promise<void> {
+    await Promise.all([...this.#runs.values()].map((run) => run.lookForWatchers()));
+  }
+
   close(): void {
     this.#listening[Symbol.dispose]();
   }

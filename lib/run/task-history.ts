@@ -1,11 +1,7 @@
-import type { CancelKind } from '../cancellation/cancel-reason.js';
+import type { CancelReason } from '../cancellation/cancel-reason.js';
 
-/** A request to cancel a task that was accepted elsewhere. */
-export interface AcceptedRequest {
-  readonly kind: CancelKind;
-  readonly detail?: string;
-  readonly by?: string;
-}
+/** A request to cancel a task that was accepted elsewhere: what JSON can hold of it. */
+export type AcceptedRequest = Pick<CancelReason, 'kind' | 'detail' | 'by' | 'of' | 'timeout'>;
 
 /** What a task has behind it, where a run is not its first, or where the run was registered elsewhere. */
 export interface TaskHistory {

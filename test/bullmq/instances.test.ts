@@ -2,6 +2,8 @@ import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
+import { within } from '../../lib/cancellation/time/countdown.js';
+import { eventually } from '../support/wait.js';
 import { Instances } from './support/instances.js';
 
 describeWithRedis('many instances', [], (server) => {
@@ -97,5 +99,26 @@ describeWithRedis('many instances', [], (server) => {
     expect(handles.filter(({ created }) => created)).toHaveLength(1);
     await Promise.all(handles.map(({ result }) => result));
     expect(calls).toBe(1);
+  });
+});
+
+describeWithRedis('watchers of many instances', [], (server) => {
+  it('are counted together, and a task that nobody watches any more is cancelled', async () => {
+    const type = handlerTask((task: TaskContext) => task.sleep(60_000), { cancelWhenUnwatched: 300 });
+    const instances = new Instances(server, [type]);
+    const one = await instances.startWeb();
+    const two = await instances.startWeb();
+    await instances.start();
+    const handle = await one.coordinator.start(type, {});
+    const here = [1, 2].map(() => collect(handle.events()));
+    const there = collect(two.coordinator.events(handle.ref));
+    await Promise.all([...here, there].map((events) => events.until('started')));
+    await eventually(async () => expect((await handle.snapshot()).watchers).toBe(3));
+    for (const events of here) events.unsubscribe();
+    await eventually(async () => expect((await handle.snapshot()).watchers).toBe(1));
+    // Longer than it may be unwatched.
+    await expect(within(600, there.done)).resolves.toBe(false);
+    there.unsubscribe();
+    expect((await handle.outcome).reason).toEqual({ kind: 'unwatched' });
   });
 });

@@ -56,6 +56,14 @@ describe('a run that is not the first of its task', () => {
   });
 });
 
+it('a run that begins after its time is over ends with that time limit', async () => {
+  const requests = [{ kind: 'timeout', of: 'idle', timeout: 500 }] as const;
+  const { journal, run } = await sharedRun(() => 'called', {}, { tries: 1, requests });
+  run.begin();
+  expect(await run.outcome).toMatchObject({ status: 'timeout', reason: requests[0] });
+  expect(eventsIn(journal)).toEqual(['timeout {"message":"Task timed out","of":"idle","timeout":500}']);
+});
+
 describe('an end that the journal refuses, as somebody has cancelled the task before', () => {
   it('completed becomes cancelled, and the value is discarded', async () => {
     const { journal, run, told } = await sharedRun(() => ({ rows: 3 }));

@@ -25,11 +25,27 @@ function placeOfNode(node: unknown): string {
   return `${host ?? 'localhost'}:${port ?? 6379}`;
 }
 
-/** What an error says. Where a name has several addresses, Node's own says nothing, and those of the addresses do. */
+/** Whether trying again does not help. */
+export function isFinal(error: unknown): boolean {
+  return /(^|\. )(WRONGPASS|NOAUTH|NOPERM|ERR (invalid|Client sent|DB index) )/.test(explain(error));
+}
+
+/** Not so one of a command that was waiting when the connection failed. */
+export function saysWhy(error: unknown): boolean {
+  return !/Connection is closed\.?$/.test(explain(error));
+}
+
+/** What an error says, with the newest one of the nodes of a cluster. */
 export function explain(error: unknown): string {
+  const ofNode = readProperty(error, 'lastNodeError');
+  return ofNode ? `${explainOne(error)} ${explainOne(ofNode)}` : explainOne(error);
+}
+
+/** Where a name has several addresses, Node's own error says nothing, and those of the addresses do. */
+function explainOne(error: unknown): string {
   const message = readProperty(error, 'message');
   if (typeof message === 'string' && message !== '') return message;
   const errors = readProperty(error, 'errors');
-  if (Array.isArray(errors) && errors.length > 0) return errors.map(explain).join('; ');
+  if (Array.isArray(errors) && errors.length > 0) return errors.map(explainOne).join('; ');
   return textOf(readProperty(error, 'code') ?? error);
 }

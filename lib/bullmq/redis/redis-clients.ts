@@ -49,7 +49,7 @@ function makeClient(
   if (!isCluster(options)) return options.duplicate({ ...always(options.options), ...more });
   // It subscribes again itself.
   const redisOptions = { ...options.options.redisOptions, ...ALWAYS };
-  return options.duplicate([], { ...ofCluster, redisOptions, enableOfflineQueue: true });
+  return options.duplicate([], { ...ofCluster, redisOptions, enableOfflineQueue: true, lazyConnect: false });
 }
 
 /** A connection comes back by itself, also where the application's other ones give up. */

@@ -10,6 +10,7 @@ import { endPending, type EndPendingReply } from './scripts/end-pending.js';
 import { forget } from './scripts/forget.js';
 import { dropSignals, signal, type SignalReply } from './scripts/signal.js';
 import { start } from './scripts/start.js';
+import { watch } from './scripts/watch.js';
 import type { StoreConnection } from './store-connection.js';
 import { type StoredRequest, storedRequest } from './stored-request.js';
 import { type StoredTask, storedTask } from './stored-task.js';
@@ -216,6 +217,16 @@ export class RedisTasks {
   async dropSignals({ keys, token }: TaskLease, ids: readonly string[]): Promise<'taken' | 'lost'> {
     const [answer] = (await this.#connection.run(dropSignals, keys, [token, ...ids])) as ['taken' | 'lost'];
     return answer;
+  }
+
+  /**
+   * Says how many watch a task on this instance.
+   *
+   * @param ms how long that holds
+   * @throws StoreUnavailableError
+   */
+  async watch(keys: TaskKeys, count: number, ms: number): Promise<void> {
+    await this.#connection.ask(watch, keys, [this.instance, count, ms]);
   }
 
   /** Forgets an ended task before its retention is over. */

@@ -21,6 +21,10 @@ export class SocketHold {
     }
   }
 
+  get isHeld(): boolean {
+    return this.#isHeld;
+  }
+
   hold(): void {
     this.#isHeld = true;
     for (const node of this.#nodes) this.#apply(node);

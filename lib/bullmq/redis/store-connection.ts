@@ -2,7 +2,7 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { StoreUnavailableError } from '../errors.js';
 import { checkServer } from './check-server.js';
-import { explain, placeOf } from './connection-failure.js';
+import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
 import { commandClient, newsClient } from './redis-clients.js';
 import type { RedisClient, Script } from './scripts/script.js';
@@ -16,10 +16,6 @@ const START_TIMEOUT = 8_000;
 
 /** How long what somebody waits for may take, in milliseconds. */
 const ASK_TIMEOUT = 4_000;
-
-/** Errors of a connection that do not go away by trying again. */
-const isFinal = (error: Error): boolean =>
-  /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid|Client sent|DB index) )/.test(error.message);
 
 /**
  * The two connections of an instance to Redis: one for commands, one that hears news. Both come back by themselves. What was on its
@@ -37,15 +33,17 @@ export class StoreConnection {
    * Connects, and checks that this Redis will do. The connections do not keep the process alive until `hold`.
    *
    * @param warn called with what a person should know of
+   * @param timeout how long it may take, in milliseconds
    * @throws StoreUnavailableError that names host and port, and never a password
    */
   static async open(
     options: StoreConnectionOptions,
     warn: (message: string) => void,
+    timeout = START_TIMEOUT,
   ): Promise<StoreConnection> {
     const connection = new StoreConnection(options);
     try {
-      await connection.#start(warn);
+      await connection.#start(warn, timeout);
       return connection;
     } catch (error) {
       connection.close();
@@ -64,18 +62,18 @@ export class StoreConnection {
     for (const client of [this.client, this.subscriber]) client.on('error', ignore);
   }
 
-  async #start(warn: (message: string) => void): Promise<void> {
+  async #start(warn: (message: string) => void, timeout: number): Promise<void> {
     const clients = [this.client, this.subscriber];
     let newest = new Error('it does not answer');
     let onError: (error: Error) => void = ignore;
     let timer: NodeJS.Timeout | undefined;
     const failed = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(newest), START_TIMEOUT);
+      timer = setTimeout(() => reject(newest), timeout);
       onError = (error) => {
-        newest = error;
+        if (saysWhy(error)) newest = error;
         if (isFinal(error)) reject(error);
       };
-      for (const client of clients) client.on('error', onError);
+      for (const client of clients) client.on('error', onError).on('node error', onError);
     });
     const started = this.#check(clients, warn);
     started.catch(ignore);
@@ -83,7 +81,7 @@ export class StoreConnection {
       await Promise.race([started, failed]);
     } finally {
       clearTimeout(timer);
-      for (const client of clients) client.off('error', onError);
+      for (const client of clients) client.off('error', onError).off('node error', onError);
     }
   }
 
@@ -115,8 +113,9 @@ export class StoreConnection {
 
   /** Runs a script on the keys of a task, as soon as Redis can be reached. */
   run(script: Script, keys: TaskKeys, args: readonly (string | number)[]): Promise<unknown> {
-    const { record, log, requests, signals, news } = keys;
-    return script.run(this.client, [record, log, requests, signals, news], [this.#publish, ...args]);
+    const { record, log, requests, signals, news, watchers } = keys;
+    const all = [record, log, requests, signals, news, watchers];
+    return script.run(this.client, all, [this.#publish, ...args]);
   }
 
   /**
@@ -133,6 +132,8 @@ export class StoreConnection {
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(unavailable()), ASK_TIMEOUT);
+      // Before that, nothing else may keep the process alive until there is an answer.
+      if (this.#sockets.isHeld) timer.unref();
     });
     try {
       // While it is away nothing is queued for it: it would be done long after the caller has given up.

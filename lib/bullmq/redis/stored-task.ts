@@ -31,6 +31,8 @@ export interface StoredTask {
   readonly error: string | null;
   /** What watchers may see of the error. */
   readonly publicError: string | null;
+  /** How many watch it, on all instances. */
+  readonly watchers: number;
 }
 
 type Field = (typeof taskFields)[number];
@@ -59,16 +61,13 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
     finalValue: text('finalValue'),
     error: text('error'),
     publicError: text('publicError'),
+    watchers: Number(reply[taskFields.length]),
   };
 }
 
-/**
- * The task as every engine shows it.
- *
- * @param watchers how many there are on all instances
- */
-export function recordOf({ app, name, id }: TaskRef, task: StoredTask, watchers: number): TaskRecord {
-  const { owner, metadata } = task;
+/** The task as every engine shows it. */
+export function recordOf({ app, name, id }: TaskRef, task: StoredTask): TaskRecord {
+  const { owner, metadata, watchers } = task;
   return {
     app,
     name,

@@ -16,6 +16,8 @@ export interface TaskKeys {
   readonly requests: string;
   /** A hash: the signals that its handler has not taken. */
   readonly signals: string;
+  /** A hash: how many watch it on each instance, and until when that holds: `<count> <time>`. */
+  readonly watchers: string;
   /** The channel on which readers hear that something was written. */
   readonly news: string;
 }
@@ -31,6 +33,7 @@ export function keysOf(prefix: string, key: string): TaskKeys {
     log: `${record}:log`,
     requests: `${record}:requests`,
     signals: `${record}:signals`,
+    watchers: `${record}:watchers`,
     news: `${record}:news`,
   };
 }

@@ -1,15 +1,45 @@
 import type { TaskRun } from '../../run/task-run.js';
 
-/** Runs of one priority, insertion-ordered, and quick to leave from the middle. */
-interface Level {
+/** Runs of one priority, first in first out. One may leave from anywhere. */
+class Level {
   readonly priority: number;
-  readonly runs: Set<TaskRun>;
+  readonly #runs = new Set<TaskRun>();
+  /** Stands before the first one. An iterator made anew would pass all those that have left before. */
+  #first: Iterator<TaskRun, undefined> | undefined;
+
+  constructor(priority: number) {
+    this.priority = priority;
+  }
+
+  get isEmpty(): boolean {
+    return this.#runs.size === 0;
+  }
+
+  add(run: TaskRun): void {
+    this.#runs.add(run);
+  }
+
+  delete(run: TaskRun): boolean {
+    return this.#runs.delete(run);
+  }
+
+  shift(): TaskRun | undefined {
+    if (this.isEmpty) return undefined;
+    let first = this.#first?.next().value;
+    if (!first) {
+      // One that has come to the end finds nothing that is added later.
+      this.#first = this.#runs.values();
+      first = this.#first.next().value;
+    }
+    if (first) this.#runs.delete(first);
+    return first;
+  }
 }
 
 /** Runs that wait for a place: the highest priority is next, and of those with the same, the one that came first. */
 export class WaitingRuns {
   /** Of priority 0, as most are. */
-  readonly #plain = new Set<TaskRun>();
+  readonly #plain = new Level(0);
   /** The other priorities that somebody has, highest first. There are at most 1 000. */
   #levels: Level[] | undefined;
   #size = 0;
@@ -22,7 +52,7 @@ export class WaitingRuns {
     this.#size++;
     const { priority = 0 } = run.options;
     if (priority === 0) this.#plain.add(run);
-    else this.#levelOf(priority).runs.add(run);
+    else this.#levelOf(priority).add(run);
   }
 
   /** @returns whether it was there */
@@ -35,8 +65,10 @@ export class WaitingRuns {
 
   /** Takes the run that is next. */
   shift(): TaskRun | undefined {
-    const [next] = this.#levels?.[0]?.runs ?? this.#plain;
-    if (next) this.delete(next);
+    const [highest] = this.#levels ?? [];
+    const next = (highest ?? this.#plain).shift();
+    if (next) this.#size--;
+    if (highest?.isEmpty) this.#levels?.shift();
     return next;
   }
 
@@ -45,7 +77,7 @@ export class WaitingRuns {
     const index = this.#indexOf(priority);
     const known = levels[index];
     if (known?.priority === priority) return known;
-    const made = { priority, runs: new Set<TaskRun>() };
+    const made = new Level(priority);
     levels.splice(index, 0, made);
     return made;
   }
@@ -53,8 +85,8 @@ export class WaitingRuns {
   #deleteFrom(priority: number, run: TaskRun): boolean {
     const index = this.#indexOf(priority);
     const level = this.#levels?.[index];
-    if (level?.priority !== priority || !level.runs.delete(run)) return false;
-    if (level.runs.size === 0) this.#levels?.splice(index, 1);
+    if (level?.priority !== priority || !level.delete(run)) return false;
+    if (level.isEmpty) this.#levels?.splice(index, 1);
     return true;
   }
 

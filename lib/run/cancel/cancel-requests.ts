@@ -53,8 +53,14 @@ export class CancelRequests {
 
   /** Those that were accepted elsewhere. */
   addAccepted(requests: readonly AcceptedRequest[]): void {
-    for (const { kind, detail, by } of requests)
-      this.add(kind, { ...(detail !== undefined && { detail }), ...(by !== undefined && { by }) });
+    for (const { kind, detail, by, of, timeout } of requests) {
+      this.add(kind, {
+        ...(detail !== undefined && { detail }),
+        ...(by !== undefined && { by }),
+        ...(of !== undefined && { of }),
+        ...(timeout !== undefined && { timeout }),
+      });
+    }
   }
 
   /** One no longer counts. */

@@ -3,8 +3,6 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { StoreConnection } from '../../../lib/bullmq/redis/store-connection.js';
 import { StoreUnavailableError } from '../../../lib/bullmq/errors.js';
-import { freePort } from '../../support/programs/free-port.js';
-import { StoppedClock } from '../../support/stopped-clock.js';
 import { eventually, withTimeout } from '../../support/wait.js';
 import { describeStore, newKey, newTask } from './support.js';
 
@@ -106,38 +104,10 @@ describeStore('a connection to Redis', ({ server, open }) => {
     });
   });
 
-  it('fails in time with host and port when Redis cannot be reached', async () => {
-    using clock = new StoppedClock();
-    const port = await freePort();
-    const failure = await clock.until(failureOf({ host: '127.0.0.1', port, password: 'geheim' }));
-    expect(failure.message).toContain(`Redis at 127.0.0.1:${port} cannot be used: `);
-    expect(failure.message).not.toContain('geheim');
-  });
-
-  it('fails at once with a wrong password, and never tells it', async () => {
-    const admin = server.connect();
-    await admin.config('SET', 'requirepass', 'right');
-    try {
-      const { host, port } = server;
-      for (const password of ['wrong-one', undefined]) {
-        const failure = await failureOf({ host, port, ...(password !== undefined && { password }) });
-        expect(failure.message).toMatch(
-          new RegExp(`^Redis at ${host}:${port} cannot be used: .*(WRONGPASS|NOAUTH)`),
-        );
-        expect(failure.message).not.toContain('wrong-one');
-      }
-    } finally {
-      await admin.auth('right');
-      await admin.config('SET', 'requirepass', '');
-    }
-  });
-
-  it.each([
-    ['is too old', ['redis_version:6.0.16', 'role:master'], 'it is version 6.0.16; 6.2 or later is needed'],
-    ['is a replica', ['redis_version:7.2.0', 'role:slave'], 'it is a replica'],
-  ])('fails with a Redis that %s', async (_what, info, message) => {
-    const failure = await failureOf({ host: '127.0.0.1', port: await impostor(info) });
-    expect(failure.message).toContain(message);
+  it('fails with a Redis that is too old', async () => {
+    const port = await impostor(['redis_version:6.0.16', 'role:master']);
+    const failure = await failureOf({ host: '127.0.0.1', port });
+    expect(failure.message).toContain('it is version 6.0.16; 6.2 or later is needed');
   });
 
   it('warns of a policy that drops tasks', async () => {
@@ -155,10 +125,9 @@ describeStore('a connection to Redis', ({ server, open }) => {
     const instance = await open();
     const { tasks } = instance;
     const { keys } = await instance.claimNew();
-    using clock = new StoppedClock();
     server.pause();
     const asked = tasks.cancel(keys, request, '{}');
-    await expect(clock.until(asked)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(asked).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
     server.goOn();
     expect(await tasks.cancel(keys, request, '{}')).toBe('cancelling');
   });
@@ -170,9 +139,8 @@ describeStore('a connection to Redis', ({ server, open }) => {
     const keys = instance.tasks.keysOf(key);
     await server.kill();
     await eventually(() => client.status !== 'ready');
-    using clock = new StoppedClock();
     const started = instance.tasks.start(keys, newTask(key), false);
-    await expect(clock.until(started)).rejects.toThrow(StoreUnavailableError);
+    await expect(started).rejects.toThrow(StoreUnavailableError);
     await server.restart();
     await withTimeout(client.ping(), 10_000, 'the reconnect');
     expect(await instance.read(keys)).toBeUndefined();

@@ -11,7 +11,7 @@ export const forget = new Script(/* lua */ `
 ${task}
 local epoch, status = unpack(redis.call('HMGET', record, 'epoch', 'status'))
 if epoch ~= ARGV[2] or not isEnded(status) then return 0 end
-redis.call('DEL', record, log, requests, signals)
+redis.call('DEL', record, log, requests, signals, watchers)
 tell()
 return 1
 `);

@@ -3,7 +3,7 @@
  * news is published.
  */
 export const task = /* lua */ `
-local record, log, requests, signals, news = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local record, log, requests, signals, news, watchers = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 
 local function now()
   local time = redis.call('TIME')

@@ -22,9 +22,24 @@ export const taskFields = [
   'publicError',
 ] as const;
 
+/** How many watch the task, on all instances that are there. */
+export const countWatchers = /* lua */ `
+local function countWatchers()
+  local total, time = 0, now()
+  for _, counted in ipairs(redis.call('HVALS', watchers)) do
+    local count, expiry = string.match(counted, '^(%d+) (%d+)$')
+    if tonumber(expiry) > time then total = total + count end
+  end
+  return total
+end
+`;
+
 export const describe = /* lua */ `
+${countWatchers}
 local function describe()
-  return redis.call('HMGET', record, ${taskFields.map((field) => `'${field}'`).join(', ')})
+  local fields = redis.call('HMGET', record, ${taskFields.map((field) => `'${field}'`).join(', ')})
+  fields[#fields + 1] = tostring(countWatchers())
+  return fields
 end
 `;
 

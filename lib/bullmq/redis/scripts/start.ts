@@ -14,7 +14,7 @@ ${describe}
 local epoch, status = unpack(redis.call('HMGET', record, 'epoch', 'status'))
 if epoch and epoch ~= ARGV[2] then
   if ARGV[3] ~= '1' or not isEnded(status) then return { 0, describe() } end
-  redis.call('DEL', record, log, requests, signals)
+  redis.call('DEL', record, log, requests, signals, watchers)
   epoch = false
 end
 if not epoch then
