@@ -48,6 +48,15 @@ interface Opened {
   readonly maintenance: Maintenance;
 }
 
+const NOTHING_ENDED: Omit<EndedTasks, 'left'> = {
+  completed: 0,
+  cancelled: 0,
+  failed: 0,
+  timedOut: 0,
+  abandoned: [],
+  handedOver: [],
+};
+
 /** Runs tasks on all instances of the application together: BullMQ says which instance, Redis keeps what all of them know. */
 export class BullEngine implements TaskEngine, ViewHost {
   /** The input of a task is needed as JSON. */
@@ -73,6 +82,10 @@ export class BullEngine implements TaskEngine, ViewHost {
     // One that is not provided stops the start.
     if (typeof run !== 'boolean') for (const type of run) this.#host.types.get(type);
     const connection = await StoreConnection.open(given, (message) => this.#logger.warn(message));
+    if (this.#isClosing) {
+      connection.close();
+      return;
+    }
     const news = new RedisNews(connection);
     const tasks = new RedisTasks(connection, prefix);
     const { replay, isCancellation } = this.#host.options;
@@ -103,10 +116,15 @@ export class BullEngine implements TaskEngine, ViewHost {
       onError: (error) => this.#onError(error),
     });
     this.#opened = { connection, news, tasks, index, views, runner, watchers, maintenance };
-    this.#host.types.forEach((type) => this.#add(type));
-    await Promise.all(
-      this.#host.types.all.map((type) => this.#queueOf(type).limit(type.options.globalConcurrency)),
-    );
+    try {
+      this.#host.types.forEach((type) => this.#add(type));
+      await Promise.all(
+        this.#host.types.all.map((type) => this.#queueOf(type).limit(type.options.globalConcurrency)),
+      );
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
     maintenance.begin();
   }
 
@@ -186,6 +204,8 @@ export class BullEngine implements TaskEngine, ViewHost {
     const key = taskKey(ref);
     const keys = tasks.keysOf(key);
     const queue = this.#queueOf(type);
+    // A hook of the application may wait for its end.
+    if (!this.#hasBegun) this.#workers.find((worker) => worker.queue === queue)?.begin();
     const { maxPending, pendingTimeout, replay } = type.options;
     const { delay = 0, priority = 0, owner, metadata } = options;
     const deadline =
@@ -334,7 +354,9 @@ export class BullEngine implements TaskEngine, ViewHost {
   }
 
   async shutdown(options: Required<ShutdownOptions>): Promise<EndedTasks> {
-    return endTasks(this.#parts.runner, this.#workers, options);
+    // The application may be closed before it has started.
+    if (!this.#opened) return { ...NOTHING_ENDED, left: options.timeout };
+    return endTasks(this.#opened.runner, this.#workers, options);
   }
 
   async close(): Promise<void> {

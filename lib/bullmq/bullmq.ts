@@ -6,12 +6,11 @@ import { type BullmqOptions, resolveBullmqOptions } from './bullmq.options.js';
  * Has all instances of the application run tasks together: for `StreamingModule.forRoot({ engine })`, the same on each.
  *
  * @param options `connection` is needed
- * @throws InvalidOptionsError for an option that is unknown or wrong
+ * @throws InvalidOptionsError, when the application starts, for an option that is unknown or wrong
  * @example
  * StreamingModule.forRoot({ engine: bullmq({ connection: { host: 'redis', port: 6379 } }) });
  * @publicApi
  */
 export function bullmq(options: BullmqOptions): EngineFactory {
-  const resolved = resolveBullmqOptions(options);
-  return { create: (host) => new BullEngine(host, resolved) };
+  return { create: (host) => new BullEngine(host, resolveBullmqOptions(options)) };
 }

@@ -75,7 +75,8 @@ export class TaskWorker {
   readonly #connection: StoreConnection;
   readonly #times: LeaseTimes;
   readonly #handle: JobHandler;
-  readonly #worker: PatientWorker;
+  readonly #make: () => PatientWorker;
+  #worker: PatientWorker | undefined;
   readonly #jobs = new Set<OwnJob>();
   #isClosing = false;
 
@@ -92,7 +93,7 @@ export class TaskWorker {
     this.#connection = connection;
     this.#times = times;
     this.#handle = handle;
-    this.#worker = new PatientWorker(queue.name, (job, token) => this.#process(job, token ?? ''), {
+    const all: WorkerOptions = {
       drainDelay: DRAIN_DELAY,
       ...options,
       connection: connection.client,
@@ -106,12 +107,20 @@ export class TaskWorker {
       // One timer of the instance does it for all its workers.
       skipLockRenewal: true,
       skipStalledCheck: true,
-    });
-    this.#worker.on('error', onError);
+    };
+    this.#make = () => {
+      const worker = new PatientWorker(queue.name, (job, token) => this.#process(job, token ?? ''), all);
+      return worker.on('error', onError);
+    };
   }
 
+  /** Not before it connects: its connection keeps the process alive. */
   begin(): void {
-    inRootContext(() => void this.#worker.run().catch(() => {}));
+    if (this.#isClosing || this.#worker) return;
+    inRootContext(() => {
+      this.#worker = this.#make();
+      this.#worker.run().catch(() => {});
+    });
   }
 
   /** @throws StoreUnavailableError */
@@ -132,18 +141,19 @@ export class TaskWorker {
    * @throws StoreUnavailableError
    */
   async reviveJobs(): Promise<void> {
-    await this.#connection.inTime(() => this.#worker.getBackend().moveStalledJobsToWait());
+    const backend = this.#worker?.getBackend();
+    if (backend) await this.#connection.inTime(() => backend.moveStalledJobsToWait());
   }
 
   /** Takes no more jobs. Those that it has go on. Resolves when it has none. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosing = true;
-    return this.#worker.close();
+    await this.#worker?.close();
   }
 
   /** Gives up its connections, whatever it is doing. */
   destroy(): void {
-    this.#worker.destroy().catch(() => {});
+    this.#worker?.destroy().catch(() => {});
   }
 
   /** What it returns or throws tells BullMQ what becomes of the job. */
