@@ -236,11 +236,13 @@ export class OwnedRun implements JournalRun {
     return this.run.isHandedOver;
   }
 
-  onRequests(requests: readonly StoredRequest[]): void {
+  onRequests(requests: readonly StoredRequest[]): boolean {
+    if (this.run.decided) return false;
     for (const { kind, detail, by, grace } of requests) {
       const details = { ...(detail !== undefined && { detail }), ...(by !== undefined && { by }) };
       this.run.cancel(kind, details, grace);
     }
+    return true;
   }
 
   onLost(): void {

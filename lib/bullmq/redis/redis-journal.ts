@@ -56,8 +56,12 @@ export interface JournalRun {
   readonly cancellation: CancelReason | undefined;
   /** Whether it is cancelled only to go on elsewhere: then its task stays `running`. */
   readonly isHandedOver: boolean;
-  /** Somebody has asked to cancel the task, here or elsewhere. */
-  onRequests(requests: readonly StoredRequest[]): void;
+  /**
+   * Somebody has asked to cancel the task, here or elsewhere.
+   *
+   * @returns whether the run could act on it. If its outcome stands, it hears of the requests again in `decideAgain`
+   */
+  onRequests(requests: readonly StoredRequest[]): boolean;
   /** Another instance owns the task now. The journal is deaf by then. */
   onLost(): void;
   /** Redis does not take what is written. It is written again until it does. */
@@ -307,9 +311,8 @@ export class RedisJournal implements RunJournal {
   }
 
   #tell(requests: readonly StoredRequest[]): void {
-    if (requests.length === 0) return;
-    this.#seen += requests.length;
-    this.#run.onRequests(requests);
+    // What a run that has decided did not see keeps it from ending as if nobody had asked.
+    if (requests.length > 0 && this.#run.onRequests(requests)) this.#seen += requests.length;
   }
 
   /**

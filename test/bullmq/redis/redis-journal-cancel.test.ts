@@ -69,6 +69,26 @@ describeStore('a cancel from another instance', ({ open }) => {
     },
   );
 
+  it.each(['end', 'release'] as const)(
+    'that is told when the outcome of the run stands already is not lost: its %s is refused',
+    async (how) => {
+      const instance = await open();
+      const { keys, lease } = await instance.claimNew();
+      const run = new FakeRun();
+      const journal = instance.journal(lease, run);
+      if (how === 'release')
+        run.instead = { event: { type: 'retrying', json: '{}' }, delay: 0, isFree: false };
+      await instance.tasks.cancel(keys, request, cancelled);
+      // Its answer tells of the request, and comes when the end has been given.
+      const written = journal.append('one', '1');
+      await nextTurn();
+      run.isDecided = true;
+      await Promise.all([written, journal.end('completed', '{}', ending())]);
+      expect([run.decisions, run.requests.length]).toEqual([1, 1]);
+      expect(await instance.typesIn(keys)).toEqual(['one', 'cancelled']);
+    },
+  );
+
   it('that has been seen may be swallowed', async () => {
     const instance = await open();
     const { keys, lease } = await instance.claimNew();

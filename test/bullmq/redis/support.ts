@@ -84,8 +84,13 @@ export class FakeRun implements JournalRun {
   /** What it ends as when it is asked again. */
   secondEnd: TerminalStatus = 'cancelled';
 
-  onRequests(requests: readonly StoredRequest[]): void {
+  /** Whether its outcome stands. */
+  isDecided = false;
+
+  onRequests(requests: readonly StoredRequest[]): boolean {
+    if (this.isDecided) return false;
     this.requests.push(...requests);
+    return true;
   }
 
   onLost(): void {
