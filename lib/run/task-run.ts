@@ -212,7 +212,7 @@ export class TaskRun implements TaskView {
    */
   cancel(kind: CancelKind, details: RequestDetails = {}, grace?: number): boolean {
     if (kind === 'shutdown') this.#isClosing = true;
-    if (kind === 'lost') this.outlive();
+    if (kind === 'lost' && !this.over) this.outlive();
     if (this.decided || this.committed) return false;
     this.#inContext(() => this.#cancellation.request(kind, details, grace));
     return true;

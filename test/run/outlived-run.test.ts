@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
+import * as fc from 'fast-check';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AcceptedRequest } from '../../lib/run/task-history.js';
 import { eventsIn, type SharedRun, sharedRun } from '../support/shared-journal.js';
@@ -131,4 +132,67 @@ describe('a run that is handed over', () => {
     held.resolve();
     expect((await committed.run.outcome).status).toBe('completed');
   });
+});
+
+const meetings = fc.array(
+  fc.record({
+    turn: fc.nat({ max: 40 }),
+    do: fc.constantFrom('elsewhere', 'news', 'cancel', 'lose', 'handOver'),
+  }),
+  { maxLength: 6 },
+);
+const handlers = fc.record({
+  work: fc.nat({ max: 20 }),
+  cleansUp: fc.boolean(),
+  commits: fc.boolean(),
+  fails: fc.boolean(),
+  swallows: fc.boolean(),
+  goesOn: fc.boolean(),
+});
+
+describe('whatever meets a run that others can cancel, too', () => {
+  it('it settles; a cancel that was accepted anywhere is how its task ends, and its cleanup knows', () =>
+    fc.assert(
+      fc.asyncProperty(meetings, handlers, async (happenings, { work, goesOn, ...does }) => {
+        const seen: string[] = [];
+        const { journal, run } = await sharedRun(async (task) => {
+          if (does.cleansUp) task.defer(({ status }) => void seen.push(status));
+          for (let n = 0; n < work; n++) {
+            void task.sendEvent('n', n);
+            const step = task.waitFor(nextTurn());
+            await (does.swallows ? step.catch(() => undefined) : step);
+          }
+          if (does.commits) await task.commit(() => nextTurn());
+          if (does.fails) throw new Error('not yet');
+        });
+        journal.goesOn = goesOn && does.fails;
+        let isCancelled = false;
+        let isLost = false;
+        const meet = async ({ turn, do: what }: (typeof happenings)[number]): Promise<void> => {
+          for (let n = 0; n < turn; n++) await nextTurn();
+          if (what === 'elsewhere') isCancelled = journal.cancelElsewhere(external) || isCancelled;
+          if (what === 'news') journal.tellNews();
+          if (what === 'cancel') isCancelled = run.cancel('external') || isCancelled;
+          if (what === 'handOver') run.handOver(1_000);
+          if (what !== 'lose') return;
+          isLost ||= !run.over;
+          journal.fence();
+          run.cancel('lost');
+        };
+        run.begin();
+        await Promise.all(happenings.map(meet));
+        const { status } = await run.outcome;
+        const ends = eventsIn(journal).filter((event) => /^(completed|failed|cancelled) /.test(event));
+        expect(ends.length).toBeLessThanOrEqual(1);
+        if (isLost) return;
+        const goesOnElsewhere = run.isOutlived;
+        expect(ends.map((end) => end.split(' ')[0])).toEqual(goesOnElsewhere ? [] : [status]);
+        if (isCancelled) expect([goesOnElsewhere, status]).not.toEqual([false, 'completed']);
+        if (isCancelled) expect(goesOnElsewhere).toBe(false);
+        if (isCancelled && !does.fails) expect(status).toBe('cancelled');
+        // One that was to be tried again, or handed over, is cancelled behind its cleanup.
+        if (seen.length > 0 && journal.ends.length === 1) expect(seen).toEqual([status]);
+      }),
+      { numRuns: 300 },
+    ));
 });

@@ -17,31 +17,51 @@ export class SharedJournal extends RemoteJournal {
   goesOn = false;
   readonly asked: string[] = [];
   readonly ends: DecidedEnd[] = [];
+  /** What it waits for before it answers. */
   answer: Promise<unknown> = Promise.resolve();
-  isLost = false;
+  /** From here on a cancel comes too late. */
+  isClosed = false;
 
-  decide(end: { status: string } | undefined): Promise<'taken' | 'refused' | 'lost'> | undefined {
+  /** @returns whether it is accepted: then the run hears of it sooner or later */
+  cancelElsewhere(request: AcceptedRequest): boolean {
+    if (this.isClosed) return false;
+    this.unseen.push(request);
+    return true;
+  }
+
+  /** Tells the run what it has not heard of. What it cannot act on keeps its end from being taken. */
+  tellNews(): boolean {
+    if (this.run.decided || this.unseen.length === 0) return false;
+    for (const { kind, ...details } of this.unseen.splice(0)) this.run.cancel(kind, details);
+    return true;
+  }
+
+  decide(end: { status: string } | undefined): Promise<'taken' | 'refused'> | undefined {
     this.asked.push(end?.status ?? 'commit');
-    if (this.goesOn) return undefined;
+    if (this.#mayGoOn) return undefined;
     return this.answer.then(nextTurn).then(() => {
-      if (this.isLost) return 'lost';
-      const requests = this.unseen.splice(0);
-      for (const { kind, ...details } of requests) this.run.cancel(kind, details);
-      return requests.length > 0 ? 'refused' : 'taken';
+      if (this.tellNews()) return 'refused';
+      this.isClosed = true;
+      return 'taken';
     });
   }
 
   override end(...[type, json, { record }]: Parameters<RemoteJournal['end']>): Promise<void> {
     this.ends.push({ type, json, record });
-    if (this.goesOn) this.run.outlive();
+    const goesOn = this.#mayGoOn;
+    if (goesOn) this.run.outlive();
     return nextTurn().then(() => {
       const requests = this.unseen.splice(0);
-      const last =
-        requests.length > 0 ? this.run.decideAgain(requests) : this.goesOn ? undefined : this.ends.at(-1);
-      if (!last) return undefined;
-      if (requests.length > 0) this.ends.push(last);
+      if (requests.length > 0) this.ends.push(this.run.decideAgain(requests));
+      this.isClosed = true;
+      if (goesOn && requests.length === 0) return undefined;
+      const last = this.ends.at(-1)!;
       return super.end(last.type, last.json, { record: last.record });
     });
+  }
+
+  get #mayGoOn(): boolean {
+    return (this.goesOn && !this.run.requests.any) || this.run.isHandedOver;
   }
 }
 
