@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { Injectable, type Type } from '@nestjs/common';
 import {
   CoordinatorService,
@@ -64,10 +64,15 @@ describeWithRedis('the start and the end of an instance', [], (server) => {
   it('warns once of a policy that drops tasks', async () => {
     const admin = server.connect();
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');
+    // BullMQ would warn of it there, for each of its connections.
+    const warn = jest.spyOn(console, 'warn');
     try {
-      const { logs } = await start();
+      const { logs, coordinator } = await start();
+      expect(await (await coordinator.start({ app: 'test', name: 'a' }, {})).result).toBe('done');
+      expect(warn).not.toHaveBeenCalled();
       expect(logs.warnings).toEqual([expect.stringContaining('"allkeys-lru"')]);
     } finally {
+      warn.mockRestore();
       await admin.config('SET', 'maxmemory-policy', 'noeviction');
     }
   });

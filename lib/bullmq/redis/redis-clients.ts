@@ -57,3 +57,23 @@ function always({ retryStrategy }: RedisOptions): RedisOptions {
   if (!retryStrategy) return { ...ALWAYS, retryStrategy: retryDelay };
   return { ...ALWAYS, retryStrategy: (times) => retryStrategy(times) ?? retryDelay(times) };
 }
+
+/**
+ * Has BullMQ not warn of the policy for memory, on the console and for each connection of each queue: the start has warned of it.
+ *
+ * @param client that BullMQ is given; it duplicates it
+ */
+export function hideMemoryPolicy(client: RedisClient): void {
+  const info = client.info.bind(client) as (...given: unknown[]) => Promise<string>;
+  const duplicate = client.duplicate.bind(client) as (...given: unknown[]) => RedisClient;
+  Object.assign(client, {
+    // ioredis asks itself, with a callback, and leaves what is returned.
+    info: (...given: unknown[]) =>
+      given.length > 0 ? info(...given) : info().then((text) => text.replace(/^maxmemory_policy:.*$/m, '')),
+    duplicate: (...given: unknown[]) => {
+      const made = duplicate(...given);
+      hideMemoryPolicy(made);
+      return made;
+    },
+  });
+}

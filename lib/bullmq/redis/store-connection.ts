@@ -4,7 +4,7 @@ import { StoreUnavailableError } from '../errors.js';
 import { checkServer } from './check-server.js';
 import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
-import { commandClient, newsClient } from './redis-clients.js';
+import { commandClient, hideMemoryPolicy, newsClient } from './redis-clients.js';
 import type { RedisClient, Script } from './scripts/script.js';
 import { SocketHold } from './socket-hold.js';
 import type { TaskKeys } from './task-keys.js';
@@ -88,6 +88,7 @@ export class StoreConnection {
   async #check(clients: readonly RedisClient[], warn: (message: string) => void): Promise<void> {
     await Promise.all(clients.map(whenReady));
     const { isClustered, major } = await checkServer(this.client, warn);
+    hideMemoryPolicy(this.client);
     // In a cluster every node hears what is published, unless it is published to a shard.
     if (isClustered && major >= 7) this.#publish = 'SPUBLISH';
   }
