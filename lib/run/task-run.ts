@@ -34,8 +34,6 @@ import type { AcceptedRequest, TaskHistory } from './task-history.js';
 
 let runs = 0;
 
-const noHistory: TaskHistory = { tries: 0 };
-
 /**
  * One run of a task type, from its registration to its terminal event.
  *
@@ -48,9 +46,9 @@ export class TaskRun implements TaskView {
   readonly number = ++runs;
   readonly requests = new CancelRequests();
   readonly events: RunEvents;
-  readonly createdAt: number;
-  attempt: number;
-  startedAt: number | null;
+  createdAt = clock().epoch();
+  attempt = 0;
+  startedAt: number | null = null;
   /** When the handler was first called, on the monotonic clock. */
   calledAt: number | undefined;
   /** Let go at the end. */
@@ -72,8 +70,6 @@ export class TaskRun implements TaskView {
   #watchers = 0;
   #abandonedHandler = false;
   #isClosing = false;
-  /** Of the total timeout, in milliseconds. */
-  readonly #elapsed: number;
   #unfollow: (() => void) | undefined;
 
   constructor(
@@ -85,25 +81,28 @@ export class TaskRun implements TaskView {
     readonly log: LogReader,
     journal: RunJournal,
     host: RunHost,
-    history: TaskHistory = noHistory,
+    history?: TaskHistory,
   ) {
-    const { tries, createdAt, startedAt = null, elapsed = 0, checkpoint, requests } = history;
     this.key = taskKey(ref);
-    this.attempt = tries;
-    this.createdAt = createdAt ?? clock().epoch();
-    this.startedAt = startedAt;
-    this.#elapsed = elapsed;
     this.#host = host;
     this.#end = new RunEnd(this, host);
     this.input = input;
     this.events = new RunEvents(this, journal);
-    if (checkpoint) this.events.checkpoint = checkpoint;
-    if (requests) this.requests.addAccepted(requests);
+    if (history) this.#goOnFrom(history);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
     this.#asyncContext = TaskContext.current()
       ? taskContextStorage.exit(() => new AsyncContext())
       : new AsyncContext();
+  }
+
+  #goOnFrom({ tries, createdAt, startedAt = null, elapsed, checkpoint, requests }: TaskHistory): void {
+    this.attempt = tries;
+    this.createdAt = createdAt ?? this.createdAt;
+    this.startedAt = startedAt;
+    if (elapsed !== undefined) this.time.elapsed = elapsed;
+    if (checkpoint) this.events.checkpoint = checkpoint;
+    if (requests) this.requests.addAccepted(requests);
   }
 
   get time(): TimeLimits {
@@ -199,8 +198,7 @@ export class TaskRun implements TaskView {
     if (this.requests.any) return this.settle(undefined, { kind: 'idle' });
     this.startedAt ??= clock().epoch();
     this.enter('running', this.attempt + 1);
-    if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null)
-      this.time.begin(this.#elapsed);
+    if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null) this.time.begin();
     this.#try(this.input?.forTry());
   }
 

@@ -20,10 +20,6 @@ class TypeLimiter {
     return this.#holders.size >= this.limit;
   }
 
-  get isEmpty(): boolean {
-    return this.#holders.size === 0 && this.waiting === 0;
-  }
-
   take(run: TaskRun): void {
     this.#holders.add(run);
   }
@@ -90,7 +86,6 @@ export class ConcurrencyLimiter {
     run.time.awaitStart(ms, () => {
       places.endDelay(run);
       this.#admit(run);
-      if (places.isEmpty) this.#byType.delete(run.type);
     });
   }
 

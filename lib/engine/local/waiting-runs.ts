@@ -2,14 +2,11 @@ import type { TaskRun } from '../../run/task-run.js';
 
 /** Runs of one priority, first in first out. One may leave from anywhere. */
 class Level {
-  readonly priority: number;
   readonly #runs = new Set<TaskRun>();
   /** Stands before the first one. An iterator made anew would pass all those that have left before. */
   #first: Iterator<TaskRun, undefined> | undefined;
 
-  constructor(priority: number) {
-    this.priority = priority;
-  }
+  constructor(readonly priority: number) {}
 
   get isEmpty(): boolean {
     return this.#runs.size === 0;
@@ -65,7 +62,7 @@ export class WaitingRuns {
 
   /** Takes the run that is next. */
   shift(): TaskRun | undefined {
-    const [highest] = this.#levels ?? [];
+    const highest = this.#levels?.[0];
     const next = (highest ?? this.#plain).shift();
     if (next) this.#size--;
     if (highest?.isEmpty) this.#levels?.shift();

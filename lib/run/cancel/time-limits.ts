@@ -31,6 +31,8 @@ export class TimeLimits {
   /** Of what the run still does when its handler has ended, and what can be given less time: its cleanup, its end. */
   #work: Countdown | undefined;
   #lastEventAt = 0;
+  /** How much of the total timeout is over when the run begins, in milliseconds. */
+  elapsed = 0;
   /** All of the run has to be done then, on the monotonic clock. */
   #cutoff = Infinity;
 
@@ -70,12 +72,9 @@ export class TimeLimits {
     this.#pending?.clear();
   }
 
-  /**
-   * @param elapsed how much of the total timeout is over, in milliseconds
-   */
-  begin(elapsed: number): void {
+  begin(): void {
     const { timeout } = this.#run.options;
-    if (timeout !== null) this.#setTotal(timeout - elapsed, timeout);
+    if (timeout !== null) this.#setTotal(timeout - this.elapsed, timeout);
     this.awaitWatcher();
   }
 

@@ -22,8 +22,8 @@ export class RunContext extends TaskContext {
   #defers: RegisteredCleanup[] | undefined;
   #takesDefers = true;
   #committed = false;
-  readonly #savedBefore: string | undefined;
-  #checkpoint: Json | undefined;
+  /** As JSON until it is asked for: most handlers never do. */
+  #checkpoint: string | { readonly value: Json } | undefined;
 
   constructor(
     private readonly run: TaskRun,
@@ -33,7 +33,7 @@ export class RunContext extends TaskContext {
     const steps = new HandlerSteps(run);
     super(new ScopeNode(undefined, false, steps));
     this.steps = steps;
-    this.#savedBefore = run.events.checkpoint;
+    this.#checkpoint = run.events.checkpoint;
   }
 
   get app(): string {
@@ -56,10 +56,10 @@ export class RunContext extends TaskContext {
     return this.run.options.owner;
   }
 
-  /** Read from its JSON when it is first asked for: most handlers never do. */
   get checkpoint(): Json | null {
-    if (this.#savedBefore === undefined) return null;
-    return (this.#checkpoint ??= JSON.parse(this.#savedBefore) as Json);
+    if (typeof this.#checkpoint === 'string')
+      this.#checkpoint = { value: JSON.parse(this.#checkpoint) as Json };
+    return this.#checkpoint?.value ?? null;
   }
 
   get deadline(): number | null {

@@ -13,9 +13,8 @@ import { terminalEventData } from './terminal-event.js';
 export class RunEnd {
   readonly #run: TaskRun;
   readonly #host: RunHost;
-  #isDecided = false;
-  /** The journal is asked whether a cancel was first. */
-  #isAsking = false;
+  /** While it asks, the journal may know of a cancel that was first. */
+  #state: 'open' | 'asking' | 'decided' = 'open';
   #reached: KeptOutcome | undefined;
   /** The journal has not taken it yet, and may have it decided again. */
   #onItsWay: { decision: Decision; outcome: TaskOutcome } | undefined;
@@ -29,12 +28,12 @@ export class RunEnd {
 
   /** Whether the outcome stands, though it may not be announced yet: a cancel comes too late. */
   get isDecided(): boolean {
-    return this.#isDecided;
+    return this.#state === 'decided';
   }
 
   /** Whether it is known what became of the last try. A cancel may still be in time. */
   get isSettled(): boolean {
-    return this.#isDecided || this.#isAsking;
+    return this.#state !== 'open';
   }
 
   /** Set when the run is over: not while its end is on its way. */
@@ -71,7 +70,7 @@ export class RunEnd {
   breakOff(cause: unknown): void {
     this.#run.report.error('The end', cause);
     if (this.#reached) return;
-    this.#isDecided = true;
+    this.#state = 'decided';
     this.#run.clearLimits();
     const error = new Error(`The end of ${this.#run.key} failed`, { cause });
     this.#finish({ status: 'failed', error });
@@ -115,13 +114,13 @@ export class RunEnd {
   ): Promise<void> {
     const { time } = this.#run;
     let answer: DecideAnswer | undefined;
-    this.#isAsking = true;
+    this.#state = 'asking';
     this.#run.clearLimits();
     // A shutdown waits no longer than its time.
     const work = time.beginWork(Infinity);
     await work.wait(asked.then((given) => (answer = given)));
     time.endWork(work);
-    this.#isAsking = false;
+    this.#state = 'open';
     if (answer === 'refused') this.#decide(context, settlement);
     else this.#stand(context, this.#ruleOn(context, settlement));
   }
@@ -140,7 +139,7 @@ export class RunEnd {
   }
 
   #stand(context: RunContext | undefined, decision: Decision): void {
-    this.#isDecided = true;
+    this.#state = 'decided';
     this.#run.clearLimits();
     if (decision.swallowed && !this.#run.isOutlived) this.#run.report.swallowed(decision.status);
     if (!context?.hasDefers) {
