@@ -18,6 +18,8 @@ const BUNDLE = [
   '--external:rxjs',
   '--external:reflect-metadata',
   '--external:piscina',
+  '--external:bullmq',
+  '--external:ioredis',
   '--external:pg',
   '--external:class-*',
   '--log-level=error',
