@@ -1,9 +1,11 @@
+import type { CancelReason } from '../cancellation/cancel-reason.js';
 import { readProperty, textOf } from '../cancellation/read-error.js';
 import type { DecideAnswer, RunJournal, TryEnd, Written } from '../log/run-journal.js';
 import { InvalidEventError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { type NotJsonError, toWholeJson } from '../task/json/whole-json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
+import { wireReason } from './outcome/terminal-event.js';
 import type { TaskRun } from './task-run.js';
 
 /** What a run writes in its journal. Events of its handler may be refused; what the run itself has to say never fails it. */
@@ -58,6 +60,11 @@ export class RunEvents {
     } catch (error) {
       this.run.report.error(`The event "${type}"`, error);
     }
+  }
+
+  /** That a cancellation was accepted, if its type announces that. */
+  tellCancelling(reason: CancelReason): void {
+    if (this.run.type.options.announceCancelling) this.tell('cancelling', toJson(wireReason(reason)));
   }
 
   /**

@@ -1,7 +1,7 @@
 import { AsyncContext } from '../cancellation/async-context.js';
 import type { ScopeNode } from '../cancellation/scope/scope-node.js';
 import { clock } from '../cancellation/time/clock.js';
-import type { CancelKind } from '../cancellation/cancel-reason.js';
+import type { CancelKind, CancelReason } from '../cancellation/cancel-reason.js';
 import type { LogReader } from '../log/read/log-reader.js';
 import type { DecidedEnd, RunJournal } from '../log/run-journal.js';
 import type { CancellationRule } from '../cancellation/is-cancellation.js';
@@ -212,7 +212,7 @@ export class TaskRun implements TaskView {
     if (kind === 'shutdown') this.#isClosing = true;
     if (kind === 'lost' && !this.over) this.outlive();
     if (this.decided || this.committed) return false;
-    this.#inContext(() => this.#cancellation.request(kind, details, grace));
+    this.#inContext(() => this.#cancel(kind, details, grace));
     return true;
   }
 
@@ -225,6 +225,25 @@ export class TaskRun implements TaskView {
     if (this.decided) return false;
     this.inbox.send(name, json);
     return true;
+  }
+
+  #cancel(kind: CancelKind, details: RequestDetails, grace: number | undefined): void {
+    const first = !this.requests.any;
+    const reason = this.requests.add(kind, details);
+    if (this.#status === 'pending') this.settle(undefined, { kind: 'idle' });
+    else if (first) this.interrupt(reason, grace);
+    else this.#cancellation.onAnother(reason, grace);
+  }
+
+  /** The handler is told of the first request. */
+  interrupt(reason: CancelReason, grace: number = this.options.grace): void {
+    this.enter('cancelling');
+    this.time.beginGrace(grace);
+    // Watchers of a task that goes on elsewhere are told nothing.
+    if (!this.isHandedOver) this.events.tellCancelling(reason);
+    // A watcher in this process may have made the handler withdraw it on seeing that event.
+    const [standing] = this.requests.standing;
+    if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
   }
 
   /** Withdraws the newest request that can be withdrawn. */

@@ -1,11 +1,8 @@
-import type { CancelKind, CancelReason } from '../../cancellation/cancel-reason.js';
-import { toJson } from '../../task/json/json.js';
-import { wireReason } from '../outcome/terminal-event.js';
+import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import type { AcceptedRequest } from '../task-history.js';
 import type { TaskRun } from '../task-run.js';
-import type { RequestDetails } from './cancel-requests.js';
 
-/** What a run does about requests to cancel it. Made with the first of them: most runs have none. */
+/** What a run does about a request to cancel it that is not the first, or that only has its task go on elsewhere. Few runs need it. */
 export class RunCancellation {
   readonly #run: TaskRun;
   /** The request that ends this try only so that another instance goes on with the task. */
@@ -17,20 +14,9 @@ export class RunCancellation {
     this.#run = run;
   }
 
-  /** @see TaskRun.cancel */
-  request(kind: CancelKind, details: RequestDetails, grace: number | undefined): void {
-    const { requests, status } = this.#run;
-    const first = !requests.any;
-    const reason = requests.add(kind, details);
-    if (status === 'pending') {
-      this.#run.settle(undefined, { kind: 'idle' });
-      return;
-    }
-    if (first) {
-      this.#interrupt(reason, grace);
-      return;
-    }
-    if (this.#handover && kind !== 'shutdown') this.#keepTask(this.#handover, reason);
+  /** A request that is not the first. */
+  onAnother(reason: CancelReason, grace: number | undefined): void {
+    if (this.#handover && reason.kind !== 'shutdown') this.#keepTask(this.#handover, reason);
     if (grace !== undefined) this.#run.time.shortenGrace(grace);
   }
 
@@ -54,23 +40,6 @@ export class RunCancellation {
     return requests.standing.length;
   }
 
-  #interrupt(reason: CancelReason, grace: number = this.#run.options.grace): void {
-    const { requests, time } = this.#run;
-    this.#run.enter('cancelling');
-    time.beginGrace(grace);
-    this.#announce(reason);
-    // A watcher in this process may have made the handler withdraw it on seeing that event.
-    const [standing] = requests.standing;
-    if (standing) this.#run.node?.interrupt(standing, requests.causeOf(standing));
-  }
-
-  /** Watchers of a task that goes on elsewhere are told nothing. */
-  #announce(reason: CancelReason): void {
-    const { type, events } = this.#run;
-    if (type.options.announceCancelling && !this.#handover)
-      events.tell('cancelling', toJson(wireReason(reason)));
-  }
-
   get isHandedOver(): boolean {
     return this.#handover !== undefined;
   }
@@ -86,7 +55,7 @@ export class RunCancellation {
   /** @see TaskRun.handOver */
   handOver(grace: number): void {
     this.#handover = this.#run.requests.add('shutdown', {});
-    this.#interrupt(this.#handover, grace);
+    this.#run.interrupt(this.#handover, grace);
   }
 
   /** It is cancelled while it is handed over: the task ends here after all. */
@@ -95,7 +64,7 @@ export class RunCancellation {
     this.#handover = undefined;
     requests.drop(handover);
     this.#run.enter('cancelling');
-    this.#announce(reason);
+    this.#run.events.tellCancelling(reason);
     const [standing] = requests.standing;
     if (standing) this.#run.node?.replaceReason(standing, requests.causeOf(standing));
   }
