@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { Timer } from '../cancellation/time/timer.js';
+import { within } from '../cancellation/time/countdown.js';
 import type { EngineHost } from '../engine/engine-factory.js';
 import type { NewTask } from '../engine/new-task.js';
 import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../engine/task-engine.js';
@@ -8,15 +8,16 @@ import { mintEpoch } from '../log/wire/epoch.js';
 import { followSignal } from '../run/cancel/external-signals.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
-import { TooManySignalsError, TooManyTasksError } from '../task/errors.js';
+import { StoreUnavailableError, TooManySignalsError, TooManyTasksError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { isTaskRef, taskKey, type TaskRef } from '../task/task-ref.js';
 import type { TaskType } from '../task-types/task-type.js';
 import type { ResolvedBullmqOptions } from './bullmq.options.js';
-import { optionsJson, storedOptions } from './stored-options.js';
+import { optionsJson } from './stored-options.js';
 import { endTasks } from './end-tasks.js';
 import { listTasks } from './list-tasks.js';
 import { Maintenance } from './maintenance.js';
+import { PendingTasks } from './pending-tasks.js';
 import { EventBuffer } from './redis/event-buffer.js';
 import { readTask } from './redis/redis-log-source.js';
 import { RedisNews } from './redis/redis-news.js';
@@ -24,7 +25,7 @@ import { RedisTasks } from './redis/redis-tasks.js';
 import { StoreConnection } from './redis/store-connection.js';
 import { TaskIndex } from './redis/task-index.js';
 import type { RemoteView, ViewHost } from './remote-view.js';
-import { refOf, TaskRunner } from './task-runner.js';
+import { TaskRunner } from './task-runner.js';
 import { TaskQueue } from './task-queue.js';
 import { concurrencyOf, TaskWorker } from './task-worker.js';
 import { WatcherCounts } from './watcher-counts.js';
@@ -36,6 +37,9 @@ const MAX_SIGNALS_PER_NAME = 100;
 /** A watcher that hears of the end by a read must find it: an ended task is kept at least so long, in milliseconds. */
 const MIN_RETENTION = 5_000;
 
+/** How long a shutdown looks which tasks go on elsewhere, in milliseconds. */
+const MAX_LOOK = 500;
+
 /** What there is while the engine is open. */
 interface Opened {
   readonly connection: StoreConnection;
@@ -43,6 +47,7 @@ interface Opened {
   readonly tasks: RedisTasks;
   readonly index: TaskIndex;
   readonly views: ViewRegistry;
+  readonly pending: PendingTasks;
   readonly runner: TaskRunner;
   readonly watchers: WatcherCounts;
   readonly maintenance: Maintenance;
@@ -70,6 +75,8 @@ export class BullEngine implements TaskEngine, ViewHost {
   #opened: Opened | undefined;
   #hasBegun = false;
   #isClosing = false;
+  /** Whether its tasks here have ended, or go on elsewhere. */
+  #hasEnded = false;
 
   constructor(host: EngineHost, options: ResolvedBullmqOptions) {
     this.#host = host;
@@ -91,6 +98,8 @@ export class BullEngine implements TaskEngine, ViewHost {
     const { replay, isCancellation } = this.#host.options;
     const index = new TaskIndex(connection, prefix, replay.tasks, (keys) => void this.#forget(keys));
     const views = new ViewRegistry(connection, news, prefix, this);
+    const onError = (error: unknown): void => this.#onError(error);
+    const pending = new PendingTasks({ connection, tasks, index, retention: this.#retention, onError });
     const runner = new TaskRunner({
       connection,
       tasks,
@@ -100,12 +109,12 @@ export class BullEngine implements TaskEngine, ViewHost {
       news,
       views,
       index,
+      pending,
       listeners: this.#host.listeners,
       retention: this.#retention,
     });
-    const watchers = new WatcherCounts(tasks, 2 * this.#options.lockDuration, (error) =>
-      this.#onError(error),
-    );
+    const onGone = (view: RemoteView): void => news.look(tasks.keysOf(taskKey(view.ref)).news);
+    const watchers = new WatcherCounts(tasks, 2 * this.#options.lockDuration, onGone, onError);
     const maintenance = new Maintenance({
       times: this.#options,
       queues: this.#queues,
@@ -113,9 +122,9 @@ export class BullEngine implements TaskEngine, ViewHost {
       index,
       countWatchers: () => [watchers.repeat(), runner.lookForWatchers()],
       sweepPending: (queue) => this.#sweepPending(queue),
-      onError: (error) => this.#onError(error),
+      onError,
     });
-    this.#opened = { connection, news, tasks, index, views, runner, watchers, maintenance };
+    this.#opened = { connection, news, tasks, index, views, pending, runner, watchers, maintenance };
     try {
       this.#host.types.forEach((type) => this.#add(type));
       await Promise.all(
@@ -135,7 +144,8 @@ export class BullEngine implements TaskEngine, ViewHost {
   }
 
   get #parts(): Opened {
-    if (!this.#opened) throw new Error('The engine is not open');
+    if (!this.#opened)
+      throw new StoreUnavailableError('The application is closed, and so is its connection to Redis');
     return this.#opened;
   }
 
@@ -200,7 +210,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     { type, ref, input, options, isNew, restart }: NewTask,
     isAborted = (): boolean => false,
   ): Promise<{ view: RemoteView; created: boolean }> {
-    const { tasks, index, views, connection } = this.#parts;
+    const { tasks, index, views, pending, connection } = this.#parts;
     const key = taskKey(ref);
     const keys = tasks.keysOf(key);
     const queue = this.#queueOf(type);
@@ -238,8 +248,9 @@ export class BullEngine implements TaskEngine, ViewHost {
         return { view, created };
       }
       await queue.add(ref.id, { key, epoch }, { priority, delay });
-      if (restart) await this.#sweepPending(queue, [key]);
-      if (deadline !== undefined) new Timer(deadline, () => void this.#endLate(queue, key)).unref();
+      // The job of the run before may have been there still.
+      if (restart) await pending.ensureJob(queue, key);
+      pending.onStart(queue, key, pendingTimeout, deadline);
       return { view, created };
     } finally {
       onAdded();
@@ -258,6 +269,8 @@ export class BullEngine implements TaskEngine, ViewHost {
   }
 
   async reload(view: RemoteView): Promise<void> {
+    // After the end the application still sees what was heard last.
+    if (!this.#opened) return;
     await this.#parts.watchers.told();
     await this.find(view.ref);
   }
@@ -271,9 +284,11 @@ export class BullEngine implements TaskEngine, ViewHost {
     };
     const request = { ...reason, ...(grace !== undefined && { grace }) };
     const terminalJson = terminalEventData({ status: 'cancelled', reason });
+    const { pending } = this.#parts;
     const keys = tasks.keysOf(taskKey(view.ref));
     const answer = await tasks.cancel(keys, request, terminalJson, view.epoch);
-    if (answer === 'cancelled') await this.#onPendingEnd(taskKey(view.ref), view.epoch);
+    if (answer === 'cancelled')
+      await pending.onEnd(this.#queues.get(typeKey(view.ref)), taskKey(view.ref), view.epoch);
     await this.reload(view).catch((error: unknown) => this.#onError(error));
     return answer === 'unknown' || answer === 'another-run' ? 'ended' : answer;
   }
@@ -290,52 +305,21 @@ export class BullEngine implements TaskEngine, ViewHost {
     return answer === 'taken';
   }
 
+  get isClosing(): boolean {
+    return this.#hasEnded;
+  }
+
+  onFollowed(view: RemoteView): void {
+    this.#opened?.watchers.onFollowed(view);
+  }
+
   onWatched(view: RemoteView): void {
     this.#opened?.watchers.onChange(view);
   }
 
-  /** A task has ended that no instance runs: its job has nothing to do. */
-  async #onPendingEnd(key: string, epoch: string): Promise<void> {
-    const ref = refOf(key);
-    const queue = this.#queues.get(typeKey(ref));
-    queue?.store.forget([key]);
-    const { index } = this.#parts;
-    // What fails here a sweep does, or the job itself when its time comes.
-    await Promise.allSettled([index.ended(key, this.#retention), queue?.remove(ref.id, epoch)]);
-  }
-
-  /** Finds tasks that wait without a job, and those that have waited too long. */
-  async #sweepPending(queue: TaskQueue, given?: readonly string[]): Promise<void> {
-    const [pending, late] = given ? [given, []] : await queue.store.due();
-    const { tasks, connection } = this.#parts;
-    for (const key of pending) {
-      const page = await readTask(connection, tasks.keysOf(key), 1, 0);
-      if (page?.record.status !== 'pending') queue.store.forget([key]);
-      else {
-        const { epoch, options } = page.record;
-        const { priority } = storedOptions(options);
-        const { id } = refOf(key);
-        // Its time may not have come: then it goes back when it is claimed.
-        if ((await queue.epochOf(id)) !== epoch) await queue.add(id, { key, epoch }, { priority, delay: 0 });
-      }
-    }
-    for (const key of late) await this.#endLate(queue, key);
-  }
-
-  async #endLate(queue: TaskQueue, key: string): Promise<void> {
-    const pendingTimeout = this.#host.types.all.find((type) => typeKey(type) === typeKey(queue.type))?.options
-      .pendingTimeout;
-    if (pendingTimeout === null || pendingTimeout === undefined || this.#isClosing) return;
-    const reason = { kind: 'timeout' as const, of: 'pending' as const, timeout: pendingTimeout };
-    const { tasks } = this.#parts;
-    try {
-      const json = terminalEventData({ status: 'timeout', reason });
-      const answer = await tasks.endPending(tasks.keysOf(key), 'timeout', reason, pendingTimeout, json);
-      if (answer === 'ended') await this.#onPendingEnd(key, '');
-      else if (answer === 'begun') queue.store.forget([key]);
-    } catch (error) {
-      this.#onError(error);
-    }
+  async #sweepPending(queue: TaskQueue): Promise<void> {
+    const { app, name } = queue.type;
+    await this.#parts.pending.sweep(queue, this.#host.types.get({ app, name }).options.pendingTimeout);
   }
 
   /** Ended tasks of which there are too many. */
@@ -356,7 +340,19 @@ export class BullEngine implements TaskEngine, ViewHost {
   async shutdown(options: Required<ShutdownOptions>): Promise<EndedTasks> {
     // The application may be closed before it has started.
     if (!this.#opened) return { ...NOTHING_ENDED, left: options.timeout };
-    return endTasks(this.#opened.runner, this.#workers, options);
+    const { runner, watchers, pending } = this.#opened;
+    const waiting = options.cancelPending ? pending.cancelStarted() : Promise.resolve(0);
+    const ended = await endTasks(runner, this.#workers, options);
+    let cancelled = 0;
+    await within(
+      Math.max(ended.left, MAX_LOOK),
+      waiting.then((count) => (cancelled = count)),
+    );
+    // Those that are watched here may run elsewhere, and go on.
+    const followed = watchers.followed.map((view) => this.reload(view).catch(() => {}));
+    await within(Math.min(ended.left, MAX_LOOK), Promise.all(followed));
+    this.#hasEnded = true;
+    return { ...ended, cancelled: ended.cancelled + cancelled };
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { InvalidQueryError } from '../task/errors.js';
 import { isTaskRef, type TaskRef } from '../task/task-ref.js';
 import type { ListedTask, TaskIndex } from './redis/task-index.js';
 import type { RemoteView } from './remote-view.js';
-import { refOf } from './task-runner.js';
+import { refOf } from './ref-of.js';
 
 /** How many tasks are looked up at once. */
 const PAGE_LENGTH = 100;

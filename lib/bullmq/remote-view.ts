@@ -15,10 +15,14 @@ import { recordOf, type StoredTask } from './redis/stored-task.js';
 
 /** What a view asks of its engine. */
 export interface ViewHost {
+  /** Whether its tasks here have ended, or go on elsewhere. */
+  readonly isClosing: boolean;
   cancel(view: RemoteView, request: CancelRequest): Promise<CancelAnswer>;
   signal(view: RemoteView, name: string, json: string): Promise<boolean>;
   /** Asks Redis for its newest state. */
   reload(view: RemoteView): Promise<void>;
+  /** Somebody waits for its end. */
+  onFollowed(view: RemoteView): void;
   /** A watcher has come or gone. */
   onWatched(view: RemoteView): void;
 }
@@ -56,6 +60,11 @@ export class RemoteView implements TaskView {
     return this.log.record;
   }
 
+  /** Whether anybody here watches it, or waits for its end. */
+  get isFollowed(): boolean {
+    return this.#watchers > 0 || this.#outcome !== undefined;
+  }
+
   /** Watchers of this process. */
   get watchers(): number {
     return this.#watchers;
@@ -70,7 +79,15 @@ export class RemoteView implements TaskView {
   }
 
   get outcome(): Promise<TaskOutcome> {
-    return (this.#outcome ??= inRootContext(() => this.#untilEnd()));
+    if (!this.#outcome) {
+      this.#outcome = inRootContext(() => this.#untilEnd());
+      this.#host.onFollowed(this);
+    }
+    return this.#outcome;
+  }
+
+  get isLeft(): boolean {
+    return this.#host.isClosing && !this.log.ended;
   }
 
   attach(): void {

@@ -90,10 +90,11 @@ export class TaskQueue {
   /**
    * Removes the job of a run, unless somebody works on it.
    *
+   * @param epoch `undefined` for whichever run has a job
    * @throws StoreUnavailableError
    */
-  async remove(id: string, epoch: string): Promise<void> {
-    if ((await this.epochOf(id)) !== epoch) return;
+  async remove(id: string, epoch: string | undefined): Promise<void> {
+    if (epoch !== undefined && (await this.epochOf(id)) !== epoch) return;
     await this.#connection.inTime(() => this.#queue.remove(this.jobIdOf(id)));
   }
 

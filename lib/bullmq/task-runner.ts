@@ -1,7 +1,8 @@
 import type { ListenerDelivery } from '../engine/listeners/listener-delivery.js';
 import type { TaskType } from '../task-types/task-type.js';
-import type { TaskRef } from '../task/task-ref.js';
+import { refOf } from './ref-of.js';
 import { OwnedRun, type RunParts } from './owned-run.js';
+import type { PendingTasks } from './pending-tasks.js';
 import type { RedisNews } from './redis/redis-news.js';
 import type { TaskIndex } from './redis/task-index.js';
 import type { TaskQueue } from './task-queue.js';
@@ -12,6 +13,7 @@ export interface RunnerParts extends RunParts {
   readonly news: RedisNews;
   readonly views: ViewRegistry;
   readonly index: TaskIndex;
+  readonly pending: PendingTasks;
   readonly listeners: ListenerDelivery;
   readonly retention: number;
 }
@@ -50,6 +52,7 @@ export class TaskRunner {
       const keys = tasks.keysOf(key);
       const claim = await tasks.claim(keys, epoch, type.options.resumable);
       store.forget([key]);
+      this.#parts.pending.onBegin(key);
       if (!('lease' in claim))
         return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
       const view = views.of(refOf(key), claim.task);
@@ -79,9 +82,4 @@ export class TaskRunner {
     if (record !== undefined) this.#runs.get(record)?.look();
     else for (const run of this.#runs.values()) run.look();
   }
-}
-
-export function refOf(key: string): TaskRef {
-  const [app = '', name = '', id = ''] = key.split(':');
-  return { app, name, id };
 }

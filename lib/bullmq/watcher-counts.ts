@@ -10,12 +10,23 @@ export class WatcherCounts {
   /** How long a count holds that is not said again, in milliseconds. */
   readonly #lifetime: number;
   readonly #onError: (error: unknown) => void;
-  readonly #watched = new Set<RemoteView>();
+  readonly #onGone: (view: RemoteView) => void;
+  /** Those that are watched, or whose end somebody waits for. */
+  readonly #followed = new Set<RemoteView>();
   readonly #changed = new Set<RemoteView>();
   #telling: Promise<void> = Promise.resolve();
   #isScheduled = false;
 
-  constructor(tasks: RedisTasks, lifetime: number, onError: (error: unknown) => void) {
+  /**
+   * @param onGone called with a task that is watched and is not there any more
+   */
+  constructor(
+    tasks: RedisTasks,
+    lifetime: number,
+    onGone: (view: RemoteView) => void,
+    onError: (error: unknown) => void,
+  ) {
+    this.#onGone = onGone;
     this.#tasks = tasks;
     this.#lifetime = lifetime;
     this.#onError = onError;
@@ -23,8 +34,7 @@ export class WatcherCounts {
 
   /** Many come or go in one turn. */
   onChange(view: RemoteView): void {
-    if (view.watchers > 0) this.#watched.add(view);
-    else this.#watched.delete(view);
+    this.#followed.add(view);
     this.#changed.add(view);
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -37,11 +47,20 @@ export class WatcherCounts {
     await this.#telling;
   }
 
+  /** Its end must be heard of, watched or not. */
+  onFollowed(view: RemoteView): void {
+    if (!view.log.ended) this.#followed.add(view);
+  }
+
+  /** Those that have not ended, as far as is known here. */
+  get followed(): RemoteView[] {
+    return [...this.#followed].filter((view) => !view.log.ended);
+  }
+
   /** Says all again, before it no longer holds. */
   async repeat(): Promise<void> {
-    const watched = [...this.#watched];
-    for (const view of watched) if (view.log.ended) this.#watched.delete(view);
-    await this.#tell(watched);
+    for (const view of this.#followed) if (view.log.ended || !view.isFollowed) this.#followed.delete(view);
+    await this.#tell([...this.#followed]);
   }
 
   #tellChanges(): void {
@@ -52,10 +71,16 @@ export class WatcherCounts {
   }
 
   async #tell(views: readonly RemoteView[]): Promise<void> {
-    const told = views
-      .filter((view) => !view.log.ended || view.watchers === 0)
-      .map((view) => this.#tasks.watch(this.#tasks.keysOf(taskKey(view.ref)), view.watchers, this.#lifetime));
-    for (const result of await Promise.allSettled(told))
-      if (result.status === 'rejected') this.#onError(result.reason);
+    await Promise.all(views.map((view) => this.#tellOf(view)));
+  }
+
+  async #tellOf(view: RemoteView): Promise<void> {
+    const keys = this.#tasks.keysOf(taskKey(view.ref));
+    try {
+      const isThere = await this.#tasks.watch(keys, view.watchers, this.#lifetime);
+      if (!isThere && !view.log.ended) this.#onGone(view);
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 }

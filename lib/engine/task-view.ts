@@ -29,6 +29,8 @@ export interface TaskView {
   readonly log: LogReader;
   /** As it is now, or was when it was last heard of. It is the reader's own: nothing of the run changes with it. */
   readonly record: TaskRecord;
+  /** Set where the run goes on, though this process ends: on another instance. */
+  readonly isLeft?: boolean;
   /** Asks for its newest state, where that is kept elsewhere. */
   reload?(): Promise<void>;
   /** How it ended, once it has. Never rejects. */

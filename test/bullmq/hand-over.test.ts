@@ -3,6 +3,7 @@ import type { TaskContext } from 'nestjs-streaming';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { deferred } from '../support/wait.js';
+import { openStream } from '../support/clients/sse.js';
 import { Instances } from './support/instances.js';
 
 describeWithRedis('an instance that closes', [], (server) => {
@@ -134,5 +135,39 @@ describeWithRedis('an instance that closes', [], (server) => {
     await app.close();
     expect(performance.now() - began).toBeLessThan(2_500);
     await server.restart();
+  });
+});
+
+describeWithRedis('a stream of an instance that closes', [], (server) => {
+  it('ends with a retry and no terminal event where its task goes on, and its client misses nothing elsewhere', async () => {
+    const hold = deferred();
+    const type = handlerTask(
+      async (task: TaskContext) => {
+        await task.sendEvent('try', task.attempt);
+        await task.waitFor(hold.promise);
+        return 'done';
+      },
+      { resumable: true },
+    );
+    const instances = new Instances(server, [type]);
+    const first = await instances.start({ listen: true });
+    const handle = await first.coordinator.start(type, {});
+    const path = `/test/${handle.ref.name}/${handle.id}`;
+    const stream = await openStream(`${first.url}${path}`);
+    await stream.next('try');
+    const second = await instances.start({ listen: true });
+    await first.coordinator.shutdown({ timeout: 2_000 });
+    expect(await stream.ended).toBe('complete');
+    const text = stream.raw;
+    expect(text).toMatch(/retry: \d+\n$/);
+    expect(text).not.toContain('event: completed');
+    await first.app.close();
+
+    const headers = { 'Last-Event-ID': stream.lastEventId! };
+    const again = await openStream(`${second.url}${path}`, { headers });
+    hold.resolve();
+    await again.next('completed');
+    const seqs = [...stream.events, ...again.events].map(({ id }) => Number(id!.split('-')[1]));
+    expect(seqs).toEqual(seqs.map((_seq, n) => n + 1));
   });
 });

@@ -51,6 +51,11 @@ export class RedisNews {
     return this.#listen(channel, listener);
   }
 
+  /** Has those who listen here look, though nothing was published. */
+  look(channel: string): void {
+    this.#call(channel);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#retry?.clear();

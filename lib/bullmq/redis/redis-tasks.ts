@@ -223,10 +223,11 @@ export class RedisTasks {
    * Says how many watch a task on this instance.
    *
    * @param ms how long that holds
+   * @returns whether the task is there
    * @throws StoreUnavailableError
    */
-  async watch(keys: TaskKeys, count: number, ms: number): Promise<void> {
-    await this.#connection.ask(watch, keys, [this.instance, count, ms]);
+  async watch(keys: TaskKeys, count: number, ms: number): Promise<boolean> {
+    return (await this.#connection.ask(watch, keys, [this.instance, count, ms])) === 1;
   }
 
   /** Forgets an ended task before its retention is over. */

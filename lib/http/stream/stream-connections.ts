@@ -88,6 +88,8 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   drain(ms: number): Promise<void> {
+    for (const connection of this.#responses.connections())
+      if (connection.isLeft) connection.sendAway(jittered(this.#http.retry));
     return this.#responses.drain(ms);
   }
 

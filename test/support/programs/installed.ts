@@ -47,12 +47,17 @@ export class InstalledPackage implements Disposable {
   }
 
   /** All of it, with what an application on Express or Fastify needs. */
-  static withNest(): InstalledPackage {
+  static withNest(more: readonly string[] = []): InstalledPackage {
     const nest = ['common', 'core', 'platform-express', 'platform-fastify'].map((name) => `@nestjs/${name}`);
     return new InstalledPackage(
       ['.'],
-      [...nest, 'reflect-metadata', 'rxjs', 'leven', '@standard-schema/spec'],
+      [...nest, 'reflect-metadata', 'rxjs', 'leven', '@standard-schema/spec', ...more],
     );
+  }
+
+  /** What runs on many instances needs, too. */
+  static withBullmq(): InstalledPackage {
+    return InstalledPackage.withNest(['bullmq', 'ioredis']);
   }
 
   /** Writes a script; returns its path. */

@@ -6,11 +6,12 @@ import { Script } from './script.js';
  * Says how many watch a task on one instance. That holds for some time, and has to be said again before.
  *
  * ARGV: publish, the instance, how many, for how many milliseconds.
+ * Answers: 1 if the task is there, else 0.
  */
 export const watch = new Script(/* lua */ `
 ${task}
 ${countWatchers}
-if redis.call('EXISTS', record) == 0 then return end
+if redis.call('EXISTS', record) == 0 then return 0 end
 local before = countWatchers()
 if ARGV[3] == '0' then redis.call('HDEL', watchers, ARGV[2])
 else
@@ -22,4 +23,5 @@ if (before == 0) ~= (countWatchers() == 0) then
   local channel = redis.call('HGET', record, 'channel')
   if channel then redis.call('PUBLISH', channel, record) end
 end
+return 1
 `);

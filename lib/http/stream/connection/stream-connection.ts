@@ -107,6 +107,21 @@ export abstract class StreamConnection implements NestReceiver {
     this.output.flush();
   }
 
+  /** Whether a task of it goes on, though this process ends. */
+  get isLeft(): boolean {
+    return this.tasks.some(({ view }) => view.isLeft === true);
+  }
+
+  /**
+   * Ends it before its task has: its client comes back to another process.
+   *
+   * @param retry when it is to come back, in milliseconds
+   */
+  sendAway(retry: number): void {
+    if (this.isOpen && !this.isBlocked) this.output.write(chunkOf(`retry: ${retry}\n`));
+    this.complete();
+  }
+
   isOld(now: number): boolean {
     return this.isOpen && this.#endsAt !== undefined && now >= this.#endsAt;
   }

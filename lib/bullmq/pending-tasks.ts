@@ -1,0 +1,124 @@
+import type { CancelReason } from '../cancellation/cancel-reason.js';
+import { Timer } from '../cancellation/time/timer.js';
+import { terminalEventData } from '../run/outcome/terminal-event.js';
+import { refOf } from './ref-of.js';
+import { readTask } from './redis/redis-log-source.js';
+import type { RedisTasks } from './redis/redis-tasks.js';
+import type { StoreConnection } from './redis/store-connection.js';
+import type { TaskIndex } from './redis/task-index.js';
+import { storedOptions } from './stored-options.js';
+import type { TaskQueue } from './task-queue.js';
+
+interface PendingParts {
+  readonly connection: StoreConnection;
+  readonly tasks: RedisTasks;
+  readonly index: TaskIndex;
+  readonly retention: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** So many of the tasks that were started here are known, at most: those that have begun elsewhere are among them. */
+const MAX_STARTED = 100_000;
+
+/** The tasks that wait for their first try, which no instance owns. */
+export class PendingTasks {
+  readonly #parts: PendingParts;
+  /** Those that were started here, the oldest first. */
+  readonly #started = new Map<string, TaskQueue>();
+
+  constructor(parts: PendingParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * A task was started here.
+   *
+   * @param deadline when it has waited too long, in milliseconds; `undefined` for never
+   */
+  onStart(queue: TaskQueue, key: string, pendingTimeout: number | null, deadline: number | undefined): void {
+    this.#started.set(key, queue);
+    const [oldest] = this.#started.keys();
+    if (this.#started.size > MAX_STARTED && oldest !== undefined) this.#started.delete(oldest);
+    if (deadline === undefined || pendingTimeout === null) return;
+    // To the moment. If this instance is lost by then, a sweep of another one ends it.
+    new Timer(deadline, () => void this.#endLate(queue, key, pendingTimeout)).unref();
+  }
+
+  /** A task waits no longer. */
+  onBegin(key: string): void {
+    this.#started.delete(key);
+  }
+
+  /**
+   * A task has ended that no instance runs: its job has nothing to do.
+   *
+   * @param epoch of its run; `undefined` for whichever has a job
+   */
+  async onEnd(queue: TaskQueue | undefined, key: string, epoch: string | undefined): Promise<void> {
+    const { index, retention } = this.#parts;
+    this.#started.delete(key);
+    queue?.store.forget([key]);
+    // What fails here a sweep does, or the job itself when its time comes.
+    await Promise.allSettled([index.ended(key, retention), queue?.remove(refOf(key).id, epoch)]);
+  }
+
+  /** Finds tasks that wait without a job, and those that have waited too long. */
+  async sweep(queue: TaskQueue, pendingTimeout: number | null): Promise<void> {
+    const [pending, late] = await queue.store.due();
+    for (const key of pending) await this.ensureJob(queue, key);
+    if (pendingTimeout !== null) for (const key of late) await this.#endLate(queue, key, pendingTimeout);
+  }
+
+  /** A task that waits has a job, whatever became of the instance that started it, or of the job of an earlier run. */
+  async ensureJob(queue: TaskQueue, key: string): Promise<void> {
+    const { connection, tasks } = this.#parts;
+    const page = await readTask(connection, tasks.keysOf(key), 1, 0);
+    if (page?.record.status !== 'pending') {
+      queue.store.forget([key]);
+      return;
+    }
+    const { epoch, options } = page.record;
+    const { priority } = storedOptions(options);
+    const { id } = refOf(key);
+    // Its time may not have come: then it goes back when it is claimed.
+    if ((await queue.epochOf(id)) !== epoch) await queue.add(id, { key, epoch }, { priority, delay: 0 });
+  }
+
+  /**
+   * Cancels those that were started here and still wait, as this instance closes.
+   *
+   * @returns how many
+   */
+  async cancelStarted(): Promise<number> {
+    const reason = { kind: 'shutdown' as const };
+    const ended = [...this.#started].map(([key, queue]) => this.#end(queue, key, 'cancelled', reason, 0));
+    return (await Promise.all(ended)).filter(Boolean).length;
+  }
+
+  async #endLate(queue: TaskQueue, key: string, pendingTimeout: number): Promise<void> {
+    const reason = { kind: 'timeout' as const, of: 'pending' as const, timeout: pendingTimeout };
+    await this.#end(queue, key, 'timeout', reason, pendingTimeout);
+  }
+
+  async #end(
+    queue: TaskQueue,
+    key: string,
+    status: 'cancelled' | 'timeout',
+    reason: CancelReason,
+    minWait: number,
+  ): Promise<boolean> {
+    const { connection, tasks, onError } = this.#parts;
+    if (connection.isClosed) return false;
+    try {
+      const json = terminalEventData({ status, reason });
+      const answer = await tasks.endPending(tasks.keysOf(key), status, reason, minWait, json);
+      if (answer === 'begun') queue.store.forget([key]);
+      if (answer !== 'ended') return false;
+      await this.onEnd(queue, key, undefined);
+      return true;
+    } catch (error) {
+      onError(error);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import { expect, it } from '@jest/globals';
+import type { TaskContext } from 'nestjs-streaming';
+import { collect, handlerTask } from '../support/app.js';
+import { describeWithRedis } from '../support/programs/redis.js';
+import { eventually } from '../support/wait.js';
+import { Instances } from './support/instances.js';
+
+describeWithRedis('tasks that wait', [], (server) => {
+  it('end when they have waited too long, also if the instance that started them is gone', async () => {
+    const type = handlerTask(() => 'never', { pendingTimeout: 300 });
+    const instances = new Instances(server, [type]);
+    const watcher = await instances.startWeb();
+    for (const starter of [watcher, await instances.startWeb()]) {
+      const handle = await starter.coordinator.start(type, {});
+      const events = collect(watcher.coordinator.events(handle.ref));
+      if (starter !== watcher) await starter.close();
+      expect((await events.done).map((event) => [event.type, event.data])).toEqual([
+        ['timeout', { message: 'Task timed out', of: 'pending', timeout: 300 }],
+      ]);
+    }
+  });
+
+  it('are cancelled at a shutdown where they were started, if that is wanted', async () => {
+    const type = handlerTask(() => 'done');
+    const instances = new Instances(server, [type]);
+    const one = await instances.startWeb();
+    const two = await instances.startWeb();
+    const mine = await one.coordinator.start(type, {});
+    const delayed = await one.coordinator.start(type, {}, { delay: 60_000 });
+    const other = await two.coordinator.start(type, {});
+    expect(await one.coordinator.shutdown({ cancelPending: true })).toMatchObject({ cancelled: 2 });
+    for (const handle of [mine, delayed]) expect((await handle.outcome).reason).toEqual({ kind: 'shutdown' });
+    expect((await other.snapshot()).status).toBe('pending');
+  });
+
+  it('begin when their delay is over, the highest priority first', async () => {
+    const order: number[] = [];
+    const type = handlerTask(
+      (task: TaskContext<{ n: number }>) => {
+        order.push(task.input.n);
+      },
+      { concurrency: 1 },
+    );
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const started = performance.now();
+    const handles = [
+      await web.coordinator.start(type, { n: 1 }),
+      await web.coordinator.start(type, { n: 2 }, { priority: 5 }),
+      await web.coordinator.start(type, { n: 3 }, { priority: 1_000 }),
+      await web.coordinator.start(type, { n: 4 }, { priority: 5 }),
+      await web.coordinator.start(type, { n: 5 }, { delay: 800, priority: 1_000 }),
+    ];
+    await instances.start();
+    for (const handle of handles) await handle.result;
+    expect(order).toEqual([3, 2, 4, 1, 5]);
+    expect(performance.now() - started).toBeGreaterThan(790);
+  });
+
+  it('are no more than maxPending, on all instances together', async () => {
+    const type = handlerTask(() => 'done', { concurrency: 2, maxPending: 3 });
+    const instances = new Instances(server, [type]);
+    const webs = [await instances.startWeb(), await instances.startWeb()];
+    let refused = 0;
+    for (let n = 0; n < 8; n++)
+      await webs[n % 2]!.coordinator.start(type, {}).catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'TOO_MANY_TASKS' });
+        refused++;
+      });
+    // As many as one instance runs and as many as may wait.
+    expect(refused).toBe(3);
+  });
+
+  it('run again after their end when they are restarted, at once and again and again', async () => {
+    let calls = 0;
+    const type = handlerTask(() => ++calls);
+    const instances = new Instances(server, [type]);
+    const app = await instances.start();
+    for (let n = 1; n <= 30; n++) {
+      const handle = await app.coordinator.start(type, {}, { id: 'same', restart: true });
+      expect(handle.created).toBe(true);
+      expect(await handle.result).toBe(n);
+    }
+  });
+
+  it('are listed on every instance, newest first, page by page', async () => {
+    const type = handlerTask(() => 'done');
+    const instances = new Instances(server, [type]);
+    const one = await instances.startWeb();
+    const two = await instances.startWeb();
+    const ids: string[] = [];
+    for (let n = 0; n < 25; n++)
+      ids.unshift((await one.coordinator.start(type, {}, { owner: n % 2 ? 'odd' : 'even' })).id);
+    const first = await one.coordinator.list({ limit: 10 });
+    const second = await two.coordinator.list({ limit: 10, cursor: first.nextCursor! });
+    const third = await one.coordinator.list({ limit: 10, cursor: second.nextCursor! });
+    expect([first, second, third].flatMap(({ items }) => items.map(({ id }) => id)).toSorted()).toEqual(
+      ids.toSorted(),
+    );
+    expect(third.nextCursor).toBeNull();
+    expect((await two.coordinator.list({ owner: 'odd', status: 'pending' })).items).toHaveLength(12);
+    await expect(two.coordinator.list({ cursor: 'x' })).rejects.toMatchObject({ code: 'INVALID_QUERY' });
+    await eventually(async () =>
+      expect((await two.coordinator.list({ status: 'running' })).items).toEqual([]),
+    );
+  });
+});
