@@ -197,8 +197,8 @@ export class TaskRun implements TaskView {
     return this.#inContext(() => this.#cancel(kind, details, grace));
   }
 
-  requestCancel({ grace, ...details }: CancelRequest): CancelAnswer {
-    if (!this.cancel('external', details, grace)) return this.over ? 'ended' : 'decided';
+  requestCancel(request: CancelRequest): CancelAnswer {
+    if (!this.cancel('external', request, request.grace)) return this.over ? 'ended' : 'decided';
     return this.status === 'cancelled' ? 'cancelled' : 'cancelling';
   }
 
@@ -223,7 +223,7 @@ export class TaskRun implements TaskView {
     this.time.beginGrace(grace ?? this.options.grace);
     if (this.type.options.announceCancelling) this.events.tell('cancelling', toJson(wireReason(reason)));
     // A watcher in this process may have made the handler withdraw it on seeing that event.
-    const [standing] = this.requests.standing;
+    const standing = this.requests.standing[0];
     if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
     return true;
   }

@@ -1,6 +1,7 @@
 import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
 import { clock } from '../../cancellation/time/clock.js';
 import { Countdown } from '../../cancellation/time/countdown.js';
+import { SharedCountdown } from '../../cancellation/time/shared-countdown.js';
 import type { TaskRun } from '../task-run.js';
 
 /** The limit of a whole run, all tries together. */
@@ -24,7 +25,7 @@ export class TimeLimits {
   #idle: Countdown | undefined;
   #unwatched: Countdown | undefined;
   /** At its end the handler is abandoned. */
-  #grace: Countdown | undefined;
+  #grace: SharedCountdown | undefined;
   /** What lies between two tries. */
   #pause: Countdown | undefined;
   /** Of what the run still does when its handler has ended, and what can be given less time: its cleanup, its end. */
@@ -118,7 +119,7 @@ export class TimeLimits {
   }
 
   shortenGrace(ms: number): void {
-    this.#grace ??= new Countdown(() => this.#run.abandon());
+    this.#grace ??= new SharedCountdown(() => this.#run.abandon());
     this.#grace.shorten(this.#within(ms));
   }
 
@@ -201,7 +202,7 @@ export class TimeLimits {
 
   /** What is left of `ms`. */
   #within(ms: number): number {
-    return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
+    return this.#cutoff === Infinity ? ms : Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
   }
 
   /**
