@@ -77,7 +77,7 @@ const PUBLIC_FILES = {
   cancellation: words(`
     async-context cancel-reason errors index is-cancellation promises read-error
     scope/cancel-scope scope/run-external scope/scope-body scope/scope-host scope/scope-node
-    time/backoff time/clock time/countdown time/shared-countdown time/timer
+    time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`
     coordinator-shutdown coordinator.options coordinator.service shutdown.hooks task-handle

@@ -1,7 +1,6 @@
 import type { TimeoutOf } from '../../cancellation/cancel-reason.js';
 import { clock } from '../../cancellation/time/clock.js';
 import { Countdown } from '../../cancellation/time/countdown.js';
-import { SharedCountdown } from '../../cancellation/time/shared-countdown.js';
 import type { TaskRun } from '../task-run.js';
 
 /** The limit of a whole run, all tries together. */
@@ -25,7 +24,7 @@ export class TimeLimits {
   #idle: Countdown | undefined;
   #unwatched: Countdown | undefined;
   /** At its end the handler is abandoned. */
-  #grace: SharedCountdown | undefined;
+  #grace: Countdown | undefined;
   /** What lies between two tries. */
   #pause: Countdown | undefined;
   /** Of what the run still does when its handler has ended, and what can be given less time: its cleanup, its end. */
@@ -119,7 +118,7 @@ export class TimeLimits {
   }
 
   shortenGrace(ms: number): void {
-    this.#grace ??= new SharedCountdown(() => this.#run.abandon());
+    this.#grace ??= new Countdown(() => this.#run.abandon());
     this.#grace.shorten(this.#within(ms));
   }
 

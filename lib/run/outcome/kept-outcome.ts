@@ -65,9 +65,16 @@ export class KeptOutcome {
   }
 }
 
-/** Nothing in it is the application's: what its signal was aborted with, or what its handler returned. */
+/** `name`, `code` and `reason`. */
+const OWN_KEYS = Object.keys(new CancelledError({ kind: 'external' })).length;
+
+/**
+ * Nothing in it is the application's: what its signal was aborted with, what its handler returned, or what it has put on the
+ * error.
+ */
 function isPlainCancellation(outcome: TaskOutcome): boolean {
   const { status, error } = outcome;
-  if (status !== 'cancelled' || 'discardedValue' in outcome) return false;
-  return isInstance(error, CancelledError) && error.cause === undefined;
+  if (status !== 'cancelled' || 'discardedValue' in outcome || !isInstance(error, CancelledError))
+    return false;
+  return error.cause === undefined && Object.keys(error).length === OWN_KEYS;
 }
