@@ -39,7 +39,7 @@ const STREAMING = 'test/conformance/streaming/(?!clients/)';
 
 const RUNS = [
   ['test/run/', 'test/coordinator/'],
-  [CANCELLATION],
+  [SCOPES, CANCELLATION],
   ['test/module/', 'test/testing/', 'test/e2e/http/', STREAMING],
 ];
 

@@ -109,11 +109,7 @@ export class RunHandle<Result> implements TaskHandle<Result> {
 export async function cancelTask(view: TaskView, options: CancelOptions = {}): Promise<boolean> {
   checkCancelOptions(options);
   const { detail, by, grace, wait } = options;
-  const answered = view.requestCancel({
-    ...(detail !== undefined && { detail }),
-    ...(by !== undefined && { by }),
-    ...(grace !== undefined && { grace }),
-  });
+  const answered = view.requestCancel({ detail, by, grace });
   const answer = answered instanceof Promise ? await answered : answered;
   const isAccepted = answer === 'cancelling' || answer === 'cancelled';
   if (!isAccepted || wait !== 'settled') return isAccepted;

@@ -6,10 +6,10 @@ import type { TaskRef } from '../task/task-ref.js';
 import type { TaskStatus } from '../task/task-status.js';
 
 export interface CancelRequest {
-  readonly detail?: string;
-  readonly by?: string;
+  readonly detail?: string | undefined;
+  readonly by?: string | undefined;
   /** In milliseconds. */
-  readonly grace?: number;
+  readonly grace?: number | undefined;
 }
 
 /**

@@ -216,8 +216,8 @@ export class TaskRun implements TaskView {
     return true;
   }
 
-  requestCancel({ grace, ...details }: CancelRequest): CancelAnswer {
-    if (!this.cancel('external', details, grace)) return this.over ? 'ended' : 'decided';
+  requestCancel(request: CancelRequest): CancelAnswer {
+    if (!this.cancel('external', request, request.grace)) return this.over ? 'ended' : 'decided';
     return this.status === 'cancelled' ? 'cancelled' : 'cancelling';
   }
 
@@ -242,7 +242,7 @@ export class TaskRun implements TaskView {
     // Watchers of a task that goes on elsewhere are told nothing.
     if (!this.isHandedOver) this.events.tellCancelling(reason);
     // A watcher in this process may have made the handler withdraw it on seeing that event.
-    const [standing] = this.requests.standing;
+    const standing = this.requests.standing[0];
     if (standing) this.#context?.node.interrupt(standing, this.requests.causeOf(standing));
   }
 

@@ -51,7 +51,7 @@ describe('task.commit()', () => {
 
   it('one that comes after a cancel passes no point of no return: the grace and further cancels count', async () => {
     let again: boolean | undefined;
-    const { handle, running } = await startTask(
+    const { handle, running, logs } = await startTask(
       async (task) => {
         await task.sleep(60_000).catch(() => {});
         await task.commit(async () => {}).catch(() => {});
@@ -64,6 +64,7 @@ describe('task.commit()', () => {
     await handle.cancel();
     expect(await handle.outcome).toMatchObject({ status: 'cancelled', abandoned: true });
     expect(again).toBe(true);
+    expect(logs.warnings).toEqual([expect.stringContaining('ignored its signal and was abandoned')]);
   });
 
   it.each([
@@ -115,7 +116,7 @@ describe('task.commit()', () => {
 
   it('one that does not end within the grace is abandoned by a shutdown, and says so', async () => {
     const inside = deferred();
-    const { handle, coordinator, events } = await startTask(
+    const { handle, coordinator, events, logs } = await startTask(
       (task) =>
         task.commit(async () => {
           inside.resolve();
@@ -132,6 +133,7 @@ describe('task.commit()', () => {
     expect([status, abandoned]).toEqual(['failed', true]);
     expect(error).toBeInstanceOf(CommitAbandonedError);
     expect((await events.done).at(-1)?.type).toBe('failed');
+    expect(logs.warnings).toContainEqual(expect.stringContaining('was still past its task.commit()'));
   });
 
   it('one that fails while the application closes is not tried again', async () => {

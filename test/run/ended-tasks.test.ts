@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { TaskFailedError, TooManySignalsError, type TaskContext } from 'nestjs-streaming';
 import { Mortals } from '../cancellation/gc.js';
-import { createTaskApp, handlerTask, startTask } from '../support/app.js';
+import { collect, createTaskApp, handlerTask, startTask } from '../support/app.js';
 
 class LargeError extends Error {
   override readonly name = 'LargeError';
@@ -29,6 +29,29 @@ describe('what is kept of a task that has ended', () => {
     expect(error).toBeInstanceOf(TaskFailedError);
     expect(error).toMatchObject({ message: 'no such file', errorType: 'LargeError', code: 'TASK_FAILED' });
     expect((await later.snapshot()).error).toEqual({ message: 'no such file', errorType: 'LargeError' });
+  });
+
+  it('what the application has put on the error of a cancellation is let go', async () => {
+    const mortals = new Mortals();
+    const Decorating = handlerTask(async (task: TaskContext) => {
+      await task.sleep(60_000).catch((error: unknown) => {
+        const response = { body: 'x' };
+        mortals.add(response);
+        throw Object.assign(error as Error, { response });
+      });
+    });
+    const { coordinator } = await createTaskApp({ tasks: [Decorating], listen: false });
+    await (async () => {
+      const handle = await coordinator.start(Decorating, {}, { id: 'one' });
+      await collect(handle.events()).until('started');
+      expect(await handle.cancel({ wait: 'settled' })).toBe(true);
+    })();
+    expect(await mortals.left()).toBe(0);
+    const later = await coordinator.start(Decorating, {}, { id: 'one' });
+    expect((await later.outcome).error).toMatchObject({
+      name: 'CancelledError',
+      reason: { kind: 'external' },
+    });
   });
 
   it.each(['cancelled', 'timeout', 'completed'] as const)(

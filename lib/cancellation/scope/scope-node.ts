@@ -142,7 +142,9 @@ export class ScopeNode {
 
   /** Whether an error is how this scope's cancellation shows itself. */
   explains(error: unknown): boolean {
-    return this.#error !== undefined && isCancellationOf(error, { reason: this.#error, scope: this });
+    if (!this.#error) return false;
+    // Nearly always it is the error that the scope has thrown.
+    return error === this.#error || isCancellationOf(error, { reason: this.#error, scope: this });
   }
 
   /** Whether an error is a cancellation that has come to this scope, be it withdrawn since. */
@@ -205,6 +207,10 @@ export class ScopeNode {
   #abort(error: CancelledError): void {
     if (this.#error) return;
     this.#error = error;
+    if (!this.#children) {
+      this.#notify(error);
+      return;
+    }
     const reached: Reached[] = [{ node: this, error }];
     for (const { node, error: above } of reached) {
       if (!node.#children) continue;
@@ -263,7 +269,8 @@ export class ScopeNode {
       }
     } else {
       if (this.#controller) unbindSignal(this.#controller.signal);
-      this.#unrefTimers();
+      this.#holds = false;
+      if (this.#children) this.#unrefTimers();
     }
   }
 

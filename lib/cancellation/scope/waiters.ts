@@ -18,6 +18,8 @@ interface Waiter {
   readonly timer: Timer | undefined;
 }
 
+const ignore = (): void => {};
+
 /** All that wait at the checkpoints of one scope. */
 export class Waiters {
   readonly #waiters = new Set<Waiter>();
@@ -50,7 +52,7 @@ export class Waiters {
         drop();
         onAbort(cancellation);
         // A cancellation is no failure: the promise does not have to be awaited.
-        promise.catch(() => {});
+        promise.catch(ignore);
         reject(cancellation);
       };
       waiter = { abort, drop, timer };

@@ -3,15 +3,22 @@ import {
   type CancelReason,
   cutDetail,
   isWithdrawable,
+  type TimeoutOf,
 } from '../../cancellation/cancel-reason.js';
 import type { AcceptedRequest } from '../task-history.js';
 import { textOf } from '../../cancellation/read-error.js';
 
-/** What is said of a request besides its kind. */
-export interface RequestDetails extends Omit<CancelReason, 'kind'> {
+/** What is said of a request besides its kind. @see CancelReason */
+export interface RequestDetails {
+  readonly detail?: string | undefined;
+  readonly by?: string | undefined;
+  readonly of?: TimeoutOf | undefined;
+  readonly timeout?: number | undefined;
   /** What the application's own signal was aborted with, where that made the request. */
   readonly cause?: unknown;
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 const none: readonly CancelReason[] = [];
 
@@ -39,15 +46,16 @@ export class CancelRequests {
     return this.standing.length > 0;
   }
 
-  add(kind: CancelKind, { detail, cause, ...details }: RequestDetails): CancelReason {
-    const reason: CancelReason = {
-      kind,
-      ...details,
-      ...(detail !== undefined && { detail: cutDetail(textOf(detail)) }),
-    };
+  add(kind: CancelKind, { detail, by, of, timeout, cause }: RequestDetails): CancelReason {
+    // Field by field: spreads were a tenth of a cancellation.
+    const reason: Mutable<CancelReason> = { kind };
+    if (by !== undefined) reason.by = by;
+    if (of !== undefined) reason.of = of;
+    if (timeout !== undefined) reason.timeout = timeout;
+    if (detail !== undefined) reason.detail = cutDetail(textOf(detail));
     if (cause !== undefined) this.#cause = { of: reason, value: cause };
-    if (this.all.length < MAX_REQUESTS) (this.#all ??= []).push(reason);
-    if (this.#counts(reason)) (this.#standing ??= []).push(reason);
+    if (this.all.length < MAX_REQUESTS) this.#all = pushed(this.#all, reason);
+    if (this.#counts(reason)) this.#standing = pushed(this.#standing, reason);
     return reason;
   }
 
@@ -94,4 +102,11 @@ export class CancelRequests {
     if (newest >= 0) this.#standing?.splice(newest, 1);
     return newest >= 0;
   }
+}
+
+/** A literal has room for one, and nearly no run has more. An empty array gets room for 17 with its first. */
+function pushed<T>(list: T[] | undefined, value: T): T[] {
+  if (!list) return [value];
+  list.push(value);
+  return list;
 }

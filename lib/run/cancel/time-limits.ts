@@ -214,7 +214,7 @@ export class TimeLimits {
 
   /** What is left of `ms`. */
   #within(ms: number): number {
-    return Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
+    return this.#cutoff === Infinity ? ms : Math.max(0, Math.min(ms, this.#cutoff - clock().now()));
   }
 
   /**

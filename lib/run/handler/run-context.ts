@@ -17,8 +17,9 @@ const done = Promise.resolve();
 
 /** The handler's context for one try. The run does everything that it asks for. */
 export class RunContext extends TaskContext {
-  /** For a handler that is a generator. */
-  readonly steps: HandlerSteps;
+  // Users log and copy this object: what is not theirs is private to JavaScript, too.
+  readonly #run: TaskRun;
+  readonly #steps: HandlerSteps;
   #defers: RegisteredCleanup[] | undefined;
   #takesDefers = true;
   #committed = false;
@@ -26,34 +27,40 @@ export class RunContext extends TaskContext {
   #checkpoint: string | { readonly value: Json } | undefined;
 
   constructor(
-    private readonly run: TaskRun,
+    run: TaskRun,
     readonly attempt: number,
     readonly input: unknown,
   ) {
     const steps = new HandlerSteps(run);
     super(new ScopeNode(undefined, false, steps));
-    this.steps = steps;
+    this.#run = run;
+    this.#steps = steps;
     this.#checkpoint = run.events.checkpoint;
   }
 
+  /** For a handler that is a generator. */
+  get steps(): HandlerSteps {
+    return this.#steps;
+  }
+
   get app(): string {
-    return this.run.ref.app;
+    return this.#run.ref.app;
   }
 
   get name(): string {
-    return this.run.ref.name;
+    return this.#run.ref.name;
   }
 
   get id(): string {
-    return this.run.ref.id;
+    return this.#run.ref.id;
   }
 
   get key(): string {
-    return this.run.key;
+    return this.#run.key;
   }
 
   get owner(): string | undefined {
-    return this.run.options.owner;
+    return this.#run.options.owner;
   }
 
   get checkpoint(): Json | null {
@@ -63,7 +70,7 @@ export class RunContext extends TaskContext {
   }
 
   get deadline(): number | null {
-    return this.run.time.deadline;
+    return this.#run.time.deadline;
   }
 
   get expired(): boolean {
@@ -71,21 +78,21 @@ export class RunContext extends TaskContext {
   }
 
   get cancelling(): number {
-    return this.run.requests.standing.length;
+    return this.#run.requests.standing.length;
   }
 
   cancel(detail?: string): boolean {
-    return !this.node.over && this.run.cancel('self', detail === undefined ? {} : { detail });
+    return !this.node.over && this.#run.cancel('self', detail === undefined ? {} : { detail });
   }
 
   uncancel(): number {
-    return this.node.over ? 0 : this.run.uncancel();
+    return this.node.over ? 0 : this.#run.uncancel();
   }
 
   sendEvent(type: string, data?: JsonInput): Promise<void> {
     if (this.node.over) return done;
     assertEventType(type);
-    const { events } = this.run;
+    const { events } = this.#run;
     const isProgress = type === 'progress' && typeof data === 'object' && data !== null;
     return (isProgress ? events.progress(data) : events.send(type, data)) ?? done;
   }
@@ -96,11 +103,11 @@ export class RunContext extends TaskContext {
 
   /** What a generator yields or an Observable emits is a `progress` event, whatever its type. */
   emitProgress(value: unknown): Written {
-    return this.node.over ? undefined : this.run.events.progress(value);
+    return this.node.over ? undefined : this.#run.events.progress(value);
   }
 
   saveCheckpoint(data: JsonInput): Promise<void> {
-    return (this.node.over ? undefined : this.run.events.saveCheckpoint(data)) ?? done;
+    return (this.node.over ? undefined : this.#run.events.saveCheckpoint(data)) ?? done;
   }
 
   waitForSignal<T = Json>(name: string, { scope = this }: { scope?: CancelScope } = {}): Promise<T> {
@@ -108,7 +115,7 @@ export class RunContext extends TaskContext {
     // What is cancelled or has ended takes no signal.
     if (scope.cancelled || scope.node.over) return scope.node.suspend<T>(() => undefined);
     if (this.node.over) return new Promise(() => {});
-    const { inbox } = this.run;
+    const { inbox } = this.#run;
     const waiting = inbox.take(name);
     if (waiting) return Promise.resolve(waiting.data as T);
     return scope.node.suspend<T>((resolve) => inbox.receive(name, (data) => resolve(data as T)));
@@ -131,7 +138,7 @@ export class RunContext extends TaskContext {
     if (this.node.over) return Promise.reject(new TaskEndedError(`commit() after the end of ${this.key}`));
     // A try that is cancelled already passes no point of no return.
     if (this.cancelled) return this.node.suspend<T>(() => undefined);
-    const asked = this.#committed ? undefined : this.run.events.decide(undefined);
+    const asked = this.#committed ? undefined : this.#run.events.decide(undefined);
     if (asked) return quietIf(this.#commitAfter(asked, body), (error) => this.node.hasThrown(error));
     return this.#enterCommit(body);
   }
@@ -139,7 +146,7 @@ export class RunContext extends TaskContext {
   #enterCommit<T>(body: (scope: CancelScope) => Promise<T>): Promise<T> {
     if (!this.#committed) {
       this.#committed = true;
-      this.run.onCommitted(this);
+      this.#run.onCommitted(this);
     }
     return this.shield(body);
   }
@@ -161,7 +168,7 @@ export class RunContext extends TaskContext {
     if (this.node.over) throw new TaskEndedError(`reschedule() after the end of ${this.key}`);
     if (this.cancelled)
       throw new TaskEndedError(`reschedule() in ${this.key}, which is cancelled and only cleans up`);
-    this.run.time.reschedule(ms);
+    this.#run.time.reschedule(ms);
   }
 
   /** The cleanup registered last, taken from the list. */

@@ -48,7 +48,7 @@ export interface Decision {
 /** The rules of what a try ends as. They are pure: the caller must act on the answer once. */
 export function decideOutcome(settlement: Settlement, context: DecisionContext): Decision {
   const { standing } = context.requests;
-  const [reason] = standing;
+  const reason = standing[0];
   switch (settlement.kind) {
     case 'threw':
       if (!reason) return { status: 'failed', error: asError(settlement.error, context.key) };

@@ -1,5 +1,6 @@
 import { clock } from '../../cancellation/time/clock.js';
 import { CancelledError } from '../../cancellation/errors.js';
+import { isInstance } from '../../cancellation/read-error.js';
 import { TaskFailedError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
 import type { TerminalStatus } from '../../task/task-status.js';
@@ -19,12 +20,13 @@ interface Failure {
 export class KeptOutcome {
   /** In epoch milliseconds. */
   readonly endedAt: number = clock().epoch();
+  readonly status: TerminalStatus;
   /** The result of a completed run, as JSON. */
   readonly json: string | undefined;
   /** Set for a failed run. */
   readonly failure: Failure | undefined;
-  /** Not kept of a completed run: a later handle gets its value as JSON. */
-  readonly #whole: WeakRef<TaskOutcome> | undefined;
+  /** Held itself where nothing of it is the application's; not at all of a completed run, whose value is there as JSON. */
+  readonly #whole: TaskOutcome | WeakRef<TaskOutcome> | undefined;
   readonly #facts: Pick<
     TaskOutcome,
     'status' | 'reason' | 'requests' | 'started' | 'swallowed' | 'abandoned' | 'durationMs'
@@ -32,18 +34,21 @@ export class KeptOutcome {
 
   constructor(outcome: TaskOutcome, json: string | undefined) {
     const { status, error, reason, requests, started, swallowed, abandoned, durationMs } = outcome;
+    this.status = status;
     this.json = status === 'completed' ? json : undefined;
     this.failure = status === 'failed' ? { full: fullError(error), shown: publicError(error) } : undefined;
+    if (isPlainCancellation(outcome)) {
+      // A WeakRef is a tenth of what a cancellation costs.
+      this.#whole = this.#facts = outcome;
+      return;
+    }
     this.#whole = this.json === undefined ? new WeakRef(outcome) : undefined;
     this.#facts = { status, requests, started, swallowed, abandoned, durationMs, ...(reason && { reason }) };
   }
 
-  get status(): TerminalStatus {
-    return this.#facts.status;
-  }
-
   get outcome(): TaskOutcome {
-    return this.#whole?.deref() ?? this.#rebuilt();
+    const whole = this.#whole instanceof WeakRef ? this.#whole.deref() : this.#whole;
+    return whole ?? this.#rebuilt();
   }
 
   #rebuilt(): TaskOutcome {
@@ -58,4 +63,18 @@ export class KeptOutcome {
     if (status !== 'timeout' || !reason) return cancellation as CancelledError;
     return new TaskTimeoutError(reason.of ?? 'total', reason.timeout ?? 0, cancellation);
   }
+}
+
+/** `name`, `code` and `reason`. */
+const OWN_KEYS = Object.keys(new CancelledError({ kind: 'external' })).length;
+
+/**
+ * Nothing in it is the application's: what its signal was aborted with, what its handler returned, or what it has put on the
+ * error.
+ */
+function isPlainCancellation(outcome: TaskOutcome): boolean {
+  const { status, error } = outcome;
+  if (status !== 'cancelled' || 'discardedValue' in outcome || !isInstance(error, CancelledError))
+    return false;
+  return error.cause === undefined && Object.keys(error).length === OWN_KEYS;
 }

@@ -9,14 +9,14 @@ const WIRE_REASONS: Partial<Record<CancelKind, string>> = {
   self: 'self_cancellation',
 };
 
-/** The reason of a `cancelling` or `cancelled` event. Watchers do not see who asked. */
-export function wireReason({ kind, detail }: CancelReason): { reason: string; detail?: string } {
-  return { reason: WIRE_REASONS[kind] ?? kind, ...(detail !== undefined && { detail }) };
+/** The reason of a `cancelling` or `cancelled` event, for JSON. Watchers do not see who asked. */
+export function wireReason({ kind, detail }: CancelReason): { reason: string; detail: string | undefined } {
+  return { reason: WIRE_REASONS[kind] ?? kind, detail };
 }
 
 /** The data of the terminal event, as one line of JSON. */
 export function terminalEventData({ status, json, error, reason, abandoned }: Decision): string {
-  const left = abandoned ? { abandoned } : {};
+  const left = { abandoned: abandoned ? true : undefined };
   switch (status) {
     case 'completed':
       return `{"finalValue":${json ?? 'null'}}`;

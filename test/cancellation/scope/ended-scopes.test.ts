@@ -143,15 +143,21 @@ describe('reschedule()', () => {
 });
 
 describe('a time limit whose body ignores it', () => {
-  it('is warned of once, when the grace is over', async () => {
-    const { handle, logs } = await startTask(
+  it('is warned of once, when the grace is over; one that ends in time is not', async () => {
+    using clock = new StoppedClock();
+    const work = deferred();
+    const { handle, logs, running } = await startTask(
       async (task) => {
-        await task.timeout(5, () => delay(60)).catch(() => {});
+        await task.timeout(5, () => work.promise).catch(() => {});
         await task.timeout(5, (scope) => scope.sleep(60_000)).catch(() => {});
       },
       { task: { grace: 10 } },
     );
-    expect((await handle.outcome).status).toBe('completed');
+    await clock.until(running);
+    await clock.advance(60);
+    work.resolve();
+    expect((await clock.until(handle.outcome)).status).toBe('completed');
+    await clock.advance(60);
     expect(logs.warnings.filter((text) => text.includes('timeout(5)'))).toEqual([
       expect.stringContaining('still runs 10 ms after its time was over'),
     ]);

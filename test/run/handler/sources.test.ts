@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { EventEmitter, on } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { interval, type Observer, Subject, take } from 'rxjs';
+import { interval, Observable, type Observer, Subject, take } from 'rxjs';
 import { InvalidResultError, type TaskContext } from 'nestjs-streaming';
 import { startTask } from '../../support/app.js';
 
@@ -188,6 +188,25 @@ describe('a handler that returns a source', () => {
       cancellation: { reason: { kind: 'external' } },
     });
   });
+
+  it.each([false, true])(
+    'an Observable whose teardown fails makes the task fail (it completes later: %s)',
+    async (isLater) => {
+      const source = new Observable<number>((observer) => {
+        observer.next(1);
+        if (isLater) setImmediate(() => observer.complete());
+        else observer.complete();
+        return () => {
+          throw new Error('The connection is gone');
+        };
+      });
+      const { handle } = await startTask(() => source);
+      expect(await handle.outcome).toMatchObject({
+        status: 'failed',
+        error: { message: expect.stringContaining('The connection is gone') },
+      });
+    },
+  );
 
   it('a web stream: read to its end, cancelled once while it waits', async () => {
     const whole = await startTask(
