@@ -1,0 +1,2 @@
+/** What this instance is called on the page. */
+export const instanceName = process.env['INSTANCE'] ?? 'one';

@@ -1,0 +1,20 @@
+/** One instance of the application. `main.ts` starts three of them, as a platform would. */
+import { join } from 'node:path';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { AppModule } from './app.module.js';
+
+// An instance does not outlive the cluster, even when that is killed.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+process.channel?.unref();
+
+const app = await NestFactory.create<NestExpressApplication>(AppModule, {
+  logger: ['fatal', 'error', 'warn'],
+  // The module ends its own streams. This is for other connections, such as a browser's spare ones.
+  forceCloseConnections: true,
+});
+// SIGTERM hands the tasks that run here over to other instances, and sends their watchers there.
+app.enableShutdownHooks();
+app.useStaticAssets(join(import.meta.dirname, '..', 'public'));
+await app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1');
+process.send?.('ready');
