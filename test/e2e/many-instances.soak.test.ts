@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { SampleApp } from '../sample/sample-app.js';
+import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
 import { findExecutable } from '../support/programs/executable.js';
 import { describeMissing } from '../support/programs/missing.js';
-import { withTimeout } from '../support/wait.js';
+import { eventually, patience, withTimeout } from '../support/wait.js';
 
 const suite = 'the demo of many instances';
 const isInstalled =
@@ -28,4 +29,39 @@ else
         expect(lines).toContain(line);
       expect(demo.output).toMatch(/SIGKILL to (\w+), which runs [1-9]/);
     }, 180_000);
+
+    describeWithChromium('the page of many instances', (browserPath) => {
+      test('starts, watches and cancels tasks, and shows where they run and where they go on', async () => {
+        await using app = await SampleApp.start('03-many-instances');
+        const browser = await launchChromium(browserPath);
+        try {
+          const page = await browser.newPage();
+          const problems: string[] = [];
+          page.on('pageerror', (error) => problems.push(error.message));
+          await page.goto(app.url);
+          await page.fill('[name=count]', '6');
+          await page.click('#start [type=submit]');
+          const tasks = page.locator('.task');
+          const instances = page.locator('.task .instance');
+          await eventually(async () => (await instances.allTextContents()).filter(Boolean).length === 6);
+
+          await tasks.first().locator('.cancel').click();
+          await eventually(
+            async () => (await tasks.first().locator('.status').textContent()) === 'cancelled',
+          );
+
+          const name = (await instances.last().textContent()) ?? '';
+          const pid = new RegExp(`${name} +port \\d+, process (\\d+)`).exec(app.output)?.[1];
+          process.kill(Number(pid), 'SIGKILL');
+          const way = tasks.last().locator('.way');
+          await eventually(async () =>
+            ((await way.textContent()) ?? '').startsWith(`ran on ${name} (instance lost) → `),
+          );
+          expect(problems).toEqual([]);
+        } finally {
+          await browser.close();
+        }
+        expect(await app.stop('SIGINT', patience)).toEqual({ code: null, signal: 'SIGINT' });
+      });
+    });
   });

@@ -71,10 +71,10 @@ export class Board {
     });
   }
 
-  /** Whether a try of the task began after that, or the task is over. */
+  /** Whether a try of the task began after that and has come to a row, or the task is over. */
   hasGoneOn(task: string, since: number): boolean {
-    const { startedAt = 0, end = '' } = this.#tasks.get(task) ?? {};
-    return startedAt > since || end !== '';
+    const { startedAt = 0, rowAt = 0, end = '' } = this.#tasks.get(task) ?? {};
+    return (startedAt > since && rowAt > startedAt) || end !== '';
   }
 
   startedAt(task: string): number {

@@ -33,7 +33,7 @@ export function printReport({ instances, board, marks, watchers, recovery, load 
     ['streams that ended early and went on', `${reconnections}`],
     ['tasks lost by the kill, and resumed', `${lost.length}, the last one after ${inSeconds(recovery)}`],
     ['tasks handed over by restarts', `${handedOver.length}, the longest pause ${inSeconds(longestPause)}`],
-    ['rows imported twice, not in a checkpoint', `${board.repeated}`],
+    ['rows imported twice, before a checkpoint', `${board.repeated}`],
   ];
   if (load)
     lines.push(['Redis while all ran', `${load.connections} connections, ${load.megabytes.toFixed(1)} MB`]);
@@ -44,7 +44,7 @@ ${chart(instances, board.rows, marks)
   .map((line) => `    ${line}`)
   .join('\n')}
 
-${lines.map(([what, value]) => `    ${what.padEnd(38)} ${value}`).join('\n')}
+${lines.map(([what, value]) => `    ${what.padEnd(40)} ${value}`).join('\n')}
 `);
   const isWhole = found.whole === count && found.gaps === 0 && board.completed === board.ids.length;
   console.log(isWhole ? "  Every watcher's sequence is whole.\n" : '  Something is missing.\n');
