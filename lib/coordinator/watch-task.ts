@@ -1,7 +1,7 @@
 import { Observable } from 'rxjs';
 import { AsyncContext } from '../cancellation/async-context.js';
 import { clock } from '../cancellation/time/clock.js';
-import { LogCursor } from '../log/read/log-cursor.js';
+import { LogCursor, type LogGap } from '../log/read/log-cursor.js';
 import { LogEntry } from '../log/log-entry.js';
 import { resume } from '../log/read/resume.js';
 import type { Json } from '../task/json/json.js';
@@ -38,10 +38,7 @@ export function watchTask(view: TaskView, lastEventId: string | undefined): Obse
   });
 }
 
-function gapEvent(
-  view: TaskView,
-  { id, cause, missed }: { id: string; cause: string; missed: number | null },
-): TaskEvent {
-  const data = { cause, missed, snapshot: snapshotOf(view.record) };
+function gapEvent(view: TaskView, { id, cause, missed, isGone }: LogGap): TaskEvent {
+  const data = { cause, missed, snapshot: isGone ? null : snapshotOf(view.record) };
   return { id, type: 'gap', data: data as unknown as Json, timestamp: clock().epoch() };
 }

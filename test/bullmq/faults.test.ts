@@ -1,6 +1,8 @@
 import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
 import { collect, handlerTask } from '../support/app.js';
+import { watch } from '../support/clients/open-clients.js';
+import { openStream } from '../support/clients/sse.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { eventually } from '../support/wait.js';
 import { Instances } from './support/instances.js';
@@ -46,7 +48,7 @@ describeWithRedis('Redis that fails', [], (server) => {
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 
-  it('is emptied: handlers are aborted with "lost", watchers get the end', async () => {
+  it('is emptied: handlers are aborted with "lost", watchers get a gap and the end', async () => {
     const reasons: unknown[] = [];
     const type = handlerTask(async (task: TaskContext) => {
       await task.sendEvent('running');
@@ -57,14 +59,31 @@ describeWithRedis('Redis that fails', [], (server) => {
       }
     });
     const instances = new Instances(server, [type]);
-    const web = await instances.startWeb();
+    const web = await instances.startWeb({ listen: true });
     await instances.start();
     const handle = await web.coordinator.start(type, {});
     const events = collect(web.coordinator.events(handle.ref));
     await events.until('running');
+    const other = await web.coordinator.start(type, {});
+    const paths = [handle, other].map(({ ref }) => `${ref.app}/${ref.name}/${ref.id}`);
+    const alone = await watch(`${web.url}/${paths[0]!}`);
+    const listed = await watch(`${web.url}/events?${paths.map((path) => `task=${path}`).join('&')}`);
+    await alone.next('running');
+    await listed.next('running');
     await server.connect().flushall();
-    await eventually(() => expect(reasons).toEqual([{ kind: 'lost' }]));
-    await events.done;
+    await eventually(() => expect(reasons).toEqual([{ kind: 'lost' }, { kind: 'lost' }]));
+    const before = await events.done;
+    await Promise.all([alone.ended, listed.ended]);
+    const lost = { cause: 'unknown-id', missed: null, snapshot: null };
+    const gap = before.at(-1)!;
+    expect([gap.type, gap.data, gap.id]).toEqual(['gap', lost, before.at(-2)?.id]);
+    expect(alone.events.at(-1)).toMatchObject({ type: 'gap', data: lost, id: alone.events.at(-2)?.id });
+    expect(listed.events.filter(({ type: of }) => of === 'gap').map(({ data }) => data)).toEqual([
+      expect.objectContaining({ data: lost }),
+      expect.objectContaining({ data: lost }),
+    ]);
+    const back = await openStream(`${web.url}/${paths[0]!}`, { headers: { 'last-event-id': gap.id } });
+    expect(back.status).toBe(404);
     expect((await handle.outcome).status).toBe('failed');
     expect(await web.coordinator.get(handle.ref)).toBeUndefined();
     // The instances go on.

@@ -76,7 +76,8 @@ const descriptions: readonly EventDescription[] = [
     data: objectOf({
       cause: { type: 'string', enum: ['expired', 'restarted', 'unknown-id'] },
       missed: { type: 'integer', minimum: 1, nullable: true },
-      snapshot: refTo('TaskSnapshot'),
+      // null where the store has lost the task.
+      snapshot: { oneOf: [refTo('TaskSnapshot'), { enum: [null] }] },
     }),
   },
 ];

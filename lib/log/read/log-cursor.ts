@@ -10,6 +10,8 @@ export interface LogGap {
   readonly missed: number | null;
   /** The position just before what comes next. */
   readonly id: string;
+  /** Whether the log is lost: then `id` is the position of the watcher, and the end follows. */
+  readonly isGone?: true;
 }
 
 /** Where a cursor begins: behind the event `after`, with a gap to tell first when `gap` is set. */
@@ -26,6 +28,8 @@ export class LogCursor {
   readonly #log: LogReader;
   #after: number;
   #gap: GapCause | undefined;
+  /** Where it stood when its log was lost. */
+  #lastPosition: number | undefined;
 
   constructor(log: LogReader, position: LogPosition) {
     this.#log = log;
@@ -42,7 +46,7 @@ export class LogCursor {
 
   /** The `seq` it goes on behind, whatever comes next. */
   get after(): number {
-    return this.#after;
+    return this.#lastPosition ?? this.#after;
   }
 
   get hasGap(): boolean {
@@ -81,10 +85,19 @@ export class LogCursor {
   nextGap(): LogGap | undefined {
     const start = this.#log.firstSeq - 1;
     if (this.#gap === undefined && this.#after >= start) return undefined;
+    if (this.#log.isGone === true) return this.#lastGap(start);
     const cause = this.#gap ?? 'expired';
     const missed = this.#gap === undefined ? start - this.#after : null;
     this.#gap = undefined;
     this.#after = start;
     return { cause, missed, id: formatEventId(this.#log.epoch, start) };
+  }
+
+  #lastGap(start: number): LogGap {
+    this.#lastPosition = this.#after;
+    this.#gap = undefined;
+    this.#after = start;
+    const id = formatEventId(this.#log.epoch, this.#lastPosition);
+    return { cause: 'unknown-id', missed: null, id, isGone: true };
   }
 }

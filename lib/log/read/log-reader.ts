@@ -14,6 +14,11 @@ export interface LogReader {
   readonly lastSeq: number;
   /** Whether the newest event is the last there will be. */
   readonly ended: boolean;
+  /**
+   * Whether it is lost, and nobody knows its end. Then it has ended behind an event that nobody can read, so that each reader is told of a
+   * gap, those that had read all of it, too. A log of this process is never lost.
+   */
+  readonly isGone?: boolean;
   /** Encoded bytes that are kept in this process. */
   readonly bytes: number;
   /**

@@ -40,6 +40,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   readonly #fetched: FetchedEntries;
   readonly #wake = new Subject<void>();
   #state: LogState<StoredRecord>;
+  #isGone = false;
   #watchers = 0;
   #listening: Disposable | undefined;
   /** What is to be read, in this order: events until they have come. */
@@ -82,6 +83,10 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
 
   get ended(): boolean {
     return this.#state.ended;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   get bytes(): number {
@@ -221,13 +226,23 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       this.#accept(page);
       this.#add(page.events);
     } else {
-      this.#accept({ ...this.#state, firstSeq: this.lastSeq + 1, ended: true });
+      this.#lose();
     }
     this.#wake.next();
   }
 
+  /** There is no such log any more. If it had ended, its time is over. */
+  #lose(): void {
+    if (this.#isGone) return;
+    const { ended, lastSeq, record } = this.#state;
+    const end = ended ? lastSeq : lastSeq + 1;
+    this.#accept({ firstSeq: end + 1, lastSeq: end, ended: true, record });
+    this.#isGone = !ended;
+  }
+
   /** An older state changes nothing. */
   #accept({ firstSeq, lastSeq, ended, record }: LogState<StoredRecord>): void {
+    if (this.#isGone) return;
     const known = this.#state;
     if (lastSeq < known.lastSeq || (known.ended && !ended)) return;
     this.#state = { firstSeq: Math.max(firstSeq, known.firstSeq), lastSeq, ended, record };

@@ -109,7 +109,8 @@ export class TaskCard {
 
   event(type, data, id) {
     this.#appendLine(type, data, id);
-    if (type === 'gap') this.#take(data.snapshot);
+    // null where the store has lost the task.
+    if (type === 'gap') this.#take(data.snapshot ?? { status: 'gone' });
     else this.#apply(type, data);
     this.#render();
     if (terminalTypes.includes(type)) this.#hooks.onEnd(this);

@@ -81,8 +81,8 @@ export class TaskSubscription {
     this.broadcast.remove(this);
   }
 
-  #describe({ cause, missed, id }: LogGap): StreamMessage {
-    const snapshot = publicSnapshot(this.view.record, this.#showsPrivate);
+  #describe({ cause, missed, id, isGone }: LogGap): StreamMessage {
+    const snapshot = isGone ? null : publicSnapshot(this.view.record, this.#showsPrivate);
     // The authorizer was asked when the stream began. For a later gap its answer may be another.
     this.#showsPrivate = false;
     return { type: 'gap', json: toJson({ cause, missed, snapshot }), id };
