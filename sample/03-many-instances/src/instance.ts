@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
+import { instanceName } from './instance-name.js';
 
 // An instance does not outlive the cluster, even when that is killed.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
@@ -16,5 +17,12 @@ const app = await NestFactory.create<NestExpressApplication>(AppModule, {
 // SIGTERM hands the tasks that run here over to other instances, and sends their watchers there.
 app.enableShutdownHooks();
 app.useStaticAssets(join(import.meta.dirname, '..', 'public'));
-await app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1');
-process.send?.('ready');
+try {
+  await app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1');
+  process.send?.('ready');
+} catch (error) {
+  // Redis cannot be reached or used, say: the message tells which, and what is wrong.
+  console.error(`  ${instanceName}: ${(error as Error).message}`);
+  process.exitCode = 1;
+  await app.close();
+}
