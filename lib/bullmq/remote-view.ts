@@ -1,6 +1,8 @@
 import { CancelledError } from '../cancellation/errors.js';
 import { inRootContext } from '../cancellation/async-context.js';
+import { within } from '../cancellation/time/countdown.js';
 import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
+import type { LogCursor } from '../log/read/log-cursor.js';
 import type { LogReader } from '../log/read/log-reader.js';
 import type { LogState } from '../log/read/log-source.js';
 import { LogWindow } from '../log/read/log-window.js';
@@ -12,6 +14,9 @@ import type { TaskRef } from '../task/task-ref.js';
 import { isTerminal, type TaskStatus, type TerminalStatus } from '../task/task-status.js';
 import type { RedisLogSource } from './redis/redis-log-source.js';
 import { recordOf, type StoredTask } from './redis/stored-task.js';
+
+/** How long an outcome waits for subscribers of this process to read the end, in milliseconds: Redis may be away. */
+const MAX_READ = 1_000;
 
 /** What a view asks of its engine. */
 export interface ViewHost {
@@ -32,6 +37,9 @@ export class RemoteView implements TaskView {
   readonly log: LogWindow<StoredTask>;
   readonly #host: ViewHost;
   #watchers = 0;
+  /** Subscribers of this process. */
+  readonly #readers = new Set<LogCursor>();
+  #onAllRead: (() => void) | undefined;
   #outcome: Promise<TaskOutcome> | undefined;
   /** Set while it runs here, and when its last try ran here: it knows the handler's own error. */
   run: TaskRun | undefined;
@@ -90,12 +98,14 @@ export class RemoteView implements TaskView {
     return this.#host.isClosing && !this.log.ended;
   }
 
-  attach(): void {
+  attach(reader?: LogCursor): void {
+    if (reader) this.#readers.add(reader);
     this.#watchers++;
     this.#host.onWatched(this);
   }
 
-  detach(): void {
+  detach(reader?: LogCursor): void {
+    if (reader && this.#readers.delete(reader) && this.#readers.size === 0) this.#onAllRead?.();
     this.#watchers--;
     this.#host.onWatched(this);
   }
@@ -110,7 +120,17 @@ export class RemoteView implements TaskView {
 
   async #untilEnd(): Promise<TaskOutcome> {
     if (!this.log.ended) await whenEnded(this.log);
+    await this.#untilRead();
     return this.#outcomeHere() ?? outcomeOf(this.ref, this.log.record);
+  }
+
+  /** The end may be known before the last events are here. */
+  async #untilRead(): Promise<void> {
+    if (this.#readers.size === 0) return;
+    const read = new Promise<void>((resolve) => {
+      this.#onAllRead = resolve;
+    });
+    await within(MAX_READ, read);
   }
 
   /** That of the run, if it is how the task has ended. */

@@ -19,8 +19,8 @@ export function watchTask(view: TaskView, lastEventId: string | undefined): Obse
     // An empty id counts as none, as in a header.
     const position = resume(log, { lastEventId: lastEventId === '' ? undefined : lastEventId });
     const cursor = new LogCursor(log, position);
-    view.attach();
-    subscriber.add(() => view.detach());
+    view.attach(cursor);
+    subscriber.add(() => view.detach(cursor));
     let reading = false;
     const read = (): void => {
       // A subscriber's own callback may send: what it sends is read by the loop that called it.

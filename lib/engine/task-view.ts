@@ -1,4 +1,5 @@
 import type { Soon } from './soon.js';
+import type { LogCursor } from '../log/read/log-cursor.js';
 import type { LogReader } from '../log/read/log-reader.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
@@ -35,9 +36,13 @@ export interface TaskView {
   reload?(): Promise<void>;
   /** How it ended, once it has. Never rejects. */
   readonly outcome: Promise<TaskOutcome>;
-  /** Counts a watcher, until it detaches: each once. */
-  attach(): void;
-  detach(): void;
+  /**
+   * Counts a watcher, until it detaches: each once.
+   *
+   * @param reader set for a subscriber of this process: `outcome` settles behind the end that it sees
+   */
+  attach(reader?: LogCursor): void;
+  detach(reader?: LogCursor): void;
   /** Requests a cancellation of this run, and of no later one with its id. */
   requestCancel(request: CancelRequest): Soon<CancelAnswer>;
   /**

@@ -35,6 +35,27 @@ describeWithRedis('many instances', [], (server) => {
     });
   });
 
+  it('S34 completes events() before the outcome settles, though the end is known before the events are here', async () => {
+    const type = handlerTask((task: TaskContext) => {
+      for (let n = 0; n < 200; n++) void task.sendEvent('n', 'x'.repeat(2_000));
+    });
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const other = await instances.startWeb();
+    await instances.start();
+    const handle = await web.coordinator.start(type, {}, { delay: 200 });
+    const order: string[] = [];
+    void handle.outcome.then(() => order.push('outcome'));
+    const events = collect(handle.events());
+    void events.done.then(() => order.push('complete'));
+    await eventually(async () => expect((await other.coordinator.get(handle.ref))?.status).toBe('completed'));
+    await handle.snapshot();
+    await handle.outcome;
+    await events.done;
+    expect(order).toEqual(['complete', 'outcome']);
+    expect(events.types).toHaveLength(202);
+  });
+
   it('cancels a running task from another instance', async () => {
     const reasons: unknown[] = [];
     const type = handlerTask(async (task: TaskContext) => {
