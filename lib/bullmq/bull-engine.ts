@@ -99,7 +99,15 @@ export class BullEngine implements TaskEngine, ViewHost {
     const index = new TaskIndex(connection, prefix, replay.tasks, (keys) => void this.#forget(keys));
     const views = new ViewRegistry(connection, news, prefix, this);
     const onError = (error: unknown): void => this.#onError(error);
-    const pending = new PendingTasks({ connection, tasks, index, retention: this.#retention, onError });
+    const pending = new PendingTasks({
+      connection,
+      tasks,
+      index,
+      listeners: this.#host.listeners,
+      logger: this.#logger,
+      retention: this.#retention,
+      onError,
+    });
     const runner = new TaskRunner({
       connection,
       tasks,

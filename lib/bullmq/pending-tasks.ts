@@ -3,15 +3,12 @@ import { Timer } from '../cancellation/time/timer.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import { refOf } from './ref-of.js';
 import { readTask } from './redis/redis-log-source.js';
-import type { RedisTasks } from './redis/redis-tasks.js';
-import type { StoreConnection } from './redis/store-connection.js';
 import type { TaskIndex } from './redis/task-index.js';
 import { storedOptions } from './stored-options.js';
 import type { TaskQueue } from './task-queue.js';
+import { tellListeners, type TellParts } from './tell-listeners.js';
 
-interface PendingParts {
-  readonly connection: StoreConnection;
-  readonly tasks: RedisTasks;
+interface PendingParts extends TellParts {
   readonly index: TaskIndex;
   readonly retention: number;
   readonly onError: (error: unknown) => void;
@@ -55,11 +52,15 @@ export class PendingTasks {
    * @param epoch of its run; `undefined` for whichever has a job
    */
   async onEnd(queue: TaskQueue | undefined, key: string, epoch: string | undefined): Promise<void> {
-    const { index, retention } = this.#parts;
+    const { index, retention, onError } = this.#parts;
     this.#started.delete(key);
     queue?.store.forget([key]);
     // What fails here a sweep does, or the job itself when its time comes.
-    await Promise.allSettled([index.ended(key, retention), queue?.remove(refOf(key).id, epoch)]);
+    await Promise.allSettled([
+      index.ended(key, retention),
+      queue?.remove(refOf(key).id, epoch),
+      tellListeners(this.#parts, key, epoch).catch(onError),
+    ]);
   }
 
   /** Finds tasks that wait without a job, and those that have waited too long. */

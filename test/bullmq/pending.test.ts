@@ -1,5 +1,6 @@
 import { expect, it } from '@jest/globals';
-import type { TaskContext } from 'nestjs-streaming';
+import { Injectable } from '@nestjs/common';
+import { type EventTask, OnTaskEvent, type TaskContext, type TaskEvent } from 'nestjs-streaming';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { eventually } from '../support/wait.js';
@@ -31,6 +32,64 @@ describeWithRedis('tasks that wait', [], (server) => {
     expect(await one.coordinator.shutdown({ cancelPending: true })).toMatchObject({ cancelled: 2 });
     for (const handle of [mine, delayed]) expect((await handle.outcome).reason).toEqual({ kind: 'shutdown' });
     expect((await other.snapshot()).status).toBe('pending');
+  });
+
+  it('tell the listeners of one instance how they end', async () => {
+    const heard: unknown[] = [];
+    @Injectable()
+    class Audit {
+      @OnTaskEvent()
+      record({ type, id, data }: TaskEvent, task: EventTask): void {
+        heard.push([
+          task.id,
+          type,
+          id.split('-')[1],
+          (data as { reason?: string }).reason,
+          task.owner,
+          task.metadata,
+        ]);
+      }
+    }
+    const type = handlerTask(() => 'never', { pendingTimeout: 300 });
+    const retried = handlerTask(
+      () => {
+        throw new Error('no');
+      },
+      { attempts: 2, backoff: 60_000 },
+    );
+    const instances = new Instances(server, [type, retried]);
+    const webs = [
+      await instances.startWeb({ providers: [Audit] }),
+      await instances.startWeb({ providers: [Audit] }),
+    ] as const;
+    const [one, two] = webs;
+    const given = { owner: 'ann', metadata: { n: 1 } };
+    const late = await one.coordinator.start(type, {}, { id: 'late', ...given });
+    await late.outcome;
+    await eventually(() => expect(heard).toEqual([['late', 'timeout', '1', undefined, 'ann', { n: 1 }]]));
+    const mine = await one.coordinator.start(type, {}, { id: 'mine', delay: 60_000 });
+    await two.coordinator.cancelTask(mine.ref);
+    const closed = await one.coordinator.start(type, {}, { id: 'closed', delay: 60_000 });
+    await one.coordinator.shutdown({ cancelPending: true });
+    await closed.outcome;
+    await eventually(() =>
+      expect(heard.slice(1)).toEqual([
+        ['mine', 'cancelled', '1', 'external_cancellation', undefined, undefined],
+        ['closed', 'cancelled', '1', 'shutdown', undefined, undefined],
+      ]),
+    );
+    // Between two tries.
+    await instances.start();
+    const between = await two.coordinator.start(retried, {}, { id: 'between' });
+    const events = collect(between.events());
+    await events.until('retrying');
+    await two.coordinator.cancelTask(between.ref);
+    const last = String((await events.done).length);
+    await eventually(() =>
+      expect(heard.slice(3)).toEqual([
+        ['between', 'cancelled', last, 'external_cancellation', undefined, undefined],
+      ]),
+    );
   });
 
   it('begin when their delay is over, the highest priority first', async () => {

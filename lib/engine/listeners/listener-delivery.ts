@@ -4,8 +4,9 @@ import { within } from '../../cancellation/time/countdown.js';
 import { LogCursor } from '../../log/read/log-cursor.js';
 import { LogEntry } from '../../log/log-entry.js';
 import type { TaskRun } from '../../run/task-run.js';
+import type { TaskTypeRef } from '../../task/task-ref.js';
 import { TaskListenerRegistry } from '../../task-types/task-listener.registry.js';
-import { ListenerFeed } from './listener-feed.js';
+import { type ListenedTask, ListenerFeed } from './listener-feed.js';
 
 /** What the listeners have at least at a shutdown, when the tasks have taken all of its time: as watchers do. */
 const MIN_DRAIN = 1_000;
@@ -55,6 +56,19 @@ export class ListenerDelivery {
         if (cursor.after >= seq) subscription.unsubscribe();
       },
     };
+  }
+
+  /** Whether anybody here listens to the events of such a task. */
+  hears(type: TaskTypeRef): boolean {
+    return this.listeners.of(type).length > 0;
+  }
+
+  /** Calls the listeners with the end of a task that no instance runs. */
+  tell(task: ListenedTask, end: LogEntry): void {
+    this.#give(
+      end,
+      this.listeners.of(task.ref).map((listener) => new ListenerFeed(task, listener)),
+    );
   }
 
   #give(entry: LogEntry, feeds: readonly ListenerFeed[]): void {

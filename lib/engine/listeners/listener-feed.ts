@@ -1,13 +1,22 @@
 import type { LogEntry } from '../../log/log-entry.js';
+import type { Json } from '../../task/json/json.js';
 import type { EventTask } from '../../task/on-task-event.decorator.js';
+import type { TaskRef } from '../../task/task-ref.js';
 import { terminalStatuses } from '../../task/task-status.js';
-import type { TaskRun } from '../../run/task-run.js';
+import type { RunReporter } from '../../run/run-reporter.js';
 import type { TaskListener } from '../../task-types/task-listener.js';
 
 /** How many events of one task may wait for one listener. */
 const MAX_WAITING = 10_000;
 
 const terminal: ReadonlySet<string> = new Set(terminalStatuses);
+
+/** What a listener is told of the task of an event: a run, or a task that has ended without one. */
+export interface ListenedTask {
+  readonly ref: TaskRef;
+  readonly options: { readonly owner?: string | undefined; readonly metadata?: Json | undefined };
+  readonly report: RunReporter;
+}
 
 /** Gives the events of one run to one listener: in order, each when the listener is done with the one before. */
 export class ListenerFeed {
@@ -16,7 +25,7 @@ export class ListenerFeed {
   #delivery: Promise<void> | undefined;
 
   constructor(
-    private readonly run: TaskRun,
+    private readonly task: ListenedTask,
     private readonly listener: TaskListener,
   ) {}
 
@@ -44,17 +53,17 @@ export class ListenerFeed {
 
   async #call(entry: LogEntry): Promise<void> {
     try {
-      await this.listener.call(entry.toEvent(), this.#task());
+      await this.listener.call(entry.toEvent(), this.#described());
     } catch (error) {
-      this.run.report.error(`The listener ${this.listener.name} of the event "${entry.type}"`, error);
+      this.task.report.error(`The listener ${this.listener.name} of the event "${entry.type}"`, error);
     }
   }
 
   /** A fresh object each time: no listener can change what another one gets. */
-  #task(): EventTask {
-    const { owner, metadata } = this.run.options;
+  #described(): EventTask {
+    const { owner, metadata } = this.task.options;
     return {
-      ...this.run.ref,
+      ...this.task.ref,
       ...(owner !== undefined && { owner }),
       ...(metadata !== undefined && { metadata: structuredClone(metadata) }),
     };
@@ -63,6 +72,6 @@ export class ListenerFeed {
   #reportDropping(): void {
     if (this.#isDropping) return;
     this.#isDropping = true;
-    this.run.report.droppedEvents(this.listener.name, MAX_WAITING);
+    this.task.report.droppedEvents(this.listener.name, MAX_WAITING);
   }
 }
