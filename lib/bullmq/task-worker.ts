@@ -158,11 +158,8 @@ export class TaskWorker {
 
   /** What it returns or throws tells BullMQ what becomes of the job. */
   async #process(job: Job<JobData>, token: string): Promise<void> {
-    if (this.#isClosing) {
-      // It was on its way when the instance began to close.
-      await job.moveToWait(token);
-      throw new WaitingError();
-    }
+    // It was on its way when the instance began to close.
+    if (this.#isClosing) return this.#giveBack(job, token);
     const own = new OwnJob(job.id ?? '', token);
     this.#jobs.add(own);
     let end: TryEnd;
@@ -178,7 +175,13 @@ export class TaskWorker {
       await job.moveToDelayed(Date.now() + end.delay, token);
       throw new DelayedError();
     }
+    return this.#giveBack(job, token);
+  }
+
+  async #giveBack(job: Job<JobData>, token: string): Promise<never> {
     await job.moveToWait(token);
+    // BullMQ wakes nobody for a job with a priority that goes back, and all have one.
+    this.queue.store.wakeWorker();
     throw new WaitingError();
   }
 }

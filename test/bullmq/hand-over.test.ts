@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred } from '../support/wait.js';
+import { deferred, eventually } from '../support/wait.js';
 import { openStream } from '../support/clients/sse.js';
 import { Instances } from './support/instances.js';
 
@@ -54,6 +54,32 @@ describeWithRedis('an instance that closes', [], (server) => {
     ]);
     expect(reasons).toEqual([{ kind: 'shutdown' }]);
     expect(await handle.result).toBe('done');
+  });
+
+  it('wakes an instance that waits for tasks', async () => {
+    const type = handlerTask(
+      async (task: TaskContext) => {
+        await task.sendEvent('begun');
+        if (task.attempt === 1) await task.sleep(60_000);
+      },
+      { resumable: true },
+    );
+    const instances = new Instances(server, [type]);
+    const first = await instances.start();
+    const handle = await first.coordinator.start(type, {});
+    await collect(handle.events()).until('begun');
+    // It would look by itself in a minute.
+    const second = await instances.start({ bull: { worker: { drainDelay: 60 } } });
+    const client = server.connect();
+    await eventually(async () => {
+      const clients = String(await client.client('LIST'));
+      expect(clients.split('\n').filter((line) => line.includes('cmd=bzpopmin'))).toHaveLength(2);
+    });
+    client.disconnect();
+
+    const seen = collect(second.coordinator.events(handle.ref));
+    await first.coordinator.shutdown({ timeout: 2_000 });
+    expect((await seen.done).at(-1)?.type).toBe('completed');
   });
 
   it('cancels a task that is not resumable, and leaves those that wait to others', async () => {

@@ -1,4 +1,4 @@
-import { duePending, forgetPending, noteTask, renewLocks } from './scripts/queue-scripts.js';
+import { duePending, forgetPending, noteTask, renewLocks, wakeWorker } from './scripts/queue-scripts.js';
 import type { Script } from './scripts/script.js';
 import type { StoreConnection } from './store-connection.js';
 
@@ -40,7 +40,17 @@ export class QueueStore {
    */
   constructor(connection: StoreConnection, toKey: (part: string) => string) {
     this.#connection = connection;
-    const parts = ['wait', 'prioritized', 'delayed', 'active', 'paused', 'stalled', '#pending', '#deadlines'];
+    const parts = [
+      'wait',
+      'prioritized',
+      'delayed',
+      'active',
+      'paused',
+      'stalled',
+      'marker',
+      '#pending',
+      '#deadlines',
+    ];
     this.#keys = parts.map(toKey);
     this.#jobPrefix = toKey('');
   }
@@ -79,6 +89,11 @@ export class QueueStore {
    */
   async due(): Promise<[pending: string[], late: string[]]> {
     return (await this.#ask(duePending, [SWEEP_LENGTH, LOOK_AGAIN])) as [string[], string[]];
+  }
+
+  /** Has a worker look for a job now. If it does not hear it, it looks a little later. */
+  wakeWorker(): void {
+    this.#ask(wakeWorker, []).catch(() => {});
   }
 
   /**

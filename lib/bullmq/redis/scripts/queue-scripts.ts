@@ -7,7 +7,7 @@ import { Script } from './script.js';
  */
 const queue = /* lua */ `
 local wait, prioritized, delayed, active, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local stalled, pending, deadlines = KEYS[6], KEYS[7], KEYS[8]
+local stalled, marker, pending, deadlines = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
@@ -46,6 +46,12 @@ ${queue}
 local old = redis.call('ZRANGEBYSCORE', pending, '-inf', now - ARGV[2], 'LIMIT', 0, ARGV[1])
 for _, task in ipairs(old) do redis.call('ZADD', pending, now, task) end
 return { old, redis.call('ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', 0, ARGV[1]) }
+`);
+
+/** Wakes a worker that waits for a job. */
+export const wakeWorker = new Script(/* lua */ `
+${queue}
+redis.call('ZADD', marker, 0, '0')
 `);
 
 /**
