@@ -212,13 +212,13 @@ export class RedisJournal implements RunJournal {
    * @returns `undefined` where another try follows; `refused` where a request came before: the run was told of it
    */
   decide(end?: TryEnd): Promise<Answer> | undefined {
-    return end && this.#run.goesOn(end) ? undefined : this.#decide();
+    return end && this.#run.goesOn(end) ? undefined : this.#decide(end ? 'end' : 'commit');
   }
 
-  async #decide(): Promise<Answer> {
+  async #decide(what: 'end' | 'commit'): Promise<Answer> {
     let answer: Answer = 'lost';
     await this.#writeLast(async () => {
-      const [given, requests = []] = await this.#send(decide, [this.#lease.token, this.#seen]);
+      const [given, requests = []] = await this.#send(decide, [this.#lease.token, this.#seen, what]);
       answer = given;
       if (given === 'lost') this.#lose();
       this.#tell(requests.map(storedRequest));

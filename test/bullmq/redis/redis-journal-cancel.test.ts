@@ -89,6 +89,46 @@ describeStore('a cancel from another instance', ({ open }) => {
     },
   );
 
+  it('that the run has withdrawn does not keep its task from being tried again, though Redis has not heard of it', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const run = new FakeRun();
+    const journal = instance.journal(lease, run);
+    run.cancellation = { kind: 'self' };
+    journal.mark('cancelling', 1);
+    await journal.append('one', '1');
+    run.cancellation = undefined;
+    journal.mark('running', 1);
+    run.instead = { event: { type: 'retrying', json: '{}' }, delay: 0, isFree: false };
+    await journal.end('failed', '{}', ending({ status: 'failed' }));
+    expect(run.decisions).toBe(0);
+    expect(await instance.typesIn(keys)).toEqual(['one', 'retrying']);
+    expect((await instance.read(keys))!.record).toMatchObject({ status: 'running', cancellation: null });
+  });
+
+  it('is refused past the point of no return, and accepted where a time limit was first', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const run = new FakeRun();
+    const journal = instance.journal(lease, run);
+    const cancel = (): Promise<string> => instance.tasks.cancel(keys, request, cancelled);
+    const signal = (): Promise<string> =>
+      instance.tasks.signal(keys, 'go', '1', { perName: 9, bytes: 1_000 });
+    expect(await journal.decide()).toBe('taken');
+    // Behind that point it may wait for one.
+    expect([await cancel(), await signal()]).toEqual(['decided', 'taken']);
+    run.cancellation = { kind: 'timeout' };
+    journal.mark('cancelling', 1);
+    await journal.append('one', '1');
+    expect([await cancel(), await cancel()]).toEqual(['cancelling', 'cancelling']);
+    await journal.append('two', '2');
+    await nextTurn();
+    expect(run.requests).toHaveLength(2);
+    // An outcome that stands, stands.
+    expect(await journal.decide({ status: 'completed' })).toBe('taken');
+    expect([await cancel(), await signal()]).toEqual(['decided', 'ended']);
+  });
+
   it('that has been seen may be swallowed', async () => {
     const instance = await open();
     const { keys, lease } = await instance.claimNew();

@@ -12,6 +12,8 @@ local function noteState()
   if status ~= '' and not (unseen and status == 'running') then
     redis.call('HSET', record, 'status', status, 'attempt', attempt)
     if not unseen then note('cancellation', cancellation) end
+    -- Its time was over before it passed the point of no return.
+    if status == 'cancelling' and redis.call('HGET', record, 'decided') == 'commit' then redis.call('HDEL', record, 'decided') end
   end
   if progress ~= '' then redis.call('HSET', record, 'progress', progress) end
   if checkpoint ~= '' then redis.call('HSET', record, 'checkpoint', checkpoint) end

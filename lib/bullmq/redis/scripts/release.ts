@@ -19,7 +19,9 @@ ${written}
 if redis.call('HGET', record, 'releasedBy') == token then return { 'taken' } end
 if not owns(token) then return { 'lost' } end
 local unseen = redis.call('LRANGE', requests, seen, -1)
-if #unseen > 0 or redis.call('HGET', record, 'status') == 'cancelling' then return { 'refused', unseen } end
+-- It may say just now that it has withdrawn what it was cancelled for.
+local standing = status == '' and redis.call('HGET', record, 'status') or status
+if #unseen > 0 or standing == 'cancelling' then return { 'refused', unseen } end
 if not addFrom(12, seq) then return { 'lost' } end
 keep()
 noteState()

@@ -20,7 +20,7 @@ local id, name, json = ' ' .. ARGV[2] .. ' ', ARGV[4], ARGV[5]
 local epoch, status, decided, channel = unpack(redis.call('HMGET', record, 'epoch', 'status', 'decided', 'channel'))
 if not epoch then return 'unknown' end
 if ARGV[3] ~= '' and ARGV[3] ~= epoch then return 'another-run' end
-if isEnded(status) or decided then return 'ended' end
+if isEnded(status) or decided == 'end' then return 'ended' end
 local recent, count, bytes = unpack(redis.call('HMGET', signals, 'recent', 'count:' .. name, 'bytes'))
 if recent and string.find(recent, id, 1, true) then return 'taken' end
 count, bytes = tonumber(count or 0), tonumber(bytes or 0)
