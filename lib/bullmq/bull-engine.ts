@@ -8,7 +8,12 @@ import { mintEpoch } from '../log/wire/epoch.js';
 import { followSignal } from '../run/cancel/external-signals.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
-import { StoreUnavailableError, TooManySignalsError, TooManyTasksError } from '../task/errors.js';
+import {
+  StoreUnavailableError,
+  TaskTypeConflictError,
+  TooManySignalsError,
+  TooManyTasksError,
+} from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { isTaskRef, taskKey, type TaskRef } from '../task/task-ref.js';
 import type { TaskType } from '../task-types/task-type.js';
@@ -162,12 +167,23 @@ export class BullEngine implements TaskEngine, ViewHost {
     const { prefix, queue: queueOptions, worker: workerOptions } = this.#options;
     const onError = (error: Error): void => this.#onError(error);
     const queue = new TaskQueue(type, connection, prefix, queueOptions, onError);
+    this.#checkName(queue);
     this.#queues.set(typeKey(type), queue);
     if (!this.#runs(type)) return;
     const handle = runner.handlerOf(type, queue);
     const worker = new TaskWorker(type, queue, connection, this.#options, workerOptions, handle, onError);
     this.#workers.push(worker);
     if (this.#hasBegun) worker.begin();
+  }
+
+  /** Of apps and names with dots two may make one name: their jobs would be mixed up. */
+  #checkName({ name, type }: TaskQueue): void {
+    for (const other of this.#queues.values()) {
+      if (other.name !== name) continue;
+      throw new TaskTypeConflictError(
+        `The task types ${type.app}/${type.name} and ${other.type.app}/${other.type.name} would share the queue "${name}"; give one of them another "app" or "name" in @StreamTask()`,
+      );
+    }
   }
 
   #runs(type: TaskType): boolean {

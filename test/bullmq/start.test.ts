@@ -50,6 +50,19 @@ describeWithRedis('the start and the end of an instance', [], (server) => {
     await noneIsLeft();
   });
 
+  it('stops at two task types whose queues would have one name', async () => {
+    const types = [
+      handlerTask(() => 1, { app: 'a.b', name: 'c' }),
+      handlerTask(() => 2, { app: 'a', name: 'b.c' }),
+    ];
+    const starting = start({ prefix: 'same' }, types);
+    await expect(starting).rejects.toThrow(
+      /^The task types a(\.b\/|\/b\.)c and a(\.b\/|\/b\.)c would share the queue "same\.a\.b\.c"; give one/,
+    );
+    await expect(starting).rejects.toMatchObject({ code: 'TASK_TYPE_CONFLICT' });
+    await noneIsLeft();
+  });
+
   it('stops in time where Redis cannot be reached, and names it', async () => {
     const port = await freePort();
     const started = performance.now();
