@@ -45,11 +45,29 @@ function makeClient(
 ): RedisClient {
   // Of a URL its own options would come before ours.
   if (typeof options === 'string') return makeClient(new Redis(options, { lazyConnect: true }), more);
-  if (!isClient(options)) return new Redis({ ...options, ...always(options), ...more });
-  if (!isCluster(options)) return options.duplicate({ ...always(options.options), ...more });
+  if (!isClient(options)) return hideRefusal(new Redis({ ...options, ...always(options), ...more }));
+  if (!isCluster(options)) return hideRefusal(options.duplicate({ ...always(options.options), ...more }));
   // It subscribes again itself.
   const redisOptions = { ...options.options.redisOptions, ...ALWAYS };
   return options.duplicate([], { ...ofCluster, redisOptions, enableOfflineQueue: true, lazyConnect: false });
+}
+
+/**
+ * Has ioredis not write to the console that this user may not ask for what `INFO` tells: the start asks itself, and says so. It goes on
+ * without its ready check then, as it would.
+ */
+function hideRefusal(client: Redis): Redis {
+  const info = client.info.bind(client) as (...given: unknown[]) => Promise<string>;
+  return Object.assign(client, {
+    info: (...given: unknown[]) => {
+      const [callback] = given as [((error: unknown, text?: string) => void)?];
+      if (typeof callback !== 'function') return info(...given);
+      return info((error: unknown, text?: string) => {
+        if (error instanceof Error && error.message.includes('NOPERM')) callback(null);
+        else callback(error, text);
+      });
+    },
+  });
 }
 
 /** A connection comes back by itself, also where the application's other ones give up. */

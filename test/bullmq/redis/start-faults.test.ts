@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
@@ -121,7 +121,18 @@ describeStore('the start with a Redis that cannot be used', ({ server }) => {
     const { host, port } = server;
     const admin = server.connect();
     await admin.call('ACL', 'SETUSER', 'guest', 'on', `>${SECRET}`, '+ping');
-    expect(await failureOf({ host, port, username: 'guest', password: SECRET })).toMatch(/NOPERM/);
+    // ioredis would write there that it cannot look whether Redis is ready.
+    const warn = jest.spyOn(console, 'warn');
+    const given = { host, port, username: 'guest', password: SECRET };
+    const client = new Redis({ ...given, lazyConnect: true });
+    clients.push(client);
+    try {
+      for (const options of [given, `redis://guest:${SECRET}@${host}:${port}`, client])
+        expect(await failureOf(options)).toMatch(/NOPERM/);
+      expect(warn).not.toHaveBeenCalled();
+    } finally {
+      warn.mockRestore();
+    }
     await admin.call('ACL', 'DELUSER', 'guest');
   });
 
