@@ -8,12 +8,7 @@ import { mintEpoch } from '../log/wire/epoch.js';
 import { followSignal } from '../run/cancel/external-signals.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
-import {
-  StoreUnavailableError,
-  TaskTypeConflictError,
-  TooManySignalsError,
-  TooManyTasksError,
-} from '../task/errors.js';
+import { StoreUnavailableError, TooManySignalsError, TooManyTasksError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { isTaskRef, taskKey, type TaskRef } from '../task/task-ref.js';
 import type { TaskType } from '../task-types/task-type.js';
@@ -31,7 +26,7 @@ import { StoreConnection } from './redis/store-connection.js';
 import { TaskIndex } from './redis/task-index.js';
 import type { RemoteView, ViewHost } from './remote-view.js';
 import { TaskRunner } from './task-runner.js';
-import { TaskQueue } from './task-queue.js';
+import { checkName, TaskQueue } from './task-queue.js';
 import { concurrencyOf, TaskWorker } from './task-worker.js';
 import { WatcherCounts } from './watcher-counts.js';
 import { ViewRegistry } from './view-registry.js';
@@ -167,23 +162,13 @@ export class BullEngine implements TaskEngine, ViewHost {
     const { prefix, queue: queueOptions, worker: workerOptions } = this.#options;
     const onError = (error: Error): void => this.#onError(error);
     const queue = new TaskQueue(type, connection, prefix, queueOptions, onError);
-    this.#checkName(queue);
+    checkName(queue, this.#queues.values());
     this.#queues.set(typeKey(type), queue);
     if (!this.#runs(type)) return;
     const handle = runner.handlerOf(type, queue);
     const worker = new TaskWorker(type, queue, connection, this.#options, workerOptions, handle, onError);
     this.#workers.push(worker);
     if (this.#hasBegun) worker.begin();
-  }
-
-  /** Of apps and names with dots two may make one name: their jobs would be mixed up. */
-  #checkName({ name, type }: TaskQueue): void {
-    for (const other of this.#queues.values()) {
-      if (other.name !== name) continue;
-      throw new TaskTypeConflictError(
-        `The task types ${type.app}/${type.name} and ${other.type.app}/${other.type.name} would share the queue "${name}"; give one of them another "app" or "name" in @StreamTask()`,
-      );
-    }
   }
 
   #runs(type: TaskType): boolean {
@@ -331,6 +316,10 @@ export class BullEngine implements TaskEngine, ViewHost {
 
   get isClosing(): boolean {
     return this.#hasEnded;
+  }
+
+  get isClosed(): boolean {
+    return this.#opened === undefined;
   }
 
   onFollowed(view: RemoteView): void {

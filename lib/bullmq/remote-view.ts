@@ -22,6 +22,8 @@ const MAX_READ = 1_000;
 export interface ViewHost {
   /** Whether its tasks here have ended, or go on elsewhere. */
   readonly isClosing: boolean;
+  /** Whether its connection is closed. */
+  readonly isClosed: boolean;
   cancel(view: RemoteView, request: CancelRequest): Promise<CancelAnswer>;
   signal(view: RemoteView, name: string, json: string): Promise<boolean>;
   /** Asks Redis for its newest state. */
@@ -79,7 +81,9 @@ export class RemoteView implements TaskView {
   }
 
   get record(): TaskRecord {
-    return recordOf(this.ref, this.log.record);
+    const record = recordOf(this.ref, this.log.record);
+    // Nothing is heard any more: of the watchers only those that are left here are known.
+    return this.#host.isClosed ? { ...record, watchers: this.#watchers } : record;
   }
 
   reload(): Promise<void> {

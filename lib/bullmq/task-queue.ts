@@ -1,4 +1,5 @@
 import { type JobsOptions, Queue, type QueueOptions } from 'bullmq';
+import { TaskTypeConflictError } from '../task/errors.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 import { QueueStore } from './redis/queue-store.js';
 import type { StoreConnection } from './redis/store-connection.js';
@@ -106,5 +107,19 @@ export class TaskQueue {
   jobIdOf(id: string): string {
     const isRefused = String(Number.parseInt(id, 10)) === id || Object.hasOwn(this.#queue.keys, id);
     return isRefused ? `#${id}` : id;
+  }
+}
+
+/**
+ * Of apps and names with dots two may make one name: their jobs would be mixed up.
+ *
+ * @throws TaskTypeConflictError
+ */
+export function checkName({ name, type }: TaskQueue, others: Iterable<TaskQueue>): void {
+  for (const other of others) {
+    if (other.name !== name) continue;
+    throw new TaskTypeConflictError(
+      `The task types ${type.app}/${type.name} and ${other.type.app}/${other.type.name} would share the queue "${name}"; give one of them another "app" or "name" in @StreamTask()`,
+    );
   }
 }

@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
-import { collect, handlerTask } from '../support/app.js';
+import { collect, type Collected, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { within } from '../../lib/cancellation/time/countdown.js';
 import { eventually } from '../support/wait.js';
@@ -33,6 +33,41 @@ describeWithRedis('many instances', [], (server) => {
       finalValue: { done: 7 },
       progress: { percent: 50 },
     });
+  });
+
+  it('S64 resumes events() by the same rules as a stream', async () => {
+    const type = handlerTask(
+      async (task: TaskContext) => {
+        for (let n = 1; n <= 6; n++) await task.sendEvent('n', n);
+        await task.sleep(60_000);
+      },
+      { replay: { events: 3 } },
+    );
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    await instances.start();
+    const handle = await web.coordinator.start(type, {});
+    let newest = '';
+    await eventually(async () => {
+      newest = (await handle.snapshot()).lastEventId ?? '';
+      expect(newest).toMatch(/-7$/);
+    });
+    const from = (after?: string): Collected =>
+      collect(web.coordinator.events(handle.ref, after === undefined ? {} : { after }));
+    const [all, old, lost] = [from(), from(newest.replace(/7$/, '2')), from('junk')];
+    const now = from(newest);
+    for (const each of [all, old, lost]) await each.until((event) => event.data === 6);
+    await handle.cancel();
+    const told = await Promise.all([all, old, lost, now].map(({ done }) => done));
+    const seqs = told.map((events) => events.map(({ id }) => Number(id.split('-')[1])));
+    expect(seqs).toEqual([[4, 5, 6, 7, 8], [4, 5, 6, 7, 8], [4, 5, 6, 7, 8], [8]]);
+    const snapshot = expect.objectContaining({ id: handle.id, status: 'running' }) as unknown;
+    expect(told.slice(0, 3).map(([gap]) => gap?.data)).toEqual([
+      { cause: 'expired', missed: 4, snapshot },
+      { cause: 'expired', missed: 2, snapshot },
+      { cause: 'unknown-id', missed: null, snapshot },
+    ]);
+    expect(await from(told[3]?.at(-1)?.id).done).toEqual([]);
   });
 
   it('S34 completes events() before the outcome settles, though the end is known before the events are here', async () => {
