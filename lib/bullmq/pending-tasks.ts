@@ -81,8 +81,12 @@ export class PendingTasks {
     const { epoch, options } = page.record;
     const { priority } = storedOptions(options);
     const { id } = refOf(key);
+    const found = await queue.epochOf(id);
+    if (found === epoch) return;
+    // That of an earlier run would keep this one out. While somebody works on it, it stays: a later sweep looks again.
+    if (found !== undefined) await queue.remove(id, found);
     // Its time may not have come: then it goes back when it is claimed.
-    if ((await queue.epochOf(id)) !== epoch) await queue.add(id, { key, epoch }, { priority, delay: 0 });
+    await queue.add(id, { key, epoch }, { priority, delay: 0 });
   }
 
   /**

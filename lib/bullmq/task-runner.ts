@@ -51,17 +51,19 @@ export class TaskRunner {
       const { tasks, views, listeners } = this.#parts;
       const keys = tasks.keysOf(key);
       const claim = await tasks.claim(keys, epoch, type.options.resumable);
-      store.forget([key]);
-      this.#parts.pending.onBegin(key);
       if (!('lease' in claim))
         return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
+      // Not before: a job of an earlier run says nothing of the one that waits.
+      store.forget([key]);
+      this.#parts.pending.onBegin(key);
       const view = views.of(refOf(key), claim.task);
       const owned = new OwnedRun(this.#parts, claim, type, view);
       // Requests that come from now on are published; those that came before, the claim has told.
       this.#runs.set(owned.record, owned);
       job.onLost = () => owned.lose();
       const following = listeners.follow(owned.run);
-      if (this.#isClosing) await owned.handBack();
+      // What calls no handler settles at once. Given back, it would lose what the claim has found, and be tried like a new one.
+      if (this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed')) await owned.handBack();
       else await owned.begin();
       const end = await owned.over;
       following?.stopAfter(owned.lastSeq);
