@@ -160,7 +160,7 @@ export class BullEngine implements TaskEngine, ViewHost {
   #add(type: TaskType): void {
     const { connection, runner } = this.#parts;
     const { prefix, queue: queueOptions, worker: workerOptions } = this.#options;
-    const onError = (error: Error): void => this.#onError(error);
+    const onError = (error: unknown): void => this.#onError(error);
     const queue = new TaskQueue(type, connection, prefix, queueOptions, onError);
     checkName(queue, this.#queues.values());
     this.#queues.set(typeKey(type), queue);

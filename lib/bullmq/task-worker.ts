@@ -1,6 +1,6 @@
 // Not the globals: a test may have replaced them.
 import { clearTimeout, setTimeout } from 'node:timers';
-import { DelayedError, type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
+import { type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import { inRootContext } from '../cancellation/async-context.js';
 import type { TaskType } from '../task-types/task-type.js';
 import type { TryEnd } from './owned-run.js';
@@ -76,6 +76,7 @@ export class TaskWorker {
   readonly #times: LeaseTimes;
   readonly #handle: JobHandler;
   readonly #make: () => PatientWorker;
+  readonly #onError: (error: unknown) => void;
   #worker: PatientWorker | undefined;
   readonly #jobs = new Set<OwnJob>();
   #isClosing = false;
@@ -87,9 +88,10 @@ export class TaskWorker {
     times: LeaseTimes,
     options: Omit<WorkerOptions, 'connection'>,
     handle: JobHandler,
-    onError: (error: Error) => void,
+    onError: (error: unknown) => void,
   ) {
     this.queue = queue;
+    this.#onError = onError;
     this.#connection = connection;
     this.#times = times;
     this.#handle = handle;
@@ -125,11 +127,11 @@ export class TaskWorker {
 
   /** @throws StoreUnavailableError */
   async renewLocks(): Promise<void> {
-    if (this.#jobs.size === 0) return;
-    const jobs = [...this.#jobs];
-    const lost = new Set(await this.queue.store.renew(jobs, this.#times.lockDuration));
-    for (const job of jobs) {
-      if (!lost.has(job.id) || !this.#jobs.has(job)) continue;
+    // The newest first: a job may have come back here, and its earlier run must not take the lock.
+    const jobs = [...this.#jobs].filter(({ isLost }) => !isLost).toReversed();
+    if (jobs.length === 0) return;
+    for (const job of await this.queue.store.renew(jobs, this.#times.lockDuration)) {
+      if (!this.#jobs.has(job)) continue;
       job.isLost = true;
       job.onLost?.();
     }
@@ -158,8 +160,19 @@ export class TaskWorker {
 
   /** What it returns or throws tells BullMQ what becomes of the job. */
   async #process(job: Job<JobData>, token: string): Promise<void> {
-    // It was on its way when the instance began to close.
-    if (this.#isClosing) return this.#giveBack(job, token);
+    try {
+      // It was on its way when the instance began to close.
+      if (this.#isClosing) await this.#giveBack(job, token);
+      else if (await this.#hasEnded(job, token)) return;
+    } catch (error) {
+      // BullMQ deletes a job that has failed, and its task may go on. Without an end its lock lapses, and it is revived.
+      this.#onError(error);
+    }
+    throw new WaitingError();
+  }
+
+  /** Works on a job, and gives it back unless its task has ended. */
+  async #hasEnded(job: Job<JobData>, token: string): Promise<boolean> {
     const own = new OwnJob(job.id ?? '', token);
     this.#jobs.add(own);
     let end: TryEnd;
@@ -168,20 +181,17 @@ export class TaskWorker {
     } finally {
       this.#jobs.delete(own);
     }
+    if (end.kind === 'ended') return !own.isLost;
     // With a lock that is lost there is nothing to say: the job is another instance's.
-    if (end.kind === 'lost' || own.isLost) throw new WaitingError();
-    if (end.kind === 'ended') return;
-    if (end.delay > 0) {
-      await job.moveToDelayed(Date.now() + end.delay, token);
-      throw new DelayedError();
-    }
-    return this.#giveBack(job, token);
+    if (end.kind === 'lost' || own.isLost) return false;
+    if (end.delay > 0) await job.moveToDelayed(Date.now() + end.delay, token);
+    else await this.#giveBack(job, token);
+    return false;
   }
 
-  async #giveBack(job: Job<JobData>, token: string): Promise<never> {
+  async #giveBack(job: Job<JobData>, token: string): Promise<void> {
     await job.moveToWait(token);
     // BullMQ wakes nobody for a job with a priority that goes back, and all have one.
     this.queue.store.wakeWorker();
-    throw new WaitingError();
   }
 }

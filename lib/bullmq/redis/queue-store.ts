@@ -100,12 +100,13 @@ export class QueueStore {
    * Renews locks.
    *
    * @param duration in milliseconds
-   * @returns the ids of jobs that are lost
+   * @returns those that are lost
    * @throws StoreUnavailableError
    */
-  async renew(jobs: readonly LockedJob[], duration: number): Promise<string[]> {
+  async renew<Job extends LockedJob>(jobs: readonly Job[], duration: number): Promise<Job[]> {
     const args = jobs.flatMap(({ id, token }) => [id, token]);
-    return (await this.#ask(renewLocks, [this.#jobPrefix, duration, ...args])) as string[];
+    const lost = new Set((await this.#ask(renewLocks, [this.#jobPrefix, duration, ...args])) as number[]);
+    return jobs.filter((_job, at) => lost.has(at));
   }
 
   #ask(script: Script, args: readonly (string | number)[]): Promise<unknown> {

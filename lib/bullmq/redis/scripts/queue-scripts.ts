@@ -58,7 +58,7 @@ redis.call('ZADD', marker, 0, '0')
  * Renews the locks of jobs. One that ran out is renewed, too, if nobody has taken the job away: no instance could look, as Redis was away.
  *
  * ARGV: the prefix of the keys of jobs, milliseconds, then the id of each job and its token.
- * Answers: the ids of those that are lost.
+ * Answers: the places of those that are lost, from 0. One job may be there twice: with the token of a run that has lost it, too.
  */
 export const renewLocks = new Script(/* lua */ `
 ${queue}
@@ -71,7 +71,7 @@ for i = 3, #ARGV, 2 do
     redis.call('SET', lock, token, 'PX', ARGV[2])
     redis.call('SREM', stalled, id)
   else
-    lost[#lost + 1] = id
+    lost[#lost + 1] = (i - 3) / 2
   end
 end
 return lost

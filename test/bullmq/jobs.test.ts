@@ -1,0 +1,124 @@
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { Job, Queue, Worker } from 'bullmq';
+import type { TaskContext, TaskRef } from 'nestjs-streaming';
+import { RedisTasks } from '../../lib/bullmq/redis/redis-tasks.js';
+import { collect, handlerTask } from '../support/app.js';
+import { describeWithRedis } from '../support/programs/redis.js';
+import { deferred, eventually } from '../support/wait.js';
+import { Instances } from './support/instances.js';
+import { takeLease } from './support/leases.js';
+
+describeWithRedis('the job of a task', [], (server) => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  function queueOf({ prefix }: Instances, { app, name }: Pick<TaskRef, 'app' | 'name'>): [string, object] {
+    const queue = `${prefix}.${app}.${name}`;
+    return [queue, { prefix: `{${queue}}`, connection: { host: server.host, port: server.port } }];
+  }
+
+  it.each(['waits', 'is worked on'])(
+    'of an earlier run that %s does not keep a restarted one out',
+    async (what) => {
+      const type = handlerTask(() => 'done');
+      const instances = new Instances(server, [type]);
+      const web = await instances.startWeb();
+      const before = await web.coordinator.start(type, {}, { id: 'same' });
+      const queue = new Queue(...(queueOf(instances, before.ref) as [string, { connection: object }]));
+      const [job] = await queue.getJobs();
+      await before.cancel();
+      await eventually(async () => expect(await queue.getJobs()).toEqual([]));
+      await queue.add(job!.name, job!.data, {
+        jobId: 'same',
+        priority: 1,
+        removeOnFail: true,
+        removeOnComplete: true,
+      });
+      const worker = new Worker(queue.name, null, { ...queue.opts, lockDuration: 500, autorun: false });
+      if (what === 'is worked on') expect(await worker.getNextJob('token')).toMatchObject({ id: 'same' });
+
+      const handle = await web.coordinator.start(type, {}, { id: 'same', restart: true });
+      await instances.start();
+
+      expect(await handle.result).toBe('done');
+      await worker.close();
+      await queue.close();
+    },
+  );
+
+  it('goes on when Redis refuses what becomes of it', async () => {
+    const type = handlerTask(
+      (task: TaskContext) => {
+        if (task.attempt === 1) throw new Error('no');
+        return task.attempt;
+      },
+      { attempts: 2, backoff: 5 },
+    );
+    const refused = jest.spyOn(Job.prototype, 'moveToDelayed').mockRejectedValueOnce(new Error('refused'));
+    const app = await new Instances(server, [type]).start();
+    expect(await (await app.coordinator.start(type, {})).result).toBe(2);
+    expect(refused).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps its lock when it comes back to an instance that still works on it', async () => {
+    const hold = deferred();
+    const attempts: number[] = [];
+    const type = handlerTask(
+      async (task: TaskContext) => {
+        attempts.push(task.attempt);
+        await task.sendEvent('running');
+        if (task.attempt === 1) await hold.promise;
+        // Some renewals long.
+        else await task.sleep(1_500);
+        return task.attempt;
+      },
+      { resumable: true, grace: 60_000 },
+    );
+    const instances = new Instances(server, [type]);
+    const app = await instances.start();
+    const handle = await app.coordinator.start(type, {});
+    await collect(handle.events()).until('running');
+    await takeLease(server, instances, handle.ref);
+    await eventually(async () => expect((await handle.snapshot()).status).toBe('completed'));
+    expect(attempts).toEqual([1, 2]);
+    hold.resolve();
+  });
+
+  it('is not tried again where its try was lost and the next instance closes', async () => {
+    let calls = 0;
+    const hold = deferred();
+    const type = handlerTask(async (task: TaskContext) => {
+      calls++;
+      await task.sendEvent('running');
+      await hold.promise;
+    });
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const first = await instances.start();
+    const handle = await web.coordinator.start(type, {});
+    const events = collect(handle.events());
+    await events.until('running');
+    const claimed = deferred();
+    const closing = deferred();
+    const claim = Reflect.get(RedisTasks.prototype, 'claim');
+    jest.spyOn(RedisTasks.prototype, 'claim').mockImplementationOnce(async function (
+      this: RedisTasks,
+      ...args
+    ) {
+      const answer = await claim.apply(this, args);
+      claimed.resolve();
+      await closing.promise;
+      return answer;
+    });
+    await takeLease(server, instances, handle.ref);
+    await claimed.promise;
+    const closed = first.coordinator.shutdown({ timeout: 1_000 });
+    closing.resolve();
+    await instances.start();
+    expect((await events.done).at(-1)).toMatchObject({ type: 'failed', data: { errorType: 'WorkerLost' } });
+    expect(calls).toBe(1);
+    hold.resolve();
+    await closed;
+  });
+});
