@@ -1,10 +1,13 @@
-// Not the globals: a test may have replaced them with fake ones.
-import { performance } from 'node:perf_hooks';
+// Not the global: a test may have replaced it with a fake one.
 import { setTimeout } from 'node:timers';
 
-/** How long work may stand still before it counts as a server or a kept connection, in milliseconds. */
-const MAX_STANDSTILL = 1_000;
 const POLL_DELAY = 5;
+
+/**
+ * Work that stands still for so many looks, a second's, counts as a server or a kept connection. Not by the clock: what delays
+ * the work, as a busy machine does, delays the looks too.
+ */
+const MAX_LOOKS = 200;
 
 /**
  * What Node is doing for real: files, sockets, processes, timers of the handler's own. Only work that was not there when
@@ -13,29 +16,40 @@ const POLL_DELAY = 5;
 export class RealWork {
   #before = active();
   #seen = this.#before;
-  #changedAt = performance.now();
+  #looks = 0;
 
   get isActive(): boolean {
-    return isMore(active(), this.#before);
+    return isMore(this.#look(), this.#before);
   }
 
   /** Waits for its end, or until it stands still. */
   async end(): Promise<void> {
+    this.#looks = 0;
     while (this.#isMoving()) await pause();
   }
 
   #isMoving(): boolean {
-    const now = active();
+    const now = this.#look();
     if (!isMore(now, this.#before)) return false;
-    if (isMore(now, this.#seen) || isMore(this.#seen, now)) {
-      this.#seen = now;
-      this.#changedAt = performance.now();
-    }
-    if (performance.now() - this.#changedAt < MAX_STANDSTILL) return true;
+    const hasChanged = isMore(now, this.#seen) || isMore(this.#seen, now);
+    this.#seen = now;
+    this.#looks = hasChanged ? 0 : this.#looks + 1;
+    if (this.#looks < MAX_LOOKS) return true;
     this.#before = now;
     return false;
   }
+
+  /** What was there before and has ended must not hide what begins later. */
+  #look(): Counts {
+    const now = active();
+    this.#before = new Map(
+      [...this.#before].map(([name, count]) => [name, Math.min(count, now.get(name) ?? 0)]),
+    );
+    return now;
+  }
 }
+
+type Counts = ReadonlyMap<string, number>;
 
 /** Waits a few milliseconds in real time, until it is looked again; does not keep the process from ending. */
 export async function pause(): Promise<void> {
@@ -44,13 +58,13 @@ export async function pause(): Promise<void> {
   });
 }
 
-function active(): ReadonlyMap<string, number> {
+function active(): Counts {
   const counts = new Map<string, number>();
   for (const name of process.getActiveResourcesInfo())
     if (name !== 'Immediate') counts.set(name, (counts.get(name) ?? 0) + 1);
   return counts;
 }
 
-function isMore(now: ReadonlyMap<string, number>, before: ReadonlyMap<string, number>): boolean {
+function isMore(now: Counts, before: Counts): boolean {
   return [...now].some(([name, count]) => count > (before.get(name) ?? 0));
 }

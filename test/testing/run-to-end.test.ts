@@ -76,6 +76,13 @@ describe('a run in a test', () => {
       expect(await run.result).toBe('done');
     });
 
+    it('waits for work that began when older work had ended', async () => {
+      const older = setTimeout(() => {}, 60_000);
+      const run = await harness.start({ steps: ['sleep', 'pause'] });
+      clearTimeout(older);
+      expect(await run.finish()).toMatchObject({ status: 'completed', durationMs: hour / 2 });
+    });
+
     it('gives the outcome of a task that fails, is cancelled or is over already', async () => {
       const failing = await harness.start({ steps: ['sleep', 'fail'] });
       expect(await failing.finish()).toMatchObject({ status: 'failed', error: { message: 'no' } });
