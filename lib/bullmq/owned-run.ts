@@ -61,6 +61,7 @@ export class OwnedRun implements JournalRun {
   #isLost = false;
   #isWatched = false;
   #mayTryAgain = true;
+  #isHandedBack = false;
   /** Set when it is over. */
   end: TryEnd | undefined;
   /** Signals that the handler has, or that wait for it here. */
@@ -141,27 +142,38 @@ export class OwnedRun implements JournalRun {
       this.run.settle(undefined, { kind: 'threw', error: new WorkerLostError() });
       return;
     }
+    // Its time ended between two tries. A timer would let the handler begin first.
+    const { timeout } = this.#options;
+    if (timeout !== null && lease.attempt > 1 && this.#left <= 1) {
+      this.run.cancel('timeout', { of: 'total', timeout });
+      return;
+    }
     if (verdict === 'resumed') this.#tellRetry(lease.attempt, 0, 'The worker was lost', 'lost');
     if (hasSignals) void this.#fetchSignals();
     try {
       // A cancel may come meanwhile.
       this.run.input = await TaskInput.received(this.#type, this.#claim.input);
     } catch (error) {
+      if (this.#isHandedBack) return;
       // Another version of the schema would say the same again.
       this.#mayTryAgain = false;
       this.run.settle(undefined, { kind: 'threw', error });
       return;
     }
+    if (this.#isHandedBack) return;
     this.#noteWatchers();
     this.run.begin();
   }
 
   /** Its instance closes, and it has not begun: it is left to others. */
   async handBack(): Promise<void> {
-    this.#release = this.#handOver();
-    const answer = await this.journal.release(this.#release);
-    if (answer === 'taken') this.#settle();
-    else if (answer === 'lost') this.onLost();
+    this.#isHandedBack = true;
+    const release = this.#handOver();
+    const answer = await this.journal.release(release);
+    if (answer === 'taken') {
+      this.#release = release;
+      this.#settle();
+    } else if (answer === 'lost') this.onLost();
     else if (!this.run.decided) this.run.cancel('shutdown');
   }
 
@@ -171,7 +183,13 @@ export class OwnedRun implements JournalRun {
    * @param timeout until then it is over here, in milliseconds
    */
   endBefore(timeout: number): void {
-    const isGone = this.#type.options.resumable && this.run.handOver(timeout);
+    const { resumable } = this.#type.options;
+    // Its input is being checked: no handler has to be told.
+    if (resumable && this.run.status === 'pending' && !this.run.decided) {
+      this.handBack().catch((error: unknown) => this.onFailure(error));
+      return;
+    }
+    const isGone = resumable && this.run.handOver(timeout);
     if (!isGone) this.run.cancel('shutdown', {}, Math.min(this.run.options.grace, timeout));
     this.run.limitRemainingTime(timeout);
   }

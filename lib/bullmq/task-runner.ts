@@ -63,9 +63,10 @@ export class TaskRunner {
       job.onLost = () => owned.lose();
       const following = listeners.follow(owned.run);
       // What calls no handler settles at once. Given back, it would lose what the claim has found, and be tried like a new one.
-      if (this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed')) await owned.handBack();
-      else await owned.begin();
-      const end = await owned.over;
+      const isGivenBack = this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed');
+      const begun = isGivenBack ? owned.handBack() : owned.begin();
+      // It may be over while its input is still being checked.
+      const end = await Promise.race([begun.then(() => owned.over), owned.over]);
       following?.stopAfter(owned.lastSeq);
       if (this.#runs.get(owned.record) === owned) this.#runs.delete(owned.record);
       if (end.kind === 'ended') await this.#listEnd(key);

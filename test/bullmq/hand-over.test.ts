@@ -162,6 +162,41 @@ describeWithRedis('an instance that closes', [], (server) => {
     expect(performance.now() - began).toBeLessThan(2_500);
     await server.restart();
   });
+
+  it('hands over a resumable task whose input is still being checked', async () => {
+    const checking = deferred();
+    const hold = deferred();
+    let checks = 0;
+    const validate = async (value: unknown): Promise<{ value: unknown }> => {
+      // At the start, and where it runs.
+      if (++checks === 2) {
+        checking.resolve();
+        await hold.promise;
+      }
+      return { value };
+    };
+    const input = { '~standard': { version: 1, vendor: 'test', validate } } as const;
+    const attempts: number[] = [];
+    const type = handlerTask((task: TaskContext) => void attempts.push(task.attempt), {
+      resumable: true,
+      input,
+    });
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const first = await instances.start();
+    const handle = await web.coordinator.start(type, {});
+    await checking.promise;
+    const report = await first.coordinator.shutdown({ timeout: 2_000 });
+    expect(report).toMatchObject({
+      handedOver: [`test:${handle.ref.name}:${handle.id}`],
+      cancelled: 0,
+      abandoned: [],
+    });
+    hold.resolve();
+    await instances.start();
+    expect((await handle.outcome).status).toBe('completed');
+    expect(attempts).toEqual([2]);
+  });
 });
 
 describeWithRedis('a stream of an instance that closes', [], (server) => {

@@ -136,4 +136,24 @@ describeWithRedis('a lease that is lost', [], (server) => {
     ]);
     expect(new Set(events.map(({ id }) => id.split('-')[0])).size).toBe(1);
   });
+
+  it('is not tried again when its time is over', async () => {
+    let calls = 0;
+    const type = handlerTask(
+      () => {
+        calls++;
+        throw new Error('no');
+      },
+      { attempts: 2, backoff: 60_000, timeout: 300 },
+    );
+    const instances = new Instances(server, [type]);
+    const app = await instances.start();
+    const events = await collect((await app.coordinator.start(type, {})).events()).done;
+    expect(events.map((event) => [event.type, event.data])).toEqual([
+      ['started', { attempt: 1 }],
+      ['retrying', { attempt: 2, delay: 60_000, message: 'Internal error', cause: 'failed' }],
+      ['timeout', { message: 'Task timed out', of: 'total', timeout: 300 }],
+    ]);
+    expect(calls).toBe(1);
+  });
 });
