@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { within } from '../cancellation/time/countdown.js';
 import type { EngineHost } from '../engine/engine-factory.js';
@@ -39,6 +40,9 @@ const MIN_RETENTION = 5_000;
 
 /** How long a shutdown looks which tasks go on elsewhere, in milliseconds. */
 const MAX_LOOK = 500;
+
+/** The time before what Redis has not answered is said again, in milliseconds. */
+const RETRY_DELAY = 250;
 
 /** What there is while the engine is open. */
 interface Opened {
@@ -191,29 +195,30 @@ export class BullEngine implements TaskEngine, ViewHost {
 
   async start(task: NewTask): Promise<{ view: RemoteView; created: boolean }> {
     const { signal } = task;
-    if (!signal) return this.#start(task);
-    const following: { view?: RemoteView; aborted?: boolean } = {};
-    const unfollow = signal.aborted
-      ? undefined
-      : followSignal(signal, () => {
-          following.aborted = true;
-          following.view?.requestCancel({}).catch((error: unknown) => this.#onError(error));
-        });
-    try {
-      const { view, created } = await this.#start(task, () => signal.aborted || following.aborted === true);
-      if (created && unfollow) {
-        following.view = view;
-        void view.outcome.then(unfollow);
-      } else unfollow?.();
-      return { view, created };
-    } catch (error) {
-      unfollow?.();
-      throw error;
+    const { view, created } = await this.#start(task, () => signal?.aborted === true);
+    if (created && signal?.aborted === true) await within(MAX_LOOK, this.#cancelSurely(view));
+    else if (created && signal) {
+      const unfollow = followSignal(signal, () => void this.#cancelSurely(view));
+      void view.outcome.then(unfollow);
+    }
+    return { view, created };
+  }
+
+  /** A signal aborts once: while Redis is away it is said again. Never rejects. */
+  async #cancelSurely(view: RemoteView): Promise<void> {
+    while (this.#opened && !view.log.ended) {
+      try {
+        await view.requestCancel({});
+        return;
+      } catch (error) {
+        this.#onError(error);
+      }
+      await setTimeout(RETRY_DELAY, undefined, { ref: false });
     }
   }
 
   /**
-   * @param isAborted whether the task is to be cancelled at once
+   * @param isAborted whether the task is to be cancelled at once: then it gets no job
    */
   async #start(
     { type, ref, input, options, isNew, restart }: NewTask,
@@ -230,13 +235,14 @@ export class BullEngine implements TaskEngine, ViewHost {
     const deadline =
       pendingTimeout === null || pendingTimeout === Infinity ? undefined : delay + pendingTimeout;
     const room = { maxPending, concurrency: concurrencyOf(type), deadline };
-    const [onAdded] = await Promise.all([queue.store.note(key, room), index.add(key)]);
+    const onAdded = await queue.store.note(key, room);
     if (!onAdded) {
       const page = isNew ? undefined : await readTask(connection, keys, 1, 0);
       if (page && !(restart && page.ended)) return { view: views.of(ref, page.record), created: false };
       throw new TooManyTasksError(ref.app, ref.name, maxPending);
     }
     try {
+      await index.add(key);
       const epoch = mintEpoch(key);
       const stored = {
         epoch,
@@ -252,10 +258,7 @@ export class BullEngine implements TaskEngine, ViewHost {
       const view = views.of(ref, task);
       if (!created) return { view, created };
       if (restart) await index.restarted(key);
-      if (isAborted()) {
-        await view.requestCancel({});
-        return { view, created };
-      }
+      if (isAborted()) return { view, created };
       await queue.add(ref.id, { key, epoch }, { priority, delay });
       // The job of the run before may have been there still.
       if (restart) await pending.ensureJob(queue, key);
