@@ -50,7 +50,8 @@ export class TaskRunner {
     return async ({ key, epoch }, job) => {
       const { tasks, views, listeners } = this.#parts;
       const keys = tasks.keysOf(key);
-      const claim = await tasks.claim(keys, epoch, type.options.resumable);
+      const claim = await tasks.claim(keys, epoch, type.options.resumable, job.fetch);
+      if (claim.verdict === 'stale') return { kind: 'lost' };
       if (!('lease' in claim))
         return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
       // Not before: a job of an earlier run says nothing of the one that waits.
@@ -61,12 +62,14 @@ export class TaskRunner {
       // Requests that come from now on are published; those that came before, the claim has told.
       this.#runs.set(owned.record, owned);
       job.onLost = () => owned.lose();
+      // While it was being claimed.
+      if (job.isLost) owned.lose();
       const following = listeners.follow(owned.run);
       // What calls no handler settles at once. Given back, it would lose what the claim has found, and be tried like a new one.
       // What calls no handler settles at once. Given back, a try that was lost would be run again.
       const isGivenBack = this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed');
       const begun = isGivenBack ? owned.handBack() : owned.begin();
-      // It may be over while its input is still being checked.
+      // It may be over before, or while its input is still being checked.
       const end = await Promise.race([begun.then(() => owned.over), owned.over]);
       following?.stopAfter(owned.lastSeq);
       if (this.#runs.get(owned.record) === owned) this.#runs.delete(owned.record);

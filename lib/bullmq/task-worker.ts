@@ -22,17 +22,27 @@ export function concurrencyOf({ options: { concurrency, globalConcurrency } }: T
   return Math.min(concurrency === Infinity ? DEFAULT_CONCURRENCY : concurrency, globalConcurrency);
 }
 
+/** What a handler knows of its job. */
+export interface HandledJob {
+  /** How often it has been fetched, this time included. */
+  readonly fetch: number;
+  readonly isLost: boolean;
+  /** Called when its lock is lost. */
+  onLost: (() => void) | undefined;
+}
+
 /** A job that this instance works on. */
-class OwnJob implements LockedJob {
+class OwnJob implements LockedJob, HandledJob {
   readonly id: string;
   readonly token: string;
-  /** Called when its lock is lost. */
+  readonly fetch: number;
   onLost: (() => void) | undefined;
   isLost = false;
 
-  constructor(id: string, token: string) {
+  constructor({ id = '', attemptsStarted }: Job, token: string) {
     this.id = id;
     this.token = token;
+    this.fetch = attemptsStarted;
   }
 }
 
@@ -61,7 +71,7 @@ class PatientWorker extends Worker<JobData> {
 }
 
 /** Works on a job, and says what becomes of it. */
-export type JobHandler = (data: JobData, job: { onLost: (() => void) | undefined }) => Promise<TryEnd>;
+export type JobHandler = (data: JobData, job: HandledJob) => Promise<TryEnd>;
 
 /** Times of leases, in milliseconds. */
 export interface LeaseTimes {
@@ -173,7 +183,7 @@ export class TaskWorker {
 
   /** Works on a job, and gives it back unless its task has ended. */
   async #hasEnded(job: Job<JobData>, token: string): Promise<boolean> {
-    const own = new OwnJob(job.id ?? '', token);
+    const own = new OwnJob(job, token);
     this.#jobs.add(own);
     let end: TryEnd;
     try {

@@ -121,4 +121,41 @@ describeWithRedis('the job of a task', [], (server) => {
     hold.resolve();
     await closed;
   });
+
+  it('leaves the task alone where its claim arrives behind that of a later fetch', async () => {
+    let calls = 0;
+    const hold = deferred();
+    const type = handlerTask(async (task: TaskContext) => {
+      calls++;
+      await task.sendEvent('running');
+      await hold.promise;
+    });
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const asked = deferred();
+    const late = deferred();
+    const answered = deferred();
+    const claim = Reflect.get(RedisTasks.prototype, 'claim');
+    jest.spyOn(RedisTasks.prototype, 'claim').mockImplementationOnce(async function (
+      this: RedisTasks,
+      ...args
+    ) {
+      asked.resolve();
+      await late.promise;
+      const answer = await claim.apply(this, args);
+      answered.resolve();
+      return answer;
+    });
+    await instances.start();
+    const handle = await web.coordinator.start(type, {});
+    const events = collect(handle.events());
+    await asked.promise;
+    await takeLease(server, instances, handle.ref);
+    await events.until('running');
+    late.resolve();
+    await answered.promise;
+    hold.resolve();
+    expect((await events.done).map(({ type: name }) => name)).toEqual(['started', 'running', 'completed']);
+    expect(calls).toBe(1);
+  });
 });

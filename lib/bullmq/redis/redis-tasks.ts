@@ -33,7 +33,8 @@ export interface NewStoredTask {
 
 /** What a claim has found, and what a run needs. */
 export type Claim =
-  | { readonly verdict: 'unknown' | 'another-run' | 'ended' }
+  /** `stale`: the job is another instance's by now, or another fetch's. */
+  | { readonly verdict: 'unknown' | 'another-run' | 'ended' | 'stale' }
   /** Its time comes in so many milliseconds. */
   | { readonly verdict: 'early'; readonly wait: number }
   | {
@@ -119,12 +120,15 @@ export class RedisTasks {
    *
    * @param epoch of the run that the job is of
    * @param resumable whether it goes on after its instance was lost
+   * @param fetch how often its job has been fetched, this time included
    */
-  async claim(keys: TaskKeys, epoch: string, resumable: boolean): Promise<Claim> {
+  async claim(keys: TaskKeys, epoch: string, resumable: boolean, fetch = 0): Promise<Claim> {
     const token = this.#newId();
-    const args = [epoch, token, this.channel, resumable ? '1' : '0'];
+    const args = [epoch, token, this.channel, resumable ? '1' : '0', fetch];
     const reply = (await this.#connection.run(claim, keys, args)) as
-      [verdict: 'unknown' | 'another-run' | 'ended'] | [verdict: 'early', wait: number] | ClaimReply;
+      | [verdict: 'unknown' | 'another-run' | 'ended' | 'stale']
+      | [verdict: 'early', wait: number]
+      | ClaimReply;
     if (reply.length === 1) return { verdict: reply[0] };
     if (reply.length === 2) return { verdict: reply[0], wait: reply[1] };
     const [verdict, fields, input, checkpoint, requests, signalled, at] = reply;

@@ -5,8 +5,9 @@ import { describe } from './read.js';
 /**
  * Takes a task for one try. The owner before can write nothing from then on: each write names the lease.
  *
- * ARGV: publish, epoch, token, the channel of the instance, '1' for a task that goes on elsewhere after a loss.
- * Answers: 'unknown', 'another-run' or 'ended'; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint,
+ * ARGV: publish, epoch, token, the channel of the instance, '1' for a task that goes on elsewhere after a loss,
+ * and how often its job has been fetched.
+ * Answers: 'unknown', 'another-run' or 'ended'; 'stale' where a later fetch of the job has claimed it; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint,
  * the requests to cancel, 1 if signals wait for it, and the time.
  * - 'run': a try begins
  * - 'resumed': likewise, after the instance of the last one was lost
@@ -17,12 +18,14 @@ export const claim = new Script(/* lua */ `
 ${task}
 ${lease}
 ${describe}
-local fields = redis.call('HMGET', record, 'epoch', 'status', 'lease', 'claim', 'notBefore')
-local epoch, status, owner, verdict, notBefore = unpack(fields)
+local fields = redis.call('HMGET', record, 'epoch', 'status', 'lease', 'claim', 'notBefore', 'fetch')
+local epoch, status, owner, verdict, notBefore, fetch = unpack(fields)
 local token = ARGV[3]
 if not epoch then return { 'unknown' } end
 if epoch ~= ARGV[2] then return { 'another-run' } end
 if isEnded(status) then return { 'ended' } end
+-- It was under way for longer than its lock lasts: the task is another's.
+if tonumber(fetch or 0) > tonumber(ARGV[6]) then return { 'stale' } end
 -- The clock of a worker may be ahead.
 if not owner and notBefore then
   local wait = notBefore - now()
@@ -34,7 +37,7 @@ if owner ~= token then
   elseif not owner then verdict = 'run'
   elseif ARGV[5] == '1' then verdict = 'resumed'
   else verdict = 'lost' end
-  redis.call('HSET', record, 'lease', token, 'channel', ARGV[4], 'claim', verdict)
+  redis.call('HSET', record, 'lease', token, 'channel', ARGV[4], 'claim', verdict, 'fetch', ARGV[6])
   redis.call('HDEL', record, 'decided')
   if verdict == 'run' or verdict == 'resumed' then
     redis.call('HINCRBY', record, 'attempt', 1)
