@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
+import { clock } from '../cancellation/time/clock.js';
 import { within } from '../cancellation/time/countdown.js';
 import type { EngineHost } from '../engine/engine-factory.js';
 import type { NewTask } from '../engine/new-task.js';
@@ -340,8 +341,8 @@ export class BullEngine implements TaskEngine, ViewHost {
 
   /** Ended tasks of which there are too many. */
   async #forget(keys: readonly string[]): Promise<void> {
-    const { tasks, index, connection } = this.#parts;
     try {
+      const { tasks, index, connection } = this.#parts;
       for (const key of keys) {
         const page = await readTask(connection, tasks.keysOf(key), 1, 0);
         if (page?.ended === false) continue;
@@ -359,6 +360,8 @@ export class BullEngine implements TaskEngine, ViewHost {
     const { runner, watchers, pending } = this.#opened;
     const waiting = options.cancelPending ? pending.cancelStarted() : Promise.resolve(0);
     const ended = await endTasks(runner, this.#workers, options);
+    const deadline = clock().now() + ended.left;
+    const left = (): number => Math.max(0, deadline - clock().now());
     let cancelled = 0;
     await within(
       Math.max(ended.left, MAX_LOOK),
@@ -366,9 +369,9 @@ export class BullEngine implements TaskEngine, ViewHost {
     );
     // Those that are watched here may run elsewhere, and go on.
     const followed = watchers.followed.map((view) => this.reload(view).catch(() => {}));
-    await within(Math.min(ended.left, MAX_LOOK), Promise.all(followed));
+    await within(Math.min(left(), MAX_LOOK), Promise.all(followed));
     this.#hasEnded = true;
-    return { ...ended, cancelled: ended.cancelled + cancelled };
+    return { ...ended, cancelled: ended.cancelled + cancelled, left: left() };
   }
 
   async close(): Promise<void> {
@@ -378,6 +381,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     this.#opened = undefined;
     opened.maintenance.close();
     opened.runner.close();
+    opened.pending.close();
     opened.news.close();
     for (const queue of this.#queues.values()) void queue.close().catch(() => {});
     for (const worker of this.#workers) worker.destroy();

@@ -23,6 +23,9 @@ export class PendingTasks {
   /** Those that were started here, the oldest first. */
   readonly #started = new Map<string, TaskQueue>();
 
+  /** Of those that may wait too long. */
+  readonly #timers = new Map<string, Timer>();
+
   constructor(parts: PendingParts) {
     this.#parts = parts;
   }
@@ -38,11 +41,27 @@ export class PendingTasks {
     if (this.#started.size > MAX_STARTED && oldest !== undefined) this.#started.delete(oldest);
     if (deadline === undefined || pendingTimeout === null) return;
     // To the moment. If this instance is lost by then, a sweep of another one ends it.
-    new Timer(deadline, () => void this.#endLate(queue, key, pendingTimeout)).unref();
+    this.#stopTimer(key);
+    const timer = new Timer(deadline, () => {
+      this.#timers.delete(key);
+      void this.#endLate(queue, key, pendingTimeout);
+    });
+    this.#timers.set(key, timer.unref());
+  }
+
+  #stopTimer(key: string): void {
+    this.#timers.get(key)?.clear();
+    this.#timers.delete(key);
+  }
+
+  close(): void {
+    for (const timer of this.#timers.values()) timer.clear();
+    this.#timers.clear();
   }
 
   /** A task waits no longer. */
   onBegin(key: string): void {
+    this.#stopTimer(key);
     this.#started.delete(key);
   }
 
@@ -53,6 +72,7 @@ export class PendingTasks {
    */
   async onEnd(queue: TaskQueue | undefined, key: string, epoch: string | undefined): Promise<void> {
     const { index, retention, onError } = this.#parts;
+    this.#stopTimer(key);
     this.#started.delete(key);
     queue?.store.forget([key]);
     // What fails here a sweep does, or the job itself when its time comes.

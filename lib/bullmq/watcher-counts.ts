@@ -77,7 +77,7 @@ export class WatcherCounts {
   async #tellOf(view: RemoteView): Promise<void> {
     const keys = this.#tasks.keysOf(taskKey(view.ref));
     try {
-      const isThere = await this.#tasks.watch(keys, view.watchers, this.#lifetime);
+      const isThere = await this.#tasks.watch(keys, view.epoch, view.watchers, this.#lifetime);
       if (!isThere && !view.log.ended) this.#onGone(view);
     } catch (error) {
       this.#onError(error);

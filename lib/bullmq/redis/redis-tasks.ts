@@ -226,12 +226,13 @@ export class RedisTasks {
   /**
    * Says how many watch a task on this instance.
    *
+   * @param epoch of the run that they watch
    * @param ms how long that holds
-   * @returns whether the task is there
+   * @returns whether that run is there
    * @throws StoreUnavailableError
    */
-  async watch(keys: TaskKeys, count: number, ms: number): Promise<boolean> {
-    return (await this.#connection.ask(watch, keys, [this.instance, count, ms])) === 1;
+  async watch(keys: TaskKeys, epoch: string, count: number, ms: number): Promise<boolean> {
+    return (await this.#connection.ask(watch, keys, [this.instance, count, ms, epoch])) === 1;
   }
 
   /** Forgets an ended task before its retention is over. */

@@ -5,13 +5,13 @@ import { Script } from './script.js';
 /**
  * Says how many watch a task on one instance. That holds for some time, and has to be said again before.
  *
- * ARGV: publish, the instance, how many, for how many milliseconds.
- * Answers: 1 if the task is there, else 0.
+ * ARGV: publish, the instance, how many, for how many milliseconds, the epoch of the run that they watch.
+ * Answers: 1 if that run is there, else 0. Those who watch an earlier one are not counted, nor do they touch its count.
  */
 export const watch = new Script(/* lua */ `
 ${task}
 ${countWatchers}
-if redis.call('EXISTS', record) == 0 then return 0 end
+if redis.call('HGET', record, 'epoch') ~= ARGV[5] then return 0 end
 local before = countWatchers()
 if ARGV[3] == '0' then redis.call('HDEL', watchers, ARGV[2])
 else
