@@ -13,7 +13,6 @@ import { TaskInput } from '../task-types/input/task-input.js';
 import type { TaskType } from '../task-types/task-type.js';
 import { toJson } from '../task/json/json.js';
 import type { TerminalStatus } from '../task/task-status.js';
-import { TooManySignalsError } from '../task/errors.js';
 import { WorkerLostError } from './errors.js';
 import type { EventBuffer } from './redis/event-buffer.js';
 import { type Ending, type JournalRun, RedisJournal, type Release } from './redis/redis-journal.js';
@@ -21,6 +20,7 @@ import type { Claim, RedisTasks } from './redis/redis-tasks.js';
 import type { StoreConnection } from './redis/store-connection.js';
 import type { StoredRequest } from './redis/stored-request.js';
 import type { RemoteView } from './remote-view.js';
+import { SignalDelivery } from './signal-delivery.js';
 import { type StoredOptions, storedOptions } from './stored-options.js';
 
 /** A claim that gave the task to this instance. */
@@ -64,10 +64,7 @@ export class OwnedRun implements JournalRun {
   #isHandedBack = false;
   /** Set when it is over. */
   end: TryEnd | undefined;
-  /** Signals that the handler has, or that wait for it here. */
-  readonly #delivered = new Set<string>();
-  #isFetching = false;
-  #hasMoreSignals = false;
+  readonly #signals: SignalDelivery;
 
   constructor(parts: RunParts, claim: OwnClaim, type: TaskType, view: RemoteView) {
     this.#parts = parts;
@@ -96,6 +93,7 @@ export class OwnedRun implements JournalRun {
       this.#history(view.record.cancellation),
     );
     view.run = this.run;
+    this.#signals = new SignalDelivery(parts.tasks, claim.lease, this.run, () => this.#isLost);
   }
 
   get key(): string {
@@ -149,7 +147,7 @@ export class OwnedRun implements JournalRun {
       return;
     }
     if (verdict === 'resumed') this.#tellRetry(lease.attempt, 0, 'The worker was lost', 'lost');
-    if (hasSignals) void this.#fetchSignals();
+    if (hasSignals) void this.#signals.fetch();
     try {
       // A cancel may come meanwhile.
       this.run.input = await TaskInput.received(this.#type, this.#claim.input);
@@ -214,7 +212,7 @@ export class OwnedRun implements JournalRun {
   /** There is something to read for it: requests to cancel, signals. */
   look(): void {
     this.journal.look();
-    void this.#fetchSignals();
+    void this.#signals.fetch();
     this.lookForWatchers().catch(() => {});
   }
 
@@ -351,34 +349,6 @@ export class OwnedRun implements JournalRun {
     else this.end = { kind: 'ended' };
     if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
     this.#finish(this.end);
-  }
-
-  async #fetchSignals(): Promise<void> {
-    this.#hasMoreSignals = true;
-    if (this.#isFetching) return;
-    this.#isFetching = true;
-    while (this.#hasMoreSignals && !this.run.decided) {
-      this.#hasMoreSignals = false;
-      await this.#deliverSignals().catch((error: unknown) => this.run.report.error('The signals', error));
-    }
-    this.#isFetching = false;
-  }
-
-  async #deliverSignals(): Promise<void> {
-    const { lease } = this.#claim;
-    for (const { id, name, json } of await this.#parts.tasks.signals(lease.keys)) {
-      if (this.#delivered.has(id) || this.run.decided || this.#isLost) continue;
-      try {
-        this.#delivered.add(id);
-        this.run.inbox.send(name, json, () => {
-          this.#parts.tasks.dropSignals(lease, [id]).catch(() => {});
-        });
-      } catch (error) {
-        // It stays in Redis, until the handler has taken others.
-        this.#delivered.delete(id);
-        if (!isInstance(error, TooManySignalsError)) throw error;
-      }
-    }
   }
 }
 
