@@ -27,7 +27,8 @@ export class StoreConnection {
   readonly #sockets: SocketHold;
   #publish: 'PUBLISH' | 'SPUBLISH' = 'PUBLISH';
   #isClosed = false;
-  #ready: Promise<void> | undefined;
+  /** Those who wait for Redis to come back. */
+  readonly #waiting = new Set<() => void>();
 
   /**
    * Connects, and checks that this Redis will do. The connections do not keep the process alive until `hold`.
@@ -138,7 +139,7 @@ export class StoreConnection {
     });
     try {
       // While it is away nothing is queued for it: it would be done long after the caller has given up.
-      if (this.client.status !== 'ready') await Promise.race([this.#whenReady(), timeUp]);
+      if (this.client.status !== 'ready') await this.#untilReady(timeUp);
       const answer = command();
       answer.catch(ignore);
       return await Promise.race([answer, timeUp]);
@@ -149,13 +150,26 @@ export class StoreConnection {
     }
   }
 
-  /** One promise for all who wait: each would be a listener. */
-  #whenReady(): Promise<void> {
-    this.#ready ??= whenReady(this.client).then(() => {
-      this.#ready = undefined;
+  /** One listener for all who wait. Who has given up is not kept. */
+  async #untilReady(timeUp: Promise<never>): Promise<void> {
+    let onReady = ignore;
+    const ready = new Promise<void>((resolve) => {
+      onReady = resolve;
     });
-    return this.#ready;
+    if (this.#waiting.size === 0) this.client.once('ready', this.#onReady);
+    this.#waiting.add(onReady);
+    try {
+      await Promise.race([ready, timeUp]);
+    } finally {
+      this.#waiting.delete(onReady);
+      if (this.#waiting.size === 0) this.client.off('ready', this.#onReady);
+    }
   }
+
+  readonly #onReady = (): void => {
+    for (const onReady of this.#waiting) onReady();
+    this.#waiting.clear();
+  };
 
   close(): void {
     this.#isClosed = true;
