@@ -134,15 +134,14 @@ export class BullEngine implements TaskEngine, ViewHost {
       workers: this.#workers,
       index,
       countWatchers: () => [watchers.repeat(), runner.lookForWatchers()],
+      limit: () => this.#limit(),
       sweepPending: (queue) => this.#sweepPending(queue),
       onError,
     });
     this.#opened = { connection, news, tasks, index, views, pending, runner, watchers, maintenance };
     try {
       this.#host.types.forEach((type) => this.#add(type));
-      await Promise.all(
-        this.#host.types.all.map((type) => this.#queueOf(type).limit(type.options.globalConcurrency)),
-      );
+      await Promise.all(this.#limit());
     } catch (error) {
       await this.close();
       throw error;
@@ -173,7 +172,16 @@ export class BullEngine implements TaskEngine, ViewHost {
     const handle = runner.handlerOf(type, queue);
     const worker = new TaskWorker(type, queue, connection, this.#options, workerOptions, handle, onError);
     this.#workers.push(worker);
-    if (this.#hasBegun) worker.begin();
+    if (!this.#hasBegun) return;
+    // Of a module that was loaded later.
+    queue.limit(type.options.globalConcurrency).catch(onError);
+    worker.begin();
+  }
+
+  #limit(): Promise<void>[] {
+    return this.#host.types.all.map(async (type) =>
+      this.#queueOf(type).limit(type.options.globalConcurrency),
+    );
   }
 
   #runs(type: TaskType): boolean {

@@ -14,6 +14,8 @@ interface MaintenanceParts {
   readonly workers: readonly TaskWorker[];
   readonly index: TaskIndex;
   readonly countWatchers: () => Promise<void>[];
+  /** Says again how many handlers may run at once: an empty Redis knows nothing of it. */
+  readonly limit: () => Promise<void>[];
   readonly sweepPending: (queue: TaskQueue) => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
@@ -29,7 +31,7 @@ export class Maintenance {
   }
 
   begin(): void {
-    const { times, workers, queues, index, countWatchers, sweepPending } = this.#parts;
+    const { times, workers, queues, index, countWatchers, limit, sweepPending } = this.#parts;
     inRootContext(() => {
       this.#repeat(times.lockDuration / 2, () => workers.map((worker) => worker.renewLocks()));
       this.#repeat(times.stalledInterval, () => [
@@ -37,7 +39,7 @@ export class Maintenance {
         ...[...queues.values()].map((queue) => sweepPending(queue)),
       ]);
       this.#repeat(times.lockDuration, countWatchers);
-      this.#repeat(SWEEP_INTERVAL, () => [index.sweep()]);
+      this.#repeat(SWEEP_INTERVAL, () => [index.sweep(), ...limit()]);
     });
   }
 
