@@ -173,7 +173,6 @@ export class BullEngine implements TaskEngine, ViewHost {
     const worker = new TaskWorker(type, queue, connection, this.#options, workerOptions, handle, onError);
     this.#workers.push(worker);
     if (!this.#hasBegun) return;
-    // Of a module that was loaded later.
     queue.limit(type.options.globalConcurrency).catch(onError);
     worker.begin();
   }
@@ -297,7 +296,7 @@ export class BullEngine implements TaskEngine, ViewHost {
   }
 
   async cancel(view: RemoteView, { detail, by, grace }: CancelRequest): Promise<CancelAnswer> {
-    const { tasks } = this.#parts;
+    const { tasks, pending } = this.#parts;
     const reason = {
       kind: 'external' as const,
       ...(detail !== undefined && { detail }),
@@ -305,11 +304,9 @@ export class BullEngine implements TaskEngine, ViewHost {
     };
     const request = { ...reason, ...(grace !== undefined && { grace }) };
     const terminalJson = terminalEventData({ status: 'cancelled', reason });
-    const { pending } = this.#parts;
-    const keys = tasks.keysOf(taskKey(view.ref));
-    const answer = await tasks.cancel(keys, request, terminalJson, view.epoch);
-    if (answer === 'cancelled')
-      await pending.onEnd(this.#queues.get(typeKey(view.ref)), taskKey(view.ref), view.epoch);
+    const key = taskKey(view.ref);
+    const answer = await tasks.cancel(tasks.keysOf(key), request, terminalJson, view.epoch);
+    if (answer === 'cancelled') await pending.onEnd(this.#queues.get(typeKey(view.ref)), key, view.epoch);
     await this.reload(view).catch((error: unknown) => this.#onError(error));
     return answer === 'unknown' || answer === 'another-run' ? 'ended' : answer;
   }
