@@ -5,6 +5,7 @@ import type { CancellationRule } from '../cancellation/is-cancellation.js';
 import { isInstance } from '../cancellation/read-error.js';
 import { DEFAULT_BACKOFF, RetryDelays } from '../cancellation/time/backoff.js';
 import { clock } from '../cancellation/time/clock.js';
+import type { DecidedEnd } from '../log/run-journal.js';
 import { publicError } from '../run/public-error.js';
 import type { RunHost } from '../run/run-host.js';
 import type { TaskHistory } from '../run/task-history.js';
@@ -15,7 +16,7 @@ import { toJson } from '../task/json/json.js';
 import type { TerminalStatus } from '../task/task-status.js';
 import { WorkerLostError } from './errors.js';
 import type { EventBuffer } from './redis/event-buffer.js';
-import { type Ending, type JournalRun, RedisJournal, type Release } from './redis/redis-journal.js';
+import { type JournalRun, RedisJournal, type Release } from './redis/redis-journal.js';
 import type { Claim, RedisTasks } from './redis/redis-tasks.js';
 import type { StoreConnection } from './redis/store-connection.js';
 import type { StoredRequest } from './redis/stored-request.js';
@@ -276,7 +277,7 @@ export class OwnedRun implements JournalRun {
     return this.run.isHandedOver || this.#mayFollow(end);
   }
 
-  insteadOf({ type }: Ending): Release | undefined {
+  insteadOf({ type }: DecidedEnd): Release | undefined {
     if (this.run.isHandedOver) this.#release = this.#handOver();
     else {
       const { error, abandoned } = this.run.end?.outcome ?? {};
@@ -288,7 +289,7 @@ export class OwnedRun implements JournalRun {
     return this.#release;
   }
 
-  decideAgain(_ending: Ending, requests: readonly StoredRequest[]): Ending {
+  decideAgain(_ending: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd {
     this.#release = undefined;
     return this.run.decideAgain(requests);
   }

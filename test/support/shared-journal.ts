@@ -38,7 +38,8 @@ export class SharedJournal extends RemoteJournal {
 
   decide(end: { status: string } | undefined): Promise<'taken' | 'refused'> | undefined {
     this.asked.push(end?.status ?? 'commit');
-    if (this.#mayGoOn) return undefined;
+    // Behind a commit no cancel is accepted any more, whether the task goes on or not.
+    if (end && this.#mayGoOn) return undefined;
     return this.answer.then(nextTurn).then(() => {
       if (this.tellNews()) return 'refused';
       this.isClosed = true;

@@ -35,9 +35,6 @@ export interface TaskLease {
   readonly seenRequests: number;
 }
 
-/** The end of a run, as it is written. */
-export type Ending = DecidedEnd;
-
 /** A task that goes on later, in place of the end of its run. */
 export interface Release {
   /** The last event of this owner. */
@@ -69,13 +66,13 @@ export interface JournalRun {
   /** Whether another try follows such an end, so that a cancel is still in time. */
   goesOn(end: TryEnd): boolean;
   /** What is written in place of its end, where the task goes on. */
-  insteadOf(ending: Ending): Release | undefined;
+  insteadOf(ending: DecidedEnd): Release | undefined;
   /**
    * The task was asked to be cancelled before its end, or its release, was written. `onRequests` is not called for these.
    *
    * @returns what the task ends as
    */
-  decideAgain(ending: Ending, requests: readonly StoredRequest[]): Ending;
+  decideAgain(ending: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd;
 }
 
 /** The most that goes in one call: Redis does nothing else meanwhile. */
@@ -168,7 +165,7 @@ export class RedisJournal implements RunJournal {
   }
 
   end(type: TerminalStatus, json: string, task: EndingTask): Written {
-    const ending: Ending = { type, json, record: task.record };
+    const ending: DecidedEnd = { type, json, record: task.record };
     const instead = this.#run.insteadOf(ending);
     return this.#writeLast(() => (instead ? this.#releaseOrEnd(instead, ending) : this.#finish(ending)));
   }
@@ -285,13 +282,13 @@ export class RedisJournal implements RunJournal {
     return this.#write(release, [isFree ? '1' : '0', String(delay)], event);
   }
 
-  async #releaseOrEnd(how: Release, ending: Ending): Promise<void> {
+  async #releaseOrEnd(how: Release, ending: DecidedEnd): Promise<void> {
     const [answer, requests] = await this.#release(how);
     if (answer === 'refused') await this.#finish(this.#decideAgain(ending, requests));
     else this.fence();
   }
 
-  async #finish(ending: Ending): Promise<void> {
+  async #finish(ending: DecidedEnd): Promise<void> {
     const { finalValue, error, publicError, cancellation } = ending.record;
     const more = [
       ending.type === 'completed' ? toJson(finalValue) : '',
@@ -305,7 +302,7 @@ export class RedisJournal implements RunJournal {
     this.fence();
   }
 
-  #decideAgain(ending: Ending, requests: readonly StoredRequest[]): Ending {
+  #decideAgain(ending: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd {
     this.#seen += requests.length;
     return this.#run.decideAgain(ending, requests);
   }

@@ -3,7 +3,6 @@ import { afterEach } from '@jest/globals';
 import type { CancelReason } from '../../../lib/cancellation/cancel-reason.js';
 import { EventBuffer, type EventBufferLimits } from '../../../lib/bullmq/redis/event-buffer.js';
 import {
-  type Ending,
   type JournalRun,
   RedisJournal,
   type Release,
@@ -18,7 +17,7 @@ import type { StoredTask } from '../../../lib/bullmq/redis/stored-task.js';
 import type { TaskKeys } from '../../../lib/bullmq/redis/task-keys.js';
 import { mintEpoch } from '../../../lib/log/wire/epoch.js';
 import type { LogPage } from '../../../lib/log/read/log-source.js';
-import type { EndingTask, Written } from '../../../lib/log/run-journal.js';
+import type { DecidedEnd, EndingTask, Written } from '../../../lib/log/run-journal.js';
 import type { TaskRecord } from '../../../lib/task/task-record.js';
 import type { TerminalStatus } from '../../../lib/task/task-status.js';
 import { describeWithRedis, type RedisServer } from '../../support/programs/redis.js';
@@ -109,7 +108,7 @@ export class FakeRun implements JournalRun {
     return this.instead;
   }
 
-  decideAgain({ record }: Ending, requests: readonly StoredRequest[]): Ending {
+  decideAgain({ record }: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd {
     this.decisions++;
     this.requests.push(...requests);
     const [first] = this.requests;
