@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { clock } from '../cancellation/time/clock.js';
 import { within } from '../cancellation/time/countdown.js';
@@ -7,7 +6,6 @@ import type { NewTask } from '../engine/new-task.js';
 import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../engine/task-engine.js';
 import type { CancelAnswer, CancelRequest } from '../engine/task-view.js';
 import { mintEpoch } from '../log/wire/epoch.js';
-import { followSignal } from '../run/cancel/external-signals.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
 import { StoreUnavailableError, TooManySignalsError, TooManyTasksError } from '../task/errors.js';
@@ -27,6 +25,7 @@ import { RedisTasks } from './redis/redis-tasks.js';
 import { StoreConnection } from './redis/store-connection.js';
 import { TaskIndex } from './redis/task-index.js';
 import type { RemoteView, ViewHost } from './remote-view.js';
+import { StartSignal } from './start-signal.js';
 import { TaskRunner } from './task-runner.js';
 import { checkName, TaskQueue } from './task-queue.js';
 import { concurrencyOf, TaskWorker } from './task-worker.js';
@@ -41,9 +40,6 @@ const MIN_RETENTION = 5_000;
 
 /** How long a shutdown looks which tasks go on elsewhere, in milliseconds. */
 const MAX_LOOK = 500;
-
-/** The time before what Redis has not answered is said again, in milliseconds. */
-const RETRY_DELAY = 250;
 
 /** What there is while the engine is open. */
 interface Opened {
@@ -202,35 +198,24 @@ export class BullEngine implements TaskEngine, ViewHost {
   }
 
   async start(task: NewTask): Promise<{ view: RemoteView; created: boolean }> {
-    const { signal } = task;
-    const { view, created } = await this.#start(task, () => signal?.aborted === true);
-    if (created && signal?.aborted === true) await within(MAX_LOOK, this.#cancelSurely(view));
-    else if (created && signal) {
-      const unfollow = followSignal(signal, () => void this.#cancelSurely(view));
-      void view.outcome.then(unfollow);
-    }
-    return { view, created };
-  }
-
-  /** A signal aborts once: while Redis is away it is said again. Never rejects. */
-  async #cancelSurely(view: RemoteView): Promise<void> {
-    while (this.#opened && !view.log.ended) {
-      try {
-        await view.requestCancel({});
-        return;
-      } catch (error) {
-        this.#onError(error);
-      }
-      await setTimeout(RETRY_DELAY, undefined, { ref: false });
+    // First: a signal that is not Node's own may throw, and then nothing is kept.
+    const signal = new StartSignal(task.signal, taskKey(task.ref), this.#logger, this);
+    let isFollowed = false;
+    try {
+      const { view, created } = await this.#start(task, signal);
+      if (created && signal.isAborted) await within(MAX_LOOK, signal.cancel(view));
+      isFollowed = created && !signal.isAborted;
+      if (isFollowed) signal.follow(view);
+      return { view, created };
+    } finally {
+      if (!isFollowed) signal.letGo();
     }
   }
 
-  /**
-   * @param isAborted whether the task is to be cancelled at once: then it gets no job
-   */
+  /** A task that is to be cancelled at once gets no job. */
   async #start(
     { type, ref, input, options, isNew, restart }: NewTask,
-    isAborted = (): boolean => false,
+    signal: StartSignal,
   ): Promise<{ view: RemoteView; created: boolean }> {
     const { tasks, index, views, pending, connection } = this.#parts;
     const key = taskKey(ref);
@@ -266,7 +251,7 @@ export class BullEngine implements TaskEngine, ViewHost {
       const view = views.of(ref, task);
       if (!created) return { view, created };
       if (restart) await index.restarted(key);
-      if (isAborted()) return { view, created };
+      if (signal.isAborted) return { view, created };
       await queue.add(ref.id, { key, epoch }, { priority, delay });
       // The job of the run before may have been there still.
       if (restart) await pending.ensureJob(queue, key);

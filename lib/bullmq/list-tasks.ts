@@ -41,7 +41,7 @@ export async function listTasks(
   };
 }
 
-/** What is told of a task is known to whoever has it in his list. */
+/** It tells nothing that the list it came with does not show. */
 function cursorOf({ time, key }: ListedTask): string {
   return Buffer.from(`${time} ${key}`).toString('base64url');
 }

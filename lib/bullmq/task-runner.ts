@@ -65,7 +65,6 @@ export class TaskRunner {
       // While it was being claimed.
       if (job.isLost) owned.lose();
       const following = listeners.follow(owned.run);
-      // What calls no handler settles at once. Given back, it would lose what the claim has found, and be tried like a new one.
       // What calls no handler settles at once. Given back, a try that was lost would be run again.
       const isGivenBack = this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed');
       const begun = isGivenBack ? owned.handBack() : owned.begin();

@@ -100,7 +100,7 @@ describeWithRedis('instances that are killed', [], (server) => {
       Array.from({ length: 500 }, (_item, n) => n),
     );
     expect(await handle.result).toBe(second);
-    // It is as good as any other again.
+    // The instance that was stopped takes new tasks.
     processes.signal(second, 'SIGKILL');
     const next = await web.coordinator.start(Resumed, { events: 1, pause: 1 });
     expect(await next.result).toBe(first);

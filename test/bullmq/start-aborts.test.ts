@@ -4,6 +4,7 @@ import { RedisTasks } from '../../lib/bullmq/redis/redis-tasks.js';
 import { TaskIndex } from '../../lib/bullmq/redis/task-index.js';
 import { TaskQueue } from '../../lib/bullmq/task-queue.js';
 import { handlerTask } from '../support/app.js';
+import { eventually } from '../support/wait.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { Instances } from './support/instances.js';
 
@@ -37,6 +38,29 @@ describeWithRedis('a start', [], (server) => {
       controller.abort();
       expect((await handle.outcome).status).toBe('cancelled');
       expect(cancel).toHaveBeenCalledTimes(2);
+    },
+  );
+
+  it.each(['addEventListener', 'removeEventListener'] as const)(
+    'with a signal whose %s throws: starts nothing, or says so when the task has ended',
+    async (method) => {
+      const type = handlerTask(() => 'done');
+      const app = await new Instances(server, [type]).start();
+      const { signal } = new AbortController();
+      const broken = new Error('no');
+      Object.defineProperty(signal, method, {
+        value: () => {
+          throw broken;
+        },
+      });
+      const starting = app.coordinator.start(type, {}, { signal });
+      if (method === 'addEventListener') {
+        await expect(starting).rejects.toBe(broken);
+        expect((await app.coordinator.list()).items).toEqual([]);
+        return;
+      }
+      expect(await (await starting).result).toBe('done');
+      await eventually(() => expect(app.logs.errors.join()).toContain('The signal given to start()'));
     },
   );
 

@@ -308,7 +308,7 @@ export class RedisJournal implements RunJournal {
   }
 
   #tell(requests: readonly StoredRequest[]): void {
-    // What a run that has decided did not see keeps it from ending as if nobody had asked.
+    // A run that has decided does not see them. They count as unseen, so that it has to decide again.
     if (requests.length > 0 && this.#run.onRequests(requests)) this.#seen += requests.length;
   }
 

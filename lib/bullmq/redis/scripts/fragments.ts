@@ -90,7 +90,7 @@ local function endAs(status, by)
 end
 `;
 
-/** Empty text stands for nothing there. */
+/** Sets a field of the record. An empty value removes it. */
 export const note = /* lua */ `
 local function note(field, value)
   if value == '' then redis.call('HDEL', record, field) else redis.call('HSET', record, field, value) end

@@ -38,7 +38,7 @@ redis.call('ZREM', deadlines, unpack(ARGV))
 `);
 
 /**
- * ARGV: how many, and for how many milliseconds nobody has looked at them.
+ * ARGV: how many, and the milliseconds since a sweep last looked at them.
  * Answers: tasks that wait for their first try, and those that have waited too long.
  */
 export const duePending = new Script(/* lua */ `
@@ -55,7 +55,7 @@ redis.call('ZADD', marker, 0, '0')
 `);
 
 /**
- * Renews the locks of jobs. One that ran out is renewed, too, if nobody has taken the job away: no instance could look, as Redis was away.
+ * Renews the locks of jobs. A lock that ran out is renewed, too, if the job is still active: while Redis was away no instance could take it.
  *
  * ARGV: the prefix of the keys of jobs, milliseconds, then the id of each job and its token.
  * Answers: the places of those that are lost, from 0. One job may be there twice: with the token of a run that has lost it, too.

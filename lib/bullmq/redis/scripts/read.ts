@@ -58,7 +58,7 @@ if not first then return false end
 local next, wanted = math.max(tonumber(ARGV[2]), first), tonumber(ARGV[3])
 local events, taken = {}, 0
 while next <= last and taken < wanted do
-  -- About as many as there is room for: what is read for nothing costs Redis time.
+  -- By the mean length of an event, as many as there is room for. More would only cost Redis time.
   local count = math.ceil((wanted - taken) / (bytes / (last - first + 1)))
   local some = redis.call('XRANGE', log, string.format('%.0f-0', next), '+', 'COUNT', math.min(math.max(count, 1), 256))
   if #some == 0 then break end
