@@ -22,6 +22,8 @@ export interface RunnerParts extends RunParts {
 export class TaskRunner {
   readonly #parts: RunnerParts;
   readonly #runs = new Map<string, OwnedRun>();
+  /** Claims that are on their way. News of their tasks may be here before their answer. */
+  readonly #claims = new Set<{ readonly record: string; hasNews: boolean }>();
   readonly #listening: Disposable;
   #isClosing = false;
 
@@ -50,7 +52,11 @@ export class TaskRunner {
     return async ({ key, epoch }, job) => {
       const { tasks, views, listeners } = this.#parts;
       const keys = tasks.keysOf(key);
-      const claim = await tasks.claim(keys, epoch, type.options.resumable, job.fetch);
+      const sent = { record: keys.record, hasNews: false };
+      this.#claims.add(sent);
+      const claim = await tasks
+        .claim(keys, epoch, type.options.resumable, job.fetch)
+        .finally(() => this.#claims.delete(sent));
       if (claim.verdict === 'stale') return { kind: 'lost' };
       if (!('lease' in claim))
         return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
@@ -59,7 +65,7 @@ export class TaskRunner {
       this.#parts.pending.onBegin(key);
       const view = views.of(refOf(key), claim.task);
       const owned = new OwnedRun(this.#parts, claim, type, view);
-      // Requests that come from now on are published; those that came before, the claim has told.
+      // What comes from now on is published; what came before, the claim has told.
       this.#runs.set(owned.record, owned);
       job.onLost = () => owned.lose();
       // While it was being claimed.
@@ -68,6 +74,7 @@ export class TaskRunner {
       // What calls no handler settles at once. Given back, a try that was lost would be run again.
       const isGivenBack = this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed');
       const begun = isGivenBack ? owned.handBack() : owned.begin();
+      if (sent.hasNews) owned.look();
       // It may be over before, or while its input is still being checked.
       const end = await Promise.race([begun.then(() => owned.over), owned.over]);
       following?.stopAfter(owned.lastSeq);
@@ -85,6 +92,7 @@ export class TaskRunner {
 
   /** @param record `undefined` where something may have been missed */
   #onNews(record: string | undefined): void {
+    for (const claim of this.#claims) claim.hasNews ||= record === undefined || record === claim.record;
     if (record !== undefined) this.#runs.get(record)?.look();
     else for (const run of this.#runs.values()) run.look();
   }
