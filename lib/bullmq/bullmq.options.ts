@@ -5,7 +5,7 @@ import { InvalidOptionsError } from '../task/errors.js';
 import type { TaskHandler } from '../task/task-handler.interface.js';
 import { isTaskName, type TaskTypeRef } from '../task/task-ref.js';
 import type { EventBufferLimits } from './redis/event-buffer.js';
-import { checkConnection, type StoreConnectionOptions } from './redis/connection-options.js';
+import { checkConnection, type StoreConnectionOptions } from './redis/connection/connection-options.js';
 
 /**
  * How much of what its handlers send an instance keeps while Redis cannot take it.

@@ -2,7 +2,7 @@ import type { TaskListing, TaskQuery } from '../engine/task-engine.js';
 import { InvalidQueryError } from '../task/errors.js';
 import { isTaskRef, type TaskRef } from '../task/task-ref.js';
 import type { ListedTask, TaskIndex } from './redis/task-index.js';
-import type { RemoteView } from './remote-view.js';
+import type { RemoteView } from './views/remote-view.js';
 import { refOf } from './ref-of.js';
 
 /** How many tasks are looked up at once. */

@@ -3,7 +3,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { inRootContext } from '../cancellation/async-context.js';
 import type { TaskIndex } from './redis/task-index.js';
 import type { TaskQueue } from './task-queue.js';
-import type { LeaseTimes, TaskWorker } from './task-worker.js';
+import type { LeaseTimes, TaskWorker } from './run/task-worker.js';
 
 /** Time between two looks for tasks that are gone, in milliseconds. */
 const SWEEP_INTERVAL = 30_000;

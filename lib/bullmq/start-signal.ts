@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from '@nestjs/common';
 import { followSignal } from '../run/cancel/external-signals.js';
 import { RunReporter } from '../run/run-reporter.js';
-import type { RemoteView, ViewHost } from './remote-view.js';
+import type { RemoteView, ViewHost } from './views/remote-view.js';
 
 /** The time before what Redis has not answered is said again, in milliseconds. */
 const RETRY_DELAY = 250;

@@ -2,7 +2,7 @@ import { type JobsOptions, Queue, type QueueOptions } from 'bullmq';
 import { TaskTypeConflictError } from '../task/errors.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 import { QueueStore } from './redis/queue-store.js';
-import type { StoreConnection } from './redis/store-connection.js';
+import type { StoreConnection } from './redis/connection/store-connection.js';
 
 /** What a job says: which task it is of, and which run of that. */
 export interface JobData {

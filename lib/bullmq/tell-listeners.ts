@@ -6,7 +6,7 @@ import type { Json } from '../task/json/json.js';
 import { refOf } from './ref-of.js';
 import { readTask } from './redis/redis-log-source.js';
 import type { RedisTasks } from './redis/redis-tasks.js';
-import type { StoreConnection } from './redis/store-connection.js';
+import type { StoreConnection } from './redis/connection/store-connection.js';
 
 export interface TellParts {
   readonly connection: StoreConnection;

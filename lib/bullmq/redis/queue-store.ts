@@ -1,6 +1,6 @@
 import { duePending, forgetPending, noteTask, renewLocks, wakeWorker } from './scripts/queue-scripts.js';
 import type { Script } from './scripts/script.js';
-import type { StoreConnection } from './store-connection.js';
+import type { StoreConnection } from './connection/store-connection.js';
 
 /** How many tasks may start, and how long they may wait. */
 export interface Room {

@@ -19,7 +19,7 @@ import { decide } from './scripts/decide.js';
 import { finish } from './scripts/finish.js';
 import { release } from './scripts/release.js';
 import type { Script } from './scripts/script.js';
-import type { StoreConnection } from './store-connection.js';
+import type { StoreConnection } from './connection/store-connection.js';
 import { type StoredRequest, storedRequest } from './stored-request.js';
 import type { TaskKeys } from './task-keys.js';
 import { WriteBatch } from './write-batch.js';

@@ -1,7 +1,7 @@
 import type { LogPage, LogSource, StoredEvent } from '../../log/read/log-source.js';
 import type { RedisNews } from './redis-news.js';
 import { read } from './scripts/read.js';
-import type { StoreConnection } from './store-connection.js';
+import type { StoreConnection } from './connection/store-connection.js';
 import { type StoredTask, storedTask } from './stored-task.js';
 import type { TaskKeys } from './task-keys.js';
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../cancellation/async-context.js';
 import { Timer } from '../../cancellation/time/timer.js';
-import type { StoreConnection } from './store-connection.js';
+import type { StoreConnection } from './connection/store-connection.js';
 
 /** Called when something was published, and when the channel is heard, at first or again: something may have been missed before. */
 export type NewsListener = (message: string | undefined) => void;

@@ -11,7 +11,7 @@ import { forget } from './scripts/forget.js';
 import { dropSignals, signal, type SignalReply } from './scripts/signal.js';
 import { start } from './scripts/start.js';
 import { watch } from './scripts/watch.js';
-import type { StoreConnection } from './store-connection.js';
+import type { StoreConnection } from './connection/store-connection.js';
 import { type StoredRequest, storedRequest } from './stored-request.js';
 import { type StoredTask, storedTask } from './stored-task.js';
 import { channelOf, keysOf, type TaskKeys } from './task-keys.js';

@@ -9,7 +9,7 @@ import {
   unlistTasks,
 } from './scripts/index-scripts.js';
 import type { Script } from './scripts/script.js';
-import type { StoreConnection } from './store-connection.js';
+import type { StoreConnection } from './connection/store-connection.js';
 import { indexKeysOf, keysOf } from './task-keys.js';
 
 /** A task in the list. */

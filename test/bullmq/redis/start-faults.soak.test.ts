@@ -4,7 +4,10 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { inspect } from 'node:util';
 import { StreamingError, StoreUnavailableError } from 'nestjs-streaming';
-import { StoreConnection, type StoreConnectionOptions } from '../../../lib/bullmq/redis/store-connection.js';
+import {
+  StoreConnection,
+  type StoreConnectionOptions,
+} from '../../../lib/bullmq/redis/connection/store-connection.js';
 import { freePort } from '../../support/programs/free-port.js';
 import { eventually } from '../../support/wait.js';
 import { describeStore } from './support.js';

@@ -11,7 +11,10 @@ import {
 import { readTask } from '../../../lib/bullmq/redis/redis-log-source.js';
 import { RedisNews } from '../../../lib/bullmq/redis/redis-news.js';
 import { type NewStoredTask, RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
-import { StoreConnection, type StoreConnectionOptions } from '../../../lib/bullmq/redis/store-connection.js';
+import {
+  StoreConnection,
+  type StoreConnectionOptions,
+} from '../../../lib/bullmq/redis/connection/store-connection.js';
 import type { StoredRequest } from '../../../lib/bullmq/redis/stored-request.js';
 import type { StoredTask } from '../../../lib/bullmq/redis/stored-task.js';
 import type { TaskKeys } from '../../../lib/bullmq/redis/task-keys.js';

@@ -1,10 +1,10 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
-import { StoreConnection } from '../../../lib/bullmq/redis/store-connection.js';
-import { StoreUnavailableError } from '../../../lib/bullmq/errors.js';
-import { eventually, withTimeout } from '../../support/wait.js';
-import { describeStore, newKey, newTask } from './support.js';
+import { StoreConnection } from '../../../../lib/bullmq/redis/connection/store-connection.js';
+import { StoreUnavailableError } from '../../../../lib/bullmq/errors.js';
+import { eventually, withTimeout } from '../../../support/wait.js';
+import { describeStore, newKey, newTask } from '../support.js';
 
 const request = { kind: 'external' } as const;
 

@@ -1,5 +1,5 @@
-import { readProperty, textOf } from '../../cancellation/read-error.js';
-import { isCluster, type RedisClient } from './scripts/script.js';
+import { readProperty, textOf } from '../../../cancellation/read-error.js';
+import { isCluster, type RedisClient } from '../scripts/script.js';
 
 /** Host and port of what a client connects to, and nothing else of its options. */
 export function placeOf(client: RedisClient): string {

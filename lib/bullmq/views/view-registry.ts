@@ -1,9 +1,9 @@
-import { taskKey, type TaskRef } from '../task/task-ref.js';
-import { RedisLogSource } from './redis/redis-log-source.js';
-import type { RedisNews } from './redis/redis-news.js';
-import type { StoreConnection } from './redis/store-connection.js';
-import type { StoredTask } from './redis/stored-task.js';
-import { keysOf } from './redis/task-keys.js';
+import { taskKey, type TaskRef } from '../../task/task-ref.js';
+import { RedisLogSource } from '../redis/redis-log-source.js';
+import type { RedisNews } from '../redis/redis-news.js';
+import type { StoreConnection } from '../redis/connection/store-connection.js';
+import type { StoredTask } from '../redis/stored-task.js';
+import { keysOf } from '../redis/task-keys.js';
 import { RemoteView, type ViewHost } from './remote-view.js';
 
 /** The views of this process: one for each run, as long as anything holds it. */

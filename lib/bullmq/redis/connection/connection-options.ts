@@ -1,8 +1,8 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
-import { readProperty } from '../../cancellation/read-error.js';
-import { show } from '../../task/options/check-options.js';
-import { InvalidOptionsError } from '../../task/errors.js';
-import type { RedisClient } from './scripts/script.js';
+import { readProperty } from '../../../cancellation/read-error.js';
+import { show } from '../../../task/options/check-options.js';
+import { InvalidOptionsError } from '../../../task/errors.js';
+import type { RedisClient } from '../scripts/script.js';
 
 /** What BullMQ takes too: ioredis options, a `redis://` or `rediss://` URL, or an ioredis instance, which is never closed here. */
 export type StoreConnectionOptions = RedisOptions | string | Redis | Cluster;

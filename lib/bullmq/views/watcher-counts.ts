@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers';
-import { inRootContext } from '../cancellation/async-context.js';
-import { taskKey } from '../task/task-ref.js';
-import type { RedisTasks } from './redis/redis-tasks.js';
+import { inRootContext } from '../../cancellation/async-context.js';
+import { taskKey } from '../../task/task-ref.js';
+import type { RedisTasks } from '../redis/redis-tasks.js';
 import type { RemoteView } from './remote-view.js';
 
 /** Tells all instances how many watch a task here. */

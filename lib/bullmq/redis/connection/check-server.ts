@@ -1,4 +1,4 @@
-import { isCluster, type RedisClient } from './scripts/script.js';
+import { isCluster, type RedisClient } from '../scripts/script.js';
 
 /** What matters of a Redis. */
 export interface Server {

@@ -1,13 +1,13 @@
 // Not the globals, nor the coordinator's clock: a test may have replaced these, and Redis keeps its own time.
 import { clearTimeout, setTimeout } from 'node:timers';
-import { StoreUnavailableError } from '../errors.js';
+import { StoreUnavailableError } from '../../errors.js';
 import { checkServer } from './check-server.js';
 import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
 import { commandClient, hideMemoryPolicy, newsClient } from './redis-clients.js';
-import type { RedisClient, Script } from './scripts/script.js';
+import type { RedisClient, Script } from '../scripts/script.js';
 import { SocketHold } from './socket-hold.js';
-import type { TaskKeys } from './task-keys.js';
+import type { TaskKeys } from '../task-keys.js';
 
 export type { StoreConnectionOptions };
 

@@ -1,6 +1,6 @@
 import { type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
 import { isClient, type StoreConnectionOptions } from './connection-options.js';
-import { isCluster, type RedisClient } from './scripts/script.js';
+import { isCluster, type RedisClient } from '../scripts/script.js';
 
 /**
  * What all connections have, whatever the application's own options say. What a run has written waits for as long as it takes, and what was on its

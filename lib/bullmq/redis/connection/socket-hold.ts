@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { isCluster, type RedisClient } from './scripts/script.js';
+import { isCluster, type RedisClient } from '../scripts/script.js';
 
 /**
  * Whether the sockets of some clients keep the process alive. They must not before the application has started: if a hook of it fails,

@@ -1,19 +1,19 @@
-import { CancelledError } from '../cancellation/errors.js';
-import { inRootContext } from '../cancellation/async-context.js';
-import { within } from '../cancellation/time/countdown.js';
-import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
-import type { LogCursor } from '../log/read/log-cursor.js';
-import type { LogReader } from '../log/read/log-reader.js';
-import type { LogState } from '../log/read/log-source.js';
-import { LogWindow } from '../log/read/log-window.js';
-import type { TaskRun } from '../run/task-run.js';
-import { TaskFailedError, TaskNotFoundError, TaskTimeoutError } from '../task/errors.js';
-import type { TaskOutcome } from '../task/task-outcome.js';
-import type { TaskRecord } from '../task/task-record.js';
-import type { TaskRef } from '../task/task-ref.js';
-import { isTerminal, type TaskStatus, type TerminalStatus } from '../task/task-status.js';
-import type { RedisLogSource } from './redis/redis-log-source.js';
-import { recordOf, type StoredTask } from './redis/stored-task.js';
+import { CancelledError } from '../../cancellation/errors.js';
+import { inRootContext } from '../../cancellation/async-context.js';
+import { within } from '../../cancellation/time/countdown.js';
+import type { CancelAnswer, CancelRequest, TaskView } from '../../engine/task-view.js';
+import type { LogCursor } from '../../log/read/log-cursor.js';
+import type { LogReader } from '../../log/read/log-reader.js';
+import type { LogState } from '../../log/read/log-source.js';
+import { LogWindow } from '../../log/read/log-window.js';
+import type { TaskRun } from '../../run/task-run.js';
+import { TaskFailedError, TaskNotFoundError, TaskTimeoutError } from '../../task/errors.js';
+import type { TaskOutcome } from '../../task/task-outcome.js';
+import type { TaskRecord } from '../../task/task-record.js';
+import type { TaskRef } from '../../task/task-ref.js';
+import { isTerminal, type TaskStatus, type TerminalStatus } from '../../task/task-status.js';
+import type { RedisLogSource } from '../redis/redis-log-source.js';
+import { recordOf, type StoredTask } from '../redis/stored-task.js';
 
 /** How long an outcome waits for subscribers of this process to read the end, in milliseconds: Redis may be away. */
 const MAX_READ = 1_000;

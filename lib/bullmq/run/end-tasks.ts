@@ -1,8 +1,8 @@
-import { clock } from '../cancellation/time/clock.js';
-import { within } from '../cancellation/time/countdown.js';
-import type { EndedTasks } from '../engine/task-engine.js';
-import type { ShutdownOptions } from '../streaming.options.js';
-import type { TerminalStatus } from '../task/task-status.js';
+import { clock } from '../../cancellation/time/clock.js';
+import { within } from '../../cancellation/time/countdown.js';
+import type { EndedTasks } from '../../engine/task-engine.js';
+import type { ShutdownOptions } from '../../streaming.options.js';
+import type { TerminalStatus } from '../../task/task-status.js';
 import type { TaskRunner } from './task-runner.js';
 import type { TaskWorker } from './task-worker.js';
 

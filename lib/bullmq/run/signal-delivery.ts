@@ -1,8 +1,8 @@
-import { isInstance } from '../cancellation/read-error.js';
-import type { TaskRun } from '../run/task-run.js';
-import { TooManySignalsError } from '../task/errors.js';
-import type { TaskLease } from './redis/redis-journal.js';
-import type { RedisTasks } from './redis/redis-tasks.js';
+import { isInstance } from '../../cancellation/read-error.js';
+import type { TaskRun } from '../../run/task-run.js';
+import { TooManySignalsError } from '../../task/errors.js';
+import type { TaskLease } from '../redis/redis-journal.js';
+import type { RedisTasks } from '../redis/redis-tasks.js';
 
 /** Brings the signals of a task from Redis to its run. */
 export class SignalDelivery {

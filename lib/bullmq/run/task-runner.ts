@@ -1,13 +1,13 @@
-import type { ListenerDelivery } from '../engine/listeners/listener-delivery.js';
-import type { TaskType } from '../task-types/task-type.js';
-import { refOf } from './ref-of.js';
+import type { ListenerDelivery } from '../../engine/listeners/listener-delivery.js';
+import type { TaskType } from '../../task-types/task-type.js';
+import { refOf } from '../ref-of.js';
 import { OwnedRun, type RunParts } from './owned-run.js';
-import type { PendingTasks } from './pending-tasks.js';
-import type { RedisNews } from './redis/redis-news.js';
-import type { TaskIndex } from './redis/task-index.js';
-import type { TaskQueue } from './task-queue.js';
+import type { PendingTasks } from '../pending-tasks.js';
+import type { RedisNews } from '../redis/redis-news.js';
+import type { TaskIndex } from '../redis/task-index.js';
+import type { TaskQueue } from '../task-queue.js';
 import type { JobHandler } from './task-worker.js';
-import type { ViewRegistry } from './view-registry.js';
+import type { ViewRegistry } from '../views/view-registry.js';
 
 export interface RunnerParts extends RunParts {
   readonly news: RedisNews;

@@ -1,12 +1,12 @@
 // Not the globals: a test may have replaced them.
 import { clearTimeout, setTimeout } from 'node:timers';
 import { type Job, WaitingError, Worker, type WorkerOptions } from 'bullmq';
-import { inRootContext } from '../cancellation/async-context.js';
-import type { TaskType } from '../task-types/task-type.js';
+import { inRootContext } from '../../cancellation/async-context.js';
+import type { TaskType } from '../../task-types/task-type.js';
 import type { TryEnd } from './owned-run.js';
-import type { LockedJob } from './redis/queue-store.js';
-import type { StoreConnection } from './redis/store-connection.js';
-import type { JobData, TaskQueue } from './task-queue.js';
+import type { LockedJob } from '../redis/queue-store.js';
+import type { StoreConnection } from '../redis/connection/store-connection.js';
+import type { JobData, TaskQueue } from '../task-queue.js';
 
 /** How long a worker waits for a job at once, in seconds. If it misses that there is one, it looks again then. */
 const DRAIN_DELAY = 2;
