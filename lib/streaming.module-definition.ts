@@ -5,12 +5,8 @@ import {
   type Provider,
 } from '@nestjs/common';
 import { createStreamingController } from './http/streaming-controller.factory.js';
-import {
-  type HttpOptions,
-  type HttpRouteOptions,
-  routeChecks,
-  type StreamingModuleOptions,
-} from './streaming.options.js';
+import { routeChecks } from './resolve-options.js';
+import type { HttpOptions, HttpRouteOptions, StreamingModuleOptions } from './streaming.options.js';
 
 /** What must be known before a provider is made: the routes, and providers that the options are made with. */
 export interface StreamingModuleExtras {

@@ -22,14 +22,8 @@ import {
   ConfigurableModuleClass,
   MODULE_OPTIONS_TOKEN,
 } from './streaming.module-definition.js';
-import {
-  checkAsyncOptions,
-  forRootAsync,
-  type ResolvedOptions,
-  resolveOptions,
-  STREAMING_OPTIONS,
-  type StreamingModuleOptions,
-} from './streaming.options.js';
+import { checkAsyncOptions, forRootAsync, resolveOptions } from './resolve-options.js';
+import { type ResolvedOptions, STREAMING_OPTIONS, type StreamingModuleOptions } from './streaming.options.js';
 import { InvalidOptionsError } from './task/errors.js';
 
 /**

@@ -22,6 +22,7 @@ const ROOMS = [
   'task',
   'log',
   'streaming.options.ts',
+  'resolve-options.ts',
   'task-types',
   'run',
   'engine',

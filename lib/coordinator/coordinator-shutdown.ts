@@ -1,11 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { clock } from '../cancellation/time/clock.js';
-import {
-  type ResolvedOptions,
-  resolveShutdownOptions,
-  type ShutdownOptions,
-  STREAMING_OPTIONS,
-} from '../streaming.options.js';
+import { resolveShutdownOptions } from '../resolve-options.js';
+import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import type { ShutdownReport } from './coordinator.options.js';
 import { ListenerDelivery } from '../engine/listeners/listener-delivery.js';
 import { TaskEngine } from '../engine/task-engine.js';

@@ -9,7 +9,8 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, LazyModuleLoader, ModulesContainer } from '@nestjs/core';
 import { type InstanceWrapper, isSingle, type Module } from '../internals/nest-internals.js';
-import { type ResolvedOptions, resolveTaskOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import { resolveTaskOptions } from '../resolve-options.js';
+import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { InvalidOptionsError, InvalidTaskTypeError } from '../task/errors.js';
 import { STREAM_TASK_METADATA } from '../task/stream-task.decorator.js';
 import type { InputValidation, StreamTaskOptions } from '../task/options/task-options.js';

@@ -10,7 +10,7 @@ import {
 } from '../../lib/coordinator/coordinator.options.js';
 import { resolveBullmqOptions } from '../../lib/bullmq/bullmq.options.js';
 import { asHttpError, StreamingHttpException } from '../../lib/http/errors/http-errors.js';
-import { resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
+import { resolveOptions, resolveTaskOptions } from '../../lib/resolve-options.js';
 import { assertEventType } from '../../lib/task/task-event.js';
 import { taskStatuses, terminalStatuses } from '../../lib/task/task-status.js';
 import { createTaskApp } from '../support/app.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type HttpOptions, InvalidOptionsError, type StreamingModuleOptions } from 'nestjs-streaming';
-import { resolveOptions, resolveShutdownOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
+import { resolveOptions, resolveShutdownOptions, resolveTaskOptions } from '../../lib/resolve-options.js';
 
 const TIME = 'a number of milliseconds, 0 or more';
 const LIMIT = `${TIME}, or null for no limit`;

@@ -19,7 +19,7 @@ import {
   type TaskAuthorizer,
   type TaskContext,
 } from 'nestjs-streaming';
-import { resolveOptions } from '../../lib/streaming.options.js';
+import { resolveOptions } from '../../lib/resolve-options.js';
 import { createTaskApp, handlerTask } from '../support/app.js';
 import { openStream } from '../support/clients/sse.js';
 import { optionsOf } from './support.js';

@@ -12,7 +12,8 @@ import { TaskStore } from '../../lib/engine/local/task-store.js';
 import type { TaskType } from '../../lib/task-types/task-type.js';
 import type { LogReader } from '../../lib/log/read/log-reader.js';
 import type { RunJournal } from '../../lib/log/run-journal.js';
-import { type ResolvedOptions, resolveOptions, resolveTaskOptions } from '../../lib/streaming.options.js';
+import { resolveOptions, resolveTaskOptions } from '../../lib/resolve-options.js';
+import type { ResolvedOptions } from '../../lib/streaming.options.js';
 
 export interface LoneRun {
   readonly run: TaskRun;
