@@ -7,6 +7,7 @@ import type { TaskEngine, TaskListing, TaskQuery } from '../../../lib/engine/tas
 import type { CancelAnswer, CancelRequest, TaskView } from '../../../lib/engine/task-view.js';
 import type { TaskRun } from '../../../lib/run/task-run.js';
 import type { TaskRef } from '../../../lib/task/task-ref.js';
+import { ViewOfRun } from './view-of-run.js';
 
 /** What a test does to an engine that answers later. */
 export class Hold {
@@ -27,53 +28,24 @@ export class Hold {
 }
 
 /** A task that runs here, of which all is asked as if it ran elsewhere. */
-class HeldView implements TaskView {
-  readonly #run: TaskRun;
+class HeldView extends ViewOfRun {
   readonly #hold: Hold;
 
   constructor(run: TaskRun, hold: Hold) {
-    this.#run = run;
+    super(run);
     this.#hold = hold;
   }
 
-  get ref(): TaskView['ref'] {
-    return this.#run.ref;
-  }
-
-  get owner(): TaskView['owner'] {
-    return this.#run.owner;
-  }
-
-  get status(): TaskView['status'] {
-    return this.#run.status;
-  }
-
   get log(): TaskView['log'] {
-    return this.#run.log;
+    return this.run.log;
   }
 
-  get record(): TaskView['record'] {
-    return this.#run.record;
+  override requestCancel(request: CancelRequest): Promise<CancelAnswer> {
+    return this.#hold.ask('cancel', () => super.requestCancel(request));
   }
 
-  get outcome(): TaskView['outcome'] {
-    return this.#run.outcome;
-  }
-
-  attach(): void {
-    this.#run.attach();
-  }
-
-  detach(): void {
-    this.#run.detach();
-  }
-
-  requestCancel(request: CancelRequest): Promise<CancelAnswer> {
-    return this.#hold.ask('cancel', () => this.#run.requestCancel(request));
-  }
-
-  signal(name: string, json: string): Promise<boolean> {
-    return this.#hold.ask('signal', () => this.#run.signal(name, json));
+  override signal(name: string, json: string): Promise<boolean> {
+    return this.#hold.ask('signal', () => super.signal(name, json));
   }
 }
 

@@ -4,11 +4,12 @@ import { clock } from '../../../lib/cancellation/time/clock.js';
 import { LocalEngine } from '../../../lib/engine/local/local-engine.js';
 import type { NewTask } from '../../../lib/engine/new-task.js';
 import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../../../lib/engine/task-engine.js';
-import type { CancelRequest, TaskView } from '../../../lib/engine/task-view.js';
+import type { TaskView } from '../../../lib/engine/task-view.js';
 import { LogWindow } from '../../../lib/log/read/log-window.js';
 import type { TaskLog } from '../../../lib/log/task-log.js';
 import type { TaskRun } from '../../../lib/run/task-run.js';
 import { Connection, pageOf, RemoteLog } from '../remote-log.js';
+import { ViewOfRun } from './view-of-run.js';
 
 /** What decides how long messages take, and when the connection is lost. `LOG_SEED` sets it, to run a failed test again. */
 export const logSeed = Number(process.env['LOG_SEED'] ?? Math.floor(Math.random() * 1e6));
@@ -19,55 +20,22 @@ const realClock = clock();
 const windowOptions = { pageBytes: 1_024, bytes: 8_192 };
 
 /** A task that runs here, watched as if it ran elsewhere. */
-class RemoteView implements TaskView {
-  readonly log: LogWindow<unknown>;
-  readonly #run: TaskRun;
+class RemoteView extends ViewOfRun {
+  readonly #window: LogWindow<unknown>;
   readonly #log: TaskLog;
 
   constructor(run: TaskRun, connection: Connection) {
-    this.#run = run;
+    super(run);
     this.#log = run.log as TaskLog;
-    this.log = new LogWindow<unknown>(
+    this.#window = new LogWindow<unknown>(
       new RemoteLog(this.#log, connection),
       pageOf(this.#log, Infinity),
       windowOptions,
     );
   }
 
-  get ref(): TaskView['ref'] {
-    return this.#run.ref;
-  }
-
-  get owner(): TaskView['owner'] {
-    return this.#run.owner;
-  }
-
-  get status(): TaskView['status'] {
-    return this.#run.status;
-  }
-
-  get record(): TaskView['record'] {
-    return this.#run.record;
-  }
-
-  get outcome(): TaskView['outcome'] {
-    return this.#run.outcome;
-  }
-
-  attach(): void {
-    this.#run.attach();
-  }
-
-  detach(): void {
-    this.#run.detach();
-  }
-
-  requestCancel(request: CancelRequest): ReturnType<TaskView['requestCancel']> {
-    return this.#run.requestCancel(request);
-  }
-
-  signal(name: string, json: string): ReturnType<TaskView['signal']> {
-    return this.#run.signal(name, json);
+  get log(): LogWindow<unknown> {
+    return this.#window;
   }
 
   /** What is known of the log is as new as this call. */
