@@ -31,10 +31,21 @@ type Step = typeof steps extends fc.Arbitrary<infer Value> ? Value : never;
 /** What a reader was told: the `seq` of an event, or behind which event a gap ends and how much was missed. */
 type Told = number | { readonly to: number; readonly missed: number | null };
 
+class CountedLog extends RemoteLog {
+  /** How often each event was given. */
+  readonly given = new Map<number, number>();
+
+  override async read(...args: Parameters<RemoteLog['read']>): ReturnType<RemoteLog['read']> {
+    const page = await super.read(...args);
+    for (const { seq } of page.events) this.given.set(seq, (this.given.get(seq) ?? 0) + 1);
+    return page;
+  }
+}
+
 /** Reads some events in each of its turns, as a broadcast does for those at one place. */
 class Reader {
   readonly told: Told[] = [];
-  /** How often it came to an event that was not here. */
+  /** How often it came to an event that was not here. It counts anew if the event has come since, and was dropped before its turn. */
   stops = 0;
   isHeld = false;
   readonly #window: LogWindow<unknown>;
@@ -43,12 +54,14 @@ class Reader {
   readonly #slowness: number;
   #isScheduled = false;
   #stoppedAt: number | undefined;
+  #timesGiven = 0;
 
   /**
    * @param slowness how many turns it takes until it reads
    */
   constructor(
     window: LogWindow<unknown>,
+    private readonly source: CountedLog,
     readonly after: number,
     slowness: number,
   ) {
@@ -102,8 +115,11 @@ class Reader {
 
   #noteStop(): void {
     const { after } = this.#cursor;
-    if (after >= this.#window.lastSeq || this.#stoppedAt === after) return;
+    const timesGiven = this.source.given.get(after + 1) ?? 0;
+    if (after >= this.#window.lastSeq || (this.#stoppedAt === after && this.#timesGiven === timesGiven))
+      return;
     this.#stoppedAt = after;
+    this.#timesGiven = timesGiven;
     this.stops++;
   }
 }
@@ -141,7 +157,7 @@ describe('a window and its readers, whatever they do', () => {
           const connection = new Connection(async () => {
             for (let turns = times[messages++ % times.length]!; turns > 0; turns--) await nextTurn();
           });
-          const source = new RemoteLog(log, connection);
+          const source = new CountedLog(log, connection);
           const window = new LogWindow(source, pageOf(log, 1), { bytes, pageBytes });
           const readers: Reader[] = [];
           let beginnings = 0;
@@ -157,7 +173,7 @@ describe('a window and its readers, whatever they do', () => {
               for (let n = 0; n < step.count; n++) log.append('part', `"${'x'.repeat((n * 37) % 300)}"`);
             } else if (step.do === 'open') {
               if (present().length === 0) beginnings++;
-              readers.push(new Reader(window, step.at % (window.lastSeq + 1), step.at % 3));
+              readers.push(new Reader(window, source, step.at % (window.lastSeq + 1), step.at % 3));
             } else if (step.do === 'leave') pick(step.who)?.leave();
             else if (step.do === 'leave all') for (const reader of readers) reader.leave();
             else if (step.do === 'hold') Object.assign(pick(step.who) ?? {}, { isHeld: true });
