@@ -1,5 +1,8 @@
+import { readdirSync } from 'node:fs';
 import { transformTo } from './jest.config.js';
 import config from './jest.quick.config.js';
+
+const ROOMS = readdirSync(new URL('lib', import.meta.url)).map((entry) => entry.replace(/\.ts$/, ''));
 
 /**
  * The tests as CommonJS, and of this package its CommonJS build, without Node's flag for modules: what Nest 11 projects
@@ -20,8 +23,7 @@ export default {
     '^nestjs-streaming$': '<rootDir>/dist/commonjs/index.js',
     '^nestjs-streaming/([^.]+)$': '<rootDir>/dist/commonjs/$1/index.js',
     // Other packages have a folder named lib too.
-    '^(?:\\.\\./)+lib/((?:bullmq|cancellation|coordinator|engine|http|internals|log|postgres|process|run|rxjs|task|task-types|testing|worker)/.*|streaming\\..*)\\.js$':
-      '<rootDir>/dist/commonjs/$1.js',
+    [`^(?:\\.\\./)+lib/((?:${ROOMS.join('|')})(?:/.*)?)\\.js$`]: '<rootDir>/dist/commonjs/$1.js',
     '^(\\.{1,2}/.*)\\.js$': ['$1', '$1.js'],
   },
   modulePathIgnorePatterns: ['<rootDir>/bench/', '<rootDir>/sample/.*/(dist|data)/'],
