@@ -106,7 +106,7 @@ describe('a client of many tasks that comes back', () => {
             client.watch(list, draw);
           }
         }),
-        { numRuns: 2_000 },
+        { numRuns: 1_000 },
       );
     },
   );

@@ -263,7 +263,7 @@ describe.each([
         },
       ),
       {
-        numRuns: 150,
+        numRuns: 60,
         examples: [
           [2, 6, caughtUpWhileOthersAreWrittenTo, true],
           [0, 6, openedBeforeTheNewestEvent, false],
