@@ -17,7 +17,7 @@ export interface TimerHandle {
 const systemClock: Clock = {
   now: () => performance.now(),
   epoch: () => Date.now(),
-  setTimeout: (callback, ms) => inRootContext(() => setTimeout(callback, ms)),
+  setTimeout: (callback, ms) => inRootContext(setTimeout, callback, ms),
   clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
 };
 

@@ -28,6 +28,7 @@ const MAX_REQUESTS = 1_000;
 /** The accepted requests to cancel a run: the first that stands is the reason. */
 export class CancelRequests {
   #all: CancelReason[] | undefined;
+  /** Made when it is first not the same as all of them: nearly no run withdraws one. */
   #standing: CancelReason[] | undefined;
   /** Of the one that the application's own signal made. */
   #cause: { readonly of: CancelReason; readonly value: unknown } | undefined;
@@ -39,7 +40,7 @@ export class CancelRequests {
 
   /** Those that were not withdrawn, earliest first. */
   get standing(): readonly CancelReason[] {
-    return this.#standing ?? none;
+    return this.#standing ?? this.all;
   }
 
   get any(): boolean {
@@ -54,8 +55,11 @@ export class CancelRequests {
     if (timeout !== undefined) reason.timeout = timeout;
     if (detail !== undefined) reason.detail = cutDetail(textOf(detail));
     if (cause !== undefined) this.#cause = { of: reason, value: cause };
-    if (this.all.length < MAX_REQUESTS) this.#all = pushed(this.#all, reason);
-    if (this.#counts(reason)) this.#standing = pushed(this.#standing, reason);
+    const isKept = this.all.length < MAX_REQUESTS;
+    const counts = this.#counts(reason);
+    if (isKept !== counts) this.#ownStanding();
+    if (isKept) this.#all = pushed(this.#all, reason);
+    if (counts) this.#standing?.push(reason);
     return reason;
   }
 
@@ -74,7 +78,7 @@ export class CancelRequests {
   /** One no longer counts. */
   drop(reason: CancelReason): void {
     const index = this.standing.indexOf(reason);
-    if (index >= 0) this.#standing?.splice(index, 1);
+    if (index >= 0) this.#ownStanding().splice(index, 1);
   }
 
   causeOf(reason: CancelReason): unknown {
@@ -84,6 +88,10 @@ export class CancelRequests {
   /** The run is over: a cause may hold anything. */
   forgetCause(): void {
     this.#cause = undefined;
+  }
+
+  #ownStanding(): CancelReason[] {
+    return (this.#standing ??= [...this.all]);
   }
 
   /** One that cannot be withdrawn always does, the first of its kind. */
@@ -99,7 +107,7 @@ export class CancelRequests {
    */
   withdraw(): boolean {
     const newest = this.standing.findLastIndex(isWithdrawable);
-    if (newest >= 0) this.#standing?.splice(newest, 1);
+    if (newest >= 0) this.#ownStanding().splice(newest, 1);
     return newest >= 0;
   }
 }
