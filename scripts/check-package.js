@@ -27,6 +27,7 @@ const ENTRY_POINTS = {
   '': { exports: ['CoordinatorService', 'StreamingModule'] },
   '/bullmq': { exports: ['bullmq'], peers: ['bullmq@6', 'ioredis@5'] },
   '/cancellation': { exports: ['CancelScope', 'isCancellation', 'runScope'] },
+  '/client': { exports: ['createStreamingClient', 'StreamingRequestError'] },
   '/postgres': { exports: ['runQuery'], peers: ['pg@8', '@types/pg@8'] },
   '/process': { exports: ['ProcessFailedError', 'runProcess'] },
   '/rxjs': { exports: ['abortable'] },

@@ -41,6 +41,7 @@ const ROOMS = [
  */
 const ENTRY_POINTS = {
   bullmq: ROOMS.slice(0, ROOMS.indexOf('http')),
+  client: [],
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
   rxjs: ['cancellation'],
@@ -48,15 +49,28 @@ const ENTRY_POINTS = {
   worker: ['cancellation', 'task'],
 };
 
-/** Plain TypeScript: of packages they import none. */
-const WITHOUT_PACKAGES = ['cancellation', 'process'];
+/** For browsers: nothing of Node. */
+const WITHOUT_NODE = ['client'];
 
 /**
- * Optional peers that only those have who import the entry point.
+ * Packages that are for one entry point alone: of the optional peers only its users have them.
  *
  * @type {Record<string, string | undefined>}
  */
-const ONLY_IN = { bullmq: 'bullmq', ioredis: 'bullmq', pg: 'postgres', piscina: 'worker' };
+const ONLY_IN = {
+  bullmq: 'bullmq',
+  'eventsource-parser': 'client',
+  ioredis: 'bullmq',
+  pg: 'postgres',
+  piscina: 'worker',
+};
+
+/**
+ * The packages that a room may import, where that is not all that package.json declares.
+ *
+ * @type {Record<string, string[] | undefined>}
+ */
+const PACKAGES = { cancellation: [], client: ['eventsource-parser'], process: [] };
 
 /**
  * Options name ports that rooms below declare, and a run is a view of itself. `import type` is gone when the code runs, so nothing of them is loaded.
@@ -64,6 +78,7 @@ const ONLY_IN = { bullmq: 'bullmq', ioredis: 'bullmq', pg: 'postgres', piscina: 
  * @type {Record<string, string[] | undefined>}
  */
 const TYPES_FROM_BELOW = {
+  client: ['cancellation', 'task'],
   engine: ['coordinator'],
   run: ['engine'],
   'streaming.options.ts': ['coordinator', 'engine', 'http'],
@@ -175,8 +190,13 @@ function faultOf(file, room, specifier, typeOnly) {
     }
     const only = ONLY_IN[packageOf(specifier)] ?? room;
     if (only !== room) return `only lib/${only} may import "${specifier}"`;
-    if (isBuiltin(specifier) || !WITHOUT_PACKAGES.includes(room)) return undefined;
-    return `lib/${room} may not import a package ("${specifier}")`;
+    if (isBuiltin(specifier)) {
+      return WITHOUT_NODE.includes(room)
+        ? `lib/${room} may import nothing of Node ("${specifier}")`
+        : undefined;
+    }
+    if (PACKAGES[room]?.includes(packageOf(specifier)) ?? true) return undefined;
+    return `lib/${room} may not import this package ("${specifier}")`;
   }
   const target = targetOf(file, specifier);
   if (!target.startsWith('lib/')) return `"${specifier}" leads out of lib/`;

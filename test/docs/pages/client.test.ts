@@ -1,0 +1,86 @@
+import { describe, expect, test } from '@jest/globals';
+import type { TaskContext } from 'nestjs-streaming';
+import { z } from 'zod';
+import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
+import { eventually } from '../../support/wait.js';
+import { page } from '../support/documents.js';
+import { Examples } from '../support/examples.js';
+
+type CountInput = { to: number };
+
+describe('the page on the client', () => {
+  const examples = new Examples(page('client'));
+
+  function serve(): Promise<TaskApp> {
+    const Count = handlerTask(
+      async (task: TaskContext<CountInput>) => {
+        const { to } = task.input;
+        if (to >= 100) await task.sleep(60_000);
+        await task.progress(100);
+        return { counted: to };
+      },
+      { app: 'app', name: 'CountTask', input: z.object({ to: z.number() }) },
+    );
+    const Transcode = handlerTask(
+      async (task: TaskContext<{ path: string }>) => {
+        await task.sendEvent('probe', { codec: 'av1' });
+        return { url: `/done${task.input.path}` };
+      },
+      { app: 'media', name: 'TranscodeTask' },
+    );
+    return createTaskApp({
+      tasks: [Count, Transcode],
+      options: { http: { start: true, list: true } },
+      forceCloseConnections: true,
+    });
+  }
+
+  test('start and watch', async () => {
+    const { countTo } = await examples.load<{
+      countTo(baseUrl: string, to: number, show: (text: string) => void): Promise<void>;
+    }>('count.client.ts');
+    const { url } = await serve();
+    const shown: string[] = [];
+    await countTo(url, 3, (text) => shown.push(text));
+    expect(shown).toEqual(['started', 'progress', 'completed', '{"counted":3}']);
+  });
+
+  test('types', async () => {
+    const { transcode } = await examples.load<{
+      transcode(baseUrl: string, path: string): Promise<unknown>;
+    }>('typed.client.ts');
+    const { url } = await serve();
+    expect(await transcode(url, '/a')).toEqual({ codec: 'av1', url: '/done/a' });
+  });
+
+  test('start, attach, cancel', async () => {
+    const { control } = await examples.load<{
+      control(baseUrl: string, say: (text: string) => void): Promise<void>;
+    }>('control.client.ts');
+    const { url } = await serve();
+    const said: string[] = [];
+    await control(url, (text) => said.push(text));
+    expect(said).toEqual(['400 INVALID_INPUT', 'true', 'external_cancellation: enough', 'false']);
+  });
+
+  test('many tasks', async () => {
+    const { outcomes, idsOfAll } =
+      await examples.load<Record<'outcomes' | 'idsOfAll', (baseUrl: string) => Promise<string[]>>>(
+        'many.client.ts',
+      );
+    const { url, coordinator } = await serve();
+    const count = { app: 'app', name: 'CountTask' };
+    const refs = ['one', 'two'].map((id) => ({ ...count, id }));
+    for (const { id } of refs) await coordinator.start(count, { to: 100 }, { id });
+    const until = (facts: object): Promise<void> =>
+      eventually(async () => {
+        for (const ref of refs) expect(await coordinator.get(ref)).toMatchObject(facts);
+      });
+    await until({ status: 'running' });
+    const ends = outcomes(url);
+    await until({ watchers: 1 });
+    for (const ref of refs) await coordinator.cancelTask(ref);
+    expect(await ends).toEqual(['cancelled', 'cancelled']);
+    expect((await idsOfAll(url)).toSorted()).toEqual(['one', 'two']);
+  });
+});
