@@ -112,7 +112,7 @@ const PUBLIC_FILES = {
     stream/stream-connections stream/output/http2-sessions
   `),
   run: words(`
-    public-error run-host run-reporter task-history task-run
+    describe-error public-error run-host run-reporter task-history task-run
     cancel/external-signals
     handler/signal-inbox
     outcome/terminal-event

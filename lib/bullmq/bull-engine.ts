@@ -6,6 +6,7 @@ import type { NewTask } from '../engine/new-task.js';
 import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../engine/task-engine.js';
 import type { CancelAnswer, CancelRequest } from '../engine/task-view.js';
 import { mintEpoch } from '../log/wire/epoch.js';
+import { describeErrorInLine } from '../run/describe-error.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
 import { StoreUnavailableError, TooManySignalsError, TooManyTasksError } from '../task/errors.js';
@@ -193,8 +194,12 @@ export class BullEngine implements TaskEngine, ViewHost {
 
   /** Connections fail while Redis is away, and come back. Those who wait for an answer are told. */
   #onError(error: unknown): void {
-    if (!this.#isClosing)
-      this.#logger.debug(`Redis: ${error instanceof Error ? error.message : String(error)}`);
+    if (this.#isClosing) return;
+    try {
+      this.#logger.debug(`Redis: ${describeErrorInLine(error)}`);
+    } catch {
+      // A logger that fails fails nothing else.
+    }
   }
 
   async start(task: NewTask): Promise<{ view: RemoteView; created: boolean }> {

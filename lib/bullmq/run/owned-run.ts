@@ -52,7 +52,8 @@ export class OwnedRun implements JournalRun {
   /** Settles when it is over, for this instance. */
   readonly over: Promise<TryEnd>;
   readonly #parts: RunParts;
-  readonly #claim: OwnClaim;
+  /** Without what is large: a handle reaches it after the end. */
+  readonly #claim: Omit<OwnClaim, 'input' | 'checkpoint' | 'requests'>;
   readonly #type: TaskType;
   readonly #view: RemoteView;
   readonly #options: StoredOptions;
@@ -68,8 +69,9 @@ export class OwnedRun implements JournalRun {
   readonly #signals: SignalDelivery;
 
   constructor(parts: RunParts, claim: OwnClaim, type: TaskType, view: RemoteView) {
+    const { input: _input, checkpoint, requests: _requests, ...rest } = claim;
     this.#parts = parts;
-    this.#claim = claim;
+    this.#claim = rest;
     this.#type = type;
     this.#view = view;
     this.#options = storedOptions(claim.task.options);
@@ -91,7 +93,7 @@ export class OwnedRun implements JournalRun {
       view.log,
       this.journal,
       host,
-      this.#history(view.record.cancellation),
+      this.#history(view.record.cancellation, checkpoint),
     );
     view.run = this.run;
     this.#signals = new SignalDelivery(parts.tasks, claim.lease, this.run, () => this.#isLost);
@@ -106,8 +108,8 @@ export class OwnedRun implements JournalRun {
     return this.#claim.lease.keys.record;
   }
 
-  #history(reason: CancelReason | null): TaskHistory {
-    const { verdict, lease, task, checkpoint } = this.#claim;
+  #history(reason: CancelReason | null, checkpoint: string | null): TaskHistory {
+    const { verdict, lease, task } = this.#claim;
     const begins = verdict === 'run' || verdict === 'resumed';
     return {
       tries: begins ? lease.attempt - 1 : lease.attempt,
@@ -130,8 +132,12 @@ export class OwnedRun implements JournalRun {
     };
   }
 
-  /** Goes on as the claim says. */
-  async begin(): Promise<void> {
+  /**
+   * Goes on as the claim says.
+   *
+   * @param input as JSON; `undefined` for none
+   */
+  async begin(input: string | undefined): Promise<void> {
     const { verdict, hasSignals, lease } = this.#claim;
     if (verdict === 'cancelled') {
       this.run.begin();
@@ -149,9 +155,9 @@ export class OwnedRun implements JournalRun {
     }
     if (verdict === 'resumed') this.#tellRetry(lease.attempt, 0, 'The worker was lost', 'lost');
     if (hasSignals) void this.#signals.fetch();
+    let received: TaskInput;
     try {
-      // A cancel may come meanwhile.
-      this.run.input = await TaskInput.received(this.#type, this.#claim.input);
+      received = await TaskInput.received(this.#type, input);
     } catch (error) {
       if (this.#isHandedBack) return;
       // Another version of the schema would say the same again.
@@ -159,7 +165,9 @@ export class OwnedRun implements JournalRun {
       this.run.settle(undefined, { kind: 'threw', error });
       return;
     }
-    if (this.#isHandedBack) return;
+    // A cancel may have come meanwhile. What is over keeps no input.
+    if (this.#isHandedBack || this.run.decided) return;
+    this.run.input = received;
     this.#noteWatchers();
     this.run.begin();
   }

@@ -73,7 +73,7 @@ export class TaskRunner {
       const following = listeners.follow(owned.run);
       // What calls no handler settles at once. Given back, a try that was lost would be run again.
       const isGivenBack = this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed');
-      const begun = isGivenBack ? owned.handBack() : owned.begin();
+      const begun = isGivenBack ? owned.handBack() : owned.begin(claim.input);
       if (sent.hasNews) owned.look();
       // It may be over before, or while its input is still being checked.
       const end = await Promise.race([begun.then(() => owned.over), owned.over]);
