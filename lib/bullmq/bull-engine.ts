@@ -233,7 +233,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     const deadline =
       pendingTimeout === null || pendingTimeout === Infinity ? undefined : delay + pendingTimeout;
     const room = { maxPending, concurrency: concurrencyOf(type), deadline };
-    const onAdded = await queue.store.note(key, room);
+    const onAdded = await queue.note(key, room, (other) => tasks.hasEnded(other));
     if (!onAdded) {
       const page = isNew ? undefined : await readTask(connection, keys, 1, 0);
       if (page && !(restart && page.ended)) return { view: views.of(ref, page.record), created: false };

@@ -1,7 +1,7 @@
 import { type JobsOptions, Queue, type QueueOptions } from 'bullmq';
 import { TaskTypeConflictError } from '../task/errors.js';
-import type { TaskTypeRef } from '../task/task-ref.js';
-import { QueueStore } from './redis/queue-store.js';
+import { taskKey, type TaskTypeRef } from '../task/task-ref.js';
+import { QueueStore, type Room } from './redis/queue-store.js';
 import type { StoreConnection } from './redis/connection/store-connection.js';
 
 /** What a job says: which task it is of, and which run of that. */
@@ -57,6 +57,21 @@ export class TaskQueue {
     });
     this.#queue.on('error', onError);
     this.store = new QueueStore(connection, this.#queue.toKey);
+  }
+
+  /**
+   * Notes a task that is about to start.
+   *
+   * @param hasEnded whether the task with this key has ended
+   * @see QueueStore.note
+   */
+  note(
+    key: string,
+    room: Room,
+    hasEnded: (key: string) => Promise<boolean>,
+  ): Promise<(() => void) | undefined> {
+    const { app, name } = this.type;
+    return this.store.note(key, room, (job) => hasEnded(taskKey({ app, name, id: job.replace('#', '') })));
   }
 
   /** @throws StoreUnavailableError */

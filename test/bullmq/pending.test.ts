@@ -1,9 +1,10 @@
-import { expect, it } from '@jest/globals';
+import { afterEach, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { type EventTask, OnTaskEvent, type TaskContext, type TaskEvent } from 'nestjs-streaming';
+import { TaskIndex } from '../../lib/bullmq/redis/task-index.js';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
-import { eventually } from '../support/wait.js';
+import { deferred, eventually } from '../support/wait.js';
 import { Instances } from './support/instances.js';
 
 describeWithRedis('tasks that wait', [], (server) => {
@@ -162,5 +163,37 @@ describeWithRedis('tasks that wait', [], (server) => {
     await eventually(async () =>
       expect((await two.coordinator.list({ status: 'running' })).items).toEqual([]),
     );
+  });
+});
+
+describeWithRedis('a place', [], (server) => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('is free when the terminal event is seen, on every instance, and for one of many that want it', async () => {
+    const One = handlerTask(() => 1, { concurrency: 1, maxPending: 0 });
+    const instances = new Instances(server, [One]);
+    const web = await instances.startWeb();
+    await instances.start();
+    let hold = deferred();
+    const { ended } = TaskIndex.prototype;
+    // Until then the job of the task is active.
+    jest.spyOn(TaskIndex.prototype, 'ended').mockImplementation(async function (this: TaskIndex, ...args) {
+      await hold.promise;
+      return ended.apply(this, args);
+    });
+    for (const id of ['7', 'seven']) {
+      hold = deferred();
+      const handle = await web.coordinator.start(One, {}, { id });
+      expect((await collect(handle.events()).done).at(-1)?.type).toBe('completed');
+      const starts = await Promise.allSettled([1, 2, 3].map(() => web.coordinator.start(One, {})));
+      const refusals = starts.filter((start) => start.status === 'rejected');
+      expect(refusals.map(({ reason }) => (reason as Error).name)).toEqual(
+        Array(2).fill('TooManyTasksError'),
+      );
+      hold.resolve();
+      for (const start of starts) if (start.status === 'fulfilled') await start.value.outcome;
+    }
   });
 });

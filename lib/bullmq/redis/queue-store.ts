@@ -1,3 +1,4 @@
+import { inRootContext } from '../../cancellation/async-context.js';
 import { duePending, forgetPending, noteTask, renewLocks, wakeWorker } from './scripts/queue-scripts.js';
 import type { Script } from './scripts/script.js';
 import type { StoreConnection } from './connection/store-connection.js';
@@ -21,6 +22,9 @@ export interface LockedJob {
 /** How many tasks are looked at in one sweep. */
 const SWEEP_LENGTH = 100;
 
+/** How many active jobs are looked at where there seems to be no room. */
+const MAX_LOOKED_AT = 1_000;
+
 /** A task that waits is looked at again after so many milliseconds. */
 const LOOK_AGAIN = 5_000;
 
@@ -32,8 +36,12 @@ export class QueueStore {
   readonly #connection: StoreConnection;
   readonly #keys: readonly string[];
   readonly #jobPrefix: string;
+  readonly #activeKey: string;
   /** Noted here, and not in the queue yet. */
   #starting = 0;
+  /** The newest look for jobs that are over, and one that has not begun. */
+  #lastLook: Promise<unknown> = Promise.resolve();
+  #nextLook: Promise<string[]> | undefined;
 
   /**
    * @param toKey gives the key of a part of the queue
@@ -52,17 +60,34 @@ export class QueueStore {
       '#deadlines',
     ];
     this.#keys = parts.map(toKey);
+    this.#activeKey = toKey('active');
     this.#jobPrefix = toKey('');
   }
 
   /**
    * Notes a task that is about to start.
    *
+   * @param hasEnded whether the task of a job has ended: the job is active for a moment longer, and takes no place
    * @returns what is to be called when it is in the queue, or will not be; `undefined` where there is no room
    * @throws StoreUnavailableError
    */
-  async note(key: string, { maxPending, concurrency, deadline }: Room): Promise<(() => void) | undefined> {
-    const args = [key, String(maxPending), concurrency, this.#starting, deadline ?? ''];
+  async note(
+    key: string,
+    room: Room,
+    hasEnded: (job: string) => Promise<boolean>,
+  ): Promise<(() => void) | undefined> {
+    const onAdded = await this.#note(key, room, []);
+    if (onAdded) return onAdded;
+    // Others may be gone by now.
+    return this.#note(key, room, await this.#lookForOver(hasEnded));
+  }
+
+  async #note(
+    key: string,
+    { maxPending, concurrency, deadline }: Room,
+    over: readonly string[],
+  ): Promise<(() => void) | undefined> {
+    const args = [key, String(maxPending), concurrency, this.#starting, deadline ?? '', ...over];
     this.#starting++;
     const end = (): void => {
       this.#starting--;
@@ -75,6 +100,25 @@ export class QueueStore {
     }
     end();
     return undefined;
+  }
+
+  /** Active jobs whose tasks have ended. One look at a time, for all who ask before it begins: many starts may be refused at once. */
+  #lookForOver(hasEnded: (job: string) => Promise<boolean>): Promise<string[]> {
+    this.#nextLook ??= inRootContext(() => {
+      const look = this.#lastLook.then(() => {
+        this.#nextLook = undefined;
+        return this.#connection.inTime(() => this.#findOver(hasEnded));
+      });
+      this.#lastLook = look.catch(() => {});
+      return look;
+    });
+    return this.#nextLook;
+  }
+
+  async #findOver(hasEnded: (job: string) => Promise<boolean>): Promise<string[]> {
+    const active = await this.#connection.client.lrange(this.#activeKey, 0, MAX_LOOKED_AT - 1);
+    const ended = await Promise.all(active.map(hasEnded));
+    return active.filter((_job, at) => ended[at]);
   }
 
   /** They no longer wait for their first try. If that is not heard, a sweep finds out. */

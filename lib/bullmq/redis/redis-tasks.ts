@@ -3,6 +3,7 @@ import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { frameLength } from '../../log/wire/event-frame.js';
 import { toJson } from '../../task/json/json.js';
 import type { ReplayLimits } from '../../task/options/task-options.js';
+import { isTerminal, type TaskStatus } from '../../task/task-status.js';
 import type { TaskLease } from './redis-journal.js';
 import { cancel, type CancelReply } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
@@ -113,6 +114,12 @@ export class RedisTasks {
     const args = [epoch, restart ? '1' : '0', delay, ...Object.entries(fields).flat()];
     const [isNew, task] = (await this.#connection.ask(start, keys, args)) as [number, (string | null)[]];
     return { created: isNew === 1, task: storedTask(task) };
+  }
+
+  /** Whether a task has ended, or is gone. */
+  async hasEnded(key: string): Promise<boolean> {
+    const status = await this.#connection.client.hget(this.keysOf(key).record, 'status');
+    return status === null || isTerminal(status as TaskStatus);
   }
 
   /**

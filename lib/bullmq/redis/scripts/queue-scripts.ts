@@ -16,12 +16,15 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
  * Notes a task that is about to start, if there is room for it.
  *
  * ARGV: its key, how many may wait, how many one instance runs at once, how many of this instance were noted and are not in the queue yet,
- * and the milliseconds from now when it has waited too long, or ''.
+ * the milliseconds from now when it has waited too long, or '', then the ids of jobs whose tasks have ended: they take no place.
  * Answers: 1, or 0 where there is no room.
  */
 export const noteTask = new Script(/* lua */ `
 ${queue}
 local running = redis.call('LLEN', active)
+for i = 6, #ARGV do
+  if redis.call('LPOS', active, ARGV[i]) then running = running - 1 end
+end
 local waiting = redis.call('LLEN', wait) + redis.call('LLEN', paused) + redis.call('ZCARD', prioritized)
   + redis.call('ZCARD', delayed) + ARGV[4]
 if ARGV[2] ~= 'Infinity' and waiting >= ARGV[2] + math.max(0, ARGV[3] - running) then return 0 end
