@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
+import { inOneProcess } from '../support/app/store.js';
 import { ROOT } from './support/documents.js';
 
 const number = String.raw`(?:[AS]\d+|[A-Z]{2}\.\d{3})`;
@@ -18,6 +19,8 @@ interface Titled {
   readonly numbers: readonly string[];
   /** Whether it is a test, of which no block around it has a number either. */
   readonly isUnnumbered: boolean;
+  /** Why it runs in one process alone, if it does. */
+  readonly reason: string | undefined;
 }
 
 /** All tests and blocks of a file below `test/`. */
@@ -32,18 +35,29 @@ function titlesOf(file: string): Titled[] {
     let isNumbered = isInNumbered;
     const [title] = ts.isCallExpression(node) ? node.arguments : [];
     const callee = ts.isCallExpression(node) ? calleeOf(node) : '';
-    if (title && (callee === 'it' || callee === 'test' || callee.startsWith('describe'))) {
+    if (title && (isTest(callee) || callee.startsWith('describe'))) {
       const text = ts.isStringLiteralLike(title) ? title.text : '';
       const numbers = numbersOf(text);
       const { line } = source.getLineAndCharacterOfPosition(title.getStart(source));
       isNumbered ||= numbers.length > 0;
       const isUnnumbered = !isNumbered && !callee.startsWith('describe');
-      found.push({ title: text, place: `test/${file}:${line + 1}`, numbers, isUnnumbered });
+      const reason = callee.endsWith('InProcess') ? reasonOf(node as ts.CallExpression) : undefined;
+      found.push({ title: text, place: `test/${file}:${line + 1}`, numbers, isUnnumbered, reason });
     }
     ts.forEachChild(node, (child) => visit(child, isNumbered));
   };
   visit(source, false);
   return found;
+
+  function isTest(callee: string): boolean {
+    return callee === 'it' || callee === 'test' || callee === 'itInProcess';
+  }
+
+  /** `inOneProcess.log`, in words. */
+  function reasonOf({ arguments: [, reason] }: ts.CallExpression): string {
+    const name = reason && ts.isPropertyAccessExpression(reason) ? reason.name.text : '';
+    return Object.entries(inOneProcess).find(([key]) => key === name)?.[1] ?? 'none';
+  }
 
   /** `it` of `it(…)`, `it.each(…)(…)` and `it.each<T>(…)(…)`; of `it.each(…)` alone it is nothing. */
   function calleeOf({ expression }: ts.CallExpression): string {
@@ -90,6 +104,19 @@ describe('the catalogue of behaviours', () => {
   test('has the behaviour of every test in test/conformance/', () => {
     const unnumbered = ofConformance.filter(({ isUnnumbered }) => isUnnumbered);
     expect(unnumbered.map(({ place, title }) => `${place}: ${title}`)).toEqual([]);
+  });
+
+  test('lists what is shown for one process alone, with the promise of the documentation', () => {
+    const [, section = ''] = catalogue.split('## In one process only');
+    const listed = [...section.matchAll(/^\| ([^|`]+?) +\| `(.+?)` +\|$/gm)].map(
+      ([, cited, why]) => `${cited}: ${why}`,
+    );
+    const shown = ofConformance
+      .filter(({ reason }) => reason !== undefined)
+      .map(({ numbers, reason }) => `${numbers.join(' ')}: ${reason}`);
+    expect(listed.toSorted()).toEqual([...new Set(shown)].toSorted());
+    const page = readFileSync(join(ROOT, 'docs/many-instances.md'), 'utf8');
+    for (const reason of Object.values(inOneProcess)) expect(page).toContain(reason);
   });
 
   test('names the next free number of cancellation', () => {

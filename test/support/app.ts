@@ -26,9 +26,10 @@ import { LocalEngine } from '../../lib/engine/local/local-engine.js';
 import { TaskEngine } from '../../lib/engine/task-engine.js';
 import { type Collected, collect } from './app/collect.js';
 import { RecordingLogger } from './app/logs.js';
-import { newPrefix, redisEngine } from './app/redis-engine.js';
+import { isOnRedis } from './app/store.js';
+import { engineOnRedis } from './app/redis-engine.js';
 import { RemoteEngine } from './app/remote-engine.js';
-import { sharedRedis, stopSharedRedis } from './programs/redis.js';
+import { stopSharedRedis } from './programs/redis.js';
 import { deferred } from './wait.js';
 
 export { collect, type Collected } from './app/collect.js';
@@ -136,8 +137,8 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
 
 /** `STORE=redis` has the tests of one process run on BullMQ: each application with tasks of its own. */
 async function withStore(options: StreamingModuleOptions = {}): Promise<StreamingModuleOptions> {
-  if (process.env['STORE'] !== 'redis' || options.engine) return options;
-  return { ...options, engine: redisEngine(await sharedRedis(), newPrefix()) };
+  if (!isOnRedis || options.engine) return options;
+  return { ...options, engine: await engineOnRedis() };
 }
 
 function fastifyAdapter(given: TaskAppOptions): FastifyAdapter | undefined {

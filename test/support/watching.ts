@@ -4,6 +4,7 @@ import { afterEach, expect } from '@jest/globals';
 import type { Type } from '@nestjs/common';
 import type { StartOptions, StreamTaskOptions, TaskContext, TaskHandle } from 'nestjs-streaming';
 import { createTaskApp, handlerTask, type TaskApp, type TaskAppOptions } from './app.js';
+import { isOnRedis } from './app/store.js';
 import type { SseEvent, SseStream } from './clients/sse.js';
 import { deferred, eventually, patience, withTimeout } from './wait.js';
 
@@ -46,6 +47,8 @@ export interface Puppet {
   send(type: string, data?: unknown): void;
   /** Sends `count` events of type `n`, numbered from where the last call stopped, from 1 on. */
   count(count: number): void;
+  /** Settles when all that was sent is in the log. */
+  stored(): Promise<void>;
   /** The handler returns; settles when the task is over. */
   end(value?: unknown): Promise<void>;
   /** The handler throws; settles when the task is over. */
@@ -89,10 +92,12 @@ export class PuppetTask {
     return `${server.url}/${app}/${this.name}/${id}`;
   }
 
-  /** Starts one; settles when its handler was called. */
+  /** Starts one; settles when its handler was called, and the log says so. */
   async start(server: Server, options: StartOptions = {}): Promise<Puppet> {
     const { puppet, running } = await this.begin(server, options);
     await withTimeout(running, patience, `the call of the handler of ${puppet.id}`);
+    // In one process it does by now, or never will.
+    if (isOnRedis) await eventually(async () => (await puppet.handle.snapshot()).lastEventId !== null);
     return puppet;
   }
 
@@ -112,6 +117,7 @@ export class PuppetTask {
     let context: TaskContext | undefined;
     const running = entered.promise.then((given) => (context = given));
     let sent = 0;
+    let stored: Promise<unknown> = Promise.resolve();
     const urlOf = (): string => this.urlOf(server, id, handle.ref.app);
     const puppet: Puppet = {
       handle,
@@ -125,10 +131,14 @@ export class PuppetTask {
         return context;
       },
       send(type, data) {
-        void puppet.context.sendEvent(type, data as object);
+        // The order is that of the calls.
+        stored = puppet.context.sendEvent(type, data as object);
       },
       count(count) {
         for (let n = 0; n < count; n++) puppet.send('n', ++sent);
+      },
+      async stored() {
+        await stored;
       },
       async end(value) {
         exit.resolve(value);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sides } from '../../support/app/sides.js';
+import { inOneProcess, itInProcess } from '../../support/app/store.js';
 import { call } from '../../support/clients/http-client.js';
 import { StoppedClock } from '../../support/stopped-clock.js';
 import {
@@ -203,16 +204,20 @@ describe.each(sides)('cancellation and streams ($name)', (side) => {
     expect(task.calls).toBe(1);
   });
 
-  it('S48 a cancel in the turn of the start keeps the handler from ever running', async () => {
-    const task = new PuppetTask();
-    const app = await createTaskApp({ ...side, tasks: [task.type] });
-    const { puppet } = await task.begin(app);
-    expect(await puppet.handle.cancel()).toBe(true);
-    expect(await puppet.handle.outcome).toMatchObject({ status: 'cancelled', started: false });
-    const stream = await watch(puppet.url);
-    await stream.ended;
-    expect(stream.events.map(({ type }) => type)).toEqual(['cancelled']);
-    await delay(quiet);
-    expect(task.calls).toBe(0);
-  });
+  itInProcess(
+    'S48 a cancel in the turn of the start keeps the handler from ever running',
+    inOneProcess.cancelAtStart,
+    async () => {
+      const task = new PuppetTask();
+      const app = await createTaskApp({ ...side, tasks: [task.type] });
+      const { puppet } = await task.begin(app);
+      expect(await puppet.handle.cancel()).toBe(true);
+      expect(await puppet.handle.outcome).toMatchObject({ status: 'cancelled', started: false });
+      const stream = await watch(puppet.url);
+      await stream.ended;
+      expect(stream.events.map(({ type }) => type)).toEqual(['cancelled']);
+      await delay(quiet);
+      expect(task.calls).toBe(0);
+    },
+  );
 });

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { config } from 'rxjs';
 import type { TaskHandle } from 'nestjs-streaming';
 import { collect, type Collected, handlerTask } from '../../support/app.js';
+import { inOneProcess, itInProcess, takesEffect } from '../../support/app/store.js';
 import { StoppedClock } from '../../support/stopped-clock.js';
 import { deferred, eventually } from '../../support/wait.js';
 import {
@@ -20,13 +21,16 @@ describe('hostile subscribers', () => {
     config.onUnhandledError = null;
   });
 
-  /** A task that sends "one" and "two" when it is told to go. */
-  async function startOne(): Promise<{ go: () => void; handle: TaskHandle }> {
+  /** A task that sends "one" and "two" when it is told to go, and ends then or later. */
+  async function startOne(
+    end: Promise<void> = Promise.resolve(),
+  ): Promise<{ go: () => void; handle: TaskHandle }> {
     const released = deferred();
     const type = handlerTask(async (task) => {
       await task.waitFor(released.promise);
       await task.sendEvent('one');
       await task.sendEvent('two');
+      await task.waitFor(end);
     });
     const { coordinator } = await createTaskApp({ tasks: [type], listen: false });
     return { go: released.resolve, handle: await coordinator.start(type, {}) };
@@ -72,11 +76,12 @@ describe('hostile subscribers', () => {
       },
     });
     await eventually(() => expect(reported).toHaveLength(5));
-    expect(collect(handle.events()).types).toEqual(['started', 'one', 'two', 'completed']);
+    const late = collect(handle.events());
+    await takesEffect(() => expect(late.types).toEqual(['started', 'one', 'two', 'completed']));
   });
 
   it('A41 sending, cancelling and unsubscribing from inside a callback keep order and end cleanly', async () => {
-    const { go, handle } = await startOne();
+    const { go, handle } = await startOne(new Promise(() => {}));
     const seen: string[] = [];
     const other: string[] = [];
     const subscription = handle.events().subscribe(({ type }) => {
@@ -94,30 +99,38 @@ describe('hostile subscribers', () => {
     expect((await handle.snapshot()).watchers).toBe(0);
   });
 
-  it('A41 a callback that cancels at "started" keeps the handler from running', async () => {
-    const { go, handle } = await startOne();
-    const types: string[] = [];
-    handle.events().subscribe(({ type }) => {
-      types.push(type);
-      if (type === 'started') void handle.cancel();
-    });
-    go();
-    expect(await handle.outcome).toMatchObject({ status: 'cancelled', started: false });
-    expect(types).toEqual(['started', 'cancelled']);
-  });
+  itInProcess(
+    'A41 a callback that cancels at "started" keeps the handler from running',
+    inOneProcess.cancel,
+    async () => {
+      const { go, handle } = await startOne();
+      const types: string[] = [];
+      handle.events().subscribe(({ type }) => {
+        types.push(type);
+        if (type === 'started') void handle.cancel();
+      });
+      go();
+      expect(await handle.outcome).toMatchObject({ status: 'cancelled', started: false });
+      expect(types).toEqual(['started', 'cancelled']);
+    },
+  );
 
-  it('A41 one that unsubscribes at once, within its own first event, is no watcher', async () => {
-    const { go, handle } = await startOne();
-    go();
-    await handle.outcome;
-    const types: string[] = [];
-    handle
-      .events()
-      .subscribe(({ type }) => types.push(type))
-      .unsubscribe();
-    expect(types).toEqual(['started', 'one', 'two', 'completed']);
-    expect((await handle.snapshot()).watchers).toBe(0);
-  });
+  itInProcess(
+    'A41 one that unsubscribes at once, within its own first event, is no watcher',
+    inOneProcess.log,
+    async () => {
+      const { go, handle } = await startOne();
+      go();
+      await handle.outcome;
+      const types: string[] = [];
+      handle
+        .events()
+        .subscribe(({ type }) => types.push(type))
+        .unsubscribe();
+      expect(types).toEqual(['started', 'one', 'two', 'completed']);
+      expect((await handle.snapshot()).watchers).toBe(0);
+    },
+  );
 });
 
 describe('events() in the process', () => {
@@ -127,12 +140,17 @@ describe('events() in the process', () => {
     const puppet = await task.start({ coordinator, url: '' });
     const { ref } = puppet.handle;
     puppet.count(1);
+    await puppet.stored();
     const early = (await puppet.handle.snapshot()).lastEventId ?? '';
     puppet.count(5);
+    await puppet.stored();
     const newest = (await puppet.handle.snapshot()).lastEventId ?? '';
     const from = (after?: string): Collected =>
       collect(coordinator.events(ref, after === undefined ? {} : { after }));
     const [all, old, now, lost] = [from(), from(early), from(newest), from('junk')];
+    await takesEffect(() => {
+      for (const { events } of [all, old, lost]) expect(events).toHaveLength(4);
+    });
     const snapshot = expect.objectContaining({ id: puppet.id, status: 'running' }) as unknown;
     expect(all.events[0]).toMatchObject({ type: 'gap', data: { cause: 'expired', missed: 4, snapshot } });
     expect(old.events[0]).toMatchObject({ type: 'gap', data: { cause: 'expired', missed: 2, snapshot } });
@@ -142,12 +160,13 @@ describe('events() in the process', () => {
       data: { cause: 'unknown-id', missed: null, snapshot },
     });
     await puppet.end();
+    await Promise.all([all, old, now, lost].map(({ done }) => done));
     for (const collected of [all, old, lost])
       expect(collected.events.slice(1).map(seqOf)).toEqual([5, 6, 7, 8]);
     expect(now.events.map(seqOf)).toEqual([8]);
     const terminal = (await puppet.handle.snapshot()).lastEventId ?? '';
     const over = from(terminal);
-    expect([over.events, over.completed]).toEqual([[], true]);
+    await takesEffect(() => expect([over.events, over.completed]).toEqual([[], true]));
   });
 
   it('S64 errors for an unknown task, when it is subscribed to', async () => {
@@ -242,7 +261,7 @@ describe.each(adapters)('hostile connections beside others (%s)', (adapter) => {
 });
 
 describe.each(adapters)('what is kept (%s)', (adapter) => {
-  it('A43 an ended task is freed after its retention', async () => {
+  itInProcess('A43 an ended task is freed after its retention', inOneProcess.times, async () => {
     using clock = new StoppedClock();
     const type = handlerTask(() => 1);
     const app = await createTaskApp({ adapter, tasks: [type], options: { replay: { retention: 50 } } });
@@ -261,57 +280,66 @@ describe.each(adapters)('what is kept (%s)', (adapter) => {
     const app = await createTaskApp({ adapter, tasks: [task.type], options: { replay: { tasks: 2 } } });
     const running = await task.start(app, { id: 'running' });
     for (const id of ['a', 'b', 'c', 'd']) await (await task.start(app, { id })).end();
-    const ids = (await app.coordinator.list()).items.map(({ id }) => id);
-    expect(ids.toSorted()).toEqual(['c', 'd', 'running']);
+    const ids = async (): Promise<string[]> =>
+      (await app.coordinator.list()).items.map(({ id }) => id).toSorted();
+    await takesEffect(async () => expect(await ids()).toEqual(['c', 'd', 'running']));
     await running.end();
-    expect((await app.coordinator.list()).items.map(({ id }) => id).toSorted()).toEqual(['d', 'running']);
+    await takesEffect(async () => expect(await ids()).toEqual(['d', 'running']));
   });
 
-  it('A43 over replay.totalBytes the oldest ended go first, and a running task never goes', async () => {
-    const task = new PuppetTask();
-    const app = await createTaskApp({
-      adapter,
-      tasks: [task.type],
-      options: { replay: { totalBytes: 350_000 } },
-    });
-    const running = await task.start(app, { id: 'running' });
-    running.send('big', 'x'.repeat(100_000));
-    for (const id of ['a', 'b', 'c', 'd']) {
-      const puppet = await task.start(app, { id });
-      puppet.send('big', 'x'.repeat(100_000));
+  itInProcess(
+    'A43 over replay.totalBytes the oldest ended go first, and a running task never goes',
+    inOneProcess.memory,
+    async () => {
+      const task = new PuppetTask();
+      const app = await createTaskApp({
+        adapter,
+        tasks: [task.type],
+        options: { replay: { totalBytes: 350_000 } },
+      });
+      const running = await task.start(app, { id: 'running' });
+      running.send('big', 'x'.repeat(100_000));
+      for (const id of ['a', 'b', 'c', 'd']) {
+        const puppet = await task.start(app, { id });
+        puppet.send('big', 'x'.repeat(100_000));
+        await puppet.end();
+      }
+      expect((await app.coordinator.list()).items.map(({ id }) => id).toSorted()).toEqual([
+        'c',
+        'd',
+        'running',
+      ]);
+      // More than all of it, by a task that goes on: whatever has ended makes room.
+      for (let n = 0; n < 4; n++) running.send('big', 'x'.repeat(100_000));
+      expect((await app.coordinator.list()).items.map(({ id }) => id)).toEqual(['running']);
+      await running.end();
+    },
+  );
+
+  itInProcess(
+    'A43 a log that is still read outlives its retention, for that reader',
+    inOneProcess.retention,
+    async () => {
+      const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
+      const app = await createTaskApp({ adapter, tasks: [task.type], options: { replay: { retention: 0 } } });
+      const puppet = await task.start(app);
+      for (let n = 0; n < 100; n++) puppet.send('big', 'x'.repeat(200_000));
+      const reader = await watch(puppet.url);
+      await reader.next('started');
+      reader.pause();
       await puppet.end();
-    }
-    expect((await app.coordinator.list()).items.map(({ id }) => id).toSorted()).toEqual([
-      'c',
-      'd',
-      'running',
-    ]);
-    // More than all of it, by a task that goes on: whatever has ended makes room.
-    for (let n = 0; n < 4; n++) running.send('big', 'x'.repeat(100_000));
-    expect((await app.coordinator.list()).items.map(({ id }) => id)).toEqual(['running']);
-    await running.end();
-  });
-
-  it('A43 a log that is still read outlives its retention, for that reader', async () => {
-    const task = new PuppetTask({ replay: { bytes: 30_000_000 } });
-    const app = await createTaskApp({ adapter, tasks: [task.type], options: { replay: { retention: 0 } } });
-    const puppet = await task.start(app);
-    for (let n = 0; n < 100; n++) puppet.send('big', 'x'.repeat(200_000));
-    const reader = await watch(puppet.url);
-    await reader.next('started');
-    reader.pause();
-    await puppet.end();
-    await eventually(async () => expect(await app.coordinator.get(puppet.handle.ref)).toBeUndefined());
-    expect((await watch(puppet.url)).status).toBe(404);
-    reader.resume();
-    expect(await reader.ended).toBe('complete');
-    expectNoHole(reader.events);
-    expect(reader.events.at(-1)?.type).toBe('completed');
-  });
+      await eventually(async () => expect(await app.coordinator.get(puppet.handle.ref)).toBeUndefined());
+      expect((await watch(puppet.url)).status).toBe(404);
+      reader.resume();
+      expect(await reader.ended).toBe('complete');
+      expectNoHole(reader.events);
+      expect(reader.events.at(-1)?.type).toBe('completed');
+    },
+  );
 });
 
 describe('what is kept, in bytes', () => {
-  it('A43 ten thousand short tasks leave the heap where it was', async () => {
+  itInProcess('A43 ten thousand short tasks leave the heap where it was', inOneProcess.memory, async () => {
     const type = handlerTask(async (task) => {
       await task.progress(50);
       return 'x'.repeat(100);

@@ -1,7 +1,7 @@
 import { BullEngine } from '../../../lib/bullmq/bull-engine.js';
 import type { ResolvedBullmqOptions } from '../../../lib/bullmq/bullmq.options.js';
 import type { EngineFactory } from '../../../lib/engine/engine-factory.js';
-import type { RedisServer } from '../programs/redis.js';
+import { type RedisServer, sharedRedis } from '../programs/redis.js';
 
 let prefixes = 0;
 
@@ -28,4 +28,23 @@ export function redisEngine(
     ...bull,
   };
   return { create: (host) => new BullEngine(host, options) };
+}
+
+/**
+ * The engine of an application on the Redis of its test file.
+ *
+ * @param prefix another application has the same tasks with the same one
+ */
+export async function engineOnRedis(
+  prefix = newPrefix(),
+  bull: Partial<ResolvedBullmqOptions> = {},
+): Promise<EngineFactory> {
+  const options = {
+    // The defaults: a test that floods an instance is none of a lease that runs out.
+    lockDuration: 5_000,
+    stalledInterval: 2_000,
+    // Tests of slow clients send more in one turn than may wait by default.
+    buffer: { events: 10_000, bytes: 64 * 1024 * 1024 },
+  };
+  return redisEngine(await sharedRedis(), prefix, { ...options, ...bull });
 }

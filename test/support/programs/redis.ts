@@ -6,10 +6,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis, type RedisOptions } from 'ioredis';
+import { settle } from '../../../lib/testing/test-clock.js';
 import { eventually } from '../wait.js';
 import { findExecutable } from './executable.js';
 import { freePort } from './free-port.js';
 import { describeMissing } from './missing.js';
+
+/** So often in a row nobody else has asked anything: an answer may be on its way still. */
+const QUIET_LOOKS = 3;
 
 /** A Redis of one suite, with nothing in it. */
 export interface RedisServer {
@@ -19,6 +23,8 @@ export interface RedisServer {
   connect(options?: RedisOptions): Redis;
   /** Closes every connection but the one that asks. */
   killConnections(): Promise<void>;
+  /** Settles when nobody asks it for anything any more, but for what waits for a job. */
+  untilQuiet(): Promise<void>;
   /** Ends it at once, with all that it holds. */
   kill(): Promise<void>;
   /** Starts it again on the same port, empty. */
@@ -60,6 +66,11 @@ export async function sharedRedis(): Promise<RedisServer> {
   return shared;
 }
 
+/** Settles when what was asked of the shared one has been answered, and what followed from that; at once where there is none. */
+export async function untilSharedRedisIsQuiet(): Promise<void> {
+  await (await shared)?.untilQuiet();
+}
+
 /** Behind all that the tests of the file close. */
 export async function stopSharedRedis(): Promise<void> {
   const server = shared;
@@ -74,6 +85,7 @@ class StartedServer implements RedisServer {
   readonly #clients: Redis[] = [];
   #folder = '';
   #process: ChildProcess | undefined;
+  #observer: Redis | undefined;
   port = 0;
 
   constructor(program: string, settings: readonly string[]) {
@@ -120,6 +132,23 @@ class StartedServer implements RedisServer {
       await client.call('CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes');
   }
 
+  async untilQuiet(): Promise<void> {
+    this.#observer ??= new Redis({ host: this.host, port: this.port });
+    let before = await this.#countCommands(this.#observer);
+    for (let quiet = 0; quiet < QUIET_LOOKS;) {
+      const after = await this.#countCommands(this.#observer);
+      // The question counts too.
+      quiet = after === before + 1 ? quiet + 1 : 0;
+      before = after;
+    }
+  }
+
+  /** Behind what this process was about to ask. */
+  async #countCommands(client: Redis): Promise<number> {
+    await settle();
+    return Number(/total_commands_processed:(\d+)/.exec(await client.info('stats'))?.[1]);
+  }
+
   async kill(): Promise<void> {
     const server = this.#process;
     if (!server || server.exitCode !== null || server.signalCode !== null) return;
@@ -129,6 +158,8 @@ class StartedServer implements RedisServer {
   }
 
   async stop(): Promise<void> {
+    this.#observer?.disconnect();
+    this.#observer = undefined;
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }

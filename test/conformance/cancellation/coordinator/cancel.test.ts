@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type TaskHandler } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
 import { logSides } from '../../../support/app/sides.js';
+import { inOneProcess, itInProcess } from '../../../support/app/store.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection, terminalEvents } from '../expect-end.js';
@@ -266,16 +267,9 @@ describe.each(logSides)('CO. Coordinator cancel API ($name)', (side) => {
     expect(started.events.events[1]?.data).toEqual({ reason: 'external_cancellation', detail: 'enough' });
   });
 
-  it('CO.019 a cancelled task is not running, its place is free, and it is kept for retention', async () => {
-    using clock = new StoppedClock();
-    const retention = 200;
+  it('CO.019 a cancelled task is not running, and its place is free', async () => {
     const Sleeper = handlerTask((task) => task.sleep(60_000), { concurrency: 1 });
-    const { coordinator } = await createTaskApp({
-      ...side,
-      tasks: [Sleeper],
-      listen: false,
-      options: { replay: { retention } },
-    });
+    const { coordinator } = await createTaskApp({ ...side, tasks: [Sleeper], listen: false });
     const handle = await coordinator.start(Sleeper, {});
     const next = await coordinator.start(Sleeper, {});
     const nextEvents = collect(next.events());
@@ -292,9 +286,20 @@ describe.each(logSides)('CO. Coordinator cancel API ($name)', (side) => {
       expect(items.map((item) => item.id)).not.toContain(id);
     }
     await nextEvents.until('started');
+  });
 
+  itInProcess('CO.019 a cancelled task is kept for its retention', inOneProcess.times, async () => {
+    using clock = new StoppedClock();
+    const retention = 200;
+    const { coordinator, handle, running } = await startTask((task) => task.sleep(60_000), {
+      ...side,
+      options: { replay: { retention } },
+    });
+    await running;
+    await handle.cancel();
+    await handle.outcome;
     await clock.advance(retention - 1);
-    expect(await coordinator.get(handle.ref)).toBeDefined();
+    expect((await coordinator.get(handle.ref))?.status).toBe('cancelled');
     await clock.advance(1);
     expect(await coordinator.get(handle.ref)).toBeUndefined();
   });

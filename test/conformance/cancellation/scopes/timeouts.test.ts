@@ -3,6 +3,7 @@ import { getEventListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type CancelScope, ScopeTimeoutError, TaskTimeoutError } from 'nestjs-streaming';
 import { startTask } from '../../../support/app.js';
+import { takesEffect } from '../../../support/app/store.js';
 import { InstalledPackage } from '../../../support/programs/installed.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
@@ -188,7 +189,9 @@ describe('TO. Timeouts of a scope', () => {
     const cleaning = deferred();
     const go = deferred();
     let scope: CancelScope | undefined;
+    let context: CancelScope | undefined;
     const started = await startTask(async (task) => {
+      context = task;
       await task.timeout(5, async (s) => {
         scope = s;
         try {
@@ -201,6 +204,7 @@ describe('TO. Timeouts of a scope', () => {
     });
     await cleaning.promise;
     await started.handle.cancel();
+    await takesEffect(() => expect(context?.cancelled).toBe(true));
     go.resolve();
     const outcome = await expectEnd(started, 'cancelled');
     expect(outcome.reason?.kind).toBe('external');

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledError, type TaskOutcome, type TerminalStatus } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask, startTask } from '../../../support/app.js';
+import { takesEffect } from '../../../support/app/store.js';
 import { StoppedClock } from '../../../support/stopped-clock.js';
 import { deferred } from '../../../support/wait.js';
 import { expectEnd, rejection } from '../expect-end.js';
@@ -74,7 +75,10 @@ describe('CL. Cleanup, finally, defer', () => {
         task.defer(async (outcome) => {
           seen.push(outcome);
           await task.sendEvent('cleaning');
-          announced = started.events.types.slice();
+          await takesEffect(() => {
+            announced = started.events.types.slice();
+            expect(announced).toContain('cleaning');
+          });
         });
         if (body === 'sleep') await task.sleep(60_000);
         if (body === 'throw') throw new Error('Broken');

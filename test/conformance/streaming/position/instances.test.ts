@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { StreamingModule } from 'nestjs-streaming';
 import { TaskStore } from '../../../../lib/engine/local/task-store.js';
+import { engineOnRedis, newPrefix } from '../../../support/app/redis-engine.js';
+import { isOnRedis } from '../../../support/app/store.js';
 import {
   createTaskApp,
   epochOf,
@@ -14,17 +16,25 @@ import {
 } from '../../../support/watching.js';
 
 /**
- * There is no engine yet that shares its log between processes. What can be shared today is the store of tasks and
- * their logs, between two applications of one process, each with an HTTP server, guards, connections and clocks of its
- * own; and so it is here: "there" is given the store of "here" in place of one of its own. Under test are the rules of positions,
- * which must hold on an instance that has never seen the client and runs nothing; how a log comes from one process to
- * another is not.
+ * Two applications of one process, each with an HTTP server, guards, connections and clocks of its own. In memory "there" is given the
+ * store of "here" in place of one of its own. In Redis both have the tasks of one prefix, and "there" runs none. Under test are the
+ * rules of positions, which must hold on an instance that has never seen the client and runs nothing.
  */
 describe.each([
   ['express', 'fastify'],
   ['fastify', 'express'],
 ] as const)('several instances that share their logs (%s here, %s there)', (here, there) => {
   async function serve(task = new PuppetTask()): Promise<[PuppetTask, TaskApp, TaskApp]> {
+    if (isOnRedis) {
+      const prefix = newPrefix();
+      const [first, second] = [await engineOnRedis(prefix), await engineOnRedis(prefix, { run: false })];
+      const app = { tasks: [task.type] };
+      return [
+        task,
+        await createTaskApp({ ...app, adapter: here, options: { engine: first } }),
+        await createTaskApp({ ...app, adapter: there, options: { engine: second } }),
+      ];
+    }
     const first = await createTaskApp({ adapter: here, tasks: [task.type] });
     const store = { provide: TaskStore, useValue: first.app.get(TaskStore) };
     const streaming = StreamingModule.forRoot({ tasks: { grace: 1_000 } });
@@ -41,6 +51,7 @@ describe.each([
     const [task, first, second] = await serve();
     const puppet = await task.start(first);
     puppet.count(9);
+    await puppet.stored();
     const before = await watch(puppet.url);
     await before.nextEvents(4);
     const position = before.events[3]?.id ?? '';
@@ -66,8 +77,10 @@ describe.each([
     const early = await watch(puppet.url);
     const { id = '' } = await early.next('started');
     puppet.count(10);
+    await puppet.stored();
     const late = await resumeAfter(task.urlOf(second, puppet.id), id);
     expect(await late.next()).toMatchObject({ type: 'gap', data: { cause: 'expired', missed: 7 } });
+    await late.nextEvents(3);
     await puppet.end();
     await late.ended;
     expect(outline(late)).toEqual(['expired', 9, 10, 11, 12]);
@@ -77,6 +90,7 @@ describe.each([
     const [task, first, second] = await serve();
     const puppet = await task.start(first);
     puppet.count(3);
+    await puppet.stored();
     const { lastEventId } = await puppet.handle.snapshot();
     const stream = await resumeAfter(task.urlOf(second, puppet.id), lastEventId ?? '');
     puppet.count(1);

@@ -5,6 +5,7 @@ import type { Server } from 'node:http';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import type { TaskAuthorizer, TaskEvent } from 'nestjs-streaming';
 import { sides } from '../../../support/app/sides.js';
+import { takesEffect } from '../../../support/app/store.js';
 import {
   createTaskApp,
   expectNoHole,
@@ -208,6 +209,10 @@ describe('joining what is live, in the process', () => {
       });
     }
     puppet.count(1);
+    await takesEffect(() => {
+      for (const list of seen) expect(list.length).toBeGreaterThan(30);
+    });
+    await puppet.stored();
     await puppet.end();
     const { lastEventId } = await puppet.handle.snapshot();
     const all = range(1, seqOf({ id: lastEventId ?? '' }));
@@ -234,6 +239,7 @@ describe('joining what is live, in the process', () => {
       }
       inside = false;
     });
+    await takesEffect(() => expect(types).toHaveLength(3));
     await puppet.end();
     expect(nested).toEqual([]);
     expect(types).toEqual(['started', 'first', 'second', 'completed']);
@@ -244,12 +250,13 @@ describe('joining what is live, in the process', () => {
     const app = await createTaskApp({ tasks: [task.type], listen: false });
     const puppet = await task.start(app);
     puppet.count(2);
+    await puppet.stored();
     const seqs: number[] = [];
     puppet.handle.events().subscribe((event) => {
       seqs.push(seqOf(event));
       if (seqs.length < 10) puppet.count(1);
     });
-    expect(seqs).toEqual(range(1, 12));
+    await takesEffect(() => expect(seqs).toEqual(range(1, 12)));
     await puppet.end();
     expect(seqs).toEqual(range(1, 13));
   });

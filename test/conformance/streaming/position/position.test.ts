@@ -4,6 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { TaskStore } from '../../../../lib/engine/local/task-store.js';
 import { formatFrame } from '../../../../lib/log/wire/event-frame.js';
 import { sides } from '../../../support/app/sides.js';
+import { describeInProcess, inOneProcess, itInProcess } from '../../../support/app/store.js';
 import {
   codeOf,
   createTaskApp,
@@ -143,71 +144,77 @@ describe.each(sides)('position and identity ($name)', (side) => {
     expect(stream.events.map(seqOf)).toEqual(range(1, 4));
   });
 
-  it('S7 an event that the log fails to take throws at the call, reaches nobody and leaves no hole', async () => {
-    const task = new PuppetTask();
-    const app = await serve(task);
-    const { onBytes, fail } = failing(app);
-    const puppet = await task.start(app);
-    const stream = await watch(puppet.url);
-    puppet.count(1);
-    fail(true);
-    for (const send of [
-      () => puppet.context.sendEvent('lost', 1),
-      () => puppet.context.progress(50),
-      () => puppet.context.sendEvent('lost', 2),
-    ]) {
-      // At the call: nobody awaits, and a rejection would end the process.
-      expect(() => void send()).toThrow('the log is full');
-    }
-    fail(false);
-    puppet.count(1);
-    await puppet.end();
-    await stream.ended;
-    const late = await watch(puppet.url);
-    await late.ended;
-    for (const { events, raw } of [stream, late]) {
-      expect(events.map(({ type }) => type)).toEqual(['started', 'n', 'n', 'completed']);
-      expect(events.map(seqOf)).toEqual(range(1, 4));
-      expect(raw).not.toContain('lost');
-    }
-    expect(onBytes).toHaveBeenCalledTimes(7);
-    // What was not taken is not counted either.
-    expect(app.app.get(TaskStore).bytes).toBe(
-      late.events.reduce(
-        (sum, { id, type, raw }) => sum + Buffer.byteLength(formatFrame(type, raw, id ?? '')),
-        0,
-      ),
-    );
-  });
-
-  it.each(['started', 'retrying', 'cancelling', 'completed'])(
-    'S7 a %j that the log fails to take neither ends the process nor leaves a watcher waiting',
-    async (type) => {
-      const task = new PuppetTask({ attempts: 2, backoff: 0, announceCancelling: true });
+  itInProcess(
+    'S7 an event that the log fails to take throws at the call, reaches nobody and leaves no hole',
+    inOneProcess.log,
+    async () => {
+      const task = new PuppetTask();
       const app = await serve(task);
-      const { fail } = failing(app);
-      if (type === 'started') fail(true);
+      const { onBytes, fail } = failing(app);
       const puppet = await task.start(app);
       const stream = await watch(puppet.url);
-      if (type === 'started') fail(false);
-      puppet.send('mine');
-      await stream.next('mine');
-      if (type === 'retrying' || type === 'completed') fail(true);
-      if (type === 'retrying') {
-        await puppet.fail(new Error('no'));
-      } else if (type === 'cancelling') {
-        fail(true);
-        expect(await puppet.handle.cancel()).toBe(true);
-        fail(false);
-      } else {
-        await puppet.end();
+      puppet.count(1);
+      fail(true);
+      for (const send of [
+        () => puppet.context.sendEvent('lost', 1),
+        () => puppet.context.progress(50),
+        () => puppet.context.sendEvent('lost', 2),
+      ]) {
+        // At the call: nobody awaits, and a rejection would end the process.
+        expect(() => void send()).toThrow('the log is full');
       }
-      expect(await stream.ended).toBe('complete');
-      expect(stream.events.map(seqOf)).toEqual(range(1, stream.events.length));
-      expect(stream.events.map((event) => event.type)).not.toContain(type);
-      expect(app.logs.errors.join()).toContain(`The event "${type}" of ${puppet.handle.ref.app}`);
+      fail(false);
+      puppet.count(1);
+      await puppet.end();
+      await stream.ended;
+      const late = await watch(puppet.url);
+      await late.ended;
+      for (const { events, raw } of [stream, late]) {
+        expect(events.map(({ type }) => type)).toEqual(['started', 'n', 'n', 'completed']);
+        expect(events.map(seqOf)).toEqual(range(1, 4));
+        expect(raw).not.toContain('lost');
+      }
+      expect(onBytes).toHaveBeenCalledTimes(7);
+      // What was not taken is not counted either.
+      expect(app.app.get(TaskStore).bytes).toBe(
+        late.events.reduce(
+          (sum, { id, type, raw }) => sum + Buffer.byteLength(formatFrame(type, raw, id ?? '')),
+          0,
+        ),
+      );
     },
   );
+
+  describeInProcess('S7 an event of the engine that the log fails to take', inOneProcess.log, () => {
+    it.each(['started', 'retrying', 'cancelling', 'completed'])(
+      'a %j neither ends the process nor leaves a watcher waiting',
+      async (type) => {
+        const task = new PuppetTask({ attempts: 2, backoff: 0, announceCancelling: true });
+        const app = await serve(task);
+        const { fail } = failing(app);
+        if (type === 'started') fail(true);
+        const puppet = await task.start(app);
+        const stream = await watch(puppet.url);
+        if (type === 'started') fail(false);
+        puppet.send('mine');
+        await stream.next('mine');
+        if (type === 'retrying' || type === 'completed') fail(true);
+        if (type === 'retrying') {
+          await puppet.fail(new Error('no'));
+        } else if (type === 'cancelling') {
+          fail(true);
+          expect(await puppet.handle.cancel()).toBe(true);
+          fail(false);
+        } else {
+          await puppet.end();
+        }
+        expect(await stream.ended).toBe('complete');
+        expect(stream.events.map(seqOf)).toEqual(range(1, stream.events.length));
+        expect(stream.events.map((event) => event.type)).not.toContain(type);
+        expect(app.logs.errors.join()).toContain(`The event "${type}" of ${puppet.handle.ref.app}`);
+      },
+    );
+  });
 });
 
 /** Makes the logs of an application fail that are made from now on. */

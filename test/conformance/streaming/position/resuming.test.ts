@@ -22,6 +22,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(9);
+    await puppet.stored();
     const first = await watch(puppet.url);
     await first.nextEvents(4);
     const epoch = epochOf(first.events[0]!);
@@ -42,6 +43,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const early = await watch(puppet.url);
     const { id = '' } = await early.next('started');
     puppet.count(20);
+    await puppet.stored();
     const late = await resumeAfter(puppet.url, id);
     const gap = await late.next();
     expect(gap).toMatchObject({
@@ -59,6 +61,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve(new PuppetTask({ replay: { events: 2 } }));
     const puppet = await task.start(app);
     puppet.count(5);
+    await puppet.stored();
     const stream = await watch(puppet.url);
     expect((await stream.next('gap')).data).toMatchObject({ cause: 'expired', missed: 4 });
     await stream.nextEvents(2);
@@ -69,6 +72,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve(new PuppetTask({ replay: { events: 3 } }));
     const puppet = await task.start(app);
     puppet.count(9);
+    await puppet.stored();
     const stream = await watch(puppet.url);
     const { id = '' } = await stream.next('gap');
     const again = await resumeAfter(puppet.url, id);
@@ -80,6 +84,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(3);
+    await puppet.stored();
     const { lastEventId } = await puppet.handle.snapshot();
     const stream = await resumeAfter(puppet.url, lastEventId ?? '');
     puppet.count(1);
@@ -95,6 +100,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const { lastEventId } = await before.handle.snapshot();
     const puppet = await task.start(app, { id: 'again', restart: true });
     puppet.count(7);
+    await puppet.stored();
     const stream = await resumeAfter(puppet.url, lastEventId ?? '');
     await puppet.end();
     await stream.ended;
@@ -108,9 +114,11 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const other = await task.start(app, { id: 'the-other-one' });
     other.count(3);
+    await other.stored();
     const { lastEventId } = await other.handle.snapshot();
     const puppet = await task.start(app);
     puppet.count(1);
+    await puppet.stored();
     const stream = await resumeAfter(puppet.url, lastEventId ?? '');
     await puppet.end();
     await stream.ended;
@@ -131,6 +139,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(2);
+    await puppet.stored();
     const { lastEventId } = await puppet.handle.snapshot();
     const lost = idOf(epochOf({ id: lastEventId ?? '' }));
     const stream = await resumeAfter(puppet.url, lost);
@@ -158,6 +167,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(4);
+    await puppet.stored();
     const { lastEventId } = await puppet.handle.snapshot();
     const epoch = epochOf({ id: lastEventId ?? '' });
     const stale = `${puppet.url}?lastEventId=${epoch}-1`;
@@ -206,11 +216,13 @@ describe.each(sides)('resuming ($name)', (side) => {
     );
     const puppet = await task.start(app);
     for (let n = 0; n < 99; n++) puppet.send('big', 'x'.repeat(400_000));
+    await puppet.stored();
     const stream = await watch(puppet.url);
     await stream.next('started');
     stream.pause();
     // The replay stands in the socket; meanwhile all that it would go on with is trimmed.
     puppet.count(100);
+    await puppet.stored();
     stream.resume();
     await puppet.end();
     await stream.ended;
@@ -224,6 +236,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(6);
+    await puppet.stored();
     const { lastEventId } = await puppet.handle.snapshot();
     const position = `${epochOf({ id: lastEventId ?? '' })}-3`;
     const [one, two] = await Promise.all([
@@ -243,6 +256,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve(new PuppetTask({ replay: { events: 1 } }));
     const puppet = await task.start(app);
     puppet.count(3);
+    await puppet.stored();
     const stream = await watch(puppet.url);
     const gap = await stream.next();
     expect(gap.type).toBe('gap');
@@ -255,6 +269,7 @@ describe.each(sides)('resuming ($name)', (side) => {
     const [task, app] = await serve();
     const puppet = await task.start(app);
     puppet.count(5);
+    await puppet.stored();
     const { lastEventId } = await puppet.handle.snapshot();
     const latest = await watch(`${puppet.url}?from=latest`);
     const resumed = await resumeAfter(`${puppet.url}?from=latest`, `${epochOf({ id: lastEventId ?? '' })}-3`);

@@ -1,0 +1,42 @@
+import { describe, it } from '@jest/globals';
+import { eventually } from '../wait.js';
+
+/** Whether the tests have their tasks in Redis: `npm run test:redis`. */
+export const isOnRedis = process.env['STORE'] === 'redis';
+
+/** What holds in one process alone, in the words of `docs/many-instances.md`. */
+export const inOneProcess = {
+  cancel: 'aborts the signal before it returns',
+  cancelAtStart: 'the handler is never called',
+  log: 'returns when the event is in the log',
+  retention: 'stays for those who still read it',
+  times: 'All times that instances share are those of Redis',
+  memory: 'counts all logs',
+} as const;
+
+export type InOneProcess = (typeof inOneProcess)[keyof typeof inOneProcess];
+
+/** `it` for what is promised for one process alone. With tasks in Redis it is not run, and says so. `BEHAVIOURS.md` lists all. */
+export function itInProcess(title: string, reason: InOneProcess, test: () => void | Promise<void>): void {
+  if (isOnRedis) note(title, reason);
+  else it(title, test);
+}
+
+/** The same for a block. */
+export function describeInProcess(title: string, reason: InOneProcess, block: () => void): void {
+  if (isOnRedis) note(title, reason);
+  else describe(title, block);
+}
+
+function note(title: string, reason: InOneProcess): void {
+  process.stderr.write(`In one process only: ${title} (${reason})\n`);
+}
+
+/**
+ * Asserts what a call has brought about: in one process it must be so when the call has returned; with tasks in Redis it may take
+ * some milliseconds.
+ */
+export async function takesEffect(assertion: () => void | Promise<void>): Promise<void> {
+  if (isOnRedis) await eventually(assertion);
+  else await assertion();
+}
