@@ -138,7 +138,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     this.#opened = { connection, news, tasks, index, views, pending, runner, watchers, maintenance };
     try {
       this.#host.types.forEach((type) => this.#add(type));
-      await Promise.all(this.#limit());
+      await Promise.all([...this.#limit(), ...this.#askTimes()]);
     } catch (error) {
       await this.close();
       throw error;
@@ -171,6 +171,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     this.#workers.push(worker);
     if (!this.#hasBegun) return;
     queue.limit(type.options.globalConcurrency).catch(onError);
+    queue.store.askTime().catch(onError);
     worker.begin();
   }
 
@@ -178,6 +179,11 @@ export class BullEngine implements TaskEngine, ViewHost {
     return this.#host.types.all.map(async (type) =>
       this.#queueOf(type).limit(type.options.globalConcurrency),
     );
+  }
+
+  /** From then on each sweep of pending tasks asks. */
+  #askTimes(): Promise<void>[] {
+    return [...this.#queues.values()].map(({ store }) => store.askTime());
   }
 
   #runs(type: TaskType): boolean {

@@ -89,7 +89,13 @@ export class TaskQueue {
    * @throws StoreUnavailableError
    */
   async add(id: string, data: JobData, { priority, delay }: JobTiming): Promise<void> {
-    const options = { ...jobOptions, jobId: this.jobIdOf(id), priority: LOWEST_PRIORITY - priority, delay };
+    const options = {
+      ...jobOptions,
+      jobId: this.jobIdOf(id),
+      priority: LOWEST_PRIORITY - priority,
+      delay,
+      timestamp: this.store.clock.now,
+    };
     await this.#connection.inTime(() => this.#queue.add(this.type.name, data, options));
   }
 

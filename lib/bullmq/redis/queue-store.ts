@@ -1,5 +1,13 @@
 import { inRootContext } from '../../cancellation/async-context.js';
-import { duePending, forgetPending, noteTask, renewLocks, wakeWorker } from './scripts/queue-scripts.js';
+import { RedisClock } from './redis-clock.js';
+import {
+  duePending,
+  forgetPending,
+  noteTask,
+  renewLocks,
+  tellTime,
+  wakeWorker,
+} from './scripts/queue-scripts.js';
 import type { Script } from './scripts/script.js';
 import type { StoreConnection } from './connection/store-connection.js';
 
@@ -33,6 +41,8 @@ const LOOK_AGAIN = 5_000;
  * instance was lost is found there.
  */
 export class QueueStore {
+  /** That of the node where the queue is. */
+  readonly clock = new RedisClock();
   readonly #connection: StoreConnection;
   readonly #keys: readonly string[];
   readonly #jobPrefix: string;
@@ -132,7 +142,19 @@ export class QueueStore {
    * @throws StoreUnavailableError
    */
   async due(): Promise<[pending: string[], late: string[]]> {
-    return (await this.#ask(duePending, [SWEEP_LENGTH, LOOK_AGAIN])) as [string[], string[]];
+    return this.clock.measure(async () => {
+      const [pending, late, time] = (await this.#ask(duePending, [SWEEP_LENGTH, LOOK_AGAIN])) as DueReply;
+      return [[pending, late], time];
+    });
+  }
+
+  /**
+   * Asks for the time of Redis.
+   *
+   * @throws StoreUnavailableError
+   */
+  async askTime(): Promise<void> {
+    await this.clock.measure(async () => [undefined, (await this.#ask(tellTime, [])) as number]);
   }
 
   /** Has a worker look for a job now. If it does not hear it, it looks a little later. */
@@ -157,3 +179,5 @@ export class QueueStore {
     return this.#connection.inTime(() => script.run(this.#connection.client, this.#keys, args));
   }
 }
+
+type DueReply = [pending: string[], late: string[], time: number];

@@ -5,6 +5,7 @@ import { inRootContext } from '../../cancellation/async-context.js';
 import type { TaskType } from '../../task-types/task-type.js';
 import type { TryEnd } from './owned-run.js';
 import type { LockedJob } from '../redis/queue-store.js';
+import { redisTimeBackend } from './redis-time-backend.js';
 import type { StoreConnection } from '../redis/connection/store-connection.js';
 import type { JobData, TaskQueue } from '../task-queue.js';
 
@@ -121,7 +122,13 @@ export class TaskWorker {
       skipStalledCheck: true,
     };
     this.#make = () => {
-      const worker = new PatientWorker(queue.name, (job, token) => this.#process(job, token ?? ''), all);
+      const backend = redisTimeBackend(queue.store.clock);
+      const worker = new PatientWorker(
+        queue.name,
+        (job, token) => this.#process(job, token ?? ''),
+        all,
+        backend,
+      );
       return worker.on('error', onError);
     };
   }

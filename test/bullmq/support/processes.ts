@@ -26,16 +26,34 @@ async function work(task) {
 }
 class Once { process(task) { return work(task); } }
 class Resumed { process(task) { return work(task); } }
+class Flaky {
+  process(task) {
+    if (task.attempt < 3) throw new Error('not yet');
+    return process.pid;
+  }
+}
 StreamTask({ app: 'test', name: 'once' })(Once);
 StreamTask({ app: 'test', name: 'resumed', resumable: true })(Resumed);
+StreamTask({ app: 'test', name: 'flaky', attempts: 3, backoff: 600 })(Flaky);
 class AppModule {}
 const engine = bullmq({ connection: { host: '127.0.0.1', port }, prefix, lockDuration, stalledInterval });
-Module({ imports: [StreamingModule.forRoot({ engine, http: false })], providers: [Once, Resumed] })(AppModule);
+Module({ imports: [StreamingModule.forRoot({ engine, http: false })], providers: [Once, Resumed, Flaky] })(AppModule);
 const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
 app.enableShutdownHooks();
 await app.init();
 console.log('ready');
 `;
+
+/** Loaded first, it sets the clock of a process. */
+function clockAhead(ms: number): string {
+  const code = `
+    const now = Date.now;
+    Date.now = () => now() + ${ms};
+    globalThis.Date = class extends Date {
+      constructor(...given) { super(...(given.length > 0 ? given : [Date.now()])); }
+    };`;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
 
 export interface LeaseOptions {
   readonly lockDuration: number;
@@ -47,9 +65,11 @@ export class InstanceProcesses implements Disposable {
   readonly #installed = InstalledPackage.withBullmq();
   readonly #children = new Map<number, ChildProcess>();
 
-  async start(server: RedisServer, prefix: string, leases: LeaseOptions): Promise<number> {
+  /** @param ahead how many milliseconds its clock is ahead of the others */
+  async start(server: RedisServer, prefix: string, leases: LeaseOptions, ahead = 0): Promise<number> {
     const argument = JSON.stringify({ port: server.port, prefix, ...leases });
-    const child = spawn(process.execPath, [this.#installed.write('instance.mjs', script), argument], {
+    const program = this.#installed.write('instance.mjs', script);
+    const child = spawn(process.execPath, ['--import', clockAhead(ahead), program, argument], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const lines = createInterface({ input: child.stdout });

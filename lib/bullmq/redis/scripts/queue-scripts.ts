@@ -42,13 +42,19 @@ redis.call('ZREM', deadlines, unpack(ARGV))
 
 /**
  * ARGV: how many, and the milliseconds since a sweep last looked at them.
- * Answers: tasks that wait for their first try, and those that have waited too long.
+ * Answers: tasks that wait for their first try, those that have waited too long, and the time.
  */
 export const duePending = new Script(/* lua */ `
 ${queue}
 local old = redis.call('ZRANGEBYSCORE', pending, '-inf', now - ARGV[2], 'LIMIT', 0, ARGV[1])
 for _, task in ipairs(old) do redis.call('ZADD', pending, now, task) end
-return { old, redis.call('ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', 0, ARGV[1]) }
+return { old, redis.call('ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', 0, ARGV[1]), now }
+`);
+
+/** Answers: the time, in epoch milliseconds. */
+export const tellTime = new Script(/* lua */ `
+${queue}
+return now
 `);
 
 /** Wakes a worker that waits for a job. */
