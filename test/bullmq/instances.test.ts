@@ -3,6 +3,8 @@ import type { TaskContext } from 'nestjs-streaming';
 import { collect, type Collected, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { within } from '../../lib/cancellation/time/countdown.js';
+import { watch } from '../support/clients/open-clients.js';
+import { resumeAfter } from '../support/watching.js';
 import { eventually } from '../support/wait.js';
 import { Instances } from './support/instances.js';
 
@@ -176,5 +178,34 @@ describeWithRedis('watchers of many instances', [], (server) => {
     await expect(within(600, there.done)).resolves.toBe(false);
     there.unsubscribe();
     expect((await handle.outcome).reason).toEqual({ kind: 'unwatched' });
+  });
+
+  it('tells a watcher whose task was restarted before it had read the end, and lets it come back to the new run', async () => {
+    const type = handlerTask(async (task: TaskContext) => {
+      await task.sendEvent('here');
+      await task.sleep(60_000);
+    });
+    const instances = new Instances(server, [type]);
+    const app = await instances.start({ listen: true });
+    const { ref } = await app.coordinator.start(type, {}, { id: 'again' });
+    const url = `${app.url}/${ref.app}/${ref.name}/${ref.id}`;
+    const stream = await watch(url);
+    const inCode = collect(app.coordinator.events(ref));
+    await stream.next('here');
+    await inCode.until('here');
+    // As if it had ended, and nobody was told.
+    const record = `${instances.prefix}:{${app.coordinator.getTaskKey(ref.app, ref.name, ref.id)}}`;
+    await server.connect().hset(record, 'status', 'completed');
+    await app.coordinator.start(type, {}, { id: 'again', restart: true });
+    await stream.ended;
+    const gap = { cause: 'restarted', missed: null, snapshot: null };
+    const { id } = stream.events.at(-2)!;
+    expect(stream.events.at(-1)).toMatchObject({ type: 'gap', data: gap, id });
+    expect((await inCode.done).at(-1)).toMatchObject({ type: 'gap', data: gap, id });
+    const back = await resumeAfter(url, id!);
+    expect((await back.next()).data).toMatchObject({ cause: 'restarted', snapshot: { id: 'again' } });
+    await app.coordinator.cancelTask(ref);
+    await back.ended;
+    expect(back.events.at(-1)?.type).toBe('cancelled');
   });
 });

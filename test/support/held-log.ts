@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { frameLength } from '../../lib/log/wire/event-frame.js';
 import { LogCursor } from '../../lib/log/read/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
-import type { LogPage, LogSource } from '../../lib/log/read/log-source.js';
+import type { LogSource } from '../../lib/log/read/log-source.js';
 import { LogWindow, type LogWindowOptions } from '../../lib/log/read/log-window.js';
 import { TaskLog } from '../../lib/log/task-log.js';
 import { pageOf } from './remote-log.js';
@@ -11,12 +11,14 @@ const ref = { app: 'test', name: 'task', id: '1' };
 /** Of an event as `fill` makes it. */
 export const eventBytes = 110;
 
+type HeldAnswer = Awaited<ReturnType<LogSource<string | null>['read']>>;
+
 export interface HeldRead {
   readonly from: number;
   readonly signal: AbortSignal;
   /** Answers with what the log holds now. */
   answer(): Promise<void>;
-  answerWith(page: LogPage<string | null> | undefined): Promise<void>;
+  answerWith(page: HeldAnswer): Promise<void>;
   fail(): Promise<void>;
 }
 
@@ -50,7 +52,7 @@ export class HeldSource implements LogSource<string | null> {
     return this.reads.map(({ from }) => from);
   }
 
-  read(from: number, bytes: number, signal: AbortSignal): Promise<LogPage<string | null> | undefined> {
+  read(from: number, bytes: number, signal: AbortSignal): Promise<HeldAnswer> {
     this.onRead();
     return new Promise((resolve, reject) => {
       const answerWith: HeldRead['answerWith'] = async (page) => {

@@ -21,11 +21,14 @@ export class RedisLogSource implements LogSource<StoredTask> {
     this.#keys = keys;
   }
 
-  async read(from: number, bytes: number, signal: AbortSignal): Promise<LogPage<StoredTask> | undefined> {
+  async read(
+    from: number,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<LogPage<StoredTask> | 'replaced' | undefined> {
     signal.throwIfAborted();
     const page = await readTask(this.#connection, this.#keys, from, bytes);
-    // Another run has its id by now.
-    return page?.record.epoch === this.epoch ? page : undefined;
+    return page && page.record.epoch !== this.epoch ? 'replaced' : page;
   }
 
   onNews(listener: () => void): Disposable {

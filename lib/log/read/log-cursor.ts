@@ -98,6 +98,7 @@ export class LogCursor {
     this.#gap = undefined;
     this.#after = start;
     const id = formatEventId(this.#log.epoch, this.#lastPosition);
-    return { cause: 'unknown-id', missed: null, id, isGone: true };
+    const cause = this.#log.isReplaced === true ? 'restarted' : 'unknown-id';
+    return { cause, missed: null, id, isGone: true };
   }
 }

@@ -19,6 +19,8 @@ export interface LogReader {
    * gap, those that had read all of it, too. A log of this process is never lost.
    */
   readonly isGone?: boolean;
+  /** Whether it is lost because another run of its task has taken its place. */
+  readonly isReplaced?: boolean;
   /** Encoded bytes that are kept in this process. */
   readonly bytes: number;
   /**

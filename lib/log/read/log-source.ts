@@ -33,9 +33,13 @@ export interface LogSource<StoredRecord = unknown> {
    * @param from the seq to begin with. If that was trimmed, the page begins with the oldest event that is kept
    * @param bytes how much is wanted. Of an event that is larger at least that one
    * @param signal aborted when nobody waits for it any more
-   * @returns `undefined` where there is no such log any more
+   * @returns `undefined` where there is no such log any more, `'replaced'` where that of another run of its task is in its place
    */
-  read(from: number, bytes: number, signal: AbortSignal): Promise<LogPage<StoredRecord> | undefined>;
+  read(
+    from: number,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<LogPage<StoredRecord> | 'replaced' | undefined>;
   /**
    * Calls `listener` when something was written, and whenever it begins to listen, at first or after its connection was lost:
    * what was written before may have been missed. It may call more often. Never throws.

@@ -41,6 +41,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   readonly #wake = new Subject<void>();
   #state: LogState<StoredRecord>;
   #isGone = false;
+  #isReplaced = false;
   #watchers = 0;
   #listening: Disposable | undefined;
   /** What is to be read, in this order: events until they have come. */
@@ -87,6 +88,10 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
 
   get isGone(): boolean {
     return this.#isGone;
+  }
+
+  get isReplaced(): boolean {
+    return this.#isReplaced;
   }
 
   get bytes(): number {
@@ -202,7 +207,8 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       const page = await this.source.read(from, this.#pageBytes, reading.signal);
       if (this.#reading !== reading) return;
       // Of a replica that is behind, say. Asked for at once, it would be asked for again and again.
-      if (page && want !== NEWS && page.lastSeq < want) throw new Error(`${this.epoch} has no ${want} yet`);
+      if (typeof page === 'object' && want !== NEWS && page.lastSeq < want)
+        throw new Error(`${this.epoch} has no ${want} yet`);
       this.#take(page, from);
       this.#failures = 0;
     } catch {
@@ -217,8 +223,8 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     if (this.#wanted.size > 0) this.#readSoon();
   }
 
-  #take(page: LogPage<StoredRecord> | undefined, from: number): void {
-    if (page) {
+  #take(page: LogPage<StoredRecord> | 'replaced' | undefined, from: number): void {
+    if (typeof page === 'object') {
       const first = Math.max(from, page.firstSeq);
       // Asked for at once, it would be asked for again and again.
       if (first <= page.lastSeq && page.events[0]?.seq !== first)
@@ -226,6 +232,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       this.#accept(page);
       this.#add(page.events);
     } else {
+      this.#isReplaced = page === 'replaced';
       this.#lose();
     }
     this.#wake.next();

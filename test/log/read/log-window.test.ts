@@ -310,6 +310,18 @@ describe('LogWindow', () => {
     expect([window.isGone, window.ended]).toEqual([true, true]);
   });
 
+  it('a log whose place another run has taken is told from one that is lost', async () => {
+    const source = new HeldSource(5);
+    const window = windowOf(source);
+    const reader = new Reader(window, 3);
+    await settled();
+    await source.last.answerWith('replaced');
+    expect([window.isGone, window.isReplaced, reader.cursor.done]).toEqual([true, true, true]);
+    const cursor = new LogCursor(window, { after: 3 });
+    const id = `${source.epoch}-3`;
+    expect(cursor.next()).toEqual({ cause: 'restarted', missed: null, id, isGone: true });
+  });
+
   it('a log whose time is over after its end tells how much was missed', async () => {
     const source = new HeldSource(4);
     source.log.end('completed', '{}');
