@@ -91,8 +91,8 @@ const TYPES_FROM_BELOW = {
  */
 const PUBLIC_FILES = {
   cancellation: words(`
-    async-context cancel-reason errors index is-cancellation promises read-error
-    scope/cancel-scope scope/run-external scope/scope-body scope/scope-host scope/scope-node
+    abort-error async-context cancel-reason errors index is-cancellation promises read-error
+    scope/cancel-scope scope/run-external scope/scope-body scope/scope-host scope/scope-node scope/when-cancelled
     time/backoff time/clock time/countdown time/timer
   `),
   coordinator: words(`

@@ -1,3 +1,4 @@
+import { isAbortError } from './abort-error.js';
 import { CancelledError } from './errors.js';
 import { isInstance, readHeld, readProperty } from './read-error.js';
 
@@ -11,11 +12,6 @@ interface ScopeInTree {
   readonly signal: AbortSignal;
   readonly cancellationRule: CancellationRule | undefined;
 }
-
-/** Node's and the web's, and the classes of SDKs: `APIUserAbortError` of OpenAI and Anthropic. */
-const ABORT_NAME = /AbortError$/;
-/** Node and this package; axios; a query that PostgreSQL cancelled. */
-const ABORT_CODES: ReadonlySet<unknown> = new Set(['ABORT_ERR', 'ERR_CANCELED', '57014']);
 
 /** How many causes are followed. An error may make a new cause each time it is asked. */
 const MAX_CAUSES = 32;
@@ -103,12 +99,6 @@ function judge(error: unknown, cancellation: Cancellation): Verdict {
     link = readProperty(link, 'cause');
   }
   return isRecognized(error, cancellation);
-}
-
-function isAbortError(error: unknown): boolean {
-  if (ABORT_CODES.has(readProperty(error, 'code'))) return true;
-  const names = [readProperty(error, 'name'), readProperty(readProperty(error, 'constructor'), 'name')];
-  return names.some((name) => typeof name === 'string' && ABORT_NAME.test(name));
 }
 
 function isRecognized(error: unknown, { scope, signal }: Cancellation): boolean {

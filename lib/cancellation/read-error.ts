@@ -1,12 +1,6 @@
-/** Reads a property of anything that was thrown: what is thrown may be no object, and may throw when it is looked at. */
-export function readProperty(thrown: unknown, property: string): unknown {
-  if ((typeof thrown !== 'object' && typeof thrown !== 'function') || thrown === null) return undefined;
-  try {
-    return (thrown as Record<string, unknown>)[property];
-  } catch {
-    return undefined;
-  }
-}
+import { readProperty } from './abort-error.js';
+
+export { readProperty };
 
 /** As text, whatever it is. */
 export function textOf(value: unknown): string {

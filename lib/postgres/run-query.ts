@@ -1,6 +1,8 @@
 import type { ClientBase, Pool, PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg';
+import { inRootContext } from '../cancellation/async-context.js';
 import type { CancelScope } from '../cancellation/scope/cancel-scope.js';
 import { runIn } from '../cancellation/scope/run-external.js';
+import { whenCancelled } from '../cancellation/scope/when-cancelled.js';
 import { checkOptions, duration } from '../task/options/check-options.js';
 import { InvalidOptionsError } from '../task/errors.js';
 import { type QueryEnd, type QueryInit, QueryRun } from './query-run.js';
@@ -86,7 +88,7 @@ async function queryPool<Row extends QueryResultRow>(
     run = new QueryRun<Row>(client, { ...init, stream: db.options.stream });
     return await finish(scope, run);
   } finally {
-    client.release(run !== undefined && !run.leavesClean);
+    release(client, run !== undefined && !run.leavesClean);
     client.off('error', ignore);
   }
 }
@@ -99,8 +101,8 @@ async function finish<Row extends QueryResultRow>(
   const reasons: unknown[] = [];
   let registration: Disposable | undefined;
   const cancelled = new Promise<QueryEnd<Row>>((resolve) => {
-    registration = scope.onCancel(() => {
-      reasons.push(scope.signal.reason);
+    registration = whenCancelled(scope, (reason) => {
+      reasons.push(reason);
       resolve(run.cancel());
     });
   });
@@ -118,14 +120,20 @@ async function finish<Row extends QueryResultRow>(
   }
 }
 
+// A connection, and the timer of one that is idle, live longer than the call: neither keeps the async context of that.
+
+function release(client: PoolClient, isBroken = false): void {
+  inRootContext(() => client.release(isBroken));
+}
+
 async function connect(scope: CancelScope, pool: Pool): Promise<PoolClient> {
-  const connecting = pool.connect();
+  const connecting = inRootContext(() => pool.connect());
   try {
     return await scope.waitFor(connecting);
   } catch (error) {
     // The connection may still come: give it back.
     connecting.then(
-      (client) => client.release(),
+      (client) => release(client),
       () => {},
     );
     throw error;

@@ -378,6 +378,7 @@ export class TaskRun implements TaskView {
     this.#asyncContext = undefined;
     this.#unfollow = undefined;
     this.#timeMade = undefined;
+    this.events.onEvent = undefined;
   }
 
   get #retries(): Retries {

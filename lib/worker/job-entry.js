@@ -3,6 +3,7 @@
  * What runs in the thread: it calls the user's function, and tells it when to end. It is JavaScript because a thread
  * loads it by its path, in the tests of this package too.
  */
+import { isAbortError, readProperty } from '../cancellation/abort-error.js';
 import { JobField, JobPhase } from './job-state.js';
 
 /** @import { JobMessage, WorkerJob } from './worker-job.js' */
@@ -68,12 +69,21 @@ function createJob({ state, port }) {
   };
 }
 
+/** How many causes are followed. An error may make a new cause each time it is asked. */
+const MAX_CAUSES = 32;
+
 /**
+ * Whether an error is how the cancellation of the job shows itself. It is told here: its class and its code do not leave the
+ * thread.
+ *
  * @param {unknown} error
  * @param {WorkerJob} job
  */
 function isCancellation(error, { cancelled, signal }) {
-  if (!cancelled || typeof error !== 'object' || error === null) return false;
-  const { name, code } = /** @type {{ name?: unknown, code?: unknown }} */ (error);
-  return error === signal.reason || name === 'AbortError' || code === 'ABORT_ERR';
+  let link = cancelled ? error : undefined;
+  for (let followed = 0; followed <= MAX_CAUSES && link !== undefined; followed++) {
+    if (link === signal.reason || isAbortError(link)) return true;
+    link = readProperty(link, 'cause');
+  }
+  return false;
 }

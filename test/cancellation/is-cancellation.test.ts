@@ -45,6 +45,19 @@ function revoked(value: object): unknown {
 }
 
 const abortError = (): DOMException => new DOMException('Aborted', 'AbortError');
+/** As the SDKs of OpenAI and Anthropic have it: only the name of its class tells. */
+class APIUserAbortError extends Error {}
+const unreadable = new Proxy(
+  {},
+  {
+    getPrototypeOf() {
+      throw new Error('no prototype');
+    },
+    get() {
+      throw new Error('no property');
+    },
+  },
+);
 const failure = new RangeError('Broken');
 
 describe('isCancellation', () => {
@@ -136,6 +149,7 @@ describe('isCancellation', () => {
     ['one of another realm', { name: 'AbortError', message: 'stop' }],
     ['ABORT_ERR', Object.assign(new Error('stop'), { code: 'ABORT_ERR' })],
     ['axios', Object.assign(new Error('canceled'), { name: 'CanceledError', code: 'ERR_CANCELED' })],
+    ['the class of an SDK', new APIUserAbortError('Request was aborted.')],
     ['PostgreSQL', Object.assign(new Error('canceling statement due to user request'), { code: '57014' })],
   ])('knows %s', (_what, error) => {
     expect(counts(() => error)).toBe(true);
@@ -154,6 +168,7 @@ describe('isCancellation', () => {
     ['a string', 'AbortError'],
     ['a number', 0],
     ['a function', abortError],
+    ['what throws when it is looked at', unreadable],
   ])('is false of %s', (_what, error) => {
     expect(counts(() => error)).toBe(false);
   });

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { runScope } from 'nestjs-streaming';
 import { runQuery, type RunQueryOptions } from 'nestjs-streaming/postgres';
 import { type CustomTypesConfig, Pool, type PoolConfig, type QueryConfig } from 'pg';
+import { Mortals } from '../cancellation/gc.js';
 import { eventually, patience, withTimeout } from '../support/wait.js';
 import { describeQueries, pidOf, start } from './support.js';
 
@@ -98,6 +100,19 @@ describeQueries('runQuery', ({ server, createPool, createClient, createProxy, ob
     expect(parsed!.rows).toEqual([{ n: 'parsed' }]);
     const ofPool = await runScope((scope) => runQuery(scope, createPool({ types }), 'SELECT 1 AS n'));
     expect(ofPool!.rows).toEqual([{ n: 'parsed' }]);
+  });
+
+  it('does not keep the async context of the call that opened a connection', async () => {
+    const storage = new AsyncLocalStorage<object>();
+    const pool = createPool({ idleTimeoutMillis: 60_000 });
+    const held = new Mortals();
+    await (() => {
+      const store = { tenant: 'a' };
+      held.add(store);
+      return storage.run(store, () => runScope((scope) => runQuery(scope, pool, 'SELECT 1')));
+    })();
+    expect(pool.idleCount).toBe(1);
+    expect(await held.left()).toBe(0);
   });
 
   it('fails as the pool does that gives no connection', async () => {

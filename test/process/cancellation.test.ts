@@ -71,6 +71,26 @@ describe('runProcess when it is cancelled', () => {
     });
   });
 
+  it('goes on when another callback has withdrawn the cancellation, and ends with the next', async () => {
+    const ready = deferred();
+    const first = deferred<number | null>();
+    const input = new PassThrough();
+    const { handle } = await startTask(async (task) => {
+      task.onCancel(() => task.uncancel());
+      const options = { input, output: () => ready.resolve() };
+      const { exitCode } = await runProcess(task, 'sh', ['-c', 'echo ready; read word'], options);
+      first.resolve(exitCode);
+      await runProcess(task, 'sleep', ['600']);
+    });
+    await ready.promise;
+    expect(await handle.cancel()).toBe(true);
+    expect(handle.status).toBe('running');
+    input.end('on\n');
+    expect(await first.promise).toBe(0);
+    await handle.cancel({ wait: 'settled' });
+    expect(await handle.outcome).toMatchObject({ status: 'cancelled', swallowed: false });
+  });
+
   it('does not wait for a listener that never comes back, nor for a daemon that left the group', async () => {
     const stuck = startShell(`echo ready; ${endless}`, { output: () => new Promise(() => {}) });
     await stuck.scope;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { TaskFailedError, TooManySignalsError, type TaskContext } from 'nestjs-streaming';
 import { Mortals } from '../cancellation/gc.js';
+import { TaskStore } from '../../lib/engine/local/task-store.js';
 import { collect, createTaskApp, handlerTask, startTask } from '../support/app.js';
 
 class LargeError extends Error {
@@ -29,6 +30,20 @@ describe('what is kept of a task that has ended', () => {
     expect(error).toBeInstanceOf(TaskFailedError);
     expect(error).toMatchObject({ message: 'no such file', errorType: 'LargeError', code: 'TASK_FAILED' });
     expect((await later.snapshot()).error).toEqual({ message: 'no such file', errorType: 'LargeError' });
+  });
+
+  it('its clocks are let go', async () => {
+    const mortals = new Mortals();
+    const Idle = handlerTask(() => 'done', { timeout: 60_000, idleTimeout: 60_000 });
+    const { app, coordinator } = await createTaskApp({ tasks: [Idle], listen: false });
+    const ref = await (async () => {
+      const handle = await coordinator.start(Idle, {}, { id: 'one' });
+      mortals.add(app.get(TaskStore).find(handle.ref)!.time);
+      await handle.outcome;
+      return handle.ref;
+    })();
+    expect(await mortals.left()).toBe(0);
+    expect(app.get(TaskStore).find(ref)).toBeDefined();
   });
 
   it('what the application has put on the error of a cancellation is let go', async () => {

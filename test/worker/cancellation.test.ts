@@ -51,6 +51,13 @@ describe('runInWorker when it is cancelled', () => {
     await job.cancel();
   });
 
+  it('knows the abort errors of other libraries by what only the thread sees', async () => {
+    const waiting = deferred();
+    const job = start('failsAsAnSdk', undefined, { killDelay: hour, onMessage: () => waiting.resolve() });
+    await waiting.promise;
+    await job.cancel();
+  });
+
   it('fails when the cleanup does', async () => {
     const waiting = deferred();
     const job = start('failsInCleanup', undefined, {

@@ -1,5 +1,6 @@
 import { quietIf } from '../promises.js';
 import type { CancelScope } from './cancel-scope.js';
+import { whenCancelled } from './when-cancelled.js';
 
 /** Work that goes on outside of this thread, and has to be told when its scope is cancelled. */
 interface ExternalWork<T> {
@@ -9,14 +10,14 @@ interface ExternalWork<T> {
   end(): Promise<T>;
 }
 
-/** Does something in a scope. A rejection that is only its cancellation does not have to be awaited. */
+/** Does something in a scope. A rejection that is only its cancellation, be it withdrawn since, does not have to be awaited. */
 export function runIn<T>(scope: CancelScope, body: () => Promise<T>): Promise<T> {
-  return quietIf(body(), (error) => error === scope.node.cancellation);
+  return quietIf(body(), (error) => scope.node.hasThrown(error));
 }
 
 /** Sees work to its end, and stops it when the scope is cancelled. */
 export async function endWithScope<T>(scope: CancelScope, work: ExternalWork<T>): Promise<T> {
-  const registration = scope.onCancel(() => work.stop(scope.signal.reason));
+  const registration = whenCancelled(scope, (error) => work.stop(error));
   try {
     return await work.end();
   } finally {

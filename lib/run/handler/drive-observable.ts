@@ -1,5 +1,6 @@
 import { from, isObservable, type Observable, type ObservableInput, Subscription } from 'rxjs';
 import { AsyncContext } from '../../cancellation/async-context.js';
+import { whenCancelled } from '../../cancellation/scope/when-cancelled.js';
 import type { RunContext } from './run-context.js';
 
 /** What other libraries mark their Observables with. */
@@ -30,15 +31,7 @@ export function driveObservable(input: ObservableInput<unknown>, context: RunCon
         reject(teardownError);
       }
     };
-    let registration: Disposable;
-    const follow = (): void => {
-      registration = context.onCancel(() => {
-        // Withdrawn by another callback: it goes on, and may be cancelled again.
-        if (context.cancelled) fail(context.node.cancellation);
-        else follow();
-      });
-    };
-    follow();
+    const registration = whenCancelled(context, fail);
     subscription.add(() => registration[Symbol.dispose]());
     const observer = {
       next(value: unknown) {

@@ -8,8 +8,8 @@ export type Failure =
   | { readonly kind: 'own'; readonly work: number }
   /** A ScopeTimeoutError. */
   | { readonly kind: 'timeout'; readonly ms: number }
-  /** A CancelledError of the scope `of`. */
-  | { readonly kind: 'cancelled'; readonly of: number }
+  /** A CancelledError of the scope `of`. There are two: one for itself, and one for all scopes below. */
+  | { readonly kind: 'cancelled'; readonly of: number; readonly isBelow: boolean }
   /** An AggregateError: those of children with their times, the body's last (`Infinity`). */
   | { readonly kind: 'several'; readonly errors: readonly { at: number; error: Failure }[] };
 
@@ -119,7 +119,7 @@ function evaluate(step: Step, start: number, frame: Frame, cancels: Static): Eva
       }
       if (!explains(own, result.ending.error, result.end)) return result;
       const error: Failure =
-        own.how === 'timeout' ? { kind: 'timeout', ms: own.due - start } : { kind: 'cancelled', of: own.of };
+        own.how === 'timeout' ? { kind: 'timeout', ms: own.due - start } : cancellation(own);
       return throwAbove(own, result) ?? { ...result, ending: { error } };
     }
   }
@@ -132,7 +132,7 @@ function work({ id, ms, finish, onCancel, cleanup }: Work, start: number, frame:
     const ending: Ending =
       onCancel === 'return'
         ? { value: id }
-        : { error: onCancel === 'throw' ? { kind: 'own', work: id } : { kind: 'cancelled', of: frame.of } };
+        : { error: onCancel === 'throw' ? { kind: 'own', work: id } : cancellation(frame) };
     return { ...nothing, end: Math.max(start, frame.cancelledAt) + cleanup, ending, saw: [id] };
   }
   if (finish === 'throw') return { ...nothing, end, ending: { error: { kind: 'own', work: id } } };
@@ -145,7 +145,7 @@ function group({ id, children, body }: GroupStep, start: number, around: Frame, 
   // It cannot spawn: nothing begins.
   if (around.cancelledAt <= start) {
     if (around.cancelledAt === start && originOf(around)?.how === 'sibling') throw new UndeterminedError();
-    return { end: start, ending: { error: { kind: 'cancelled', of: around.of } }, saw: [], calls: [] };
+    return { end: start, ending: { error: cancellation(around) }, saw: [], calls: [] };
   }
   const members: Member['of'][] = children.map((child) => ({ id: child.id, steps: child.body }));
   members.push({ id: undefined, steps: body });
@@ -170,9 +170,12 @@ function group({ id, children, body }: GroupStep, start: number, around: Frame, 
     return combine(last);
   });
 
+  const ofChildren = last.flatMap(({ of, error }) => (of.id !== undefined && error ? [error] : []));
   const errors = last
     .flatMap(({ of, result: { end }, error }) => {
-      return error ? [{ at: of.id === undefined ? Infinity : end, error }] : [];
+      // The body has thrown what a child has: it may have waited for it.
+      if (!error || (of.id === undefined && ofChildren.some((one) => isSame(one, error)))) return [];
+      return [{ at: of.id === undefined ? Infinity : end, error }];
     })
     .toSorted((a, b) => a.at - b.at);
   if (errors.length > 0) return { ...result, ending: { error: { kind: 'several', errors } } };
@@ -237,6 +240,16 @@ function originOf(frame: Frame): Frame | undefined {
   return level;
 }
 
+function cancellation({ id, of }: Frame): Failure {
+  return { kind: 'cancelled', of, isBelow: id !== of };
+}
+
+/** Whether two errors are one object. Two steps only ever throw the same cancellation. */
+function isSame(one: Failure, other: Failure): boolean {
+  if (one.kind !== 'cancelled' || other.kind !== 'cancelled') return false;
+  return one.of === other.of && one.isBelow === other.isBelow;
+}
+
 /** Whether an error is how the cancellation of this scope shows itself. */
 function explains(frame: Frame, error: Failure, at: number): boolean {
   if (frame.cancelledAt > at) return false;
@@ -251,7 +264,7 @@ function explains(frame: Frame, error: Failure, at: number): boolean {
 /** A cancelled parent wins. */
 function throwAbove({ above }: Frame, result: Evaluation): Evaluation | undefined {
   if (!above || above.cancelledAt > result.end) return undefined;
-  return { ...result, ending: { error: { kind: 'cancelled', of: above.of } } };
+  return { ...result, ending: { error: cancellation(above) } };
 }
 
 function find(id: number, frame: Frame): Frame {

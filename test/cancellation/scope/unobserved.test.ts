@@ -2,7 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CancelScope, runScope, type TaskContext } from 'nestjs-streaming';
 import { runProcess } from 'nestjs-streaming/process';
+import { endWithScope, runIn } from '../../../lib/cancellation/scope/run-external.js';
 import { startTask } from '../../support/app.js';
+import { deferred } from '../../support/wait.js';
 
 const waits: Record<string, (task: TaskContext) => Promise<unknown>> = {
   sleep: (task) => task.sleep(60_000),
@@ -46,6 +48,28 @@ describe('a promise that rejects only by a cancellation', () => {
     await handle.cancel();
     expect((await handle.outcome).status).toBe('cancelled');
     await delay(1);
+  });
+
+  it('nor is work outside of this thread that ends when its cancellation has been withdrawn', async () => {
+    const stopped = deferred<unknown>();
+    const mayEnd = deferred();
+    const ended = deferred();
+    const end = async (): Promise<never> => {
+      const error = await stopped.promise;
+      await mayEnd.promise;
+      setImmediate(ended.resolve);
+      throw error;
+    };
+    const { handle, running } = await startTask(async (task) => {
+      void runIn(task, () => endWithScope(task, { stop: stopped.resolve, end }));
+      await task.sleep(60_000).catch(() => task.uncancel());
+      mayEnd.resolve();
+      await ended.promise;
+      return 'went on';
+    });
+    await running;
+    await handle.cancel();
+    expect(await handle.result).toBe('went on');
   });
 
   it('nor one of a scope that was cancelled by itself', async () => {
