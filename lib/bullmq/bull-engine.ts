@@ -7,9 +7,10 @@ import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../engine/t
 import type { CancelAnswer, CancelRequest } from '../engine/task-view.js';
 import { mintEpoch } from '../log/wire/epoch.js';
 import { describeErrorInLine } from '../run/describe-error.js';
+import { MAX_WAITING_SIGNALS, noRoomFor, tooManyNames, tooManyOfName } from '../run/handler/signal-inbox.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
-import { StoreUnavailableError, TooManySignalsError, TooManyTasksError } from '../task/errors.js';
+import { StoreUnavailableError, TooManyTasksError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { isTaskRef, taskKey, type TaskRef } from '../task/task-ref.js';
 import type { TaskType } from '../task-types/task-type.js';
@@ -32,9 +33,6 @@ import { checkName, TaskQueue } from './task-queue.js';
 import { concurrencyOf, TaskWorker } from './run/task-worker.js';
 import { WatcherCounts } from './views/watcher-counts.js';
 import { ViewRegistry } from './views/view-registry.js';
-
-/** How many signals of one name may wait for a handler. */
-const MAX_SIGNALS_PER_NAME = 100;
 
 /** A watcher that hears of the end by a read must find it: an ended task is kept at least so long, in milliseconds. */
 const MIN_RETENTION = 5_000;
@@ -309,13 +307,12 @@ export class BullEngine implements TaskEngine, ViewHost {
 
   async signal(view: RemoteView, name: string, json: string): Promise<boolean> {
     const { tasks } = this.#parts;
-    const limits = { perName: MAX_SIGNALS_PER_NAME, bytes: this.#host.options.replay.totalBytes };
-    const answer = await tasks.signal(tasks.keysOf(taskKey(view.ref)), name, json, limits, view.epoch);
-    if (answer === 'full') {
-      throw new TooManySignalsError(
-        `${MAX_SIGNALS_PER_NAME} signals wait already; the task does not take them (signal "${name}")`,
-      );
-    }
+    const keys = tasks.keysOf(taskKey(view.ref));
+    const answer = await tasks.signal(keys, name, json, MAX_WAITING_SIGNALS, view.epoch);
+    if (answer === 'too-many') throw tooManyOfName(name);
+    if (answer === 'too-many-names') throw tooManyNames(name);
+    if (answer === 'too-many-bytes')
+      throw noRoomFor(name, json, 'the task has not taken fill its replay.bytes');
     return answer === 'taken';
   }
 

@@ -53,13 +53,6 @@ export type Claim =
       readonly at: number;
     };
 
-export interface SignalLimits {
-  /** How many of one name may wait for the handler. */
-  readonly perName: number;
-  /** How many bytes may wait. */
-  readonly bytes: number;
-}
-
 /** More requests to cancel change nothing any more: they are accepted, and not kept. */
 const MAX_REQUESTS = 1_000;
 
@@ -192,19 +185,14 @@ export class RedisTasks {
   }
 
   /**
-   * Keeps a signal for the handler.
+   * Keeps a signal for the handler. Those that wait have no more bytes than the events that are kept may have.
    *
+   * @param most how many of one name, and how many names, may wait
    * @param epoch of the run that is meant, if not whichever is there
    * @throws StoreUnavailableError
    */
-  async signal(
-    keys: TaskKeys,
-    name: string,
-    json: string,
-    limits: SignalLimits,
-    epoch = '',
-  ): Promise<SignalReply> {
-    const args = [this.#newId(), epoch, name, json, limits.perName, limits.bytes];
+  async signal(keys: TaskKeys, name: string, json: string, most: number, epoch = ''): Promise<SignalReply> {
+    const args = [this.#newId(), epoch, name, json, most];
     return (await this.#connection.ask(signal, keys, args)) as SignalReply;
   }
 

@@ -1,6 +1,4 @@
-import { isInstance } from '../../cancellation/read-error.js';
 import type { TaskRun } from '../../run/task-run.js';
-import { TooManySignalsError } from '../../task/errors.js';
 import type { TaskLease } from '../redis/redis-journal.js';
 import type { RedisTasks } from '../redis/redis-tasks.js';
 
@@ -14,8 +12,6 @@ export class SignalDelivery {
   readonly #delivered = new Set<string>();
   /** Those that are in Redis no longer: the next read finds none of them. */
   readonly #dropped: string[] = [];
-  /** Whether some stay in Redis until the handler has taken others. */
-  #isFull = false;
   #isFetching = false;
   #hasMore = false;
 
@@ -42,14 +38,9 @@ export class SignalDelivery {
     for (const id of this.#dropped.splice(0)) this.#delivered.delete(id);
     for (const { id, name, json } of await this.#tasks.signals(this.#lease.keys)) {
       if (this.#delivered.has(id) || this.#run.decided || this.#isLost()) continue;
-      try {
-        this.#delivered.add(id);
-        this.#run.inbox.send(name, json, () => this.#onTaken(id));
-      } catch (error) {
-        this.#delivered.delete(id);
-        if (!isInstance(error, TooManySignalsError)) throw error;
-        this.#isFull = true;
-      }
+      this.#delivered.add(id);
+      // There is room: what waits here still waits in Redis, within the same limits.
+      this.#run.inbox.send(name, json, () => this.#onTaken(id));
     }
   }
 
@@ -58,8 +49,5 @@ export class SignalDelivery {
       () => this.#dropped.push(id),
       () => {},
     );
-    if (!this.#isFull) return;
-    this.#isFull = false;
-    void this.fetch();
   }
 }

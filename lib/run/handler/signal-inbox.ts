@@ -1,7 +1,27 @@
 import { TooManySignalsError } from '../../task/errors.js';
 
 /** How many signals of one name, and how many names, wait for a handler that does not ask for them. */
-const MAX_WAITING_SIGNALS = 100;
+export const MAX_WAITING_SIGNALS = 100;
+
+export function tooManyOfName(name: string): TooManySignalsError {
+  return new TooManySignalsError(
+    `${MAX_WAITING_SIGNALS} signals "${name}" wait already; the task does not take them`,
+  );
+}
+
+export function tooManyNames(name: string): TooManySignalsError {
+  return new TooManySignalsError(
+    `Signals of ${MAX_WAITING_SIGNALS} names wait already; the task does not take them (signal "${name}")`,
+  );
+}
+
+/** @param filled which signals fill what */
+export function noRoomFor(name: string, json: string, filled: string): TooManySignalsError {
+  const bytes = Buffer.byteLength(json);
+  return new TooManySignalsError(
+    `There is no room for the ${bytes} bytes of signal "${name}": signals that ${filled}`,
+  );
+}
 
 type Receiver = (data: unknown) => void;
 
@@ -45,17 +65,10 @@ export class SignalInbox {
       return;
     }
     const queue = this.#waiting.get(name);
-    if (queue ? queue.length >= MAX_WAITING_SIGNALS : this.#waiting.size >= MAX_WAITING_SIGNALS) {
-      throw new TooManySignalsError(
-        `${MAX_WAITING_SIGNALS} signals wait already; the task does not take them (signal "${name}")`,
-      );
-    }
+    if (queue && queue.length >= MAX_WAITING_SIGNALS) throw tooManyOfName(name);
+    if (!queue && this.#waiting.size >= MAX_WAITING_SIGNALS) throw tooManyNames(name);
     const bytes = Buffer.byteLength(json);
-    if (!this.budget.take(bytes)) {
-      throw new TooManySignalsError(
-        `There is no room for the ${bytes} bytes of signal "${name}": signals that tasks have not taken fill replay.totalBytes`,
-      );
-    }
+    if (!this.budget.take(bytes)) throw noRoomFor(name, json, 'tasks have not taken fill replay.totalBytes');
     this.#bytes += bytes;
     const signal = { json, onTaken };
     if (queue) queue.push(signal);

@@ -44,7 +44,7 @@ describeStore(
         const journal = instance.journal(lease);
         for (let event = 0; event < 5; event++) void journal.append('n', String(event));
         await journal.saveCheckpoint('1');
-        await tasks.signal(keys, 'go', '1', { perName: 100, bytes: 1_000 });
+        await tasks.signal(keys, 'go', '1', 100);
         await tasks.dropSignals(
           lease,
           (await tasks.signals(keys)).map(({ id }) => id),

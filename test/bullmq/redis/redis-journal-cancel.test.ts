@@ -112,8 +112,7 @@ describeStore('a cancel from another instance', ({ open }) => {
     const run = new FakeRun();
     const journal = instance.journal(lease, run);
     const cancel = (): Promise<string> => instance.tasks.cancel(keys, request, cancelled);
-    const signal = (): Promise<string> =>
-      instance.tasks.signal(keys, 'go', '1', { perName: 9, bytes: 1_000 });
+    const signal = (): Promise<string> => instance.tasks.signal(keys, 'go', '1', 9);
     expect(await journal.decide()).toBe('taken');
     // Behind that point it may wait for one.
     expect([await cancel(), await signal()]).toEqual(['decided', 'taken']);

@@ -179,7 +179,7 @@ describeStore('tasks in Redis', ({ server, open }) => {
     const client = server.connect();
     await client.flushall();
     const { keys, lease } = await instance.claimNew({ retention: 50 });
-    await tasks.signal(keys, 'go', '1', { perName: 100, bytes: 1_000 });
+    await tasks.signal(keys, 'go', '1', 100);
     await tasks.cancel(keys, request, cancelled);
     const journal = instance.journal(lease);
     void journal.append('started', '{}');
@@ -278,14 +278,14 @@ describeStore('a request to cancel a task in Redis', ({ server, open }) => {
 });
 
 describeStore('signals in Redis', ({ server, open }) => {
-  const limits = { perName: 3, bytes: 100 };
+  const most = 3;
 
   it('wait in order until the handler has taken them, also over a loss', async () => {
     const instance = await open();
     const { tasks } = instance;
     const { keys, lease } = await instance.claimNew();
-    for (const n of [1, 2, 3]) expect(await tasks.signal(keys, 'row', `"a b ${n}"`, limits)).toBe('taken');
-    expect(await tasks.signal(keys, 'go', 'null', limits)).toBe('taken');
+    for (const n of [1, 2, 3]) expect(await tasks.signal(keys, 'row', `"a b ${n}"`, most)).toBe('taken');
+    expect(await tasks.signal(keys, 'go', 'null', most)).toBe('taken');
     const waiting = await tasks.signals(keys);
     expect(waiting.map(({ name, json }) => `${name} ${json}`)).toEqual([
       'row "a b 1"',
@@ -306,18 +306,25 @@ describeStore('signals in Redis', ({ server, open }) => {
     expect(await tasks.signals(keys)).toEqual([]);
   });
 
-  it('are refused where too many of a name wait, or too many bytes, until some were taken', async () => {
+  it('are refused where too many of a name wait, of too many names, or too many bytes, until some were taken', async () => {
     const instance = await open();
     const { tasks } = instance;
-    const { keys, lease } = await instance.claimNew();
-    for (const n of [1, 2, 3]) await tasks.signal(keys, 'row', String(n), limits);
-    expect(await tasks.signal(keys, 'row', '4', limits)).toBe('full');
-    expect(await tasks.signal(keys, 'big', `"${'x'.repeat(100)}"`, limits)).toBe('full');
-    expect(await tasks.signal(keys, 'other', '5', limits)).toBe('taken');
-    const [first] = await tasks.signals(keys);
+    const { keys, lease } = await instance.claimNew({ limits: { events: 10, bytes: 100 } });
+    const send = (name: string, json: string): Promise<string> => tasks.signal(keys, name, json, most);
+    for (const n of [1, 2, 3]) await send('row', String(n));
+    expect(await send('row', '4')).toBe('too-many');
+    expect(await send('big', `"${'x'.repeat(96)}"`)).toBe('too-many-bytes');
+    expect(await send('other', '5')).toBe('taken');
+    expect(await send('third', '6')).toBe('taken');
+    expect(await send('fourth', '7')).toBe('too-many-names');
+    const [first, , , other] = await tasks.signals(keys);
     await tasks.dropSignals(lease, [first!.id]);
-    expect(await tasks.signal(keys, 'row', '4', limits)).toBe('taken');
-    expect(await tasks.signal(keys, 'row', '5', limits)).toBe('full');
+    expect(await send('row', '4')).toBe('taken');
+    expect(await send('row', '5')).toBe('too-many');
+    expect(await send('fourth', '7')).toBe('too-many-names');
+    await tasks.dropSignals(lease, [other!.id]);
+    expect(await send('fourth', `"${'x'.repeat(95)}"`)).toBe('too-many-bytes');
+    expect(await send('fourth', `"${'x'.repeat(94)}"`)).toBe('taken');
   });
 
   it('are refused for a task that is over, and for none', async () => {
@@ -325,10 +332,10 @@ describeStore('signals in Redis', ({ server, open }) => {
     const { tasks } = instance;
     const { keys, lease } = await instance.claimNew();
     await instance.journal(lease).end('completed', '{}', ending());
-    expect(await tasks.signal(keys, 'row', '1', limits)).toBe('ended');
-    expect(await tasks.signal(tasks.keysOf(newKey()), 'row', '1', limits)).toBe('unknown');
+    expect(await tasks.signal(keys, 'row', '1', most)).toBe('ended');
+    expect(await tasks.signal(tasks.keysOf(newKey()), 'row', '1', most)).toBe('unknown');
     const another = await instance.claimNew();
-    expect(await tasks.signal(another.keys, 'row', '1', limits, lease.epoch)).toBe('another-run');
+    expect(await tasks.signal(another.keys, 'row', '1', most, lease.epoch)).toBe('another-run');
   });
 
   it('that are sent again are one, also when the handler has taken it meanwhile', async () => {
@@ -343,7 +350,7 @@ describeStore('signals in Redis', ({ server, open }) => {
       }
       return run(...args);
     };
-    expect(await tasks.signal(keys, 'row', '1', limits)).toBe('taken');
+    expect(await tasks.signal(keys, 'row', '1', most)).toBe('taken');
     expect(await tasks.signals(keys)).toEqual([]);
     expect(await server.connect().hget(keys.signals, 'bytes')).toBe('0');
   });
