@@ -263,7 +263,7 @@ export class BullEngine implements TaskEngine, ViewHost {
       if (signal.isAborted) return { view, created };
       await queue.add(ref.id, { key, epoch }, { priority, delay });
       // The job of the run before may have been there still.
-      if (restart) await pending.ensureJob(queue, key);
+      if (restart) await pending.onRestart(queue, key);
       pending.onStart(queue, key, pendingTimeout, deadline);
       return { view, created };
     } finally {

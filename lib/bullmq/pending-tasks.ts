@@ -17,6 +17,10 @@ interface PendingParts extends TellParts {
 /** So many of the tasks that were started here are known, at most: those that have begun elsewhere are among them. */
 const MAX_STARTED = 100_000;
 
+/** The first wait before a task that was started anew is looked at again, and the last: then sweeps do it. In milliseconds. */
+const FIRST_LOOK = 20;
+const LAST_LOOK = 2_000;
+
 /** The tasks that wait for their first try, which no instance owns. */
 export class PendingTasks {
   readonly #parts: PendingParts;
@@ -25,6 +29,8 @@ export class PendingTasks {
 
   /** Of those that may wait too long. */
   readonly #timers = new Map<string, Timer>();
+  /** Of those whose earlier run still has a job. */
+  readonly #looks = new Set<Timer>();
 
   constructor(parts: PendingParts) {
     this.#parts = parts;
@@ -55,8 +61,9 @@ export class PendingTasks {
   }
 
   close(): void {
-    for (const timer of this.#timers.values()) timer.clear();
+    for (const timer of [...this.#timers.values(), ...this.#looks]) timer.clear();
     this.#timers.clear();
+    this.#looks.clear();
   }
 
   /** A task waits no longer. */
@@ -86,27 +93,46 @@ export class PendingTasks {
   /** Finds tasks that wait without a job, and those that have waited too long. */
   async sweep(queue: TaskQueue, pendingTimeout: number | null): Promise<void> {
     const [pending, late] = await queue.store.due();
-    for (const key of pending) await this.ensureJob(queue, key);
+    for (const key of pending) await this.#ensureJob(queue, key);
     if (pendingTimeout !== null) for (const key of late) await this.#endLate(queue, key, pendingTimeout);
   }
 
-  /** A task that waits has a job, whatever became of the instance that started it, or of the job of an earlier run. */
-  async ensureJob(queue: TaskQueue, key: string): Promise<void> {
+  /**
+   * A task was started anew. The job of its earlier run may still be there, for as long as an instance takes to say that it is done.
+   *
+   * @throws StoreUnavailableError
+   */
+  async onRestart(queue: TaskQueue, key: string, wait = FIRST_LOOK): Promise<void> {
+    if ((await this.#ensureJob(queue, key)) || wait > LAST_LOOK) return;
+    const timer = new Timer(wait, () => {
+      this.#looks.delete(timer);
+      this.onRestart(queue, key, 2 * wait).catch(this.#parts.onError);
+    });
+    this.#looks.add(timer.unref());
+  }
+
+  /**
+   * A task that waits has a job, whatever became of the instance that started it, or of the job of an earlier run.
+   *
+   * @returns `false` where somebody still works on that
+   */
+  async #ensureJob(queue: TaskQueue, key: string): Promise<boolean> {
     const { connection, tasks } = this.#parts;
     const page = await readTask(connection, tasks.keysOf(key), 1, 0);
     if (page?.record.status !== 'pending') {
       queue.store.forget([key]);
-      return;
+      return true;
     }
     const { epoch, options } = page.record;
     const { priority } = storedOptions(options);
     const { id } = refOf(key);
     const found = await queue.epochOf(id);
-    if (found === epoch) return;
-    // That of an earlier run would keep this one out. While somebody works on it, it stays: a later sweep looks again.
-    if (found !== undefined) await queue.remove(id, found);
+    if (found === epoch) return true;
+    // That of an earlier run would keep this one out. While somebody works on it, it stays.
+    if (found !== undefined && !(await queue.remove(id, found))) return false;
     // Its time may not have come: then it goes back when it is claimed.
     await queue.add(id, { key, epoch }, { priority, delay: 0 });
+    return true;
   }
 
   /**

@@ -113,11 +113,12 @@ export class TaskQueue {
    * Removes the job of a run, unless somebody works on it.
    *
    * @param epoch `undefined` for whichever run has a job
+   * @returns whether it is not there any more
    * @throws StoreUnavailableError
    */
-  async remove(id: string, epoch: string | undefined): Promise<void> {
-    if (epoch !== undefined && (await this.epochOf(id)) !== epoch) return;
-    await this.#connection.inTime(() => this.#queue.remove(this.jobIdOf(id)));
+  async remove(id: string, epoch: string | undefined): Promise<boolean> {
+    if (epoch !== undefined && (await this.epochOf(id)) !== epoch) return true;
+    return (await this.#connection.inTime(() => this.#queue.remove(this.jobIdOf(id)))) === 1;
   }
 
   async close(): Promise<void> {

@@ -47,6 +47,25 @@ describeWithRedis('the job of a task', [], (server) => {
     },
   );
 
+  it('of an earlier run that is given up a moment later keeps a restarted one out no longer', async () => {
+    const type = handlerTask(() => 'done');
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    const before = await web.coordinator.start(type, {}, { id: 'same' });
+    const [name, options] = queueOf(instances, before.ref);
+    const worker = new Worker(name, null, { ...options, connection: server, autorun: false });
+    const job = await worker.getNextJob('token');
+    await before.cancel();
+    const began = performance.now();
+    const handle = await web.coordinator.start(type, {}, { id: 'same', restart: true });
+    await instances.start();
+    await job.moveToCompleted('done', 'token', false);
+    expect(await handle.result).toBe('done');
+    // No sweep was needed.
+    expect(performance.now() - began).toBeLessThan(3_000);
+    await worker.close();
+  });
+
   it('goes on when Redis refuses what becomes of it', async () => {
     const type = handlerTask(
       (task: TaskContext) => {
