@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
+import { checkClient } from './package-client.js';
 import { checkCommonJs, checkCopies } from './package-copies.js';
 import { checkLinks } from './package-links.js';
 import { env } from './run-command.js';
@@ -131,6 +132,7 @@ function checkUse(tarball, nest) {
   );
   install(app, 'esbuild@0.25', ...paths.flatMap((path) => ENTRY_POINTS[path]?.peers ?? []));
   checkEntryPoints(app, paths);
+  checkClient(app, run);
   checkCopies(
     app,
     paths.map((path) => `${PACKAGE}${path}`),

@@ -4,7 +4,7 @@ import { resolveOptions, type StreamingClientOptions } from './client.options.js
 import { queryOf, Transport } from './http/transport.js';
 import { pathOf, RemoteRun } from './remote-run.js';
 import type { ListFilter, StreamingClient, TaskClient, TaskList, TaskPage } from './streaming-client.js';
-import type { AnyTasks, TaskShapes } from './task-types.js';
+import type { AnyTasks, TaskShapes, WireSnapshot } from './task-types.js';
 import { Hub } from './watch/hub.js';
 
 /**
@@ -23,33 +23,33 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
   const transport = new Transport(resolveOptions(options));
   const hub = new Hub(transport);
 
-  function task(type: string | TaskTypeRef, name = ''): TaskClient {
-    const ref = typeof type === 'string' ? { app: type, name } : type;
-    const base = pathOf(ref.app, ref.name);
+  function task(type: string | TaskTypeRef, ofApp = ''): TaskClient {
+    const { app, name } = typeof type === 'string' ? { app: type, name: ofApp } : type;
+    const base = `/${pathOf(app, name)}`;
     return {
-      app: ref.app,
-      name: ref.name,
+      app,
+      name,
       async start(input, { id, signal } = {}) {
         const { body } = await transport.ask({
-          method: id === undefined ? 'POST' : 'PUT',
-          path: `/${id === undefined ? base : pathOf(ref.app, ref.name, id)}`,
+          ...(id === undefined
+            ? { method: 'POST', path: base }
+            : { method: 'PUT', path: `${base}/${pathOf(id)}` }),
           body: JSON.stringify(input),
           signal,
         });
-        const snapshot = transport.snapshotOf(body);
+        const snapshot = body as WireSnapshot;
         const run = new RemoteRun(hub, snapshot, undefined);
         run.hearSnapshot(snapshot);
         return run;
       },
-      attach: (id, { after } = {}) => new RemoteRun(hub, { app: ref.app, name: ref.name, id }, after),
+      attach: (id, { after } = {}) => new RemoteRun(hub, { app, name, id }, after),
     };
   }
 
   function list(filter: ListFilter = {}): TaskList {
     const page = async (cursor: string | undefined): Promise<TaskPage> => {
       const { body } = await transport.ask({ method: 'GET', path: queryOf({ ...filter, cursor }) });
-      const { items, nextCursor } = body as TaskPage;
-      return { items: items.map((item) => transport.snapshotOf(item)), nextCursor };
+      return body as TaskPage;
     };
     const first = page(filter.cursor);
     first.catch(() => undefined);
@@ -68,7 +68,7 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
     task,
     list,
     watch(refs) {
-      const group = { sources: new Set<never>() };
+      const group = new Set<never>();
       return refs.map((ref) => new RemoteRun(hub, ref, ref.after, group));
     },
   };

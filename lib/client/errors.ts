@@ -8,41 +8,33 @@ export interface InputIssue {
   readonly path?: readonly (string | number)[];
 }
 
-/** What of an answer an error tells. */
-export interface RefusedAnswer {
-  readonly url: string;
-  readonly status: number;
-  readonly code: string | undefined;
-  readonly issues: readonly InputIssue[] | undefined;
-  /** In milliseconds; 0 where the server asks for no delay. */
-  readonly retryAfter: number;
+/** An error with more than its message. Its subclasses only declare what that is: the client is to be small. */
+class ErrorWith<Facts extends object> extends Error {
+  constructor(message: string, facts?: Facts) {
+    super(message);
+    Object.assign(this, facts);
+  }
 }
+
+/** What a `StreamingRequestError` tells of the answer. */
+export type Refusal = Pick<StreamingRequestError, 'url' | 'status' | 'code' | 'issues' | 'retryAfter'>;
 
 /**
  * The server has refused what was asked.
  *
  * @publicApi
  */
-export class StreamingRequestError extends Error {
+export class StreamingRequestError extends ErrorWith<Refusal> {
   override readonly name = 'StreamingRequestError';
-  readonly url: string;
+  declare readonly url: string;
   /** Of the answer. */
-  readonly status: number;
+  declare readonly status: number;
   /** The server's `code`: `TASK_NOT_FOUND`, `INVALID_INPUT` … */
-  readonly code: string | undefined;
+  declare readonly code: string | undefined;
   /** With `INVALID_INPUT`: what is wrong with the input. */
-  readonly issues: readonly InputIssue[] | undefined;
+  declare readonly issues: readonly InputIssue[] | undefined;
   /** How long the server asks to wait, in milliseconds. */
-  readonly retryAfter: number;
-
-  constructor(message: string, { url, status, code, issues, retryAfter }: RefusedAnswer) {
-    super(message);
-    this.url = url;
-    this.status = status;
-    this.code = code;
-    this.issues = issues;
-    this.retryAfter = retryAfter;
-  }
+  declare readonly retryAfter: number;
 }
 
 /**
@@ -50,7 +42,7 @@ export class StreamingRequestError extends Error {
  *
  * @publicApi
  */
-export class StreamingConnectionError extends Error {
+export class StreamingConnectionError extends ErrorWith<{ cause: unknown }> {
   override readonly name = 'StreamingConnectionError';
 }
 
@@ -59,15 +51,9 @@ export class StreamingConnectionError extends Error {
  *
  * @publicApi
  */
-export class TaskFailedError extends Error {
+export class TaskFailedError extends ErrorWith<{ errorType: string }> {
   override readonly name = 'TaskFailedError';
-
-  constructor(
-    message: string,
-    readonly errorType: string,
-  ) {
-    super(message);
-  }
+  declare readonly errorType: string;
 }
 
 /**
@@ -75,16 +61,11 @@ export class TaskFailedError extends Error {
  *
  * @publicApi
  */
-export class TaskCancelledError extends Error {
+export class TaskCancelledError extends ErrorWith<{ reason: string; detail: string | undefined }> {
   override readonly name = 'TaskCancelledError';
-
-  constructor(
-    /** `external_cancellation`, `shutdown` … */
-    readonly reason: string,
-    readonly detail: string | undefined,
-  ) {
-    super(`The task was cancelled: ${detail ?? reason}`);
-  }
+  /** `external_cancellation`, `shutdown` … */
+  declare readonly reason: string;
+  declare readonly detail: string | undefined;
 }
 
 /**
@@ -92,17 +73,12 @@ export class TaskCancelledError extends Error {
  *
  * @publicApi
  */
-export class TaskTimeoutError extends Error {
+export class TaskTimeoutError extends ErrorWith<{ of: string; timeout: number }> {
   override readonly name = 'TaskTimeoutError';
-
-  constructor(
-    /** Which limit: `total`, `idle` or `pending`. */
-    readonly of: string,
-    /** The limit in milliseconds. */
-    readonly timeout: number,
-  ) {
-    super(`The task timed out (${of}, ${timeout} ms)`);
-  }
+  /** Which limit: `total`, `idle` or `pending`. */
+  declare readonly of: string;
+  /** The limit in milliseconds. */
+  declare readonly timeout: number;
 }
 
 /**
@@ -110,10 +86,7 @@ export class TaskTimeoutError extends Error {
  *
  * @publicApi
  */
-export class TaskGoneError extends Error {
+export class TaskGoneError extends ErrorWith<{ id: string }> {
   override readonly name = 'TaskGoneError';
-
-  constructor(readonly id: string) {
-    super(`The server does not know the task "${id}"`);
-  }
+  declare readonly id: string;
 }

@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../task/task-status.js';
+import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import { TaskCancelledError, TaskFailedError, TaskGoneError, TaskTimeoutError } from './errors.js';
 import type { RunOutcome, WireSnapshot } from './task-types.js';
 
@@ -8,7 +8,7 @@ interface TerminalData {
   readonly message: string;
   readonly errorType: string;
   readonly reason: string;
-  readonly detail?: string;
+  readonly detail: string | undefined;
   readonly of: string;
   readonly timeout: number;
 }
@@ -20,39 +20,42 @@ export function statusOf(type: string): TaskStatus | undefined {
 }
 
 export function isTerminal(type: string): boolean {
-  return /^(?:completed|failed|cancelled|timeout)$/.test(type);
+  return /^(completed|failed|cancelled|timeout)$/.test(type);
 }
 
 /** What a terminal event says. */
 export function outcomeOfEvent(type: string, given: unknown): RunOutcome {
-  const { finalValue, message, errorType, reason, detail, of, timeout } = given as TerminalData;
-  if (type === 'completed') return { status: type, value: finalValue };
-  if (type === 'failed') return { status: type, message, errorType };
-  if (type === 'timeout') return { status: type, of, timeout };
-  return { status: 'cancelled', reason, ...(detail !== undefined && { detail }) };
+  const { finalValue: value, message, errorType, reason, detail, of, timeout } = given as TerminalData;
+  const facts = {
+    completed: { value },
+    failed: { message, errorType },
+    cancelled: { reason, detail },
+    timeout: { of, timeout },
+  }[type as TerminalStatus];
+  return { status: type, ...facts } as RunOutcome;
 }
 
 /** The same of a snapshot; `undefined` of a task that has not ended. */
 export function outcomeOfSnapshot(snapshot: WireSnapshot): RunOutcome | undefined {
-  const { status, finalValue, error, cancellation } = snapshot;
+  const { status, error, cancellation } = snapshot;
   if (!isTerminal(status)) return undefined;
-  const { kind = '' } = cancellation ?? {};
-  const reason = kind === 'external' || kind === 'self' ? `${kind}_cancellation` : kind;
-  return outcomeOfEvent(status, { finalValue, ...error, ...cancellation, reason });
+  const reason = cancellation?.kind.replace(/^(external|self)$/, '$1_cancellation');
+  return outcomeOfEvent(status, { ...snapshot, ...error, ...cancellation, reason });
 }
 
-/** The value of a task that has completed. */
+/** The value of a task that has completed. The errors have what the outcome has. */
 export function valueOf<Result>(outcome: RunOutcome<Result>, id: string): Result {
+  const what = `Task "${id}"`;
   switch (outcome.status) {
     case 'completed':
       return outcome.value;
     case 'failed':
-      throw new TaskFailedError(outcome.message, outcome.errorType);
+      throw new TaskFailedError(outcome.message, outcome);
     case 'cancelled':
-      throw new TaskCancelledError(outcome.reason, outcome.detail);
+      throw new TaskCancelledError(`${what} was cancelled: ${outcome.detail ?? outcome.reason}`, outcome);
     case 'timeout':
-      throw new TaskTimeoutError(outcome.of, outcome.timeout);
+      throw new TaskTimeoutError(`${what} timed out`, outcome);
     case 'gone':
-      throw new TaskGoneError(id);
+      throw new TaskGoneError(`${what} is unknown to the server`, { id });
   }
 }

@@ -1,15 +1,14 @@
 import type { TaskRef } from '../task/task-ref.js';
 import type { Progress, TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
-import { StreamingRequestError } from './errors.js';
-import { type Call, queryOf } from './http/transport.js';
+import type { StreamingRequestError } from './errors.js';
+import { type Answer, type Call, queryOf } from './http/transport.js';
 import { isTerminal, outcomeOfEvent, outcomeOfSnapshot, statusOf, valueOf } from './outcome.js';
 import type { EventsOptions, TaskRun } from './task-run.js';
 import type { RunOutcome, RunState, WireSnapshot } from './task-types.js';
-import { EventReader } from './watch/event-reader.js';
-import type { Hub, WatchGroup } from './watch/hub.js';
-import { OutcomeWatch } from './watch/outcome-watch.js';
-import type { GivenEvent, Sink } from './watch/sink.js';
+import type { Hub } from './watch/hub.js';
+import { type GivenEvent, Reader } from './watch/reader.js';
+import type { Source } from './watch/source.js';
 
 type Waiting = { readonly signal?: AbortSignal } | undefined;
 
@@ -18,66 +17,44 @@ const CONNECTIONS = ['live', 'reconnecting', 'offline', 'connecting'] as const;
 
 /** The parts of a path. What a URL would take for a folder is none. */
 export function pathOf(...parts: readonly string[]): string {
-  const wrong = parts.find((part) => typeof part !== 'string' || /^\.{0,2}$/.test(part));
-  if (wrong !== undefined) throw new TypeError(`"${wrong}" is no app, name or id of a task`);
+  const wrong = parts.find((part) => /^\.{0,2}$/.test(part));
+  if (wrong !== undefined) throw new TypeError(`Invalid "${wrong}" in a task's path`);
   return parts.map(encodeURIComponent).join('/');
 }
 
 /** A run as the client knows it: what was last heard, and who reads it. */
 export class RemoteRun implements TaskRun {
-  readonly app: string;
-  readonly name: string;
-  readonly id: string;
+  declare readonly status: TaskStatus | undefined;
+  declare readonly progress: Progress | undefined;
+  declare readonly state: unknown;
+  declare readonly lastEventId: string | undefined;
+  declare readonly connection: RunState['connection'];
+  declare readonly app: string;
+  declare readonly name: string;
+  declare readonly id: string;
   /** `app/name/id` */
   readonly path: string;
-  readonly #sinks = new Set<Sink>();
+  readonly #readers = new Set<Reader>();
   readonly #listeners = new Set<() => void>();
-  #known: RunState = {
-    status: undefined,
-    progress: undefined,
-    state: undefined,
-    lastEventId: undefined,
-    connection: 'idle',
-  };
+  #known: RunState | undefined;
   #rest: 'idle' | 'ended' | 'refused' = 'idle';
   /** The id of the newest event that any reader has heard. */
   #heard: string | undefined;
   #outcome: RunOutcome | undefined;
-  #watch: OutcomeWatch | undefined;
 
+  /** @param group of runs that are always watched on the same connections */
   constructor(
     private readonly hub: Hub,
     { app, name, id }: TaskRef,
     private readonly after: string | undefined,
-    readonly group?: WatchGroup,
+    readonly group?: Set<Source>,
   ) {
-    this.app = app;
-    this.name = name;
-    this.id = id;
     this.path = pathOf(app, name, id);
+    Object.assign(this, { app, name, id });
+    this.refresh();
   }
 
-  get status(): TaskStatus | undefined {
-    return this.#known.status;
-  }
-
-  get progress(): Progress | undefined {
-    return this.#known.progress;
-  }
-
-  get state(): unknown {
-    return this.#known.state;
-  }
-
-  get lastEventId(): string | undefined {
-    return this.#known.lastEventId;
-  }
-
-  get connection(): RunState['connection'] {
-    return this.#known.connection;
-  }
-
-  readonly getSnapshot = (): RunState => this.#known;
+  readonly getSnapshot = (): RunState => this.#known as RunState;
 
   readonly subscribe = (listener: () => void): (() => void) => {
     // The same function may be given twice.
@@ -86,20 +63,26 @@ export class RemoteRun implements TaskRun {
     return () => void this.#listeners.delete(own);
   };
 
-  events(options: EventsOptions = {}): EventReader {
-    const after = options.after ?? (options.from === undefined ? this.after : undefined);
-    return new EventReader(this, { ...options, ...(after !== undefined && { after }) });
+  events(options: EventsOptions = {}): Reader {
+    const after = options.after ?? (options.from ? undefined : this.after);
+    return new Reader(this, after, options);
   }
 
-  [Symbol.asyncIterator](): EventReader {
+  [Symbol.asyncIterator](): Reader {
     return this.events();
   }
 
   async outcome({ signal }: Waiting = {}): Promise<RunOutcome> {
-    signal?.throwIfAborted();
     if (this.#outcome) return this.#outcome;
-    if (!this.#watch?.isWanted) this.watch((this.#watch = new OutcomeWatch(this)));
-    return this.#watch.wait(signal);
+    const watcher = new Reader(this, undefined, { from: 'latest', signal } as EventsOptions, true);
+    try {
+      while (!(await watcher.next()).done);
+    } catch (error) {
+      if ((error as Partial<StreamingRequestError> | null)?.code === 'TASK_NOT_FOUND')
+        return { status: 'gone' };
+      throw error;
+    }
+    return this.#outcome as unknown as RunOutcome;
   }
 
   async result(options?: Waiting): Promise<unknown> {
@@ -116,11 +99,11 @@ export class RemoteRun implements TaskRun {
     { wait }: { readonly wait?: number } = {},
   ): Promise<boolean | TaskSnapshot<unknown>> {
     const path = `/${this.path}${queryOf({ detail, wait })}`;
-    const answer = await this.#askOrOver({ method: 'DELETE', path, wait: wait ?? 0 });
+    const answer = await this.#askOrOver({ method: 'DELETE', path, wait });
     if (!answer) return false;
-    if (answer.status === 200) return this.#snapshotIn(answer.body);
+    if (answer.status === 200) return this.#snapshotIn(answer);
     const { status } = answer.body as { status: TaskStatus };
-    if (!this.#outcome) this.#learn({ status });
+    if (!this.#outcome) this.learn({ status });
     return true;
   }
 
@@ -130,37 +113,33 @@ export class RemoteRun implements TaskRun {
   }
 
   async snapshot(): Promise<TaskSnapshot<unknown>> {
-    return this.#snapshotIn((await this.hub.transport.ask(this.statusCall)).body);
+    return this.#snapshotIn(await this.hub.transport.ask(this.statusCall));
   }
 
   get statusCall(): Call {
     return { method: 'GET', path: `/${this.path}/status` };
   }
 
-  get hasOutcome(): boolean {
-    return this.#outcome !== undefined;
-  }
-
-  /** Has a sink get events. */
-  watch(sink: Sink): void {
-    sink.connection = 'connecting';
-    this.#sinks.add(sink);
-    this.hub.join(sink);
+  /** Has a reader get events. */
+  watch(reader: Reader): void {
+    reader.connection = 'connecting';
+    this.#readers.add(reader);
+    this.hub.join(reader);
     this.refresh();
   }
 
-  /** A sink gets no more events. */
-  part(sink: Sink, rest: 'idle' | 'ended' | 'refused'): void {
-    if (!this.#sinks.delete(sink)) return;
-    this.hub.withdraw(sink);
+  /** A reader gets no more events. */
+  part(reader: Reader, rest: 'idle' | 'ended' | 'refused'): void {
+    if (!this.#readers.delete(reader)) return;
+    this.hub.joining.delete(reader);
     this.#rest = this.#outcome ? 'ended' : rest;
     this.refresh();
   }
 
   /** How the client stands with the server, of all who read. */
   refresh(): void {
-    const all = [...this.#sinks].map(({ connection }) => connection);
-    this.#learn({ connection: CONNECTIONS.find((each) => all.includes(each)) ?? this.#rest });
+    const open = CONNECTIONS.find((each) => [...this.#readers].some(({ connection }) => connection === each));
+    this.learn({ connection: open ?? this.#rest });
   }
 
   /**
@@ -169,10 +148,12 @@ export class RemoteRun implements TaskRun {
    * @param before the id of the event before it, for that reader
    */
   hear({ id, type, data }: GivenEvent, before: string | undefined, from: string | undefined): void {
-    const isWhole = type === 'gap' || type === 'state' || (before === undefined && from === 'latest');
-    if (this.#heard !== undefined && this.#heard !== before && !isWhole && !isTerminal(type)) return;
+    const isGap = type === 'gap';
+    const isState = type === 'state';
+    const isWhole = isGap || isState || isTerminal(type) || (before === undefined && from === 'latest');
+    if (this.#heard !== undefined && this.#heard !== before && !isWhole) return;
     this.#heard = id;
-    if (type === 'gap') {
+    if (isGap) {
       const { snapshot } = data as { snapshot: WireSnapshot | null };
       this.#outcome = undefined;
       if (snapshot) this.hearSnapshot(snapshot);
@@ -180,58 +161,57 @@ export class RemoteRun implements TaskRun {
     }
     if (this.#outcome) return;
     if (isTerminal(type)) this.#settle(outcomeOfEvent(type, data));
-    const { status, state } = (type === 'state' ? data : {}) as Partial<WireSnapshot>;
-    const now = status ?? statusOf(type);
-    this.#learn({
-      ...(now && { status: now }),
-      ...(type === 'state' && { state }),
+    const status = statusOf(type);
+    this.learn({
+      ...(status && { status }),
+      ...(isState && (data as Pick<RunState, 'state' | 'status'>)),
       ...(type === 'progress' && { progress: data as Progress }),
     });
   }
 
   /** @returns whether the task has ended. A snapshot that is older than the end tells nothing */
   hearSnapshot(snapshot: WireSnapshot): boolean {
+    const { finalValue, progress, state, status } = snapshot;
+    Object.assign(snapshot, this.hub.transport.revive({ finalValue, progress, state }));
     const outcome = outcomeOfSnapshot(snapshot);
-    if (!outcome && this.#outcome) return true;
-    const { status, progress, state } = snapshot;
     if (outcome) this.#settle(outcome);
-    this.#learn({
+    else if (this.#outcome) return true;
+    this.learn({
       status,
-      ...(progress && { progress }),
-      ...(state !== undefined && { state }),
+      ...(progress && { progress: snapshot.progress as Progress }),
+      ...(state !== undefined && { state: snapshot.state }),
     });
     return outcome !== undefined;
   }
 
-  /** An event was given to a reader. */
-  give({ id }: GivenEvent): void {
-    this.#learn({ lastEventId: id });
+  /** Tells the listeners, if it is news. */
+  learn(news: Partial<RunState>): void {
+    const known = { ...this.#known, ...news } as RunState;
+    const isNews = (Object.keys(news) as (keyof RunState)[]).some((key) => this.#known?.[key] !== known[key]);
+    if (!isNews) return;
+    Object.assign(this, (this.#known = known));
+    for (const listener of this.#listeners) listener();
   }
 
   #settle(outcome: RunOutcome): void {
     this.#outcome = outcome;
-    this.#watch?.settle(outcome);
+    // Those that have just heard it have left by then.
+    queueMicrotask(() => {
+      for (const reader of this.#readers) if (reader.isForEnd) void reader.return();
+    });
   }
 
-  #snapshotIn(body: unknown): TaskSnapshot<unknown> {
-    const snapshot = this.hub.transport.snapshotOf(body);
-    this.hearSnapshot(snapshot);
-    return snapshot;
+  #snapshotIn({ body }: Answer): TaskSnapshot<unknown> {
+    this.hearSnapshot(body as WireSnapshot);
+    return body as WireSnapshot;
   }
 
-  async #askOrOver(call: Call): Promise<Awaited<ReturnType<Hub['transport']['ask']>> | undefined> {
+  async #askOrOver(call: Call): Promise<Answer | undefined> {
     try {
       return await this.hub.transport.ask(call);
     } catch (error) {
-      if (error instanceof StreamingRequestError && error.status === 409) return undefined;
+      if ((error as Partial<StreamingRequestError>).status === 409) return undefined;
       throw error;
     }
-  }
-
-  #learn(news: Partial<RunState>): void {
-    const isNews = Object.entries(news).some(([key, value]) => this.#known[key as keyof RunState] !== value);
-    if (!isNews) return;
-    this.#known = { ...this.#known, ...news };
-    for (const listener of this.#listeners) listener();
   }
 }

@@ -110,7 +110,7 @@ export type RunEvent<S extends TaskShape = AnyTask> = string extends keyof S['ev
 export type RunOutcome<Result = unknown> =
   | { readonly status: 'completed'; readonly value: Result }
   | { readonly status: 'failed'; readonly message: string; readonly errorType: string }
-  | { readonly status: 'cancelled'; readonly reason: string; readonly detail?: string }
+  | { readonly status: 'cancelled'; readonly reason: string; readonly detail: string | undefined }
   | { readonly status: 'timeout'; readonly of: string; readonly timeout: number }
   | { readonly status: 'gone' };
 

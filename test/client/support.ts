@@ -22,14 +22,25 @@ export function clientOf(
 }
 
 /** An application whose tasks can be started and listed by everybody. */
-export function serve(task: PuppetTask, options: StreamingModuleOptions = {}): Promise<TaskApp> {
+export async function serve(
+  task: PuppetTask,
+  options: StreamingModuleOptions = {},
+): Promise<TaskApp & { readonly asked: string[] }> {
   const http = { start: true, list: true, retry: 1, heartbeat: 20, ...options.http };
-  return createTaskApp({
+  /** The streams that were asked for: their path and query. */
+  const asked: string[] = [];
+  const app = await createTaskApp({
     tasks: [task.type],
     options: { ...options, http },
     // When a stream is left, fetch opens a connection that it does not use.
     forceCloseConnections: true,
+    configure: (nest) =>
+      nest.use(({ url, headers }: IncomingMessage, _: unknown, next: () => void) => {
+        if (headers.accept === 'text/event-stream') asked.push(url ?? '');
+        next();
+      }),
   });
+  return Object.assign(app, { asked });
 }
 
 export async function readAll(run: AsyncIterable<RunEvent>): Promise<RunEvent[]> {

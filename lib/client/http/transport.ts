@@ -1,9 +1,6 @@
 import type { ResolvedOptions } from '../client.options.js';
 import { type InputIssue, StreamingConnectionError, StreamingRequestError } from '../errors.js';
-import type { Progress } from '../../task/task-snapshot.js';
-import type { WireSnapshot } from '../task-types.js';
-import { Retries } from './retries.js';
-import { later, until } from './waiting.js';
+import { delayAfter, later, limit, until } from './waiting.js';
 
 /** One thing that is asked of the server. */
 export interface Call {
@@ -14,18 +11,20 @@ export interface Call {
   /** JSON. */
   readonly body?: string | undefined;
   /** How much longer the answer may take than any other, in milliseconds. */
-  readonly wait?: number;
+  readonly wait?: number | undefined;
   /** Its abort ends the call while it was not sent. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Answer {
   readonly status: number;
+  /** Of an event stream: the stream; else what the JSON says. */
   readonly body: unknown;
 }
 
 interface ErrorBody {
-  readonly message?: unknown;
+  /** For inputs that Nest's own pipes refuse it is a list. */
+  readonly message?: string;
   readonly code?: string;
   readonly issues?: readonly InputIssue[];
 }
@@ -35,66 +34,55 @@ export class Transport {
   constructor(readonly options: ResolvedOptions) {}
 
   /** @throws TypeError for a base URL that is none, or is relative where there is no page */
-  urlOf({ path }: Call): string {
-    const base = this.options.baseUrl.replace(/\/+$/, '');
+  urlOf(path: string): string {
     const { location } = globalThis as { location?: { href: string } };
-    return new URL(base + path, location?.href).href;
+    return new URL(this.options.baseUrl.replace(/\/+$/, '') + path, location?.href).href;
   }
 
   /**
-   * Asks until there is an answer, and reads it.
+   * Asks until there is an answer.
    *
    * @throws StreamingRequestError for an answer that is none of success
    * @throws StreamingConnectionError for a `POST` without an answer, and when the tries are used up
    */
   async ask(call: Call): Promise<Answer> {
-    const { signal, method } = call;
-    const url = this.urlOf(call);
-    const retries = new Retries(this.options.retry);
-    for (;;) {
-      signal?.throwIfAborted();
-      retries.tries += 1;
-      const cut = new AbortController();
+    const { signal, method, path } = call;
+    const { retry } = this.options;
+    const url = this.urlOf(path);
+    for (let tries = 1; ; tries++) {
       try {
-        return await this.askOnce(call, cut);
+        return await this.send(call, new AbortController());
       } catch (error) {
-        if (error instanceof StreamingRequestError) throw error;
-        if (signal?.aborted && error === signal.reason) throw error;
-        if (method === 'POST' || retries.usedUp) {
+        if (error instanceof StreamingRequestError || error === signal?.reason) throw error;
+        if (method === 'POST' || tries >= retry.attempts) {
           throw new StreamingConnectionError(`No answer to ${method} ${url}`, { cause: error });
         }
       }
-      await until(new Promise<void>((resolve) => void later(retries.delay(false, 0), resolve)), signal);
-    }
-  }
-
-  /** @throws StreamingRequestError for an answer that is none of success, or no JSON */
-  async askOnce(call: Call, cut: AbortController): Promise<Answer> {
-    const response = await this.send(call, cut);
-    const stop = this.#limit(cut, 0);
-    try {
-      const text = await until(response.text(), cut.signal);
-      const body = text === '' ? null : parse(text);
-      if (response.ok && body !== undefined) return { status: response.status, body };
-      throw refusal(call, this.urlOf(call), response, body);
-    } finally {
-      stop();
+      await until(new Promise<void>((resolve) => void later(delayAfter(tries, retry), resolve)), signal);
     }
   }
 
   /**
-   * Gives the answer when it begins. A `401` is told to the application, and the request is sent once more.
+   * Sends a request, and reads what is no stream. A `401` is told to the application, and the request is sent once more.
    *
-   * @throws StreamingRequestError for two `401` in a row
+   * @throws StreamingRequestError for an answer that is none of success, or no JSON
    */
-  async send(call: Call, cut: AbortController): Promise<Response> {
-    for (let refused = false; ; refused = true) {
-      const response = await this.#sendOnce(call, cut);
-      if (response.status !== 401) return response;
-      const error = await this.refusal(call, response, cut);
-      await this.#tell(error, call, cut);
-      if (refused) throw error;
+  async send(call: Call, cut: AbortController): Promise<Answer> {
+    for (let isLast = false; ; isLast = true) {
+      try {
+        return await this.#send(call, cut);
+      } catch (error) {
+        if (!(error instanceof StreamingRequestError) || error.status !== 401) throw error;
+        await this.#tell(error, call, cut);
+        if (isLast) throw error;
+      }
     }
+  }
+
+  /** What `JSON.parse` with the reviver would have given. */
+  revive<T>(value: T): T {
+    const { reviver } = this.options;
+    return reviver ? (JSON.parse(JSON.stringify(value), reviver) as T) : value;
   }
 
   async #tell(error: StreamingRequestError, { signal }: Call, cut: AbortController): Promise<void> {
@@ -103,84 +91,59 @@ export class Transport {
       await until(until(tell(), cut.signal), signal);
     } catch (cause) {
       if (signal?.aborted) throw cause;
-      error.cause = cause;
-      throw error;
+      throw Object.assign(error, { cause });
     }
   }
 
-  /** What `JSON.parse` with the reviver would have given. */
-  revive(value: unknown): unknown {
-    const { reviver } = this.options;
-    return reviver && value !== undefined ? (JSON.parse(JSON.stringify(value), reviver) as unknown) : value;
-  }
-
-  /** Of a snapshot only what the task itself has given is revived. */
-  snapshotOf(body: unknown): WireSnapshot {
-    const snapshot = body as WireSnapshot;
-    if (!this.options.reviver) return snapshot;
-    const [finalValue, progress, state] = [snapshot.finalValue, snapshot.progress, snapshot.state].map(
-      (value) => this.revive(value),
-    );
-    return { ...snapshot, finalValue, progress: progress as Progress | null, state };
-  }
-
-  /** What is wrong, of an answer that was not read yet. */
-  async refusal(call: Call, response: Response, cut: AbortController): Promise<StreamingRequestError> {
-    const stop = this.#limit(cut, 0);
+  async #send(call: Call, cut: AbortController): Promise<Answer> {
+    const { method, path, body, signal, wait = 0 } = call;
+    const { headers, credentials, openTimeout, fetch = globalThis.fetch } = this.options;
+    const url = this.urlOf(path);
+    const stop = limit(openTimeout + wait, cut);
     try {
-      const text = await until(response.text(), cut.signal);
-      return refusal(call, this.urlOf(call), response, parse(text));
-    } finally {
-      stop();
-    }
-  }
-
-  async #sendOnce(call: Call, cut: AbortController): Promise<Response> {
-    const { options } = this;
-    const { method, body, signal, wait = 0 } = call;
-    signal?.throwIfAborted();
-    const withdraw = (): void => cut.abort(signal?.reason);
-    signal?.addEventListener('abort', withdraw);
-    const stop = this.#limit(cut, wait);
-    try {
-      const { headers } = options;
-      const given = await until(
-        Promise.resolve(typeof headers === 'function' ? headers() : headers),
-        cut.signal,
-      );
-      signal?.removeEventListener('abort', withdraw);
-      const own = { accept: 'application/json', ...call.headers };
-      const sent = new Headers(given);
+      const given = async (): Promise<HeadersOption> => (typeof headers === 'function' ? headers() : headers);
+      const sent = new Headers(await until(until(given(), cut.signal), signal));
+      const own = {
+        accept: 'application/json',
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...call.headers,
+      };
       for (const [name, value] of Object.entries(own)) sent.set(name, value);
-      if (body !== undefined) sent.set('content-type', 'application/json');
       const init = {
         method,
         headers: sent,
         // Chromium has a second request for a URL wait for the first, where its cache may take the answer.
         cache: 'no-store',
         signal: cut.signal,
-        ...(body !== undefined && { body }),
-        ...(options.credentials && { credentials: options.credentials }),
-      };
-      return await until((options.fetch ?? globalThis.fetch)(this.urlOf(call), init), cut.signal);
+        body,
+        credentials,
+      } as RequestInit;
+      const response = await until(fetch(url, init), cut.signal);
+      const { ok, status } = response;
+      if (ok && response.headers.get('content-type')?.startsWith('text/event-stream')) {
+        return { status, body: response.body };
+      }
+      const text = await until(response.text(), cut.signal);
+      const read = parse(text || 'null');
+      if (ok && read !== undefined) return { status, body: read };
+      const { message, code, issues } = (read ?? {}) as ErrorBody;
+      const what = `${method} ${url} answered ${status}`;
+      // What is said without a code comes from elsewhere, so it may be the URL that is wrong.
+      const said = message && code ? message : message ? `${what}: ${message}` : what;
+      const retryAfter = retryAfterOf(response.headers.get('retry-after'));
+      throw new StreamingRequestError(said, { url, status, code, issues, retryAfter });
     } finally {
       stop();
-      signal?.removeEventListener('abort', withdraw);
     }
-  }
-
-  #limit(cut: AbortController, wait: number): () => void {
-    const ms = this.options.openTimeout + wait;
-    return later(ms, () => cut.abort(new Error(`No answer within ${ms} ms`)));
   }
 }
 
+type HeadersOption = Readonly<Record<string, string>> | undefined;
+
 /** What is `undefined` is left out. */
 export function queryOf(values: Readonly<Record<string, string | number | undefined>>): string {
-  const pairs = Object.entries(values).flatMap(([key, value]) =>
-    value === undefined ? [] : `${key}=${encodeURIComponent(value)}`,
-  );
-  return pairs.length === 0 ? '' : `?${pairs.join('&')}`;
+  const query = new URLSearchParams(JSON.parse(JSON.stringify(values)) as Record<string, string>).toString();
+  return query && `?${query}`;
 }
 
 function parse(text: string): unknown {
@@ -191,23 +154,7 @@ function parse(text: string): unknown {
   }
 }
 
-function refusal(
-  { method }: Call,
-  url: string,
-  { status, headers }: Response,
-  body: unknown,
-): StreamingRequestError {
-  const { message, code, issues } = (body ?? {}) as ErrorBody;
-  const said = Array.isArray(message) ? message.join(', ') : message;
-  const what = `${method} ${url} answered ${status}`;
-  const text = typeof said === 'string' ? (code === undefined ? `${what}: ${said}` : said) : what;
-  const retryAfter = retryAfterOf(headers.get('retry-after'));
-  return new StreamingRequestError(text, { url, status, code, issues, retryAfter });
-}
-
-/** Seconds, or a date. */
+/** Seconds, or a date; 0 for anything else. */
 function retryAfterOf(value: string | null): number {
-  if (value === null) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
-  return ms > 0 ? ms : 0;
+  return Math.max(0, Number(value) * 1_000 || Date.parse(value ?? '') - Date.now() || 0);
 }

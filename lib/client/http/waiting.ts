@@ -1,25 +1,31 @@
-/** `setTimeout` fires at once for anything longer. */
-const LONGEST = 2 ** 31 - 1;
+import type { RetryOptions } from '../client.options.js';
 
 /** Calls something later; returns what takes that back. A time that no timer can hold never comes. */
 export function later(ms: number, call: () => void): () => void {
-  if (ms > LONGEST) return () => undefined;
-  const timer = setTimeout(call, ms);
+  const timer = ms < 2 ** 31 ? setTimeout(call, ms) : undefined;
   return () => clearTimeout(timer);
 }
 
+/** Cuts what takes longer; returns what takes that back. */
+export function limit(ms: number, cut: AbortController): () => void {
+  return later(ms, () => cut.abort(new Error(`Nothing came within ${ms} ms`)));
+}
+
 /** Settles as `work` does, or rejects with the reason of the signal. */
-export async function until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return work;
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = () => reject(signal.reason as unknown);
-    signal.addEventListener('abort', stop);
-    if (signal.aborted) stop();
+export function until<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(signal?.reason as unknown);
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop);
+    void work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop));
   });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    if (stop) signal.removeEventListener('abort', stop);
-  }
+}
+
+/**
+ * How long to wait for the next try, at random up to a limit that doubles, in milliseconds.
+ *
+ * @param tries how many have failed
+ */
+export function delayAfter(tries: number, { min, max }: Required<RetryOptions>): number {
+  return Math.random() * Math.min(max, min * 2 ** Math.max(0, tries - 1));
 }

@@ -1,10 +1,14 @@
-import type { Source } from './source.js';
+interface Wake {
+  readonly type: string;
+  /** Of `pageshow`: the page comes from the back/forward cache. */
+  readonly persisted?: boolean;
+}
 
 /** What a page has and Node has not. */
 interface Page {
   readonly document?: { readonly visibilityState: string };
   readonly navigator?: { readonly onLine?: boolean };
-  addEventListener?(type: string, listener: (event: { readonly persisted?: boolean }) => void): void;
+  addEventListener?(type: string, listener: (event: Wake) => void): void;
   removeEventListener?: Page['addEventListener'];
 }
 
@@ -14,35 +18,20 @@ export function isOffline(): boolean {
   return page.navigator?.onLine === false;
 }
 
-/** Has streams opened again at once that cannot have lived on: the page slept, or the network was away. */
-export class WakeUps {
-  readonly #sources = new Set<Source>();
-
-  add(source: Source): void {
-    if (this.#sources.size === 0) this.#listen('addEventListener');
-    this.#sources.add(source);
-  }
-
-  remove(source: Source): void {
-    if (this.#sources.delete(source) && this.#sources.size === 0) this.#listen('removeEventListener');
-  }
-
-  #listen(how: 'addEventListener' | 'removeEventListener'): void {
-    page[how]?.('online', this.#online);
-    page[how]?.('pageshow', this.#pageShown);
-    page[how]?.('visibilitychange', this.#visible);
-  }
-
-  readonly #online = (): void => {
-    for (const source of this.#sources) source.restart();
+/**
+ * Tells a stream when it cannot have lived on: the page slept, or the network was away.
+ *
+ * @param wake called when the network or the page is back, or, with `true`, when the page is only shown again
+ * @returns what ends it
+ */
+export function onWakeUp(wake: (isShown: boolean) => void): () => void {
+  const listener = ({ type, persisted }: Wake): void => {
+    if (type === 'online' || persisted) wake(false);
+    else if (type !== 'pageshow' && page.document?.visibilityState === 'visible') wake(true);
   };
-
-  readonly #pageShown = ({ persisted }: { readonly persisted?: boolean }): void => {
-    if (persisted) this.#online();
+  const each = (how: 'addEventListener' | 'removeEventListener'): void => {
+    for (const type of ['online', 'pageshow', 'visibilitychange']) page[how]?.(type, listener);
   };
-
-  readonly #visible = (): void => {
-    if (page.document?.visibilityState !== 'visible') return;
-    for (const source of this.#sources) if (source.isSilent) source.restart();
-  };
+  each('addEventListener');
+  return () => each('removeEventListener');
 }
