@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TaskContext } from 'nestjs-streaming';
 import { TaskStore } from '../../../../lib/engine/local/task-store.js';
 import { collect, createTaskApp, handlerTask, type TaskApp } from '../../../support/app.js';
+import { isOnRedis } from '../../../support/app/store.js';
 import { eventually } from '../../../support/wait.js';
 import { terminalEvents } from '../expect-end.js';
 
@@ -80,7 +81,10 @@ async function run({ coordinator }: TaskApp, given: Race): Promise<string> {
   // Once it was refused it is refused for ever.
   expect(answers).toEqual(answers.toSorted((a, b) => Number(b) - Number(a)));
   const wasAccepted = answers.includes(true);
-  expect(outcome.requests).toHaveLength(answers.filter(Boolean).length);
+  const accepted = answers.filter(Boolean).length;
+  expect(outcome.requests.length).toBeLessThanOrEqual(accepted);
+  // In Redis one may still be accepted when the run ends by another, and does not know of it.
+  expect(outcome.requests.length).toBeGreaterThanOrEqual(isOnRedis ? Math.min(accepted, 1) : accepted);
   if (wasAccepted) expect(status).not.toBe('completed');
   if (!wasAccepted) expect(status).toBe(given.end === 'throw' ? 'failed' : 'completed');
   if (status === 'cancelled') expect(wasAccepted).toBe(true);
@@ -100,7 +104,7 @@ describe('RA. Any race of start, cancel and completion', () => {
         const statuses = await Promise.all(races.map((given) => run(app, given)));
         for (const status of statuses) seen.set(status, (seen.get(status) ?? 0) + 1);
       }),
-      { numRuns: 50, seed, plugins: [fc.interruptAfterTimeLimit(20_000, { failOnInterrupt: true })] },
+      { numRuns: 50, seed, plugins: [fc.interruptAfterTimeLimit(40_000, { failOnInterrupt: true })] },
     );
     // Each kind of end was reached, else it was no race.
     expect([...seen.keys()].toSorted()).toEqual(['cancelled', 'completed', 'failed']);
