@@ -173,6 +173,20 @@ describeStore('tasks in Redis', ({ server, open }) => {
     expect(await instance.read(keys)).toBeUndefined();
   });
 
+  it('counts those who watch this run, and leaves its count alone where they watch an earlier one', async () => {
+    const instance = await open();
+    const { tasks } = instance;
+    const { keys, lease } = await instance.claimNew();
+    const watchers = async (): Promise<number> => (await instance.read(keys))!.record.watchers;
+    expect(await tasks.watch(keys, lease.epoch, 2, 10_000)).toBe(true);
+    for (const count of [0, 5]) {
+      expect(await tasks.watch(keys, 'anotherepoch', count, 10_000)).toBe(false);
+      expect(await watchers()).toBe(2);
+    }
+    expect(await tasks.watch(keys, lease.epoch, 0, 10_000)).toBe(true);
+    expect(await watchers()).toBe(0);
+  });
+
   it('leaves nothing of a task behind after its retention', async () => {
     const instance = await open();
     const { tasks } = instance;

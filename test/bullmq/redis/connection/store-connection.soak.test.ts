@@ -139,8 +139,11 @@ describeStore('a connection to Redis', ({ server, open }) => {
     const keys = instance.tasks.keysOf(key);
     await server.kill();
     await eventually(() => client.status !== 'ready');
+    const listeners = client.listenerCount('ready');
     const started = instance.tasks.start(keys, newTask(key), false);
     await expect(started).rejects.toThrow(StoreUnavailableError);
+    // Who has given up is not kept.
+    expect(client.listenerCount('ready')).toBe(listeners);
     await server.restart();
     await withTimeout(client.ping(), 10_000, 'the reconnect');
     expect(await instance.read(keys)).toBeUndefined();
