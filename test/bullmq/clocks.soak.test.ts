@@ -1,21 +1,14 @@
 import { afterAll, afterEach, expect, it, jest } from '@jest/globals';
-import { StreamTask, type TaskEvent, type TaskHandle } from 'nestjs-streaming';
+import type { TaskEvent, TaskHandle } from 'nestjs-streaming';
 import { collect } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { Instances } from './support/instances.js';
-import { InstanceProcesses } from './support/processes.js';
-
-/** What the processes run, for those who only start and watch. */
-@StreamTask({ app: 'test', name: 'flaky', attempts: 3, backoff: 600 })
-class Flaky {
-  async process(): Promise<number> {
-    throw new Error('It runs elsewhere');
-  }
-}
+import { Flaky } from './support/member-tasks.js';
+import { MemberProcesses } from './support/processes.js';
 
 const MINUTES = 5 * 60_000;
 
-const processes = new InstanceProcesses();
+const processes = new MemberProcesses();
 const leases = { lockDuration: 1_000, stalledInterval: 300 };
 
 afterEach(async () => {
@@ -47,7 +40,7 @@ describeWithRedis('clocks that differ by minutes', [], (server) => {
     'change neither `delay` nor `backoff`: %s where it is started, %s where it runs',
     async (_here, _there, here, there) => {
       const instances = new Instances(server, [Flaky]);
-      await processes.start(server, instances.prefix, leases, there);
+      await processes.start(server, instances.prefix, { ...leases, ahead: there });
       const web = await instances.startWeb();
       setClock(here);
       const handle = await web.coordinator.start(Flaky, {}, { id: 'late', delay: 1_000 });
@@ -74,9 +67,10 @@ describeWithRedis('clocks that differ by minutes', [], (server) => {
 
   it('leave tasks to whichever instance is free, in their time', async () => {
     const instances = new Instances(server, [Flaky]);
-    const pids = await Promise.all(
-      [MINUTES, 0, -MINUTES].map((ahead) => processes.start(server, instances.prefix, leases, ahead)),
+    const members = await Promise.all(
+      [MINUTES, 0, -MINUTES].map((ahead) => processes.start(server, instances.prefix, { ...leases, ahead })),
     );
+    const pids = members.map(({ pid }) => pid);
     const web = await instances.startWeb();
     const delays = Array.from({ length: 60 }, (_, n) => 10 * n);
     const handles = await Promise.all(delays.map((delay) => web.coordinator.start(Flaky, {}, { delay })));

@@ -1,100 +1,120 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ShutdownOptions } from 'nestjs-streaming';
 import { InstalledPackage } from '../../support/programs/installed.js';
 import type { RedisServer } from '../../support/programs/redis.js';
-import { withTimeout } from '../../support/wait.js';
+import { eventually, patience, withTimeout } from '../../support/wait.js';
 
-/** What an instance runs: each of its tasks says which process runs it. */
-const script = `
-import 'reflect-metadata';
-import { Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { StreamingModule, StreamTask } from 'nestjs-streaming';
-import { bullmq } from 'nestjs-streaming/bullmq';
+const program = fileURLToPath(new URL('../../fixtures/instances/member.js', import.meta.url));
 
-const { port, prefix, lockDuration, stalledInterval } = JSON.parse(process.argv[2]);
-async function work(task) {
-  const first = task.checkpoint ?? 0;
-  await task.sendEvent('pid', { pid: process.pid, first });
-  for (let n = first; n < task.input.events; n++) {
-    void task.sendEvent('n', n);
-    void task.saveCheckpoint(n + 1);
-    await task.sleep(task.input.pause);
+export interface MemberOptions {
+  /** Defaults of the package where nothing is said. */
+  readonly lockDuration?: number;
+  readonly stalledInterval?: number;
+  /** Names of the task types that run there. */
+  readonly run?: boolean | readonly string[];
+  /** Where it listens. Default: nowhere. */
+  readonly port?: number;
+  readonly retention?: number;
+  readonly shutdown?: ShutdownOptions;
+  /** How many milliseconds its clock is ahead of the others. */
+  readonly ahead?: number;
+}
+
+/** What a process is told. */
+export interface SentOptions extends MemberOptions {
+  /** The port of Redis. */
+  readonly redis: number;
+  readonly prefix: string;
+}
+
+/** One call of a handler, as the process said it. */
+export interface HandlerCall {
+  readonly name: string;
+  readonly id: string;
+  readonly attempt: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** An instance of the application, in a process of its own. */
+export class MemberProcess {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<unknown>;
+
+  constructor(path: string) {
+    this.#child = spawn(process.execPath, [path], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+    this.#closed = once(this.#child, 'close');
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.lines.push(line));
   }
-  return process.pid;
-}
-class Once { process(task) { return work(task); } }
-class Resumed { process(task) { return work(task); } }
-class Flaky {
-  process(task) {
-    if (task.attempt < 3) throw new Error('not yet');
-    return process.pid;
+
+  get pid(): number {
+    return this.#child.pid!;
   }
-}
-StreamTask({ app: 'test', name: 'once' })(Once);
-StreamTask({ app: 'test', name: 'resumed', resumable: true })(Resumed);
-StreamTask({ app: 'test', name: 'flaky', attempts: 3, backoff: 600 })(Flaky);
-class AppModule {}
-const engine = bullmq({ connection: { host: '127.0.0.1', port }, prefix, lockDuration, stalledInterval });
-Module({ imports: [StreamingModule.forRoot({ engine, http: false })], providers: [Once, Resumed, Flaky] })(AppModule);
-const app = await NestFactory.createApplicationContext(AppModule, { logger: ['warn', 'error'] });
-app.enableShutdownHooks();
-await app.init();
-console.log('ready');
-`;
 
-/** Loaded first, it sets the clock of a process. */
-function clockAhead(ms: number): string {
-  const code = `
-    const now = Date.now;
-    Date.now = () => now() + ${ms};
-    globalThis.Date = class extends Date {
-      constructor(...given) { super(...(given.length > 0 ? given : [Date.now()])); }
-    };`;
-  return `data:text/javascript,${encodeURIComponent(code)}`;
-}
+  /** Resolves when it runs tasks, and answers where it listens. */
+  async begin(server: RedisServer, prefix: string, options: MemberOptions = {}): Promise<void> {
+    await this.said('loaded');
+    this.#child.send({ redis: server.port, prefix, ...options } satisfies SentOptions);
+    await this.said('ready');
+  }
 
-export interface LeaseOptions {
-  readonly lockDuration: number;
-  readonly stalledInterval: number;
+  said(line: string): Promise<unknown> {
+    return eventually(() => this.lines.includes(line));
+  }
+
+  get calls(): HandlerCall[] {
+    return this.lines.flatMap((line) => {
+      const [word, name = '', id = '', attempt, at] = line.split(' ');
+      return word === 'ran' ? [{ name, id, attempt: Number(attempt), at: Number(at) }] : [];
+    });
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** All that it said has been read by then. */
+  async ended(ms = patience): Promise<void> {
+    await withTimeout(
+      this.#closed,
+      ms,
+      () => `the end of a process that said: ${this.lines.slice(-5).join('; ')}`,
+    );
+  }
 }
 
 /** Instances of the application, each a process of its own. */
-export class InstanceProcesses implements Disposable {
+export class MemberProcesses implements Disposable {
   readonly #installed = InstalledPackage.withBullmq();
-  readonly #children = new Map<number, ChildProcess>();
+  readonly #path = this.#installed.write('member.mjs', readFileSync(program, 'utf8'));
+  readonly all: MemberProcess[] = [];
 
-  /** @param ahead how many milliseconds its clock is ahead of the others */
-  async start(server: RedisServer, prefix: string, leases: LeaseOptions, ahead = 0): Promise<number> {
-    const argument = JSON.stringify({ port: server.port, prefix, ...leases });
-    const program = this.#installed.write('instance.mjs', script);
-    const child = spawn(process.execPath, ['--import', clockAhead(ahead), program, argument], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const lines = createInterface({ input: child.stdout });
-    await withTimeout(once(lines, 'line'), 20_000, 'the start of an instance');
-    this.#children.set(child.pid!, child);
-    return child.pid!;
+  /** One that starts later: it loads the application meanwhile. */
+  prepare(): MemberProcess {
+    const member = new MemberProcess(this.#path);
+    this.all.push(member);
+    return member;
   }
 
-  signal(pid: number, signal: NodeJS.Signals): void {
-    this.#children.get(pid)?.kill(signal);
+  async start(server: RedisServer, prefix: string, options: MemberOptions = {}): Promise<MemberProcess> {
+    const member = this.prepare();
+    await member.begin(server, prefix, options);
+    return member;
   }
 
-  /** How it ends. */
-  async exited(pid: number): Promise<number | null> {
-    const child = this.#children.get(pid)!;
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    return child.exitCode;
+  /** All calls of handlers of a task, in whichever process. */
+  callsOf({ name, id }: { readonly name: string; readonly id: string }): HandlerCall[] {
+    return this.all.flatMap(({ calls }) => calls.filter((call) => call.name === name && call.id === id));
   }
 
   async killAll(): Promise<void> {
-    for (const [pid, child] of this.#children) {
-      child.kill('SIGKILL');
-      await this.exited(pid);
-    }
-    this.#children.clear();
+    for (const member of this.all) member.signal('SIGKILL');
+    await Promise.all(this.all.splice(0).map((member) => member.ended()));
   }
 
   [Symbol.dispose](): void {

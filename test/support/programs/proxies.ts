@@ -14,7 +14,7 @@ import { describeMissing } from './missing.js';
 /** Who it runs as when the tests run as root: nobody. */
 const unprivileged = { uid: 65_534, gid: 65_534 };
 
-interface ProxyKind {
+export interface ProxyKind {
   readonly program: 'nginx' | 'haproxy';
   /** The version of HTTP in which it asks the application. */
   readonly speaks: '1.0' | '1.1';
@@ -194,7 +194,10 @@ backend application
 `;
 }
 
-function findProgram({ program, variable }: ProxyKind): string | undefined {
+export function findProgram({
+  program,
+  variable,
+}: Pick<ProxyKind, 'program' | 'variable'>): string | undefined {
   // Debian keeps servers where a user's PATH does not lead.
   return findExecutable(variable, [program], ['/usr/sbin', '/usr/local/sbin']);
 }
