@@ -28,6 +28,7 @@ async function main(args) {
   const known = allScenarios({ quick: true });
   const options = readOptions(args, {
     scenarios: known.map(({ name }) => name),
+    groups: groupsOf(known),
     contenders: [
       ...new Set(known.flatMap(({ rows }) => Object.values(rows).map(({ contender }) => contender))),
     ],
@@ -64,6 +65,14 @@ async function main(args) {
   if (!options.write) return;
   writeFileSync(new URL('RESULTS.md', import.meta.url), report);
   writeFileSync(new URL('RESULTS.svg', import.meta.url), renderChart(sections));
+}
+
+/** @param {readonly import('./support/scenario.js').Scenario[]} scenarios */
+function groupsOf(scenarios) {
+  /** @type {Record<string, string[]>} */
+  const groups = {};
+  for (const { name, group } of scenarios) if (group !== undefined) (groups[group] ??= []).push(name);
+  return groups;
 }
 
 /**

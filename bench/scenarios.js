@@ -1,5 +1,6 @@
 import { cancelScenarios } from './cancel/scenarios.js';
 import { closeScenarios } from './close/scenarios.js';
+import { distributedScenarios } from './distributed/scenarios.js';
 import { fanOutScenarios } from './fan-out/scenarios.js';
 import { idleScenarios } from './idle/scenarios.js';
 import { pacedScenarios } from './paced/scenarios.js';
@@ -23,5 +24,6 @@ export function allScenarios(size) {
     ...stormScenarios(size),
     ...taskScenarios(size),
     ...cancelScenarios(size),
+    ...distributedScenarios(size),
   ];
 }

@@ -1,4 +1,5 @@
 import { stalledRow } from '../paced/scenarios.js';
+import { runningRow } from '../distributed/scenarios.js';
 import { figureOf, ratioOf } from './figures.js';
 import { atFirst, endedAfter, resumingRow } from '../storm/scenarios.js';
 import { own, ownServers } from '../support/scenario.js';
@@ -82,6 +83,41 @@ const goals = [
 ];
 
 /**
+ * What knows no platform, and has one figure.
+ *
+ * @type {readonly { scenario: string, text: string, bound: Bound, of: (section: Section) => number | undefined }[]}
+ */
+const distributedGoals = [
+  ...['jobs', 'events-bursts', 'events-awaited'].map((what) => ({
+    scenario: `distributed-${what}`,
+    text: 'per CPU second, ours ÷ bullmq',
+    bound: { atLeast: what === 'jobs' ? 0.6 : 3 },
+    of: (/** @type {Section} */ section) => ratioOf(section, own, 'bullmq'),
+  })),
+  median('first-event', 'p50', { under: 10, unit: 'ms' }),
+  median('cancel', 'p50', { under: 25, unit: 'ms' }),
+  median('cancel', 'p99', { under: 100, unit: 'ms' }, own, 0),
+  median('connections', 'runs no task type', { atMost: 4 }),
+  median('connections', 'runs one', { atMost: 6 }, runningRow),
+];
+
+/**
+ * @param {string} what
+ * @param {string} text
+ * @param {Bound} bound
+ * @param {string} [row]
+ * @param {number} [beside] which column, if not the main one
+ */
+function median(what, text, bound, row = own, beside = -1) {
+  return {
+    scenario: `distributed-${what}`,
+    text,
+    bound,
+    of: (/** @type {Section} */ section) => figureOf(section, row, section.table.beside[beside])?.median,
+  };
+}
+
+/**
  * What is held to a goal, on each platform, as far as it was measured.
  *
  * @param {readonly Section[]} sections
@@ -111,12 +147,18 @@ export function goalLines(sections) {
   const taskRatio = tasks && ratioOf(tasks, own, 'bare-loop-eager');
   const cancelRatio = cancel && ratioOf(cancel, own, 'bare-loop');
   const byClock = cancel && ratioOf(cancel, own, 'bare-loop', cancel.table.beside[0]);
+  const distributed = distributedGoals.map(({ scenario, text, bound, of }) => {
+    const section = sections.find(({ name }) => name === scenario);
+    const value = section && of(section);
+    return value === undefined ? undefined : `${section?.title}: ${text}: ${line(value, bound)}`;
+  });
   return [
     taskRatio &&
       `Tasks per CPU second, ours ÷ bare loop (eager signal): ${line(taskRatio, { atLeast: 0.7 })}`,
     cancelRatio &&
       byClock &&
       `${cancel.title}, ours ÷ bare loop: ${line(cancelRatio, { atMost: 1.5 })} of CPU, ${formatRatio(byClock)} by the clock`,
+    ...distributed,
   ].filter((text) => typeof text === 'string');
 }
 
@@ -173,5 +215,6 @@ function verdict(value, bound) {
  * @param {Bound} bound
  */
 function line(value, bound) {
-  return `**${formatRatio(value)}** (goal: ${wanted(bound)}, ${isMet(value, bound) ? 'met' : 'missed'})`;
+  const text = 'under' in bound ? `${formatCount(value)} ${bound.unit}` : formatRatio(value);
+  return `**${text}** (goal: ${wanted(bound)}, ${isMet(value, bound) ? 'met' : 'missed'})`;
 }

@@ -16,3 +16,10 @@ const { resolve } = createRequire(join(folder, 'package.json'));
 const streaming = await import(pathToFileURL(resolve('nestjs-streaming')).href);
 
 export const { CoordinatorService, StreamingModule, StreamTask } = streaming;
+
+/**
+ * Loaded only where it is needed: it brings BullMQ.
+ *
+ * @returns {Promise<typeof import('nestjs-streaming/bullmq')>}
+ */
+export const loadBullmq = () => import(pathToFileURL(resolve('nestjs-streaming/bullmq')).href);

@@ -32,6 +32,7 @@ const nest = ['nest-sse', 'nest-sse-fastify'];
 const servers = ['node:http', 'node:http-write', ...nest, ...peers, ...own, ...fallbacks];
 const starters = ['bare-loop-lazy', 'bare-loop-eager', 'nestjs-streaming'];
 const sleepers = ['bare-loop', 'nestjs-streaming'];
+const distributed = ['bullmq', 'nestjs-streaming'];
 
 const rowsOf: Record<string, readonly string[]> = {
   single: servers,
@@ -50,6 +51,12 @@ const rowsOf: Record<string, readonly string[]> = {
   tasks: starters,
   'cancel-10k': sleepers,
   'cancel-100k': sleepers,
+  'distributed-jobs': distributed,
+  'distributed-events-bursts': distributed,
+  'distributed-events-awaited': distributed,
+  'distributed-first-event': distributed,
+  'distributed-cancel': ['nestjs-streaming', 'nestjs-streaming, all at once'],
+  'distributed-connections': ['nestjs-streaming', 'nestjs-streaming, runs a task type'],
 };
 
 const expectFanOut = (round: Round): void => {
@@ -62,6 +69,13 @@ const expectCancel = (round: Round): void => {
   expect(round['tasks']).toBeGreaterThan(0);
   expect(round['cancelled']).toBe(round['tasks']);
   expect(round['cleanedUp']).toBe(round['tasks']);
+};
+
+const expectEvents = (round: Round): void => {
+  expect(round['events']).toBeGreaterThan(0);
+  expect(round['received']).toBe(round['events']);
+  expect(round['perCpuSecond']).toBeGreaterThan(0);
+  expect(round['redisTime']).toBeGreaterThan(0);
 };
 
 const expectLatency = (round: Round): void => {
@@ -119,6 +133,31 @@ const expectWhole: Record<string, (round: Round, row: string) => void> = {
   },
   'cancel-10k': expectCancel,
   'cancel-100k': expectCancel,
+  'distributed-jobs'(round) {
+    expect(round['tasks']).toBeGreaterThan(0);
+    expect(round['completed']).toBe(round['tasks']);
+    expect(round['perCpuSecond']).toBeGreaterThan(0);
+    expect(round['redisTime']).toBeGreaterThan(0);
+  },
+  'distributed-events-bursts': expectEvents,
+  'distributed-events-awaited': expectEvents,
+  'distributed-first-event'(round) {
+    expect(round['p50']).toBeGreaterThan(0);
+    expect(round['p99']).toBeGreaterThanOrEqual(round['p50']!);
+    // Part of the way.
+    expect(round['handlerP50']).toBeLessThanOrEqual(round['p50']!);
+  },
+  'distributed-cancel'(round) {
+    expect(round['tasks']).toBeGreaterThan(0);
+    expect(round['cancelled']).toBe(round['tasks']);
+    expect(round['p50']).toBeGreaterThan(0);
+    expect(round['p99']).toBeGreaterThanOrEqual(round['p50']!);
+  },
+  'distributed-connections'(round, row) {
+    expect(round['watched']).toBeGreaterThan(0);
+    expect(round['connections']).toBeGreaterThanOrEqual(2);
+    expect(round['connections']).toBeLessThanOrEqual(row.endsWith('type') ? 6 : 4);
+  },
 };
 
 function expectAllReceived(round: Round, watchers: number): void {
@@ -154,7 +193,7 @@ function verdict(figure: string, bound: number, isMet: (value: number) => boolea
 
 describe('the benchmarks', () => {
   test('a quick run: every server delivers every event to every watcher, and every task ends', async () => {
-    const only = [...new Set([...servers, ...starters, ...sleepers])].join(',');
+    const only = [...new Set([...servers, ...starters, ...sleepers, ...distributed])].join(',');
     const sections = JSON.parse(await runBench('--quick', '--json', '--only', only)) as Section[];
 
     expect(sections.map(({ name }) => name)).toEqual(Object.keys(rowsOf));
@@ -258,6 +297,27 @@ describe('the benchmarks', () => {
       await rm(other, { recursive: true });
     }
   });
+
+  test('one name runs all that is distributed, and the report begins with its goals', async () => {
+    const report = await runBench('--quick', 'distributed');
+
+    const goals = report.split('\n').filter((line) => line.startsWith('- ') && line.includes('(goal: '));
+    expect(
+      goals.map((line) =>
+        /: ([^:]+): \*\*[\d.]+( ms)?\*\* \(goal: (.+), (met|missed)\)$/.exec(line)?.slice(1, 4),
+      ),
+    ).toEqual([
+      ['per CPU second, ours ÷ bullmq', undefined, 'at least 0.6'],
+      ['per CPU second, ours ÷ bullmq', undefined, 'at least 3'],
+      ['per CPU second, ours ÷ bullmq', undefined, 'at least 3'],
+      ['p50', ' ms', 'under 10 ms'],
+      ['p50', ' ms', 'under 25 ms'],
+      ['p99', ' ms', 'under 100 ms'],
+      ['runs no task type', undefined, 'at most 4'],
+      ['runs one', undefined, 'at most 6'],
+    ]);
+    expect(report.match(/^## /gm)).toHaveLength(7);
+  }, 120_000);
 
   test('a folder without a build is told', async () => {
     await expect(runBench('--against', 'docs')).rejects.toThrow('Wrong --against "docs": there is no build');

@@ -1,0 +1,2 @@
+/** So many tasks run at once on an instance. */
+export const concurrency = 100;
