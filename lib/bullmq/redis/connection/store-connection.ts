@@ -4,6 +4,7 @@ import { StoreUnavailableError } from '../../errors.js';
 import { checkServer } from './check-server.js';
 import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
+import { joinWrites } from './join-writes.js';
 import { commandClient, hideMemoryPolicy, newsClient } from './redis-clients.js';
 import type { RedisClient, Script } from '../scripts/script.js';
 import { SocketHold } from './socket-hold.js';
@@ -58,6 +59,7 @@ export class StoreConnection {
   private constructor(options: StoreConnectionOptions) {
     this.client = commandClient(options);
     this.subscriber = newsClient(options);
+    joinWrites(this.client);
     this.#sockets = new SocketHold([this.client, this.subscriber]);
     // Without a listener ioredis writes each failure to the console. Those who wait for an answer are told of it.
     for (const client of [this.client, this.subscriber]) client.on('error', ignore);
