@@ -26,6 +26,7 @@ import { RedisNews } from './redis/redis-news.js';
 import { RedisTasks } from './redis/redis-tasks.js';
 import { StoreConnection } from './redis/connection/store-connection.js';
 import { TaskIndex } from './redis/task-index.js';
+import { HeldViews } from './views/held-views.js';
 import type { RemoteView, ViewHost } from './views/remote-view.js';
 import { StartSignal } from './start-signal.js';
 import { TaskRunner } from './run/task-runner.js';
@@ -72,6 +73,7 @@ export class BullEngine implements TaskEngine, ViewHost {
   readonly #queues = new Map<string, TaskQueue>();
   readonly #workers: TaskWorker[] = [];
   readonly #retention: number;
+  readonly #held: HeldViews;
   #opened: Opened | undefined;
   #hasBegun = false;
   #isClosing = false;
@@ -82,6 +84,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     this.#host = host;
     this.#options = options;
     this.#retention = Math.max(MIN_RETENTION, host.options.replay.retention);
+    this.#held = new HeldViews(this.#retention);
   }
 
   async open(): Promise<void> {
@@ -324,6 +327,10 @@ export class BullEngine implements TaskEngine, ViewHost {
     return this.#opened === undefined;
   }
 
+  onHeld(view: RemoteView): void {
+    if (this.#opened) this.#held.add(view);
+  }
+
   onFollowed(view: RemoteView): void {
     this.#opened?.watchers.onFollowed(view);
   }
@@ -365,6 +372,7 @@ export class BullEngine implements TaskEngine, ViewHost {
       Math.max(ended.left, MAX_LOOK),
       waiting.then((count) => (cancelled = count)),
     );
+    this.#held.followAll();
     // Those that are watched here may run elsewhere, and go on.
     const followed = watchers.followed.map((view) => this.reload(view).catch(() => {}));
     await within(Math.min(left(), MAX_LOOK), Promise.all(followed));
@@ -378,6 +386,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     if (!opened) return;
     this.#opened = undefined;
     opened.maintenance.close();
+    this.#held.close();
     opened.runner.close();
     opened.pending.close();
     opened.news.close();

@@ -50,8 +50,8 @@ export interface TaskHandle<Result = unknown> {
 }
 
 export class RunHandle<Result> implements TaskHandle<Result> {
-  readonly outcome: Promise<TaskOutcome<Result>>;
   readonly #view: TaskView;
+  #outcome: Promise<TaskOutcome<Result>> | undefined;
   #result: Promise<Result> | undefined;
 
   constructor(
@@ -60,7 +60,8 @@ export class RunHandle<Result> implements TaskHandle<Result> {
   ) {
     this.#view = view;
     // Held from here on: what is kept of a run that has ended is less.
-    this.outcome = view.outcome as Promise<TaskOutcome<Result>>;
+    if (view.hold) view.hold();
+    else this.#outcome = view.outcome as Promise<TaskOutcome<Result>>;
   }
 
   /** The task of a handle of this package, for the routes: `snapshot()` tells more than a client may know. */
@@ -78,6 +79,10 @@ export class RunHandle<Result> implements TaskHandle<Result> {
 
   get status(): TaskStatus {
     return this.#view.status;
+  }
+
+  get outcome(): Promise<TaskOutcome<Result>> {
+    return (this.#outcome ??= this.#view.outcome as Promise<TaskOutcome<Result>>);
   }
 
   get result(): Promise<Result> {

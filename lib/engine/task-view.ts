@@ -34,6 +34,11 @@ export interface TaskView {
   readonly isLeft?: boolean;
   /** Asks for its newest state, where that is kept elsewhere. */
   reload?(): Promise<void>;
+  /**
+   * Its outcome may be asked for, as long as somebody keeps the view. Set where that is heard of elsewhere, so that nothing is done for those
+   * who do not ask.
+   */
+  hold?(): void;
   /** How it ended, once it has. Never rejects. */
   readonly outcome: Promise<TaskOutcome>;
   /**

@@ -37,6 +37,28 @@ describeWithRedis('many instances', [], (server) => {
     });
   });
 
+  it('listens for the end of a task that was started here only when somebody asks for it', async () => {
+    const type = handlerTask(async (task: TaskContext) => {
+      await task.waitForSignal('go');
+      return 'done';
+    });
+    const instances = new Instances(server, [type]);
+    const web = await instances.startWeb();
+    await instances.start({ bull: { run: true } });
+    const handle = await web.coordinator.start(type, {});
+    const client = server.connect();
+    const channels = async (): Promise<number> =>
+      ((await client.pubsub('CHANNELS', `${instances.prefix}:*:news`)) as string[]).length;
+    // The instance that runs it listens for nobody, too.
+    await eventually(async () => (await handle.snapshot()).status === 'running');
+    expect(await channels()).toBe(0);
+    const { result } = handle;
+    await eventually(async () => (await channels()) === 1);
+    await web.coordinator.signal(handle.ref, 'go');
+    expect(await result).toBe('done');
+    await eventually(async () => (await channels()) === 0);
+  });
+
   it('S64 resumes events() by the same rules as a stream', async () => {
     const type = handlerTask(
       async (task: TaskContext) => {

@@ -28,6 +28,8 @@ export interface ViewHost {
   signal(view: RemoteView, name: string, json: string): Promise<boolean>;
   /** Asks Redis for its newest state. */
   reload(view: RemoteView): Promise<void>;
+  /** Somebody may ask for its outcome. */
+  onHeld(view: RemoteView): void;
   /** Somebody waits for its end. */
   onFollowed(view: RemoteView): void;
   /** A watcher has come or gone. */
@@ -88,6 +90,15 @@ export class RemoteView implements TaskView {
 
   reload(): Promise<void> {
     return this.#host.reload(this);
+  }
+
+  hold(): void {
+    if (!this.#outcome) this.#host.onHeld(this);
+  }
+
+  /** Hears of its end from now on. */
+  follow(): void {
+    void this.outcome;
   }
 
   get outcome(): Promise<TaskOutcome> {
