@@ -2,10 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { frameLength } from '../../lib/log/wire/event-frame.js';
 import { LogCursor } from '../../lib/log/read/log-cursor.js';
 import { LogEntry } from '../../lib/log/log-entry.js';
-import type { LogSource } from '../../lib/log/read/log-source.js';
+import type { LogNews, LogSource } from '../../lib/log/read/log-source.js';
 import { LogWindow, type LogWindowOptions } from '../../lib/log/read/log-window.js';
 import { TaskLog } from '../../lib/log/task-log.js';
-import { pageOf } from './remote-log.js';
+import { newestOf, pageOf } from './remote-log.js';
 
 const ref = { app: 'test', name: 'task', id: '1' };
 /** Of an event as `fill` makes it. */
@@ -27,7 +27,7 @@ export class HeldSource implements LogSource<string | null> {
   readonly log: TaskLog;
   /** All reads, in their order. */
   readonly reads: HeldRead[] = [];
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(news?: LogNews<string | null>) => void>();
   onListen = (): void => {};
   onRead = (): void => {};
 
@@ -72,7 +72,7 @@ export class HeldSource implements LogSource<string | null> {
     });
   }
 
-  onNews(listener: () => void): Disposable {
+  onNews(listener: (news?: LogNews<string | null>) => void): Disposable {
     this.#listeners.add(listener);
     this.onListen();
     return { [Symbol.dispose]: () => this.#listeners.delete(listener) };
@@ -88,6 +88,13 @@ export class HeldSource implements LogSource<string | null> {
 
   async tell(): Promise<void> {
     for (const listener of this.#listeners) listener();
+    await settled();
+  }
+
+  /** Adds an event, and tells of it with the event itself. */
+  async tellNext(): Promise<void> {
+    this.fill(1);
+    for (const listener of this.#listeners) listener(newestOf(this.log));
     await settled();
   }
 

@@ -1,4 +1,4 @@
-import type { LogPage, LogSource, StoredEvent } from '../../lib/log/read/log-source.js';
+import type { LogNews, LogPage, LogSource, StoredEvent } from '../../lib/log/read/log-source.js';
 import type { TaskLog } from '../../lib/log/task-log.js';
 
 /** What a log holds from `from` on, as a source answers. */
@@ -12,6 +12,13 @@ export function pageOf(log: TaskLog, from: number, bytes = Infinity): LogPage<st
   }
   const { firstSeq, lastSeq, ended, lastEventId } = log;
   return { events, firstSeq, lastSeq, ended, record: lastEventId };
+}
+
+/** The newest event of a log, as a source tells it. */
+export function newestOf(log: TaskLog): LogNews<string | null> {
+  const { firstSeq, lastSeq, lastEventId } = log;
+  const { events } = pageOf(log, lastSeq);
+  return { firstSeq, lastSeq, events, recordAfter: () => lastEventId };
 }
 
 /** The way to where logs are kept. All that goes over it takes some time, and it may be lost. */
@@ -63,11 +70,14 @@ export class RemoteLog implements LogSource<string | null> {
   mostAtOnce = 0;
   readonly #log: TaskLog;
   readonly #connection: Connection;
+  readonly #carriesNews: boolean;
   readonly #underWay = new Set<AbortSignal>();
 
-  constructor(log: TaskLog, connection: Connection) {
+  /** @param carriesNews whether an event comes along with what is told of it */
+  constructor(log: TaskLog, connection: Connection, carriesNews = false) {
     this.#log = log;
     this.#connection = connection;
+    this.#carriesNews = carriesNews;
   }
 
   get epoch(): string {
@@ -92,9 +102,9 @@ export class RemoteLog implements LogSource<string | null> {
     }
   }
 
-  onNews(listener: () => void): Disposable {
+  onNews(listener: (news?: LogNews<string | null>) => void): Disposable {
     let isListening = true;
-    const tell = async (): Promise<void> => {
+    const tell = async (news?: LogNews<string | null>): Promise<void> => {
       const hasPassed =
         this.#connection.isUp &&
         (await this.#connection.pass().then(
@@ -103,9 +113,11 @@ export class RemoteLog implements LogSource<string | null> {
         ));
       if (!hasPassed || !isListening) return;
       this.news++;
-      listener();
+      listener(news);
     };
-    const written = this.#log.subscribe(() => void tell());
+    const written = this.#log.subscribe(
+      () => void tell(this.#carriesNews && !this.#log.ended ? newestOf(this.#log) : undefined),
+    );
     const restored = this.#connection.onRestore(() => void tell());
     this.listeners++;
     return {

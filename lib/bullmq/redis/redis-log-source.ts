@@ -1,4 +1,4 @@
-import type { LogPage, LogSource, StoredEvent } from '../../log/read/log-source.js';
+import type { LogNews, LogPage, LogSource, StoredEvent } from '../../log/read/log-source.js';
 import type { RedisNews } from './redis-news.js';
 import { read } from './scripts/read.js';
 import type { StoreConnection } from './connection/store-connection.js';
@@ -31,9 +31,25 @@ export class RedisLogSource implements LogSource<StoredTask> {
     return page && page.record.epoch !== this.epoch ? 'replaced' : page;
   }
 
-  onNews(listener: () => void): Disposable {
-    return this.#news.onTask(this.#keys.news, () => listener());
+  onNews(listener: (news?: LogNews<StoredTask>) => void): Disposable {
+    return this.#news.onTask(this.#keys.news, (message = '') =>
+      listener(message === '' ? undefined : newsOf(message, this.epoch)),
+    );
   }
+}
+
+/** Reads what `tellEvents` in a script has published. Of another run it tells only that there is something. */
+function newsOf(message: string, epoch: string): LogNews<StoredTask> | undefined {
+  const [head = '', progress, ...lines] = message.split('\n');
+  const [ofRun, first, last, time] = head.split(' ');
+  if (ofRun !== epoch) return undefined;
+  const [firstSeq, lastSeq, timestamp] = [Number(first), Number(last), Number(time)];
+  const events: StoredEvent[] = [];
+  let seq = lastSeq - lines.length / 2;
+  for (let at = 0; at < lines.length; at += 2)
+    events.push({ seq: ++seq, type: lines[at] ?? '', json: lines[at + 1] ?? '', timestamp });
+  const changed = { firstSeq, lastSeq, ...(progress !== '' && { progress }) };
+  return { firstSeq, lastSeq, events, recordAfter: (before) => ({ ...before, ...changed }) };
 }
 
 /**

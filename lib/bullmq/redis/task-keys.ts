@@ -18,7 +18,7 @@ export interface TaskKeys {
   readonly signals: string;
   /** A hash: how many watch it on each instance, and until when that holds: `<count> <time>`. */
   readonly watchers: string;
-  /** The channel on which readers hear that something was written. */
+  /** The channel on which readers hear that something was written, and small events themselves. */
   readonly news: string;
 }
 

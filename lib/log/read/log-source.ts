@@ -21,6 +21,14 @@ export interface LogPage<StoredRecord = unknown> extends LogState<StoredRecord> 
   readonly events: readonly StoredEvent[];
 }
 
+/** Events that were written just now, told by who has written them. Nothing else has changed since the event before them. */
+export interface LogNews<StoredRecord = unknown> extends Omit<LogState<StoredRecord>, 'ended' | 'record'> {
+  /** At least one; the last is number `lastSeq`. */
+  readonly events: readonly StoredEvent[];
+  /** The task, from what it was before. */
+  recordAfter(before: StoredRecord): StoredRecord;
+}
+
 /**
  * A log that is kept elsewhere, as it can be asked for. It reports its own failures, where somebody has to know of them:
  * who reads it only tries again.
@@ -43,6 +51,9 @@ export interface LogSource<StoredRecord = unknown> {
   /**
    * Calls `listener` when something was written, and whenever it begins to listen, at first or after its connection was lost:
    * what was written before may have been missed. It may call more often. Never throws.
+   *
+   * @param listener called with the news themselves, where they came along; then nothing else was written before them that it was not
+   *   called for
    */
-  onNews(listener: () => void): Disposable;
+  onNews(listener: (news?: LogNews<StoredRecord>) => void): Disposable;
 }

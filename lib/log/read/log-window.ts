@@ -6,7 +6,8 @@ import { Timer } from '../../cancellation/time/timer.js';
 import { FetchedEntries } from './fetched-entries.js';
 import { type EntryLog, LogEntry } from '../log-entry.js';
 import type { LogReader } from './log-reader.js';
-import type { LogPage, LogSource, LogState, StoredEvent } from './log-source.js';
+import { EarlyNews } from './early-news.js';
+import type { LogNews, LogPage, LogSource, LogState, StoredEvent } from './log-source.js';
 
 /** How much of a log is in this process at once. */
 export interface LogWindowOptions {
@@ -47,6 +48,8 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   /** What is to be read, in this order: events until they have come. */
   readonly #wanted = new Set<number | typeof NEWS>();
   #reading: AbortController | undefined;
+  /** What came while a read was on its way: that may know of it, or not. */
+  readonly #early: EarlyNews<StoredRecord>;
   #failures = 0;
   #retry: Timer | undefined;
   #drop: Timer | undefined;
@@ -64,6 +67,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     this.#state = { firstSeq, lastSeq, ended, record };
     this.#pageBytes = pageBytes;
     this.#fetched = new FetchedEntries(bytes, pageBytes);
+    this.#early = new EarlyNews(pageBytes);
   }
 
   get epoch(): string {
@@ -127,15 +131,43 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
 
   /** Before the first read: nothing that is written falls between them. */
   #listen(): void {
-    this.#listening = inRootContext(() => this.source.onNews(this.#onNews));
+    this.#listening = inRootContext(() => this.source.onNews((news) => this.#onNews(news)));
     this.#want(NEWS);
   }
 
-  readonly #onNews = (): void => {
+  #onNews(news: LogNews<StoredRecord> | undefined): void {
     // The connection may be back: it costs no more to look than it does while nothing fails.
     this.#endPause();
+    if (news && this.#reading) {
+      if (this.#early.add(news)) return;
+    } else if (news && this.#takeNews(news)) {
+      inRootContext(() => this.#wake.next());
+      // What waited for the end of the pause.
+      if (this.#wanted.size > 0) this.#readSoon();
+      return;
+    }
     this.#want(NEWS);
-  };
+  }
+
+  /** @returns `false` where it has to be read: something is missing before it, or there is no room */
+  #takeNews(news: LogNews<StoredRecord>): boolean {
+    const { firstSeq, lastSeq, events } = news;
+    const [first] = events;
+    if (this.ended) return true;
+    if (!first || first.seq > this.lastSeq + 1 || !this.#fetched.makeRoom()) return false;
+    if (lastSeq > this.lastSeq)
+      this.#accept({ firstSeq, lastSeq, ended: false, record: news.recordAfter(this.record) });
+    this.#add(events);
+    return true;
+  }
+
+  #takeEarlyNews(): void {
+    for (const news of this.#early.take()) {
+      if (this.#takeNews(news)) continue;
+      this.#wanted.add(NEWS);
+      return;
+    }
+  }
 
   #stopListening(): void {
     this.#listening?.[Symbol.dispose]();
@@ -150,6 +182,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     this.#drop?.clear();
     this.#drop = undefined;
     this.#failures = 0;
+    this.#early.take();
     this.#wanted.clear();
     this.#fetched.clear();
   }
@@ -213,7 +246,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       this.#failures = 0;
     } catch {
       if (this.#reading !== reading) return;
-      if (hasNews) this.#wanted.add(NEWS);
+      if (this.#early.take().length > 0 || hasNews) this.#wanted.add(NEWS);
       this.#retry = new Timer(retryDelay(++this.#failures), () => {
         this.#retry = undefined;
         this.#readNext();
@@ -235,6 +268,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       this.#isReplaced = page === 'replaced';
       this.#lose();
     }
+    this.#takeEarlyNews();
     this.#wake.next();
   }
 

@@ -6,7 +6,7 @@ import { LogWindow } from '../../../lib/log/read/log-window.js';
 import { RedisLogSource } from '../../../lib/bullmq/redis/redis-log-source.js';
 import type { TaskKeys } from '../../../lib/bullmq/redis/task-keys.js';
 import { eventually } from '../../support/wait.js';
-import { allWritten, describeStore, ending, type Instance, newTask } from './support.js';
+import { allWritten, describeStore, ending, FakeRun, type Instance, newTask } from './support.js';
 
 const { signal } = new AbortController();
 
@@ -143,6 +143,11 @@ describeStore('news of a log in Redis', ({ server, open }) => {
   });
 });
 
+/** When all that was asked of Redis by now is answered, and has been acted upon. */
+async function settled({ connection }: Instance): Promise<void> {
+  for (let n = 0; n < 5; n++) await connection.client.ping();
+}
+
 /** Reads on behind a cursor whenever it is woken, until the end. */
 async function watch(log: LogWindow, onNext: (next: LogEntry | LogGap) => void): Promise<void> {
   const cursor = new LogCursor(log, { after: 0 });
@@ -157,6 +162,44 @@ async function watch(log: LogWindow, onNext: (next: LogEntry | LogGap) => void):
 }
 
 describeStore('watchers of a log in Redis, on another instance', ({ server, open }) => {
+  it('are given small events with the news of them, and read large ones', async () => {
+    const [writer, reader] = await Promise.all([open(), open()]);
+    const { keys, lease } = await writer.claimNew();
+    const source = sourceOf(reader, keys, lease.epoch);
+    const froms: number[] = [];
+    const read = source.read.bind(source);
+    source.read = (from, ...rest) => {
+      froms.push(from);
+      return read(from, ...rest);
+    };
+    const window = new LogWindow(source, (await reader.read(keys))!);
+    const seen: LogEntry[] = [];
+    const watched = watch(window, (next) => seen.push(next as LogEntry));
+    // First it listens, then it looks what was written before.
+    await eventually(() => froms.length > 0);
+    await settled(reader);
+    const before = froms.length;
+    const run = new FakeRun();
+    const journal = writer.journal(lease, run);
+    for (const n of count(20)) {
+      run.progress = `{"percent":${n}}`;
+      await allWritten([journal.append('n', `"\\n ${n}"`), journal.append('m', '{}')]);
+    }
+    await eventually(() => seen.length === 40);
+    expect(froms).toHaveLength(before);
+    expect(window.record).toMatchObject({ progress: '{"percent":19}', lastSeq: 40, status: 'running' });
+    expect((await reader.read(keys))!.record).toEqual(window.record);
+    const stored = (await reader.read(keys))!.events;
+    expect(seen.map(({ seq, type, json, timestamp }) => ({ seq, type, json, timestamp }))).toEqual(stored);
+
+    await journal.append('large', `"${'x'.repeat(20_000)}"`);
+    await eventually(() => seen.length === 41);
+    expect(froms.slice(before)).toEqual([41]);
+    await journal.end('completed', '{}', ending());
+    await watched;
+    expect(window.record.status).toBe('completed');
+  });
+
   it('miss and repeat nothing, though all connections are killed meanwhile', async () => {
     const [writer, reader] = await Promise.all([open(), open()]);
     const { keys, lease } = await writer.claimNew({ limits: { events: 10_000, bytes: 1 << 24 } });

@@ -5,6 +5,7 @@ import type { Subscription } from 'rxjs';
 import { type Clock, useClock } from '../../../lib/cancellation/time/clock.js';
 import { LogCursor } from '../../../lib/log/read/log-cursor.js';
 import { LogEntry } from '../../../lib/log/log-entry.js';
+import type { StoredEvent } from '../../../lib/log/read/log-source.js';
 import { LogWindow } from '../../../lib/log/read/log-window.js';
 import { TaskLog } from '../../../lib/log/task-log.js';
 import { Connection, pageOf, RemoteLog } from '../../support/remote-log.js';
@@ -35,10 +36,21 @@ class CountedLog extends RemoteLog {
   /** How often each event was given. */
   readonly given = new Map<number, number>();
 
+  override onNews(listener: Parameters<RemoteLog['onNews']>[0]): Disposable {
+    return super.onNews((news) => {
+      this.#count(news?.events ?? []);
+      listener(news);
+    });
+  }
+
   override async read(...args: Parameters<RemoteLog['read']>): ReturnType<RemoteLog['read']> {
     const page = await super.read(...args);
-    for (const { seq } of page.events) this.given.set(seq, (this.given.get(seq) ?? 0) + 1);
+    this.#count(page.events);
     return page;
+  }
+
+  #count(events: readonly StoredEvent[]): void {
+    for (const { seq } of events) this.given.set(seq, (this.given.get(seq) ?? 0) + 1);
   }
 }
 
@@ -151,13 +163,14 @@ describe('a window and its readers, whatever they do', () => {
         fc.array(steps, { minLength: 5, maxLength: 80 }),
         fc.constantFrom(5, 60, 100_000),
         fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 20 }),
-        async (path, events, times) => {
+        fc.boolean(),
+        async (path, events, times, carriesNews) => {
           let messages = 0;
           const log = new TaskLog(ref, { events, bytes: Infinity });
           const connection = new Connection(async () => {
             for (let turns = times[messages++ % times.length]!; turns > 0; turns--) await nextTurn();
           });
-          const source = new CountedLog(log, connection);
+          const source = new CountedLog(log, connection, carriesNews);
           const window = new LogWindow(source, pageOf(log, 1), { bytes, pageBytes });
           const readers: Reader[] = [];
           let beginnings = 0;
@@ -196,6 +209,7 @@ describe('a window and its readers, whatever they do', () => {
             expect(done).toBe(true);
             expect(told.length > 0 ? lastOf(told) : after).toBe(log.lastSeq);
           }
+          if (stayed.length > 0) expect(window.record).toBe(log.lastEventId);
           expect(source.mostAtOnce).toBeLessThanOrEqual(1);
           const stops = readers.reduce((sum, reader) => sum + reader.stops, 0);
           expect(source.reads).toBeLessThanOrEqual(

@@ -1,4 +1,4 @@
-import { events, lease, note, task } from './fragments.js';
+import { events, lease, news, note, task } from './fragments.js';
 import { Script } from './script.js';
 
 /** Reads what a run writes besides its events, from the arguments that all its writes begin with. */
@@ -33,10 +33,11 @@ ${task}
 ${lease}
 ${note}
 ${events}
+${news}
 ${written}
 if not owns(token) or not addFrom(10, seq) then return { 'lost' } end
 keep()
 noteState()
-tell()
+if status == '' then tellEvents(10, seq, progress) else tell() end
 return { 'taken', redis.call('LRANGE', requests, seen, -1) }
 `);

@@ -30,7 +30,7 @@ end
 
 /** The events. */
 export const events = /* lua */ `
-local counts = redis.call('HMGET', record, 'first', 'last', 'bytes', 'maxEvents', 'maxBytes', 'frame')
+local counts = redis.call('HMGET', record, 'first', 'last', 'bytes', 'maxEvents', 'maxBytes', 'frame', 'epoch')
 local first, last, bytes = tonumber(counts[1]), tonumber(counts[2]), tonumber(counts[3])
 local maxEvents, maxBytes, frame = tonumber(counts[4]), tonumber(counts[5]), tonumber(counts[6])
 
@@ -47,6 +47,7 @@ end
 
 -- Adds the events that begin at this argument, the first of them as number seq. A call that was sent again finds them there.
 -- Answers whether there is no hole before them.
+local begin = last
 local function addFrom(argument, seq)
   if seq > last + 1 then return false end
   for i = argument, #ARGV, 2 do
@@ -74,6 +75,24 @@ local function keep()
   end
   if first > start then redis.call('XTRIM', log, 'MINID', string.format('%.0f-0', first)) end
   redis.call('HSET', record, 'first', first, 'last', last, 'bytes', bytes)
+end
+`;
+
+/** News of more than so many characters are not sent along: who reads asks for them. */
+const maxNews = 16 * 1024;
+
+/**
+ * News with the events that were added, so that readers need not ask for them: epoch, oldest and newest seq that are kept and the time
+ * as one line, progress or '' as another, then types and data, each a line. Readers know the rest of the task already.
+ */
+export const news = /* lua */ `
+-- Call it behind keep(), with the seq of the first event and the argument that it is.
+local function tellEvents(argument, seq, progress)
+  if argument > #ARGV or seq ~= begin + 1 or first > seq then return tell() end
+  local head = string.format('%s %.0f %.0f %.0f', counts[7], first, last, now())
+  local message = head .. '\\n' .. progress .. '\\n' .. table.concat(ARGV, '\\n', argument)
+  if #message > ${maxNews} then return tell() end
+  redis.call(ARGV[1], news, message)
 end
 `;
 
