@@ -26,7 +26,7 @@ export async function measureCancel(name, { tasks, times }) {
     const all = tasks * times;
     if (cancelled !== all || cleanedUp !== all)
       throw new Error(`${name}: of ${all} tasks ${cancelled} were cancelled, ${cleanedUp} cleaned up`);
-    return { tasks, cancelled, cleanedUp, cpuTime, wallTime };
+    return { tasks: all, cancelled, cleanedUp, cpuTime, wallTime };
   } finally {
     await worker.stop();
   }

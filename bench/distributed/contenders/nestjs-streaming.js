@@ -44,8 +44,7 @@ export async function start({ port, runs }) {
   const { bullmq } = await loadBullmq();
   const run = runs.map((name) => ({ app, name }));
   const engine = bullmq({ connection: { host: '127.0.0.1', port }, prefix: app, run });
-  // Ended tasks are forgotten as soon as they may be.
-  const streaming = StreamingModule.forRoot({ http: false, engine, replay: { retention: 0 } });
+  const streaming = StreamingModule.forRoot({ http: false, engine });
   const providers = [ShortTask, StreamedTask, SleepingTask];
   const module = makeModule({ imports: [streaming], providers });
   const context = await NestFactory.createApplicationContext(module, { logger: ['error', 'warn'] });
