@@ -373,7 +373,6 @@ export class BullEngine implements TaskEngine, ViewHost {
       waiting.then((count) => (cancelled = count)),
     );
     this.#held.followAll();
-    // Those that are watched here may run elsewhere, and go on.
     const followed = watchers.followed.map((view) => this.reload(view).catch(() => {}));
     await within(Math.min(left(), MAX_LOOK), Promise.all(followed));
     this.#hasEnded = true;

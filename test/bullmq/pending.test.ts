@@ -131,6 +131,18 @@ describeWithRedis('tasks that wait', [], (server) => {
     expect(refused).toBe(3);
   });
 
+  it('are no more than maxPending, when all are started in one turn', async () => {
+    const type = handlerTask(() => 'done', { concurrency: 2, maxPending: 3 });
+    const web = await new Instances(server, [type]).startWeb();
+    const start = (): Promise<unknown> => web.coordinator.start(type, {});
+    const first = await Promise.allSettled(Array.from({ length: 4 }, start));
+    const second = await Promise.allSettled(Array.from({ length: 4 }, start));
+    const isStarted = ({ status }: PromiseSettledResult<unknown>): boolean => status === 'fulfilled';
+    expect([first, second].map((starts) => starts.filter(isStarted).length)).toEqual([4, 1]);
+    for (const each of second.filter((one) => one.status === 'rejected'))
+      expect(each.reason).toMatchObject({ code: 'TOO_MANY_TASKS' });
+  });
+
   it('run again after their end when they are restarted, at once and again and again', async () => {
     let calls = 0;
     const type = handlerTask(() => ++calls);

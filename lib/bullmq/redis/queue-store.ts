@@ -1,9 +1,10 @@
+import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../cancellation/async-context.js';
 import { RedisClock } from './redis-clock.js';
 import {
   duePending,
   forgetPending,
-  noteTask,
+  noteTasks,
   renewLocks,
   tellTime,
   wakeWorker,
@@ -21,6 +22,12 @@ export interface Room {
   readonly deadline: number | undefined;
 }
 
+/** Tasks that are noted in one call. */
+interface Notes {
+  readonly tasks: (string | number)[];
+  readonly answers: Promise<readonly number[]>;
+}
+
 /** A job that an instance works on. */
 export interface LockedJob {
   readonly id: string;
@@ -32,6 +39,9 @@ const SWEEP_LENGTH = 100;
 
 /** How many active jobs are looked at where there seems to be no room. */
 const MAX_LOOKED_AT = 1_000;
+
+/** How many tasks are forgotten in one call. */
+const FORGOTTEN_AT_ONCE = 1_000;
 
 /** A task that waits is looked at again after so many milliseconds. */
 const LOOK_AGAIN = 5_000;
@@ -49,6 +59,9 @@ export class QueueStore {
   readonly #activeKey: string;
   /** Noted here, and not in the queue yet. */
   #starting = 0;
+  /** What is written at the end of this turn. */
+  #notes: Notes | undefined;
+  readonly #forgotten: string[] = [];
   /** The newest look for jobs that are over, and one that has not begun. */
   #lastLook: Promise<unknown> = Promise.resolve();
   #nextLook: Promise<string[]> | undefined;
@@ -75,7 +88,7 @@ export class QueueStore {
   }
 
   /**
-   * Notes a task that is about to start.
+   * Notes a task that is about to start. Those of one turn are noted in one call.
    *
    * @param hasEnded whether the task of a job has ended: the job is active for a moment longer, and takes no place
    * @returns what is to be called when it is in the queue, or will not be; `undefined` where there is no room
@@ -86,30 +99,63 @@ export class QueueStore {
     room: Room,
     hasEnded: (job: string) => Promise<boolean>,
   ): Promise<(() => void) | undefined> {
-    const onAdded = await this.#note(key, room, []);
+    const onAdded = await this.#note(() => this.#noteSoon(key, room));
     if (onAdded) return onAdded;
     // Others may be gone by now.
-    return this.#note(key, room, await this.#lookForOver(hasEnded));
+    const over = await this.#lookForOver(hasEnded);
+    return this.#note(async () => (await this.#noteAll(room, [key, room.deadline ?? ''], over))[0]);
   }
 
-  async #note(
-    key: string,
-    { maxPending, concurrency, deadline }: Room,
-    over: readonly string[],
-  ): Promise<(() => void) | undefined> {
-    const args = [key, String(maxPending), concurrency, this.#starting, deadline ?? '', ...over];
+  async #note(ask: () => Promise<number | undefined>): Promise<(() => void) | undefined> {
     this.#starting++;
     const end = (): void => {
       this.#starting--;
     };
     try {
-      if ((await this.#ask(noteTask, args)) === 1) return end;
+      if ((await ask()) === 1) return end;
     } catch (error) {
       end();
       throw error;
     }
     end();
     return undefined;
+  }
+
+  async #noteSoon(key: string, room: Room): Promise<number | undefined> {
+    const notes = (this.#notes ??= this.#newNotes(room));
+    const place = notes.tasks.push(key, room.deadline ?? '') / 2 - 1;
+    return (await notes.answers)[place];
+  }
+
+  /** @param room but for the deadline that of all tasks of the queue */
+  #newNotes(room: Room): Notes {
+    const tasks: (string | number)[] = [];
+    const answers = this.#atEndOfTurn(() => {
+      this.#notes = undefined;
+      return this.#noteAll(room, tasks, []);
+    });
+    return { tasks, answers };
+  }
+
+  async #noteAll(
+    { maxPending, concurrency }: Room,
+    tasks: readonly (string | number)[],
+    over: readonly string[],
+  ): Promise<readonly number[]> {
+    const count = tasks.length / 2;
+    // These themselves are counted, too.
+    const before = this.#starting - count;
+    const args = [String(maxPending), concurrency, before, count, ...tasks, ...over];
+    return (await this.#ask(noteTasks, args)) as number[];
+  }
+
+  #atEndOfTurn<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    return inRootContext(
+      () =>
+        new Promise((resolve, reject) => {
+          setImmediate(() => void ask().then(resolve, reject));
+        }),
+    );
   }
 
   /** Active jobs whose tasks have ended. One look at a time, for all who ask before it begins: many starts may be refused at once. */
@@ -133,7 +179,13 @@ export class QueueStore {
 
   /** They no longer wait for their first try. If that is not heard, a sweep finds out. */
   forget(keys: readonly string[]): void {
-    this.#ask(forgetPending, keys).catch(() => {});
+    this.#forgotten.push(...keys);
+    if (this.#forgotten.length > keys.length) return;
+    this.#atEndOfTurn(async () => {
+      const all = this.#forgotten.splice(0);
+      for (let at = 0; at < all.length; at += FORGOTTEN_AT_ONCE)
+        await this.#ask(forgetPending, all.slice(at, at + FORGOTTEN_AT_ONCE));
+    }).catch(() => {});
   }
 
   /**

@@ -14,7 +14,7 @@ import { start } from './scripts/start.js';
 import { watch } from './scripts/watch.js';
 import type { StoreConnection } from './connection/store-connection.js';
 import { type StoredRequest, storedRequest } from './stored-request.js';
-import { type StoredTask, storedTask } from './stored-task.js';
+import { newTask, type StoredTask, storedTask } from './stored-task.js';
 import { channelOf, keysOf, type TaskKeys } from './task-keys.js';
 
 /** A task that is to be registered. What is JSON is given as JSON. */
@@ -105,8 +105,10 @@ export class RedisTasks {
       retention,
     };
     const args = [epoch, restart ? '1' : '0', delay, ...Object.entries(fields).flat()];
-    const [isNew, task] = (await this.#connection.ask(start, keys, args)) as [number, (string | null)[]];
-    return { created: isNew === 1, task: storedTask(task) };
+    const [isNew, found] = (await this.#connection.ask(start, keys, args)) as StartReply;
+    const task =
+      typeof found === 'number' ? newTask(epoch, found, { options, owner, metadata }) : storedTask(found);
+    return { created: isNew === 1, task };
   }
 
   /** Whether a task has ended, or is gone. */
@@ -239,6 +241,8 @@ export class RedisTasks {
     return `${this.instance}.${++this.#calls}`;
   }
 }
+
+type StartReply = [isNew: number, task: number | (string | null)[]];
 
 type ClaimReply = [
   verdict: 'run' | 'resumed' | 'lost' | 'cancelled',

@@ -65,6 +65,38 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
   };
 }
 
+/** A task that was registered just now. */
+export function newTask(
+  epoch: string,
+  createdAt: number,
+  {
+    options,
+    owner,
+    metadata,
+  }: { readonly options: string; readonly owner: string | undefined; readonly metadata: string | undefined },
+): StoredTask {
+  return {
+    epoch,
+    status: 'pending',
+    attempt: 0,
+    freeAttempts: 0,
+    createdAt,
+    startedAt: null,
+    endedAt: null,
+    firstSeq: 1,
+    lastSeq: 0,
+    options,
+    owner: owner ?? null,
+    metadata: metadata ?? null,
+    progress: null,
+    cancellation: null,
+    finalValue: null,
+    error: null,
+    publicError: null,
+    watchers: 0,
+  };
+}
+
 /** The task as every engine shows it. */
 export function recordOf({ app, name, id }: TaskRef, task: StoredTask): TaskRecord {
   const { owner, metadata, watchers } = task;

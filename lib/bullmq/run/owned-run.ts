@@ -79,14 +79,12 @@ export class OwnedRun implements JournalRun {
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    // Whether there is another try is decided here.
-    const once = { ...type, options: { ...type.options, attempts: 1 } };
     const { timeout, grace } = this.#options;
     const owner = claim.task.owner ?? undefined;
     const options = { timeout, grace, ...(owner !== undefined && { owner }), ...metadataOf(claim) };
     const host = this.#host();
     this.run = new TaskRun(
-      once,
+      once(type),
       view.ref,
       undefined,
       options,
@@ -359,6 +357,17 @@ export class OwnedRun implements JournalRun {
     if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
     this.#finish(this.end);
   }
+}
+
+const onces = new WeakMap<TaskType, TaskType>();
+
+/** The same type, for one try: whether there is another is decided here. */
+function once(type: TaskType): TaskType {
+  const known = onces.get(type);
+  if (known) return known;
+  const made = { ...type, options: { ...type.options, attempts: 1 } };
+  onces.set(type, made);
+  return made;
 }
 
 function metadataOf({ task }: OwnClaim): { metadata?: never } {

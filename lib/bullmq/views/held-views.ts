@@ -1,4 +1,5 @@
 // Not the globals: a test may have replaced them, and Redis keeps its own time.
+import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { inRootContext } from '../../cancellation/async-context.js';
 

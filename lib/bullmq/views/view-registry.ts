@@ -6,6 +6,8 @@ import type { StoredTask } from '../redis/stored-task.js';
 import { keysOf } from '../redis/task-keys.js';
 import { RemoteView, type ViewHost } from './remote-view.js';
 
+const LEAST_VIEWS = 1_000;
+
 /** The views of this process: one for each run, as long as anything holds it. */
 export class ViewRegistry {
   readonly #connection: StoreConnection;
@@ -13,9 +15,8 @@ export class ViewRegistry {
   readonly #prefix: string;
   readonly #host: ViewHost;
   readonly #views = new Map<string, WeakRef<RemoteView>>();
-  readonly #collected = new FinalizationRegistry<string>((epoch) => {
-    if (!this.#views.get(epoch)?.deref()) this.#views.delete(epoch);
-  });
+  /** With so many it is looked which of them are gone: to be told of each costs more than all the rest. */
+  #most = LEAST_VIEWS;
 
   constructor(connection: StoreConnection, news: RedisNews, prefix: string, host: ViewHost) {
     this.#connection = connection;
@@ -37,7 +38,12 @@ export class ViewRegistry {
     const source = new RedisLogSource(this.#connection, this.#news, keys, epoch);
     const view = new RemoteView(ref, epoch, source, state, this.#host);
     this.#views.set(epoch, new WeakRef(view));
-    this.#collected.register(view, epoch);
+    if (this.#views.size > this.#most) this.#sweep();
     return view;
+  }
+
+  #sweep(): void {
+    for (const [epoch, view] of this.#views) if (!view.deref()) this.#views.delete(epoch);
+    this.#most = Math.max(LEAST_VIEWS, 2 * this.#views.size);
   }
 }

@@ -75,9 +75,4 @@ export class FetchedEntries {
     this.#older = this.#newer;
     this.#newer = new Generation();
   }
-
-  clear(): void {
-    this.#newer = new Generation();
-    this.#older = new Generation();
-  }
 }

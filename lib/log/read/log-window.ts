@@ -37,8 +37,10 @@ function retryDelay(failures: number): number {
  * while nobody watches.
  */
 export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
+  readonly #bytes: number;
   readonly #pageBytes: number;
-  readonly #fetched: FetchedEntries;
+  /** Made for the first that watches: most logs nobody does. */
+  #kept: FetchedEntries | undefined;
   readonly #wake = new Subject<void>();
   #state: LogState<StoredRecord>;
   #isGone = false;
@@ -65,8 +67,8 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     // Alone: what it is read from may hold a page of events.
     const { firstSeq, lastSeq, ended, record } = state;
     this.#state = { firstSeq, lastSeq, ended, record };
+    this.#bytes = bytes;
     this.#pageBytes = pageBytes;
-    this.#fetched = new FetchedEntries(bytes, pageBytes);
     this.#early = new EarlyNews(pageBytes);
   }
 
@@ -99,7 +101,11 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   }
 
   get bytes(): number {
-    return this.#fetched.bytes;
+    return this.#kept?.bytes ?? 0;
+  }
+
+  get #fetched(): FetchedEntries {
+    return (this.#kept ??= new FetchedEntries(this.#bytes, this.#pageBytes));
   }
 
   /** As it was when `lastSeq` was the newest event. */
@@ -109,7 +115,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
 
   at(seq: number): LogEntry | undefined {
     if (seq < this.firstSeq || seq > this.lastSeq) return undefined;
-    const entry = this.#fetched.take(seq);
+    const entry = this.#kept?.take(seq);
     if (!entry) this.#want(seq);
     return entry;
   }
@@ -184,7 +190,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     this.#failures = 0;
     this.#early.take();
     this.#wanted.clear();
-    this.#fetched.clear();
+    this.#kept = undefined;
   }
 
   #endPause(): void {

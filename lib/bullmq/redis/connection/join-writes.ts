@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers';
 import type { Redis } from 'ioredis';
+import { inRootContext } from '../../../cancellation/async-context.js';
 import { isCluster, type RedisClient } from '../scripts/script.js';
 
 /**
@@ -31,8 +33,8 @@ function join(socket: Redis['stream']): void {
       if (!isCorked) {
         isCorked = true;
         socket.cork();
-        // Behind all that is settled now: answers that came together are followed by commands that go together.
-        process.nextTick(uncork);
+        // Behind the callbacks of this turn: journals write in such ones, and answers that came together are followed by commands.
+        inRootContext(() => setImmediate(uncork));
       }
       return write(...given);
     },

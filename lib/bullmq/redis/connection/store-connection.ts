@@ -1,6 +1,7 @@
 // Not the globals, nor the coordinator's clock: a test may have replaced these, and Redis keeps its own time.
 import { clearTimeout, setTimeout } from 'node:timers';
 import { StoreUnavailableError } from '../../errors.js';
+import { Answers, isLost, unavailable } from './answers.js';
 import { checkServer } from './check-server.js';
 import { explain, isFinal, placeOf, saysWhy } from './connection-failure.js';
 import type { StoreConnectionOptions } from './connection-options.js';
@@ -26,6 +27,7 @@ export class StoreConnection {
   readonly client: RedisClient;
   readonly subscriber: RedisClient;
   readonly #sockets: SocketHold;
+  readonly #answers = new Answers(ASK_TIMEOUT);
   #publish: 'PUBLISH' | 'SPUBLISH' = 'PUBLISH';
   #isClosed = false;
   /** Those who wait for Redis to come back. */
@@ -132,11 +134,16 @@ export class StoreConnection {
   }
 
   /** @throws StoreUnavailableError */
-  async inTime<Result>(command: () => Promise<Result>): Promise<Result> {
+  inTime<Result>(command: () => Promise<Result>): Promise<Result> {
+    // Before that a timer of its own keeps the process alive, as nothing else may, until there is an answer.
+    if (this.client.status !== 'ready' || !this.#sockets.isHeld) return this.#whenReady(command);
+    return this.#answers.inTime(command);
+  }
+
+  async #whenReady<Result>(command: () => Promise<Result>): Promise<Result> {
     let timer: NodeJS.Timeout | undefined;
     const timeUp = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(unavailable()), ASK_TIMEOUT);
-      // Before that, nothing else may keep the process alive until there is an answer.
       if (this.#sockets.isHeld) timer.unref();
     });
     try {
@@ -184,22 +191,6 @@ function whenReady(client: RedisClient): Promise<void> {
   return new Promise((resolve) => {
     client.once('ready', resolve);
   });
-}
-
-/** The connection was lost, or Redis is not what it was: a replica now, or still loading. */
-function isLost(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return (
-    ['MaxRetriesPerRequestError', 'AbortError', 'ClusterAllFailedError'].includes(error.name) ||
-    /^(Connection is closed|READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|OOM|MISCONF|TRYAGAIN)/.test(error.message)
-  );
-}
-
-function unavailable(cause?: unknown): StoreUnavailableError {
-  return new StoreUnavailableError(
-    'The store does not answer; what was asked of it may have been done. Try again later',
-    { cause },
-  );
 }
 
 function ignore(): void {}

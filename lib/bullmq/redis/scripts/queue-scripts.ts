@@ -13,24 +13,32 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
 
 /**
- * Notes a task that is about to start, if there is room for it.
+ * Notes tasks that are about to start, as far as there is room for them.
  *
- * ARGV: its key, how many may wait, how many one instance runs at once, how many of this instance were noted and are not in the queue yet,
- * the milliseconds from now when it has waited too long, or '', then the ids of jobs whose tasks have ended: they take no place.
- * Answers: 1, or 0 where there is no room.
+ * ARGV: how many may wait, how many one instance runs at once, how many of this instance were noted before and are not in the queue yet,
+ * how many tasks there are, the key of each and the milliseconds from now when it has waited too long, or '', then the ids of jobs whose
+ * tasks have ended: they take no place.
+ * Answers: 1 for each, or 0 where there is no room.
  */
-export const noteTask = new Script(/* lua */ `
+export const noteTasks = new Script(/* lua */ `
 ${queue}
-local running = redis.call('LLEN', active)
-for i = 6, #ARGV do
+local running, last = redis.call('LLEN', active), 4 + 2 * ARGV[4]
+for i = last + 1, #ARGV do
   if redis.call('LPOS', active, ARGV[i]) then running = running - 1 end
 end
 local waiting = redis.call('LLEN', wait) + redis.call('LLEN', paused) + redis.call('ZCARD', prioritized)
-  + redis.call('ZCARD', delayed) + ARGV[4]
-if ARGV[2] ~= 'Infinity' and waiting >= ARGV[2] + math.max(0, ARGV[3] - running) then return 0 end
-redis.call('ZADD', pending, now, ARGV[1])
-if ARGV[5] ~= '' then redis.call('ZADD', deadlines, now + ARGV[5], ARGV[1]) end
-return 1
+  + redis.call('ZCARD', delayed) + ARGV[3]
+local answers = {}
+for i = 5, last, 2 do
+  local hasRoom = ARGV[1] == 'Infinity' or waiting < ARGV[1] + math.max(0, ARGV[2] - running)
+  if hasRoom then
+    waiting = waiting + 1
+    redis.call('ZADD', pending, now, ARGV[i])
+    if ARGV[i + 1] ~= '' then redis.call('ZADD', deadlines, now + ARGV[i + 1], ARGV[i]) end
+  end
+  answers[#answers + 1] = hasRoom and 1 or 0
+end
+return answers
 `);
 
 /** ARGV: the keys of tasks that no longer wait for their first try. */

@@ -6,7 +6,7 @@ import { describe } from './read.js';
  * Registers a task, unless it is there: running, or ended and still kept. An ended one is replaced where the caller asks for it.
  *
  * ARGV: publish, epoch, '1' to restart, how many milliseconds from now the first try may begin, then names and values of the record.
- * Answers: whether it is new, and the task.
+ * Answers: whether it is new, and the task; of one that was registered just now only when that was.
  */
 export const start = new Script(/* lua */ `
 ${task}
@@ -18,11 +18,13 @@ if epoch and epoch ~= ARGV[2] then
   epoch = false
 end
 if not epoch then
-  redis.call('HSET', record, 'epoch', ARGV[2], 'status', 'pending', 'attempt', 0, 'free', 0, 'createdAt', now(),
+  local time = now()
+  redis.call('HSET', record, 'epoch', ARGV[2], 'status', 'pending', 'attempt', 0, 'free', 0, 'createdAt', time,
     'first', 1, 'last', 0, 'bytes', 0, 'seen', 0)
-  if ARGV[4] ~= '0' then redis.call('HSET', record, 'notBefore', now() + ARGV[4]) end
-  for i = 5, #ARGV, 2 do redis.call('HSET', record, ARGV[i], ARGV[i + 1]) end
+  if ARGV[4] ~= '0' then redis.call('HSET', record, 'notBefore', time + ARGV[4]) end
+  redis.call('HSET', record, unpack(ARGV, 5))
   tell()
+  return { 1, time }
 end
 return { 1, describe() }
 `);
