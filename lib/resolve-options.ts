@@ -14,7 +14,7 @@ import {
   mustBe,
 } from './task/options/check-options.js';
 import { InvalidOptionsError } from './task/errors.js';
-import type { StreamTaskOptions, TaskDefaults } from './task/options/task-options.js';
+import type { Filled, StreamTaskOptions, TaskDefaults } from './task/options/task-options.js';
 import {
   replayChecks,
   streamTaskChecks,
@@ -31,7 +31,7 @@ import type {
   StreamingModuleOptions,
 } from './streaming.options.js';
 
-const taskDefaults: Required<TaskDefaults> = {
+const taskDefaults: Filled<TaskDefaults> = {
   timeout: null,
   idleTimeout: null,
   pendingTimeout: null,
@@ -48,7 +48,7 @@ const taskDefaults: Required<TaskDefaults> = {
   maxEventBytes: 262_144,
 };
 
-const replayDefaults: Required<ReplayOptions> = {
+const replayDefaults: Filled<ReplayOptions> = {
   events: 1_000,
   bytes: 1_048_576,
   retention: 300_000,
@@ -70,7 +70,7 @@ const httpDefaults = {
   stallTimeout: 30_000,
 } satisfies HttpOptions;
 
-const shutdownDefaults: Required<ShutdownOptions> = { drain: 0, timeout: 10_000, cancelPending: false };
+const shutdownDefaults: Filled<ShutdownOptions> = { drain: 0, timeout: 10_000, cancelPending: false };
 
 /** The longest `retry` clients take: they keep it in 32 bits. */
 const longestRetry = 2 ** 31 - 1;
@@ -203,8 +203,8 @@ export function resolveTaskOptions(
 /** @throws InvalidOptionsError for wrong options of `coordinator.shutdown()` */
 export function resolveShutdownOptions(
   given: ShutdownOptions,
-  module: Required<ShutdownOptions>,
-): Required<ShutdownOptions> {
+  module: Filled<ShutdownOptions>,
+): Filled<ShutdownOptions> {
   checkOptions('shutdown()', given, shutdownChecks);
   return merge(module, given);
 }

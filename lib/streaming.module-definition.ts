@@ -14,7 +14,7 @@ export interface StreamingModuleExtras {
   /** Those of `forRoot`; those of `forRootAsync` are in the definition already. */
   imports?: ModuleMetadata['imports'] | undefined;
   /** Providers of the module's own, for its factory or its authorizer. */
-  extraProviders?: Provider[];
+  extraProviders?: Provider[] | undefined;
 }
 
 const extras: StreamingModuleExtras = { http: undefined, imports: undefined, extraProviders: [] };

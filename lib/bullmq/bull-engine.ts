@@ -12,11 +12,12 @@ import { terminalEventData } from '../run/outcome/terminal-event.js';
 import type { ShutdownOptions } from '../streaming.options.js';
 import { StoreUnavailableError, TooManyTasksError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
+import type { Filled } from '../task/options/task-options.js';
 import { isTaskRef, taskKey, type TaskRef } from '../task/task-ref.js';
 import type { TaskType } from '../task-types/task-type.js';
 import type { ResolvedBullmqOptions } from './bullmq.options.js';
 import { optionsJson } from './stored-options.js';
-import { endTasks } from './run/end-tasks.js';
+import { endTasks, NOTHING_ENDED } from './run/end-tasks.js';
 import { listTasks } from './list-tasks.js';
 import { Maintenance } from './maintenance.js';
 import { PendingTasks } from './pending-tasks.js';
@@ -54,15 +55,6 @@ interface Opened {
   readonly maintenance: Maintenance;
 }
 
-const NOTHING_ENDED: Omit<EndedTasks, 'left'> = {
-  completed: 0,
-  cancelled: 0,
-  failed: 0,
-  timedOut: 0,
-  abandoned: [],
-  handedOver: [],
-};
-
 /** Runs tasks on all instances of the application together: BullMQ says which instance, Redis keeps what all of them know. */
 export class BullEngine implements TaskEngine, ViewHost {
   /** The input of a task is needed as JSON. */
@@ -85,6 +77,10 @@ export class BullEngine implements TaskEngine, ViewHost {
     this.#options = options;
     this.#retention = Math.max(MIN_RETENTION, host.options.replay.retention);
     this.#held = new HeldViews(this.#retention);
+  }
+
+  get where(): string {
+    return `on Redis ${this.#parts.connection.place}, prefix "${this.#options.prefix}"`;
   }
 
   async open(): Promise<void> {
@@ -359,7 +355,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     }
   }
 
-  async shutdown(options: Required<ShutdownOptions>): Promise<EndedTasks> {
+  async shutdown(options: Filled<ShutdownOptions>): Promise<EndedTasks> {
     // The application may be closed before it has started.
     if (!this.#opened) return { ...NOTHING_ENDED, left: options.timeout };
     const { runner, watchers, pending } = this.#opened;

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { clock } from '../cancellation/time/clock.js';
 import { resolveShutdownOptions } from '../resolve-options.js';
 import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../streaming.options.js';
+import type { Filled } from '../task/options/task-options.js';
 import type { ShutdownReport } from './coordinator.options.js';
 import { ListenerDelivery } from '../engine/listeners/listener-delivery.js';
 import { TaskEngine } from '../engine/task-engine.js';
@@ -43,7 +44,7 @@ export class CoordinatorShutdown {
     return this.#report;
   }
 
-  async #shutDown(options: Required<ShutdownOptions>): Promise<ShutdownReport> {
+  async #shutDown(options: Filled<ShutdownOptions>): Promise<ShutdownReport> {
     const began = clock().now();
     const { left, ...report } = await this.engine.shutdown(options);
     await Promise.all(this.#participants.map((participant) => participant.drain(left)));

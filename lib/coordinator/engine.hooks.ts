@@ -1,5 +1,6 @@
 import {
   Injectable,
+  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleInit,
@@ -31,6 +32,8 @@ export class EngineHooks implements OnModuleInit, OnApplicationBootstrap, OnAppl
   }
 
   onApplicationBootstrap(): void {
+    if (this.shutdown.isShuttingDown) return;
+    new Logger('Streaming').log(`Tasks run ${this.engine.where}`);
     const begin = (): void => {
       if (!this.shutdown.isShuttingDown) this.engine.begin();
     };

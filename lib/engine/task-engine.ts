@@ -1,5 +1,6 @@
 import type { ShutdownReport, TaskFilter } from '../coordinator/coordinator.options.js';
 import type { ShutdownOptions } from '../streaming.options.js';
+import type { Filled } from '../task/options/task-options.js';
 import type { TaskRef } from '../task/task-ref.js';
 import type { NewTask } from './new-task.js';
 import type { Soon } from './soon.js';
@@ -27,6 +28,9 @@ export type EndedTasks = Omit<ShutdownReport, 'durationMs'> & { readonly left: n
 export abstract class TaskEngine {
   /** Whether tasks may run in another process, so that their inputs are needed as JSON. */
   readonly inputsTravel?: boolean;
+
+  /** Where tasks run, for the log: `in this process`. Known once it is open. Never with a password. */
+  abstract readonly where: string;
 
   /**
    * The task types of the application are known: those that come later come with modules that are loaded lazily. Until it resolves nothing
@@ -61,7 +65,7 @@ export abstract class TaskEngine {
   abstract list(query: TaskQuery, most: number): Soon<TaskListing>;
 
   /** Ends the tasks of this process: lets them go on for `drain`, then cancels them, and abandons them after `timeout`. */
-  abstract shutdown(options: Required<ShutdownOptions>): Promise<EndedTasks>;
+  abstract shutdown(options: Filled<ShutdownOptions>): Promise<EndedTasks>;
 
   /**
    * Gives up what it holds, once the HTTP server is closed and all hooks of other modules are done. It never rejects. It may be called

@@ -1,6 +1,6 @@
 import { Subject, Subscription } from 'rxjs';
 import { clock } from '../cancellation/time/clock.js';
-import type { ReplayLimits } from '../task/options/task-options.js';
+import type { Filled, ReplayLimits } from '../task/options/task-options.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
 import { epochLength, mintEpoch } from './wire/epoch.js';
 import { formatEventId } from './wire/event-id.js';
@@ -33,7 +33,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
    */
   constructor(
     private readonly ref: TaskRef,
-    private readonly limits: Required<ReplayLimits>,
+    private readonly limits: Filled<ReplayLimits>,
     private readonly onBytes?: (delta: number) => void,
   ) {}
 

@@ -17,7 +17,7 @@ export interface RunQueryOptions {
    * How long the cancellation of a query may take, in milliseconds, before its connection is closed instead. Default
    * 5 000. Keep it below the task's `grace`, or the task is abandoned before.
    */
-  readonly cancelTimeout?: number;
+  readonly cancelTimeout?: number | undefined;
 }
 
 /**

@@ -29,26 +29,26 @@ export type ProcessOutput = 'events' | 'collect' | 'ignore' | OutputListener;
  */
 export interface ProcessOptions {
   /** The working directory. Default: this process's. */
-  readonly cwd?: string | URL;
+  readonly cwd?: string | URL | undefined;
   /** The whole environment, as for `spawn`. Default: this process's. */
-  readonly env?: NodeJS.ProcessEnv;
+  readonly env?: NodeJS.ProcessEnv | undefined;
   /** Its standard input. A stream must give strings or bytes. Default: empty. */
-  readonly input?: string | Uint8Array | Readable;
+  readonly input?: string | Uint8Array | Readable | undefined;
   /**
    * Where its output goes. Default: `'events'` in a task and the scopes inside it, `'ignore'` elsewhere. A line ends
    * with `\n`, `\r\n` or `\r`. A line of more than 16 384 characters comes in pieces. A line that is too long for an
    * event of the task (`maxEventBytes`, counted in JSON) comes in several events.
    */
-  readonly output?: ProcessOutput;
+  readonly output?: ProcessOutput | undefined;
   /** With `output: 'collect'`: most bytes of each stream; a process that writes more is ended. Default 10 485 760. */
-  readonly maxOutput?: number;
+  readonly maxOutput?: number | undefined;
   /** The exit codes that are no failure. Default `[0]`. */
-  readonly exitCodes?: readonly number[];
+  readonly exitCodes?: readonly number[] | undefined;
   /**
    * How long after SIGTERM the group gets SIGKILL, in milliseconds. Default 5 000. Keep it below the task's `grace`, or
    * the task is abandoned before.
    */
-  readonly killDelay?: number;
+  readonly killDelay?: number | undefined;
 }
 
 /**

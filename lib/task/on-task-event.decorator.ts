@@ -18,9 +18,9 @@ export type EventTask = Pick<TaskSnapshot, 'app' | 'name' | 'id' | 'owner' | 'me
  */
 export interface OnTaskEventOptions {
   /** Only tasks of this app. @defaultValue all */
-  app?: string;
+  app?: string | undefined;
   /** Only tasks of this name. @defaultValue all */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** One use of the decorator, as it was given: it is checked when the application starts. */

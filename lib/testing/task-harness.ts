@@ -21,16 +21,16 @@ import { settle, type TestClock } from './test-clock.js';
  */
 export interface HarnessOptions {
   /** What the handler's constructor needs, stand-ins for example. */
-  providers?: Provider[];
+  providers?: Provider[] | undefined;
   /** Modules whose exports the handler needs. */
-  imports?: (Type | DynamicModule)[];
+  imports?: (Type | DynamicModule)[] | undefined;
   /** As in `StreamingModule.forRoot()`; there are no HTTP routes. */
-  streaming?: Omit<StreamingModuleOptions, 'http' | 'authorize'>;
+  streaming?: Omit<StreamingModuleOptions, 'http' | 'authorize'> | undefined;
   /**
    * How long nothing may happen before a promise that a test waits for rejects with a `HarnessHangError`, in milliseconds
    * of real time. Keep it below the time limit of the test runner. Default 2 000.
    */
-  hangTimeout?: number;
+  hangTimeout?: number | undefined;
 }
 
 /** What the task under test is provided by; its `app` is `harness` where the task names none. */

@@ -74,6 +74,24 @@ describeWithRedis('the start and the end of an instance', [], (server) => {
     expect(performance.now() - started).toBeLessThan(10_000);
   });
 
+  it('says in the log where its tasks run, and no password', async () => {
+    const { host, port } = server;
+    const admin = server.connect();
+    await admin.call('ACL', 'SETUSER', 'member', 'on', '>geheim', '~*', '&*', '+@all');
+    const { logs, close } = await start({
+      connection: `redis://member:geheim@${host}:${port}/2`,
+      prefix: 'shop',
+    });
+    await close();
+    await admin.call('ACL', 'DELUSER', 'member');
+    expect(logs.lines).toContainEqual({
+      level: 'log',
+      context: 'Streaming',
+      text: `Tasks run on Redis ${host}:${port}, prefix "shop"`,
+    });
+    expect(JSON.stringify(logs.lines)).not.toContain('geheim');
+  });
+
   it('warns once of a policy that drops tasks', async () => {
     const admin = server.connect();
     await admin.config('SET', 'maxmemory-policy', 'allkeys-lru');

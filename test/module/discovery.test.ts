@@ -41,7 +41,7 @@ async function echo({ coordinator }: TaskApp, type: { app: string; name: string 
 describe('the log says at start', () => {
   const said = ({ logs }: TaskApp): string[] =>
     logs.lines.flatMap(({ level, context, text }) =>
-      level === 'log' && context === 'Streaming' ? [text] : [],
+      level === 'log' && context === 'Streaming' && /task type/i.test(text) ? [text] : [],
     );
 
   test('which task types were found', async () => {

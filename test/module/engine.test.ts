@@ -6,6 +6,7 @@ import {
   type EngineFactory,
   InvalidOptionsError,
   StreamingModule,
+  type StreamingModuleOptions,
 } from 'nestjs-streaming';
 import type { EngineHost } from '../../lib/engine/engine-factory.js';
 import type { TaskEngine } from '../../lib/engine/task-engine.js';
@@ -15,6 +16,8 @@ import { createTaskApp, handlerTask } from '../support/app.js';
 class NotingEngine implements TaskEngine {
   readonly #calls: string[];
   readonly #host: EngineHost;
+
+  readonly where = 'nowhere';
 
   constructor(host: EngineHost, calls: string[]) {
     this.#host = host;
@@ -126,6 +129,14 @@ describe('an engine of another entry point', () => {
       ]);
     },
   );
+
+  it.each<[string, StreamingModuleOptions]>([
+    ['in this process', {}],
+    ['nowhere', { engine: noting([]) }],
+  ])('is named in the log at the start: %s', async (where, options) => {
+    const { logs } = await createTaskApp({ listen: false, options });
+    expect(logs.lines).toContainEqual({ level: 'log', context: 'Streaming', text: `Tasks run ${where}` });
+  });
 
   it('begins also where modules are loaded lazily before, and hears of their task types', async () => {
     const calls: string[] = [];

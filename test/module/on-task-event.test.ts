@@ -340,7 +340,7 @@ describe('what is wrong stops the start', () => {
   });
 
   test('an option that is undefined counts as not given', async () => {
-    const Recorder = recorder(undefined, { app: undefined, name: undefined } as object);
+    const Recorder = recorder(undefined, { app: undefined, name: undefined });
     const { app } = await run(Recorder);
     expect(app.get(Recorder).seen).toHaveLength(6);
   });

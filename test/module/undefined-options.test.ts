@@ -5,7 +5,7 @@ import { createTaskApp, handlerTask } from '../support/app.js';
 import { optionsOf } from './support.js';
 
 describe('an option that is undefined counts as not given', () => {
-  // The types allow it nowhere, so this is what JavaScript and settings that were not found give.
+  // As settings that were not found give it.
   const nothing = (...names: string[]): object => Object.fromEntries(names.map((name) => [name, undefined]));
   const routes = nothing('path', 'start', 'list', 'guards', 'interceptors', 'decorators');
 

@@ -4,8 +4,11 @@ import type { Observable } from 'rxjs';
 import {
   type CoordinatorService,
   type HttpOptions,
+  OnTaskEvent,
+  type ShutdownOptions,
   StreamingModule,
   type StreamingModuleOptions,
+  StreamTask,
   type TaskContext,
   type TaskEvent,
   type TaskHandle,
@@ -81,6 +84,19 @@ export function options(): void {
     extraProviders: [],
     useFactory: (): StreamingModuleOptions => ({ shutdown: { drain: 1 } }),
   });
+  // What a condition leaves out may be undefined, also with `exactOptionalPropertyTypes`.
+  const nothing = undefined;
+  StreamingModule.forRoot({ engine: nothing, http: nothing, shutdown: nothing, authorize: nothing });
+  StreamingModule.forRoot({
+    imports: nothing,
+    isCancellation: nothing,
+    tasks: { timeout: nothing, backoff: nothing, validation: nothing },
+    replay: { events: nothing, retention: nothing },
+    http: { start: nothing, guards: nothing, heartbeat: nothing, maxAge: nothing },
+    shutdown: { drain: nothing, timeout: nothing, cancelPending: nothing } satisfies ShutdownOptions,
+  });
+  StreamTask({ app: nothing, input: nothing, grace: nothing, replay: nothing });
+  OnTaskEvent('completed', { app: nothing, name: nothing });
   // @ts-expect-error no such option
   StreamingModule.forRoot({ taks: {} });
   // @ts-expect-error a number of milliseconds

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { frameLength } from '../../log/wire/event-frame.js';
 import { toJson } from '../../task/json/json.js';
-import type { ReplayLimits } from '../../task/options/task-options.js';
+import type { Filled, ReplayLimits } from '../../task/options/task-options.js';
 import { isTerminal, type TaskStatus } from '../../task/task-status.js';
 import type { TaskLease } from './redis-journal.js';
 import { cancel, type CancelReply } from './scripts/cancel.js';
@@ -25,7 +25,7 @@ export interface NewStoredTask {
   readonly options: string;
   readonly owner: string | undefined;
   readonly metadata: string | undefined;
-  readonly limits: Required<ReplayLimits>;
+  readonly limits: Filled<ReplayLimits>;
   /** In how many milliseconds its first try may begin. */
   readonly delay: number;
   /** How long it is kept after its end, in milliseconds. */

@@ -2,15 +2,25 @@ import { clock } from '../../cancellation/time/clock.js';
 import { within } from '../../cancellation/time/countdown.js';
 import type { EndedTasks } from '../../engine/task-engine.js';
 import type { ShutdownOptions } from '../../streaming.options.js';
+import type { Filled } from '../../task/options/task-options.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { TaskRunner } from './task-runner.js';
 import type { TaskWorker } from './task-worker.js';
+
+export const NOTHING_ENDED: Omit<EndedTasks, 'left'> = {
+  completed: 0,
+  cancelled: 0,
+  failed: 0,
+  timedOut: 0,
+  abandoned: [],
+  handedOver: [],
+};
 
 /** Ends the tasks of an instance, or hands them over. */
 export async function endTasks(
   runner: TaskRunner,
   workers: readonly TaskWorker[],
-  { drain, timeout }: Required<ShutdownOptions>,
+  { drain, timeout }: Filled<ShutdownOptions>,
 ): Promise<EndedTasks> {
   const closing = Promise.allSettled(workers.map((worker) => worker.close()));
   const runs = runner.beginClosing();

@@ -236,7 +236,10 @@ export abstract class CancelScope {
    * @returns what the body returns
    * @throws ScopeTimeoutError when its own time was over; any error of the body passes as it is
    */
-  shield<T>(body: (scope: CancelScope) => Promise<T>, options: { timeout?: number } = {}): Promise<T> {
+  shield<T>(
+    body: (scope: CancelScope) => Promise<T>,
+    options: { timeout?: number | undefined } = {},
+  ): Promise<T> {
     return this.#open(
       () => {
         assertBody('shield', body);
@@ -322,7 +325,7 @@ class GroupScope extends InnerScope implements TaskGroup {
     return this.#children;
   }
 
-  spawn<T>(body: ScopeBody<T>, { name }: { name?: string } = {}): Promise<T> {
+  spawn<T>(body: ScopeBody<T>, { name }: { name?: string | undefined } = {}): Promise<T> {
     assertBody('spawn', body);
     if (this.node.over)
       throw new ScopeEndedError(

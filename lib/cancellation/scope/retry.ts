@@ -12,11 +12,11 @@ export interface RetryOptions {
   /** How often the body is tried at most, from 1; `Infinity` for no limit. */
   attempts: number;
   /** The wait before the next try: milliseconds, or a function of the number of the try that failed. @defaultValue 1 000 */
-  backoff?: Backoff;
+  backoff?: Backoff | undefined;
   /** Most time for each try, in milliseconds; `null` for no limit. @defaultValue null */
-  timeout?: number | null;
+  timeout?: number | null | undefined;
   /** Decides whether an error is worth another try. @defaultValue every error is */
-  when?: (error: unknown) => boolean | Promise<boolean>;
+  when?: ((error: unknown) => boolean | Promise<boolean>) | undefined;
 }
 
 /** So many errors of earlier tries are kept. */

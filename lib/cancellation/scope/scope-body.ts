@@ -31,7 +31,7 @@ export interface TaskGroup extends CancelScope {
    * @returns what the child returns; not looking at it is never an unhandled rejection
    * @throws `signal.reason` (synchronously) when the group is being cancelled, ScopeEndedError when it has ended
    */
-  spawn<T>(body: ScopeBody<T>, options?: { name?: string }): Promise<T>;
+  spawn<T>(body: ScopeBody<T>, options?: { name?: string | undefined }): Promise<T>;
 }
 
 /** @throws TypeError for what is no function */

@@ -5,6 +5,7 @@ import type { RunHost } from '../../run/run-host.js';
 import { TaskRun } from '../../run/task-run.js';
 import { type ResolvedOptions, type ShutdownOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
 import { TooManyTasksError } from '../../task/errors.js';
+import type { Filled } from '../../task/options/task-options.js';
 import type { TaskRef } from '../../task/task-ref.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import { ListenerDelivery } from '../listeners/listener-delivery.js';
@@ -18,6 +19,7 @@ import { TaskStore } from './task-store.js';
 /** Runs all tasks in this process. A run is its own view, and everything is done in the call. */
 @Injectable()
 export class LocalEngine implements TaskEngine {
+  readonly where = 'in this process';
   readonly #limiter = new ConcurrencyLimiter(beginSoon);
   readonly #host: RunHost;
 
@@ -78,7 +80,7 @@ export class LocalEngine implements TaskEngine {
     return { views: runs, cursorBehind: (index) => cursorBehind((runs[index] as TaskRun).number) };
   }
 
-  async shutdown({ drain, timeout }: Required<ShutdownOptions>): Promise<EndedTasks> {
+  async shutdown({ drain, timeout }: Filled<ShutdownOptions>): Promise<EndedTasks> {
     const runs = [...this.store.live];
     const all = Promise.all(runs.map((run) => run.outcome));
     for (const run of runs) if (run.status === 'pending') run.cancel('shutdown');

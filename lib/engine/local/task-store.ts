@@ -4,7 +4,7 @@ import { Timer } from '../../cancellation/time/timer.js';
 import { TaskLog } from '../../log/task-log.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../../streaming.options.js';
 import { isTaskRef, type TaskRef, taskKey } from '../../task/task-ref.js';
-import type { ReplayLimits } from '../../task/options/task-options.js';
+import type { Filled, ReplayLimits } from '../../task/options/task-options.js';
 import type { SignalBudget } from '../../run/handler/signal-inbox.js';
 import type { TaskRun } from '../../run/task-run.js';
 
@@ -67,7 +67,7 @@ export class TaskStore {
     return this.#runs.values();
   }
 
-  createLog(ref: TaskRef, limits: Required<ReplayLimits>): TaskLog {
+  createLog(ref: TaskRef, limits: Filled<ReplayLimits>): TaskLog {
     return new TaskLog(ref, limits, this.onBytes);
   }
 

@@ -26,8 +26,9 @@ export class TaskAccess implements OnModuleInit {
     const { authorize, http, where } = this.options;
     if (authorize) this.#authorizer = await this.#provide(authorize);
     else if (http.controller && process.env.NODE_ENV === 'production') {
+      const start = http.start ? 'start tasks, and ' : '';
       new Logger('Streaming').warn(
-        `Anyone who reaches the HTTP routes may watch and cancel every task: set "authorize" in ${where}`,
+        `Anyone who reaches the HTTP routes may ${start}watch and cancel every task: set "authorize" in ${where}`,
       );
     }
   }

@@ -1,6 +1,9 @@
 import type { Type, ValidationPipeOptions } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
+/** Options with every default filled in. */
+export type Filled<Options> = { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
+
 /**
  * How many events and bytes of a task's log are kept for watchers that come late or reconnect.
  *
@@ -8,9 +11,9 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
  */
 export interface ReplayLimits {
   /** At least 1. @defaultValue 1 000 */
-  events?: number;
+  events?: number | undefined;
   /** Encoded bytes; at least `maxEventBytes`. @defaultValue 1 048 576 */
-  bytes?: number;
+  bytes?: number | undefined;
 }
 
 /**
@@ -20,37 +23,37 @@ export interface ReplayLimits {
  */
 export interface TaskDefaults {
   /** Limit for the whole run, all tries together; `null` for none. @defaultValue null */
-  timeout?: number | null;
+  timeout?: number | null | undefined;
   /** Limit for the time between two events while a try runs; `null` for none. @defaultValue null */
-  idleTimeout?: number | null;
+  idleTimeout?: number | null | undefined;
   /** Limit for the wait for a free place; `null` for none. @defaultValue null */
-  pendingTimeout?: number | null;
+  pendingTimeout?: number | null | undefined;
   /** How long a cancelled handler may take to clean up before it is abandoned. @defaultValue 10 000 */
-  grace?: number;
+  grace?: number | undefined;
   /** Handlers of one type running at once in this process; others wait, by `priority`, then first in first out. @defaultValue unlimited */
-  concurrency?: number;
+  concurrency?: number | undefined;
   /** Handlers of one type running at once on all instances together. With one process the lower of the two holds. @defaultValue unlimited */
-  globalConcurrency?: number;
+  globalConcurrency?: number | undefined;
   /** How many may wait for a place; more are refused with `TOO_MANY_TASKS`. @defaultValue 10 000 */
-  maxPending?: number;
+  maxPending?: number | undefined;
   /** How often a failing run is tried. One that was cancelled or timed out is never tried again. @defaultValue 1 */
-  attempts?: number;
+  attempts?: number | undefined;
   /** The wait before the next try: milliseconds, or a function of the number of the try that failed. @defaultValue 1 000 */
-  backoff?: number | ((attempt: number) => number);
+  backoff?: number | ((attempt: number) => number) | undefined;
   /**
    * Whether a task goes on elsewhere when the instance that runs it closes or is lost. That is a new try, and costs none of the
    * `attempts`. Its handler may run more than once: use `checkpoint` to go on where it was. Changes nothing where tasks run in
    * this process. @defaultValue false
    */
-  resumable?: boolean;
+  resumable?: boolean | undefined;
   /** How a cancelled handler that returns normally ends. @defaultValue 'cancelled' */
-  swallowedCancel?: 'cancelled' | 'completed';
+  swallowedCancel?: 'cancelled' | 'completed' | undefined;
   /** Cancels the task after this time without a watcher; `null` for never. @defaultValue null */
-  cancelWhenUnwatched?: number | null;
+  cancelWhenUnwatched?: number | null | undefined;
   /** Sends a `cancelling` event when a cancellation is accepted. @defaultValue false */
-  announceCancelling?: boolean;
+  announceCancelling?: boolean | undefined;
   /** Limit for the encoded bytes of one event's data, and of a result. @defaultValue 262 144, or `replay.bytes` when that is less */
-  maxEventBytes?: number;
+  maxEventBytes?: number | undefined;
 }
 
 /**
@@ -84,7 +87,7 @@ export type InputValidation = Pick<
  */
 export interface ModuleTaskOptions extends TaskDefaults {
   /** For every `input` that is a class. @defaultValue the options of the global `ValidationPipe`, if there is one */
-  validation?: InputValidation;
+  validation?: InputValidation | undefined;
 }
 
 /**
@@ -122,11 +125,11 @@ export interface StreamTaskOptions extends TaskDefaults {
    * Groups task types, first part of the URL.
    * @defaultValue the name of the module that provides the class, without `Module`, in kebab-case
    */
-  app?: string;
+  app?: string | undefined;
   /** Second part of the URL, matched exactly. @defaultValue the name of the class */
-  name?: string;
+  name?: string | undefined;
   /** Validates and types the input. @defaultValue none: every input is accepted */
-  input?: InputSchema;
+  input?: InputSchema | undefined;
   /** @defaultValue that of the module */
-  replay?: ReplayLimits;
+  replay?: ReplayLimits | undefined;
 }

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { inspect } from 'node:util';
 import { StreamingError, StoreUnavailableError } from 'nestjs-streaming';
 import {
@@ -60,6 +60,23 @@ describeStore('the start with a Redis that cannot be used', ({ server }) => {
     );
     const ofName = await failureOf(`redis://user:${SECRET}@localhost:${port}/0`);
     expect(ofName).toMatch(new RegExp(`^Redis at localhost:${port} cannot be used: .*ECONNREFUSED`));
+  });
+
+  it('says after a second what it waits for, once, and goes on when that is there', async () => {
+    const port = await freePort();
+    const warnings: string[] = [];
+    const opening = StoreConnection.open({ host: '127.0.0.1', port }, (message) => warnings.push(message));
+    const late = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.pipe(connect(server.port, server.host).on('error', () => undefined)).pipe(socket);
+    });
+    servers.push(late);
+    await eventually(() => expect(warnings).toHaveLength(1));
+    late.listen(port, '127.0.0.1');
+    (await opening).close();
+    expect(warnings).toEqual([
+      `Waiting for Redis at 127.0.0.1:${port}: connect ECONNREFUSED 127.0.0.1:${port}`,
+    ]);
   });
 
   it('names the socket, the sentinels or the nodes of a cluster', async () => {

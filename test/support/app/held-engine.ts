@@ -54,6 +54,8 @@ class HeldEngine implements TaskEngine {
   readonly #hold: Hold;
   readonly #views = new WeakMap<TaskRun, HeldView>();
 
+  readonly where = 'in this process';
+
   constructor({ options, listeners }: EngineHost, hold: Hold) {
     this.#local = new LocalEngine(new TaskStore(options), listeners, options);
     this.#hold = hold;

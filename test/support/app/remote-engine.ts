@@ -55,6 +55,8 @@ export class RemoteEngine implements TaskEngine {
   readonly #connection = unsteadyConnection();
   readonly #views = new WeakMap<TaskRun, RemoteView>();
 
+  readonly where = 'as if elsewhere';
+
   constructor(private readonly local: LocalEngine) {}
 
   open(): void {}

@@ -44,6 +44,8 @@ function faultOf(value: unknown): string | undefined {
 }
 
 function faultOfUrl(text: string): string | undefined {
+  // With an "@" it may have a password.
+  if (/^[\w.-]+:\d+$/.test(text)) return `it is no URL: write redis://${text}`;
   if (!URL.canParse(text)) return 'it is text that is no URL';
   const { protocol, searchParams } = new URL(text);
   if (!['redis:', 'rediss:'].includes(protocol)) return `it is a URL that begins with ${protocol}`;

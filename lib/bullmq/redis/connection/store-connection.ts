@@ -16,6 +16,9 @@ export type { StoreConnectionOptions };
 /** How long a start of the application waits for Redis, in milliseconds. */
 const START_TIMEOUT = 8_000;
 
+/** When a start that waits for Redis says so, in milliseconds. A blip is no news. */
+const START_NOTICE = 1_000;
+
 /** How long what somebody waits for may take, in milliseconds. */
 const ASK_TIMEOUT = 4_000;
 
@@ -52,9 +55,7 @@ export class StoreConnection {
     } catch (error) {
       connection.close();
       // Without a cause: ioredis puts the command on its errors, and that of `AUTH` has the password.
-      throw new StoreUnavailableError(
-        `Redis at ${placeOf(connection.client)} cannot be used: ${explain(error)}`,
-      );
+      throw new StoreUnavailableError(`Redis at ${connection.place} cannot be used: ${explain(error)}`);
     }
   }
 
@@ -71,9 +72,13 @@ export class StoreConnection {
     const clients = [this.client, this.subscriber];
     let newest = new Error('it does not answer');
     let onError: (error: Error) => void = ignore;
-    let timer: NodeJS.Timeout | undefined;
+    const timers: NodeJS.Timeout[] = [];
     const failed = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(newest), timeout);
+      const tellWait = (): void => warn(`Waiting for Redis at ${this.place}: ${explain(newest)}`);
+      timers.push(
+        setTimeout(() => reject(newest), timeout),
+        setTimeout(tellWait, START_NOTICE),
+      );
       onError = (error) => {
         if (saysWhy(error)) newest = error;
         if (isFinal(error)) reject(error);
@@ -85,7 +90,7 @@ export class StoreConnection {
     try {
       await Promise.race([started, failed]);
     } finally {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       for (const client of clients) client.off('error', onError).off('node error', onError);
     }
   }
@@ -106,6 +111,11 @@ export class StoreConnection {
   /** They do so no longer: the application ends. */
   letGo(): void {
     this.#sockets.letGo();
+  }
+
+  /** Host and port. */
+  get place(): string {
+    return placeOf(this.client);
   }
 
   /** Whether news are published to the shard of a task, and have to be heard there. */
