@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -217,6 +225,19 @@ describe('the tools in the guide to cancellation', () => {
     await expectCancelled(started);
     expect(server.requests).toContain('POST /outcome');
     expect(readdirSync(folder).filter((name) => name.startsWith('job-'))).toEqual([]);
+  });
+
+  test('defer: the next try removes what one that was killed has left', async () => {
+    const Example = await guide.method('defer');
+    const { coordinator } = await createTaskApp({ tasks: [Example], listen: false });
+    mkdirSync(join(folder, 'job-again'));
+    writeFileSync(join(folder, 'job-again', 'old'), '');
+    const input = { folder, server: `${server.url}/outcome` };
+    const handle = await coordinator.start(Example, input, { id: 'again' });
+    await eventually(() => existsSync(join(folder, 'job-again', 'part')));
+    expect(readdirSync(join(folder, 'job-again'))).toEqual(['part']);
+    await handle.cancel({ wait: 'settled' });
+    expect(existsSync(join(folder, 'job-again'))).toBe(false);
   });
 
   test('uncancel: what there is so far', async () => {

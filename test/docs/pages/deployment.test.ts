@@ -1,13 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Type } from '@nestjs/common';
-import type { TaskContext } from 'nestjs-streaming';
+import { StoreUnavailableError, type TaskContext } from 'nestjs-streaming';
 import { collect, createTaskApp, handlerTask } from '../../support/app.js';
+import { Hold, heldEngine } from '../../support/app/held-engine.js';
 import { page } from '../support/documents.js';
 import { Examples } from '../support/examples.js';
 
 describe('the page on deployment', () => {
   const examples = new Examples(page('deployment'));
   const load = <T>(file: string): Promise<T> => examples.load<T>(file);
+
+  test('a probe that asks whether the store answers', async () => {
+    const { HealthController } = await load<{ HealthController: Type }>('health.controller.ts');
+    const hold = new Hold();
+    const { origin } = await createTaskApp({
+      controllers: [HealthController],
+      options: { engine: heldEngine(hold) },
+    });
+    const statusOf = async (probe: string): Promise<number> =>
+      (await fetch(`${origin}/health/${probe}`)).status;
+    expect(await Promise.all(['live', 'ready'].map(statusOf))).toEqual([200, 200]);
+    hold.pass = () => Promise.reject(new StoreUnavailableError('It does not answer'));
+    expect(await Promise.all(['live', 'ready'].map(statusOf))).toEqual([200, 503]);
+  });
 
   test('a database that is closed when the tasks have ended', async () => {
     const { Database } = await load<{ Database: Type<{ isOpen: boolean }> }>('database.service.ts');

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import type { Type } from '@nestjs/common';
 import type { TaskHandler } from 'nestjs-streaming';
+import { taskHarness } from 'nestjs-streaming/testing';
 import { Pool } from 'pg';
 import { HangingServer } from '../../support/hanging-server.js';
 import { describeWithPostgres, findPostgres } from '../../support/programs/postgres.js';
@@ -50,6 +51,19 @@ describe('the page on library calls', () => {
     const { handle } = await start('pipeline', { from, to: `${from}.gz` });
     await expect(handle.result).resolves.toBeNull();
     expect(String(gunzipSync(readFileSync(`${from}.gz`)))).toBe('hello');
+  });
+
+  test('lines of a file: the next try goes on at the byte behind the last one', async () => {
+    const file = join(folder, 'lines');
+    writeFileSync(file, 'é\nbb\nccc\n');
+    await using harness = taskHarness(await examples.method('read-lines'));
+    const run = await harness.start({ file }, { checkpoint: 3 });
+    expect((await run.finish()).value).toEqual({ bytes: 10 });
+    const lines = run.events.filter(({ type }) => type === 'line').map(({ data }) => data);
+    expect(lines).toEqual([{ line: 'bb' }, { line: 'ccc' }]);
+
+    writeFileSync(file, 'line\n'.repeat(1_000_000));
+    await expectCancelled(await start('read-lines', { file }));
   });
 
   test('timers', async () => {

@@ -57,11 +57,11 @@ describe('the page on tasks', () => {
   });
 
   test('input by class-validator', async () => {
-    const { ImportTask } = await load<{ ImportTask: TaskType }>('import.task.ts');
-    const { coordinator } = await createTaskApp({ tasks: [ImportTask], listen: false });
-    const handle = await coordinator.start(ImportTask, { table: 'orders', rows: 3 });
-    await expect(handle.result).resolves.toEqual({ imported: 3, into: 'orders' });
-    await expect(coordinator.start(ImportTask, { table: 'orders', rows: 0 })).rejects.toMatchObject({
+    const { RestoreTask } = await load<{ RestoreTask: TaskType }>('restore.task.ts');
+    const { coordinator } = await createTaskApp({ tasks: [RestoreTask], listen: false });
+    const handle = await coordinator.start(RestoreTask, { table: 'orders', rows: 3 });
+    await expect(handle.result).resolves.toEqual({ restored: 3, into: 'orders' });
+    await expect(coordinator.start(RestoreTask, { table: 'orders', rows: 0 })).rejects.toMatchObject({
       code: 'INVALID_INPUT',
       issues: [{ path: ['rows'] }],
     });
