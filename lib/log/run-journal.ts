@@ -1,3 +1,4 @@
+import type { OutcomeFacts } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
 import type { TerminalStatus } from '../task/task-status.js';
 
@@ -26,11 +27,14 @@ export interface DecidedEnd {
   readonly json: string;
   /** What the task looks like then. */
   readonly record: TaskRecord;
+  /** What else those who wait for it are told. */
+  readonly facts?: OutcomeFacts | undefined;
 }
 
 /** The task that ends. Within the call of `end` it looks as it will when the end is taken. */
 export interface EndingTask {
   readonly record: TaskRecord;
+  readonly end?: { readonly facts: OutcomeFacts } | undefined;
 }
 
 /**

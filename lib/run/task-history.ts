@@ -13,8 +13,12 @@ export interface TaskHistory {
   readonly startedAt?: number | null;
   /** How many milliseconds of the total timeout are over. @defaultValue 0 */
   readonly elapsed?: number;
+  /** How many milliseconds ago its handler was first called; `undefined` for never. */
+  readonly calledFor?: number | undefined;
   /** The newest checkpoint, as JSON. */
   readonly checkpoint?: string | null;
+  /** Requests to cancel that were withdrawn. */
+  readonly withdrawn?: readonly AcceptedRequest[] | undefined;
   /** Those that stand: then the run ends without calling its handler. */
   readonly requests?: readonly AcceptedRequest[];
 }

@@ -96,13 +96,15 @@ export class TaskRun implements TaskView {
       : new AsyncContext();
   }
 
-  #goOnFrom({ tries, createdAt, startedAt = null, elapsed, checkpoint, requests }: TaskHistory): void {
+  #goOnFrom(history: TaskHistory): void {
+    const { tries, createdAt, startedAt = null, elapsed, calledFor, checkpoint } = history;
     this.attempt = tries;
     this.createdAt = createdAt ?? this.createdAt;
     this.startedAt = startedAt;
     if (elapsed !== undefined) this.time.elapsed = elapsed;
     if (checkpoint) this.events.checkpoint = checkpoint;
-    if (requests) this.requests.addAccepted(requests);
+    if (calledFor !== undefined) this.calledAt = clock().now() - calledFor;
+    this.requests.goOnFrom(history);
   }
 
   get time(): TimeLimits {

@@ -30,3 +30,9 @@ export interface TaskOutcome<Result = unknown> {
   /** From the first call of the handler to the end; 0 when it never began. */
   readonly durationMs: number;
 }
+
+/** What is kept of an outcome besides its value or its error. */
+export type OutcomeFacts = Pick<
+  TaskOutcome,
+  'status' | 'reason' | 'requests' | 'started' | 'swallowed' | 'abandoned' | 'durationMs'
+>;

@@ -30,6 +30,18 @@ describe('a run that is not the first of its task', () => {
     });
   });
 
+  it('counts from the first call, and lists requests that were withdrawn before', async () => {
+    using clock = new StoppedClock();
+    const { run } = await sharedRun(
+      (task) => task.sleep(50),
+      {},
+      { ...history, calledFor: 700, withdrawn: [external] },
+    );
+    run.begin();
+    const { status, durationMs, requests } = await clock.until(run.outcome);
+    expect([status, durationMs, requests]).toEqual(['completed', 750, [external]]);
+  });
+
   it('has what is left of the total timeout', async () => {
     using clock = new StoppedClock();
     const { run } = await sharedRun(

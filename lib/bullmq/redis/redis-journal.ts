@@ -20,7 +20,7 @@ import { finish } from './scripts/finish.js';
 import { release } from './scripts/release.js';
 import type { Script } from './scripts/script.js';
 import type { StoreConnection } from './connection/store-connection.js';
-import { type StoredRequest, storedRequest } from './stored-request.js';
+import { plainReason, type StoredRequest, storedRequest } from './stored-request.js';
 import type { TaskKeys } from './task-keys.js';
 import { WriteBatch } from './write-batch.js';
 
@@ -51,6 +51,8 @@ export interface JournalRun {
   readonly progress: string;
   /** The reason that stands, if it is being cancelled. */
   readonly cancellation: CancelReason | undefined;
+  /** @returns what else the outcome of its task will say, as JSON */
+  factsOf(ending: DecidedEnd | undefined): string;
   /** Whether it is cancelled only to go on elsewhere: then its task stays `running`. */
   readonly isHandedOver: boolean;
   /**
@@ -109,6 +111,7 @@ export class RedisJournal implements RunJournal {
   #state: { readonly status: 'running' | 'cancelling'; readonly attempt: number } | undefined;
   #attempt: number;
   #writtenProgress = 'null';
+  #writtenFacts = '{}';
   #mustLook = false;
   readonly #lastWrites: LastWrite[] = [];
   #isWriting = false;
@@ -165,7 +168,7 @@ export class RedisJournal implements RunJournal {
   }
 
   end(type: TerminalStatus, json: string, task: EndingTask): Written {
-    const ending: DecidedEnd = { type, json, record: task.record };
+    const ending: DecidedEnd = { type, json, record: task.record, facts: task.end?.facts };
     const instead = this.#run.insteadOf(ending);
     return this.#writeLast(() => (instead ? this.#releaseOrEnd(instead, ending) : this.#finish(ending)));
   }
@@ -278,25 +281,24 @@ export class RedisJournal implements RunJournal {
     last.settle();
   }
 
-  #release({ isFree, delay, event }: Release): Promise<[Answer, StoredRequest[]]> {
-    return this.#write(release, [isFree ? '1' : '0', String(delay)], event);
+  #release({ isFree, delay, event }: Release, ending?: DecidedEnd): Promise<[Answer, StoredRequest[]]> {
+    return this.#write(release, [isFree ? '1' : '0', String(delay)], event, ending);
   }
 
   async #releaseOrEnd(how: Release, ending: DecidedEnd): Promise<void> {
-    const [answer, requests] = await this.#release(how);
+    const [answer, requests] = await this.#release(how, ending);
     if (answer === 'refused') await this.#finish(this.#decideAgain(ending, requests));
     else this.fence();
   }
 
   async #finish(ending: DecidedEnd): Promise<void> {
-    const { finalValue, error, publicError, cancellation } = ending.record;
+    const { finalValue, error, publicError } = ending.record;
     const more = [
       ending.type === 'completed' ? toJson(finalValue) : '',
       error === null ? '' : toJson(error),
       publicError === null ? '' : toJson(publicError),
     ];
-    const reason = cancellation ?? undefined;
-    const [answer, requests] = await this.#write(finish, more, ending, { status: ending.type, reason });
+    const [answer, requests] = await this.#write(finish, more, ending, ending);
     if (answer === 'refused') return this.#finish(this.#decideAgain(ending, requests));
     if (answer === 'taken') this.#lastSeq++;
     this.fence();
@@ -317,35 +319,39 @@ export class RedisJournal implements RunJournal {
    *
    * @param more arguments of this script
    * @param event behind those of the batch
+   * @param ending how the run ends, if it does
    */
   async #write(
     script: Script,
     more: readonly string[],
     event?: { readonly type: string; readonly json: string },
-    end?: { readonly status: TerminalStatus; readonly reason: CancelReason | undefined },
+    ending?: DecidedEnd,
   ): Promise<[Answer, StoredRequest[]]> {
     const batch = this.#batches.shift();
     this.#underWay = batch;
     const state = this.#state;
     this.#state = undefined;
     const { progress, cancellation } = this.#run;
-    const reason = end ? end.reason : cancellation;
+    const facts = this.#run.factsOf(ending);
+    const end = script === finish ? ending : undefined;
+    const reason = end ? end.record.cancellation : cancellation;
     const args: (string | number)[] = [
       this.#lease.token,
       this.#seen,
       batch?.firstSeq ?? this.#lastSeq + 1,
-      end?.status ?? state?.status ?? '',
+      end?.type ?? state?.status ?? '',
       state?.attempt ?? this.#attempt,
-      reason ? reasonJson(reason) : '',
+      reason ? toJson(plainReason(reason)) : '',
       progress === this.#writtenProgress ? '' : progress,
       batch?.checkpoint ?? '',
+      facts === this.#writtenFacts ? '' : facts,
       ...more,
     ];
     for (const { type, json } of batch?.events ?? []) args.push(type, json);
     if (event) args.push(event.type, event.json);
     const [answer, requests = []] = await this.#send(script, args);
     this.#underWay = undefined;
-    if (answer === 'taken') this.#writtenProgress = progress;
+    if (answer === 'taken') [this.#writtenProgress, this.#writtenFacts] = [progress, facts];
     // What was refused goes with the next call.
     if (answer === 'refused' && batch) this.#batches.unshift(batch);
     else if (batch) this.#letGo(batch);
@@ -391,9 +397,4 @@ export class RedisJournal implements RunJournal {
   #letGo(batch: WriteBatch): void {
     if (batch.settle()) this.#buffer.giveBack(batch.events.length, batch.bytes);
   }
-}
-
-/** What a task may be cancelled for is JSON, but for errors of the application that came with it. */
-function reasonJson({ kind, detail, by, of, timeout }: CancelReason): string {
-  return toJson({ kind, detail, by, of, timeout });
 }

@@ -1,11 +1,26 @@
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { formatEventId } from '../../log/wire/event-id.js';
+import type { AcceptedRequest } from '../../run/task-history.js';
 import type { Json } from '../../task/json/json.js';
 import type { ErrorSummary, TaskRecord } from '../../task/task-record.js';
 import type { TaskRef } from '../../task/task-ref.js';
 import type { Progress } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import { taskFields } from './scripts/read.js';
+
+/** What an outcome says that nothing else of a task does. The runs of the task write it. */
+export interface StoredFacts {
+  /** When its handler was first called, in epoch milliseconds of Redis. */
+  readonly calledAt?: number;
+  /** Requests to cancel it that were accepted. */
+  readonly requests?: readonly AcceptedRequest[];
+  /** Whether that is all of them. Those of earlier tries alone were all withdrawn. */
+  readonly isWhole?: true;
+  readonly swallowed?: true;
+  readonly abandoned?: true;
+  /** Whether somebody was warned that its `backoff` gives no delay. */
+  readonly isWarned?: true;
+}
 
 /** A task as Redis holds it. What is JSON stays JSON here. */
 export interface StoredTask {
@@ -31,6 +46,8 @@ export interface StoredTask {
   readonly error: string | null;
   /** What watchers may see of the error. */
   readonly publicError: string | null;
+  /** What else its outcome says. */
+  readonly facts: StoredFacts;
   /** How many watch it, on all instances. */
   readonly watchers: number;
 }
@@ -61,6 +78,7 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
     finalValue: text('finalValue'),
     error: text('error'),
     publicError: text('publicError'),
+    facts: JSON.parse(text('facts') ?? '{}') as StoredFacts,
     watchers: Number(reply[taskFields.length]),
   };
 }
@@ -93,6 +111,7 @@ export function newTask(
     finalValue: null,
     error: null,
     publicError: null,
+    facts: {},
     watchers: 0,
   };
 }

@@ -19,9 +19,11 @@ import type { EventBuffer } from '../redis/event-buffer.js';
 import { type JournalRun, RedisJournal, type Release } from '../redis/redis-journal.js';
 import type { Claim, RedisTasks } from '../redis/redis-tasks.js';
 import type { StoreConnection } from '../redis/connection/store-connection.js';
-import type { StoredRequest } from '../redis/stored-request.js';
+import { requestsFrom, type StoredRequest } from '../redis/stored-request.js';
 import type { RemoteView } from '../views/remote-view.js';
+import { oneTryOf } from './one-try.js';
 import { SignalDelivery } from './signal-delivery.js';
+import { ToldOutcome } from './told-outcome.js';
 import { type StoredOptions, storedOptions } from '../stored-options.js';
 
 /** A claim that gave the task to this instance. */
@@ -67,14 +69,16 @@ export class OwnedRun implements JournalRun {
   /** Set when it is over. */
   end: TryEnd | undefined;
   readonly #signals: SignalDelivery;
+  readonly #told: ToldOutcome;
 
   constructor(parts: RunParts, claim: OwnClaim, type: TaskType, view: RemoteView) {
-    const { input: _input, checkpoint, requests: _requests, ...rest } = claim;
+    const { input: _input, checkpoint, requests, ...rest } = claim;
     this.#parts = parts;
     this.#claim = rest;
     this.#type = type;
     this.#view = view;
     this.#options = storedOptions(claim.task.options);
+    this.#told = new ToldOutcome(claim);
     this.journal = new RedisJournal(parts.connection, claim.lease, parts.buffer, this);
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
@@ -84,14 +88,15 @@ export class OwnedRun implements JournalRun {
     const options = { timeout, grace, ...(owner !== undefined && { owner }), ...metadataOf(claim) };
     const host = this.#host();
     this.run = new TaskRun(
-      once(type),
+      // Redis is told that the handler was called, whatever becomes of the instance.
+      oneTryOf(type, () => this.journal.look()),
       view.ref,
       undefined,
       options,
       view.log,
       this.journal,
       host,
-      this.#history(view.record.cancellation, checkpoint),
+      this.#history(view.record.cancellation, requests, checkpoint),
     );
     view.run = this.run;
     this.#signals = new SignalDelivery(parts.tasks, claim.lease, this.run, () => this.#isLost);
@@ -106,7 +111,11 @@ export class OwnedRun implements JournalRun {
     return this.#claim.lease.keys.record;
   }
 
-  #history(reason: CancelReason | null, checkpoint: string | null): TaskHistory {
+  #history(
+    reason: CancelReason | null,
+    requests: readonly StoredRequest[],
+    checkpoint: string | null,
+  ): TaskHistory {
     const { verdict, lease, task } = this.#claim;
     const begins = verdict === 'run' || verdict === 'resumed';
     return {
@@ -114,8 +123,9 @@ export class OwnedRun implements JournalRun {
       createdAt: task.createdAt,
       startedAt: task.startedAt,
       elapsed: this.#elapsed,
+      ...this.#told.history,
       checkpoint,
-      ...(verdict === 'cancelled' && { requests: [reason ?? { kind: 'external' }] }),
+      ...(verdict === 'cancelled' && { requests: requestsFrom(reason, requests) }),
     };
   }
 
@@ -255,6 +265,10 @@ export class OwnedRun implements JournalRun {
     return reason;
   }
 
+  factsOf(ending: DecidedEnd | undefined): string {
+    return this.#told.of(this.run, ending, this.#release !== undefined);
+  }
+
   get isHandedOver(): boolean {
     return this.run.isHandedOver;
   }
@@ -319,9 +333,11 @@ export class OwnedRun implements JournalRun {
   #nextTry(error: unknown): Release {
     const { attempts, backoff } = this.#type.options;
     const isLost = isInstance(error, WorkerLostError);
-    const delays = new RetryDelays(backoff, (what, cause) =>
-      this.run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause),
-    );
+    const delays = new RetryDelays(backoff, (what, cause) => {
+      // One warning for a task, whichever instances try it.
+      if (!this.#told.isWarned) this.run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause);
+      this.#told.isWarned = true;
+    });
     const delay = delays.after(this.#failed);
     if (!isLost) this.run.report.retrying(error, this.#failed, attempts, delay);
     const { message } = isLost ? error : publicError(error);
@@ -357,17 +373,6 @@ export class OwnedRun implements JournalRun {
     if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
     this.#finish(this.end);
   }
-}
-
-const onces = new WeakMap<TaskType, TaskType>();
-
-/** The same type, for one try: whether there is another is decided here. */
-function once(type: TaskType): TaskType {
-  const known = onces.get(type);
-  if (known) return known;
-  const made = { ...type, options: { ...type.options, attempts: 1 } };
-  onces.set(type, made);
-  return made;
 }
 
 function metadataOf({ task }: OwnClaim): { metadata?: never } {

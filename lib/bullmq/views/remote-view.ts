@@ -157,14 +157,15 @@ export class RemoteView implements TaskView {
 
 /** How a task has ended that ran elsewhere. */
 function outcomeOf(ref: TaskRef, task: StoredTask): TaskOutcome {
-  const { status, startedAt, endedAt } = task;
+  const { status, endedAt } = task;
   const { cancellation: reason, error, finalValue } = recordOf(ref, task);
+  const { calledAt, requests = [], isWhole, swallowed = false, abandoned = false } = task.facts;
   const facts = {
-    started: startedAt !== null,
-    requests: reason ? [reason] : [],
-    swallowed: false,
-    abandoned: false,
-    durationMs: startedAt === null || endedAt === null ? 0 : Math.max(0, endedAt - startedAt),
+    started: calledAt !== undefined,
+    requests: isWhole || !reason ? requests : [...requests, reason],
+    swallowed,
+    abandoned,
+    durationMs: calledAt === undefined || endedAt === null ? 0 : Math.max(0, endedAt - calledAt),
     ...(reason && { reason }),
   };
   if (!isTerminal(status)) {
@@ -175,7 +176,8 @@ function outcomeOf(ref: TaskRef, task: StoredTask): TaskOutcome {
   if (end === 'completed') return { ...facts, status: end, value: finalValue };
   if (end === 'failed') {
     const { message = '', errorType = 'Error' } = error ?? {};
-    return { ...facts, status: end, error: new TaskFailedError(message, errorType) };
+    const failure = { ...facts, status: end, error: new TaskFailedError(message, errorType) };
+    return reason ? { ...failure, cancellation: new CancelledError(reason) } : failure;
   }
   const cancellation = new CancelledError(reason ?? { kind: 'external' });
   if (end === 'cancelled') return { ...facts, status: end, error: cancellation };

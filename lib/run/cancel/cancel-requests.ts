@@ -5,7 +5,7 @@ import {
   isWithdrawable,
   type TimeoutOf,
 } from '../../cancellation/cancel-reason.js';
-import type { AcceptedRequest } from '../task-history.js';
+import type { AcceptedRequest, TaskHistory } from '../task-history.js';
 import { textOf } from '../../cancellation/read-error.js';
 
 /** What is said of a request besides its kind. @see CancelReason */
@@ -61,6 +61,13 @@ export class CancelRequests {
     if (isKept) this.#all = pushed(this.#all, reason);
     if (counts) this.#standing?.push(reason);
     return reason;
+  }
+
+  /** Those of earlier tries, which were withdrawn, and those that stand. */
+  goOnFrom({ withdrawn = [], requests = [] }: Pick<TaskHistory, 'withdrawn' | 'requests'>): void {
+    this.addAccepted(withdrawn);
+    for (const each of this.all) this.drop(each);
+    this.addAccepted(requests);
   }
 
   /** Those that were accepted elsewhere. */

@@ -2,7 +2,7 @@ import { clock } from '../../cancellation/time/clock.js';
 import { CancelledError } from '../../cancellation/errors.js';
 import { isInstance } from '../../cancellation/read-error.js';
 import { TaskFailedError, TaskTimeoutError } from '../../task/errors.js';
-import type { TaskOutcome } from '../../task/task-outcome.js';
+import type { OutcomeFacts, TaskOutcome } from '../../task/task-outcome.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { ErrorSummary } from '../../task/task-record.js';
 import { fullError, publicError } from '../public-error.js';
@@ -27,10 +27,7 @@ export class KeptOutcome {
   readonly failure: Failure | undefined;
   /** Held itself where nothing of it is the application's; not at all of a completed run, whose value is there as JSON. */
   readonly #whole: TaskOutcome | WeakRef<TaskOutcome> | undefined;
-  readonly #facts: Pick<
-    TaskOutcome,
-    'status' | 'reason' | 'requests' | 'started' | 'swallowed' | 'abandoned' | 'durationMs'
-  >;
+  readonly facts: OutcomeFacts;
 
   constructor(outcome: TaskOutcome, json: string | undefined) {
     const { status, error, reason, requests, started, swallowed, abandoned, durationMs } = outcome;
@@ -39,11 +36,11 @@ export class KeptOutcome {
     this.failure = status === 'failed' ? { full: fullError(error), shown: publicError(error) } : undefined;
     if (isPlainCancellation(outcome)) {
       // A WeakRef is a tenth of what a cancellation costs.
-      this.#whole = this.#facts = outcome;
+      this.#whole = this.facts = outcome;
       return;
     }
     this.#whole = this.json === undefined ? new WeakRef(outcome) : undefined;
-    this.#facts = { status, requests, started, swallowed, abandoned, durationMs, ...(reason && { reason }) };
+    this.facts = { status, requests, started, swallowed, abandoned, durationMs, ...(reason && { reason }) };
   }
 
   get outcome(): TaskOutcome {
@@ -52,12 +49,12 @@ export class KeptOutcome {
   }
 
   #rebuilt(): TaskOutcome {
-    if (this.json !== undefined) return { ...this.#facts, value: JSON.parse(this.json) as unknown };
-    return { ...this.#facts, error: this.#errorAnew() };
+    if (this.json !== undefined) return { ...this.facts, value: JSON.parse(this.json) as unknown };
+    return { ...this.facts, error: this.#errorAnew() };
   }
 
   #errorAnew(): Error {
-    const { status, reason } = this.#facts;
+    const { status, reason } = this.facts;
     if (this.failure) return new TaskFailedError(this.failure.full.message, this.failure.full.errorType);
     const cancellation = reason && new CancelledError(reason);
     if (status !== 'timeout' || !reason) return cancellation as CancelledError;

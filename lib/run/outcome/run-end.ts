@@ -94,7 +94,7 @@ export class RunEnd {
     this.#onItsWay = undefined;
     const { record } = this.#run;
     this.#onItsWay = { decision: again, outcome };
-    return { type: again.status, json: terminalEventData(again), record };
+    return { type: again.status, json: terminalEventData(again), record, facts: this.#reached.facts };
   }
 
   #decide(context: RunContext | undefined, settlement: Settlement): void {

@@ -103,6 +103,10 @@ export class FakeRun implements JournalRun {
     this.failures.push(error);
   }
 
+  factsOf(): string {
+    return '{}';
+  }
+
   goesOn(): boolean {
     return this.instead !== undefined;
   }

@@ -21,13 +21,13 @@ if not owns(token) then return { 'lost' } end
 if (status == 'completed' or status == 'failed') and redis.call('LLEN', requests) > seen then
   return { 'refused', redis.call('LRANGE', requests, seen, -1) }
 end
-if not addFrom(13, seq) then return { 'lost' } end
+if not addFrom(14, seq) then return { 'lost' } end
 keep()
 noteState()
 note('cancellation', cancellation)
-note('finalValue', ARGV[10])
-note('error', ARGV[11])
-note('publicError', ARGV[12])
+note('finalValue', ARGV[11])
+note('error', ARGV[12])
+note('publicError', ARGV[13])
 endAs(status, token)
 tell()
 return { 'taken' }

@@ -20,6 +20,7 @@ export const taskFields = [
   'finalValue',
   'error',
   'publicError',
+  'facts',
 ] as const;
 
 /** How many watch the task, on all instances that are there. */
