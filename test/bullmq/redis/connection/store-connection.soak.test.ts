@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { StoreConnection } from '../../../../lib/bullmq/redis/connection/store-connection.js';
 import { StoreUnavailableError } from '../../../../lib/bullmq/errors.js';
+import { Mortals } from '../../../cancellation/gc.js';
 import { eventually, withTimeout } from '../../../support/wait.js';
 import { describeStore, newKey, newTask } from '../support.js';
 
@@ -147,5 +148,25 @@ describeStore('a connection to Redis', ({ server, open }) => {
     await server.restart();
     await withTimeout(client.ping(), 10_000, 'the reconnect');
     expect(await instance.read(keys)).toBeUndefined();
+  });
+
+  it('keeps nothing of those who have given up while Redis is down', async () => {
+    const instance = await open();
+    const { client } = instance.connection;
+    const listeners = client.listenerCount('ready');
+    const mortals = new Mortals();
+    await server.kill();
+    await eventually(() => client.status !== 'ready');
+    await Promise.all(
+      [1, 2, 3].map(() =>
+        instance.connection
+          .inTime(() => client.ping())
+          .catch((error: unknown) => mortals.add(error as Error)),
+      ),
+    );
+    expect(await mortals.left()).toBe(0);
+    expect(client.listenerCount('ready')).toBe(listeners);
+    await server.restart();
+    await withTimeout(client.ping(), 10_000, 'the reconnect');
   });
 });
