@@ -1,0 +1,70 @@
+/** A page that sleeps: what Node lacks of one is put there. */
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { eventually } from '../support/wait.js';
+import { completed, frame, html, OPEN, readAll, runOf, ScriptedServer, stream, typesOf } from './support.js';
+
+const started = frame('epoch-1', 'started', { attempt: 1 });
+const day = 86_400_000;
+
+describe('a stream is opened again at once', () => {
+  let page: EventTarget;
+  let listeners: Set<string>;
+  const document = { visibilityState: 'visible' };
+
+  beforeEach(() => {
+    page = new EventTarget();
+    listeners = new Set();
+    Object.assign(globalThis, {
+      document,
+      addEventListener(type: string, listener: () => void) {
+        listeners.add(type);
+        page.addEventListener(type, listener);
+      },
+      removeEventListener(type: string, listener: () => void) {
+        listeners.delete(type);
+        page.removeEventListener(type, listener);
+      },
+    });
+  });
+  afterEach(() => {
+    for (const name of ['document', 'addEventListener', 'removeEventListener']) {
+      Reflect.deleteProperty(globalThis, name);
+    }
+  });
+
+  it.each<[string, object]>([
+    ['online', {}],
+    ['pageshow', { persisted: true }],
+  ])('on %s', async (type, facts) => {
+    const server = await ScriptedServer.open(stream(started, OPEN), stream(completed(2)));
+    const run = runOf(server);
+    const reading = readAll(run);
+    await eventually(() => expect(run.status).toBe('running'));
+    page.dispatchEvent(Object.assign(new Event(type), facts));
+    expect(typesOf(await reading)).toEqual(['started', 'completed']);
+    expect(server.asked[1]?.headers['last-event-id']).toBe('epoch-1');
+    await eventually(() => expect(listeners.size).toBe(0));
+  });
+
+  it('on visibilitychange, when a heartbeat was missed', async () => {
+    const server = await ScriptedServer.open(stream(started, OPEN), stream(completed(2)));
+    const run = runOf(server, { heartbeatTimeout: 1_500 });
+    const reading = readAll(run);
+    await eventually(() => expect(run.status).toBe('running'));
+    page.dispatchEvent(new Event('visibilitychange'));
+    await new Promise((resolve) => setTimeout(resolve, 550));
+    expect(server.asked).toHaveLength(1);
+    page.dispatchEvent(new Event('visibilitychange'));
+    expect(typesOf(await reading)).toEqual(['started', 'completed']);
+    expect(server.asked[1]!.at - server.asked[0]!.at).toBeLessThan(1_500);
+  });
+
+  it('on online, though the next try is far away', async () => {
+    const server = await ScriptedServer.open(html(502), stream(started, completed(2)));
+    const run = runOf(server, { retry: { min: day, max: day } });
+    const reading = readAll(run);
+    await eventually(() => expect(run.connection).toBe('reconnecting'));
+    page.dispatchEvent(new Event('online'));
+    expect(typesOf(await reading)).toEqual(['started', 'completed']);
+  });
+});
