@@ -11,11 +11,12 @@ export interface InstanceOptions extends Omit<TaskAppOptions, 'tasks'> {
 
 /** Instances of one application, in this process. */
 export class Instances {
-  readonly prefix = newPrefix();
+  readonly prefix: string;
   readonly #server: RedisServer;
   readonly #tasks: readonly Type[];
 
-  constructor(server: RedisServer, tasks: readonly Type[]) {
+  constructor(server: RedisServer, tasks: readonly Type[], prefix = newPrefix()) {
+    this.prefix = prefix;
     this.#server = server;
     this.#tasks = tasks;
   }
