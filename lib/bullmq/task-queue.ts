@@ -94,7 +94,7 @@ export class TaskQueue {
       jobId: this.jobIdOf(id),
       priority: LOWEST_PRIORITY - priority,
       delay,
-      timestamp: this.store.clock.now,
+      timestamp: this.store.clock.latest,
     };
     await this.#connection.inTime(() => this.#queue.add(this.type.name, data, options));
   }

@@ -3,10 +3,12 @@ import { performance } from 'node:perf_hooks';
 
 const monotonic = performance.now.bind(performance);
 
-/** The time of Redis, as far as it is known here: whatever the clock of this machine says, and never ahead. */
+/** The time of Redis, as far as it is known here, whatever the clock of this machine says. */
 export class RedisClock {
-  /** From the monotonic clock of this process to that of Redis, in milliseconds. */
-  #offset: number | undefined;
+  /** From the monotonic clock of this process to that of Redis, in milliseconds: at least this. */
+  #least: number | undefined;
+  /** At most this. */
+  #most: number | undefined;
 
   /**
    * Asks Redis what time it is.
@@ -18,14 +20,21 @@ export class RedisClock {
     const [answer, time] = await ask();
     // It was somewhere between. An answer that took long says little, and does not undo what an earlier one has said.
     const lowest = time - monotonic();
-    const highest = time - sent;
-    this.#offset = Math.min(Math.max(this.#offset ?? lowest, lowest), highest);
+    // Its milliseconds are whole.
+    const highest = time + 1 - sent;
+    this.#least = Math.min(Math.max(this.#least ?? lowest, lowest), highest);
+    this.#most = Math.max(Math.min(this.#most ?? highest, highest), lowest);
     return answer;
   }
 
-  /** In epoch milliseconds. Before the first answer it is that of this machine. */
+  /** In epoch milliseconds, never ahead: what is due by then is due. Before the first answer it is that of this machine. */
   get now(): number {
-    return this.#offset === undefined ? Date.now() : Math.floor(this.#offset + monotonic());
+    return this.#least === undefined ? Date.now() : Math.floor(this.#least + monotonic());
+  }
+
+  /** Likewise, never behind: a wait that is counted from then is not too short, whichever instance looks when it is over. */
+  get latest(): number {
+    return this.#most === undefined ? Date.now() : Math.ceil(this.#most + monotonic());
   }
 
   /** What the clock of this machine says at a time of Redis. */

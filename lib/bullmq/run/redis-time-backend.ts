@@ -27,7 +27,7 @@ export function redisTimeBackend(clock: RedisClock): BackendFactory<RedisQueueBa
           withNextHere(answer, clock),
         );
       },
-      moveToDelayed: (id, _time, ...more) => moveToDelayed(id, clock.now, ...more),
+      moveToDelayed: (id, _time, ...more) => moveToDelayed(id, clock.latest, ...more),
       waitForJob: async (timeout) => {
         const marker = await waitForJob(timeout);
         return marker && { ...marker, score: hereOf(marker.score, clock) };

@@ -13,6 +13,8 @@ function ask(delay = 0, ahead = HOUR): () => Promise<[string, number]> {
   };
 }
 
+const now = (ahead = HOUR): number => performance.timeOrigin + performance.now() + ahead;
+
 function lag(clock: RedisClock, ahead = HOUR): number {
   return performance.timeOrigin + performance.now() + ahead - clock.now;
 }
@@ -28,6 +30,28 @@ describe('the time of Redis', () => {
     expect(Math.abs(clock.here(clock.now + 500) - 500)).toBeLessThan(5);
     jest.restoreAllMocks();
   });
+
+  it.each([
+    [100, 0],
+    [0, 100],
+    [50, 50],
+  ])(
+    'is between the earliest and the latest that it may be: asked %d ms, answered %d ms',
+    async (there, back) => {
+      const clock = new RedisClock();
+      await clock.measure(async () => {
+        await setTimeout(there);
+        return ask(back)();
+      });
+      expect(clock.now).toBeLessThanOrEqual(now());
+      expect(clock.latest).toBeGreaterThanOrEqual(Math.floor(now()));
+      expect(clock.latest - clock.now).toBeGreaterThan(90);
+      // A quick answer says more.
+      await clock.measure(ask());
+      expect(clock.latest - clock.now).toBeLessThan(20);
+      expect(clock.latest).toBeGreaterThanOrEqual(Math.floor(now()));
+    },
+  );
 
   it('is not put back by an answer that took long', async () => {
     const clock = new RedisClock();
