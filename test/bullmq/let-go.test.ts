@@ -80,8 +80,11 @@ describeWithRedis('what is over', [], (server) => {
     ).result;
     const [asked, hold] = [deferred(), deferred()];
     const run = listEnds.run.bind(listEnds);
-    const answered = jest.spyOn(listEnds, 'run').mockImplementationOnce(async (...args) => {
+    let excess: unknown;
+    jest.spyOn(listEnds, 'run').mockImplementation(async (...args) => {
       const answer = await run(...args);
+      if ((answer as unknown[]).length === 0) return answer;
+      excess = answer;
       asked.resolve();
       await hold.promise;
       return answer;
@@ -90,11 +93,11 @@ describeWithRedis('what is over', [], (server) => {
       await app.coordinator.start(type, {})
     ).result;
     await asked.promise;
-    const excess = answered.mock.results[1]!.value as Promise<unknown>;
     await app.close();
     hold.resolve();
     // Whoever rejects unobserved fails the test.
-    expect(await excess).toHaveLength(1);
+    await new Promise(setImmediate);
+    expect(excess).toHaveLength(1);
   });
 
   it('has its time counted once: what a shutdown has waited is not left', async () => {
@@ -113,7 +116,7 @@ describeWithRedis('what is over', [], (server) => {
     const took = performance.now() - began;
     server.goOn();
     expect(took).toBeGreaterThan(1_000);
-    expect(left).toBeLessThan(2_000 - took + 50);
+    expect(left).toBeLessThan(Math.max(0, 2_000 - took) + 50);
     seen.unsubscribe();
   });
 });

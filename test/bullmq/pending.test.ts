@@ -2,6 +2,7 @@ import { afterEach, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { type EventTask, OnTaskEvent, type TaskContext, type TaskEvent } from 'nestjs-streaming';
 import { TaskIndex } from '../../lib/bullmq/redis/task-index.js';
+import { taskKey } from '../../lib/task/task-ref.js';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { deferred, eventually } from '../support/wait.js';
@@ -184,19 +185,19 @@ describeWithRedis('a place', [], (server) => {
   });
 
   it('is free when the terminal event is seen, on every instance, and for one of many that want it', async () => {
-    const One = handlerTask(() => 1, { concurrency: 1, maxPending: 0 });
+    const One = handlerTask(() => 1, { app: 'places', name: 'one', concurrency: 1, maxPending: 0 });
     const instances = new Instances(server, [One]);
     const web = await instances.startWeb();
     await instances.start();
-    let hold = deferred();
+    let [held, hold] = ['', deferred()];
     const { ended } = TaskIndex.prototype;
     // Until then the job of the task is active.
     jest.spyOn(TaskIndex.prototype, 'ended').mockImplementation(async function (this: TaskIndex, ...args) {
-      await hold.promise;
+      if (args[0] === held) await hold.promise;
       return ended.apply(this, args);
     });
     for (const id of ['7', 'seven']) {
-      hold = deferred();
+      [held, hold] = [taskKey({ app: 'places', name: 'one', id }), deferred()];
       const handle = await web.coordinator.start(One, {}, { id });
       expect((await collect(handle.events()).done).at(-1)?.type).toBe('completed');
       const starts = await Promise.allSettled([1, 2, 3].map(() => web.coordinator.start(One, {})));
