@@ -162,6 +162,16 @@ async function watch(log: LogWindow, onNext: (next: LogEntry | LogGap) => void):
 }
 
 describeStore('watchers of a log in Redis, on another instance', ({ server, open }) => {
+  it('are told one time for all events of one call, by the news as by the log', async () => {
+    const [writer, reader] = await Promise.all([open(), open()]);
+    const { keys, lease } = await writer.claimNew();
+    const journal = writer.journal(lease, new FakeRun());
+    await allWritten(count(300).map((n) => journal.append('n', `${n}`)));
+    const { events } = (await reader.read(keys))!;
+    expect(events).toHaveLength(300);
+    expect(new Set(events.map(({ timestamp }) => timestamp)).size).toBe(1);
+  });
+
   it('are given small events with the news of them, and read large ones', async () => {
     const [writer, reader] = await Promise.all([open(), open()]);
     const { keys, lease } = await writer.claimNew();
