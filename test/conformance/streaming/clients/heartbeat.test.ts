@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { takesEffect } from '../../../support/app/store.js';
 import { describeWithChromium } from '../../../support/programs/chromium.js';
 import {
   createClientApp,
@@ -49,7 +50,7 @@ async function halfAnHour(
   expect(paths.map((path) => proxy.of(path).map(({ heartbeats }) => heartbeats))).toEqual(
     paths.map(() => [120]),
   );
-  expect(await puppet.handle.snapshot()).toMatchObject({ watchers: count });
+  await takesEffect(async () => expect(await puppet.handle.snapshot()).toMatchObject({ watchers: count }));
   await puppet.end();
   await Promise.all(groups.map((group) => group.stopped()));
   await all(['started', 'n', 'n', 'completed']);
