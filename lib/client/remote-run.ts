@@ -190,7 +190,16 @@ export class RemoteRun implements TaskRun {
     const isNews = (Object.keys(news) as (keyof RunState)[]).some((key) => this.#known?.[key] !== known[key]);
     if (!isNews) return;
     Object.assign(this, (this.#known = known));
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        // As listeners of an `EventTarget`: it keeps no event from a reader.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   #settle(outcome: RunOutcome): void {

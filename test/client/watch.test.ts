@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { RunEvent, StreamingClient, TaskRun } from 'nestjs-streaming/client';
 import { Relay } from '../support/clients/relay.js';
 import { eventually } from '../support/wait.js';
@@ -196,6 +196,38 @@ describe('what a run has heard', () => {
     await reading;
     expect(calls).toBe(before);
     expect(getSnapshot()).toMatchObject({ status: 'completed', connection: 'ended' });
+  });
+
+  it('keeps no event from a reader where a listener throws: its error is reported as that of any callback', async () => {
+    const thrown: unknown[] = [];
+    const { queueMicrotask } = globalThis;
+    const report = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((task) => {
+      queueMicrotask(() => {
+        try {
+          task();
+        } catch (error) {
+          thrown.push(error);
+        }
+      });
+    });
+    try {
+      const task = new PuppetTask();
+      const app = await serve(task);
+      const puppet = await task.start(app);
+      const run = clientOf(app).task('test', task.name).attach(puppet.id);
+      const broken = new Error('a listener of the page');
+      run.subscribe(() => {
+        throw broken;
+      });
+      const reading = readAll(run);
+      await puppet.context.progress(30);
+      await puppet.end();
+      expect(typesOf(await reading)).toEqual(['started', 'progress', 'completed']);
+      expect(run.connection).toBe('ended');
+      expect(new Set(thrown)).toEqual(new Set([broken]));
+    } finally {
+      report.mockRestore();
+    }
   });
 
   it('does not go back when a second loop begins at the start', async () => {

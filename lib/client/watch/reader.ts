@@ -48,7 +48,7 @@ export class Reader implements AsyncIterableIterator<GivenEvent> {
     signal?.addEventListener('abort', this.#abort);
   }
 
-  /** Whether it waits for an event. A connection that nobody waits for is not read. */
+  /** Whether it waits for an event. A connection is read while a reader does. */
   get isHungry(): boolean {
     return this.#waiters.length > 0;
   }
