@@ -173,7 +173,7 @@ export class OwnedRun implements JournalRun {
       this.run.settle(undefined, { kind: 'threw', error });
       return;
     }
-    // A cancel may have come meanwhile. What is over keeps no input.
+    // A cancel may have come meanwhile. A run that has ended keeps no input.
     if (this.#isHandedBack || this.run.decided) return;
     this.run.input = received;
     this.#noteWatchers();

@@ -39,7 +39,7 @@ function retryDelay(failures: number): number {
 export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   readonly #bytes: number;
   readonly #pageBytes: number;
-  /** Made for the first that watches: most logs nobody does. */
+  /** Made with the first watcher. Most logs have none. */
   #kept: FetchedEntries | undefined;
   readonly #wake = new Subject<void>();
   #state: LogState<StoredRecord>;

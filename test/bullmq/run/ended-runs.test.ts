@@ -1,11 +1,11 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
 import type { TaskContext, TaskHandle } from 'nestjs-streaming';
-import { RedisTasks } from '../../lib/bullmq/redis/redis-tasks.js';
-import { heapGrowth, MiB, Mortals } from '../cancellation/gc.js';
-import { collect, handlerTask } from '../support/app.js';
-import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred, eventually } from '../support/wait.js';
-import { Instances } from './support/instances.js';
+import { RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
+import { heapGrowth, MiB, Mortals } from '../../cancellation/gc.js';
+import { collect, handlerTask } from '../../support/app.js';
+import { describeWithRedis } from '../../support/programs/redis.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { Instances } from '../support/instances.js';
 
 describeWithRedis('what a handle keeps of a task that has ended', [], (server) => {
   it('is neither its input nor its checkpoint, on the instance that ran it', async () => {

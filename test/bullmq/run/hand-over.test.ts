@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
-import { collect, handlerTask } from '../support/app.js';
-import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred, eventually } from '../support/wait.js';
-import { openStream } from '../support/clients/sse.js';
-import { Instances } from './support/instances.js';
+import { collect, handlerTask } from '../../support/app.js';
+import { describeWithRedis } from '../../support/programs/redis.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { openStream } from '../../support/clients/sse.js';
+import { Instances } from '../support/instances.js';
 
 describeWithRedis('an instance that closes', [], (server) => {
   it('hands a resumable task over, and another one goes on from its checkpoint', async () => {

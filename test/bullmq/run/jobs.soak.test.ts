@@ -1,12 +1,12 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { Job, Queue, Worker } from 'bullmq';
 import type { TaskContext, TaskRef } from 'nestjs-streaming';
-import { RedisTasks } from '../../lib/bullmq/redis/redis-tasks.js';
-import { collect, handlerTask } from '../support/app.js';
-import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred, eventually } from '../support/wait.js';
-import { Instances } from './support/instances.js';
-import { takeLease } from './support/leases.js';
+import { RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
+import { collect, handlerTask } from '../../support/app.js';
+import { describeWithRedis } from '../../support/programs/redis.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { Instances } from '../support/instances.js';
+import { takeLease } from '../support/leases.js';
 
 describeWithRedis('the job of a task', [], (server) => {
   afterEach(() => {

@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
-import { collect, handlerTask } from '../support/app.js';
-import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred, eventually } from '../support/wait.js';
-import { Instances } from './support/instances.js';
-import { takeLease } from './support/leases.js';
+import { collect, handlerTask } from '../../support/app.js';
+import { describeWithRedis } from '../../support/programs/redis.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { Instances } from '../support/instances.js';
+import { takeLease } from '../support/leases.js';
 
 describeWithRedis('a lease that is lost', [], (server) => {
   it('ends a task that may run only once as failed, and aborts the handler with "lost"', async () => {

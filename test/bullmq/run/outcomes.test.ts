@@ -1,11 +1,11 @@
 import { expect, it } from '@jest/globals';
 import { Injectable, Scope, type Type } from '@nestjs/common';
 import { type CancelReason, StreamTask, type TaskContext, type TaskOutcome } from 'nestjs-streaming';
-import { collect, type FunctionTask, handlerTask } from '../support/app.js';
-import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred, eventually } from '../support/wait.js';
-import { Instances } from './support/instances.js';
-import { takeLease } from './support/leases.js';
+import { collect, type FunctionTask, handlerTask } from '../../support/app.js';
+import { describeWithRedis } from '../../support/programs/redis.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { Instances } from '../support/instances.js';
+import { takeLease } from '../support/leases.js';
 
 describeWithRedis('the outcome of a task that ran elsewhere', [], (server) => {
   /** Runs a task on another instance, cancelled as often as there are details. */

@@ -1,11 +1,11 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { type TaskContext, TooManySignalsError } from 'nestjs-streaming';
-import { RedisNews } from '../../lib/bullmq/redis/redis-news.js';
-import { RedisTasks } from '../../lib/bullmq/redis/redis-tasks.js';
-import { handlerTask } from '../support/app.js';
-import { describeWithRedis } from '../support/programs/redis.js';
-import { deferred, eventually } from '../support/wait.js';
-import { Instances } from './support/instances.js';
+import { RedisNews } from '../../../lib/bullmq/redis/redis-news.js';
+import { RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
+import { handlerTask } from '../../support/app.js';
+import { describeWithRedis } from '../../support/programs/redis.js';
+import { deferred, eventually } from '../../support/wait.js';
+import { Instances } from '../support/instances.js';
 
 describeWithRedis('signals', [], (server) => {
   afterEach(() => {
