@@ -60,7 +60,8 @@ export class TaskView {
   #progress({ percent, message, instance }) {
     this.#parts.progress.value = percent;
     this.#parts.message.textContent = message;
-    if (instance === this.instance) return;
+    // An instance that was started again may take back what it ran.
+    if (instance === this.instance && this.#cause === '') return;
     this.#way.push(this.#cause === '' ? instance : `(${this.#cause}) → ${instance}`);
     this.#cause = '';
     this.instance = instance;
