@@ -340,16 +340,15 @@ export class BullEngine implements TaskEngine, ViewHost {
     await this.#parts.pending.sweep(queue, this.#host.types.get({ app, name }).options.pendingTimeout);
   }
 
-  /** Ended tasks of which there are too many. */
+  /** Ended tasks of which there are too many: they are listed no more. What is not reached goes after its retention. */
   async #forget(keys: readonly string[]): Promise<void> {
     try {
-      const { tasks, index, connection } = this.#parts;
-      for (const key of keys) {
-        const page = await readTask(connection, tasks.keysOf(key), 1, 0);
-        if (page?.ended === false) continue;
-        if (page) await tasks.forget(tasks.keysOf(key), page.record.epoch);
-        await index.remove([key]);
-      }
+      const { tasks, index } = this.#parts;
+      const forget = async (key: string): Promise<void> => {
+        // It was started anew meanwhile.
+        if (!(await tasks.forget(tasks.keysOf(key)))) await index.add(key);
+      };
+      await Promise.all(keys.map(forget));
     } catch (error) {
       this.#onError(error);
     }

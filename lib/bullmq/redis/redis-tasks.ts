@@ -232,9 +232,14 @@ export class RedisTasks {
     return (await this.#connection.ask(watch, keys, [this.instance, count, ms, epoch])) === 1;
   }
 
-  /** Forgets an ended task before its retention is over. */
-  async forget(keys: TaskKeys, epoch: string): Promise<boolean> {
-    return (await this.#connection.run(forget, keys, [epoch])) === 1;
+  /**
+   * Forgets an ended task before its retention is over.
+   *
+   * @returns whether it is gone; `false` for one that has not ended
+   * @throws StoreUnavailableError
+   */
+  async forget(keys: TaskKeys): Promise<boolean> {
+    return (await this.#connection.ask(forget, keys, [])) === 1;
   }
 
   #newId(): string {

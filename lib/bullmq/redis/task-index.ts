@@ -47,7 +47,7 @@ export class TaskIndex {
 
   /**
    * @param mostEnded how many ended tasks are kept
-   * @param onExcess called with the oldest where there are more
+   * @param onExcess called with the oldest where there are more; they are listed no more
    */
   constructor(
     connection: StoreConnection,

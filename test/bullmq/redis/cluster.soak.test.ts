@@ -57,7 +57,7 @@ describeStore(
         expect(await last.decide()).toBe('taken');
         await last.end('completed', '{}', ending());
         expect(await instance.typesIn(keys)).toEqual(['n', 'retrying', 'completed']);
-        expect(await tasks.forget(keys, lease.epoch)).toBe(true);
+        expect(await tasks.forget(keys)).toBe(true);
         const key = newKey();
         await tasks.start(tasks.keysOf(key), newTask(key), false);
         expect(await tasks.cancel(tasks.keysOf(key), request, '{}')).toBe('cancelled');

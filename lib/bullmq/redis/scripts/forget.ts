@@ -4,13 +4,14 @@ import { Script } from './script.js';
 /**
  * Forgets an ended task before its retention is over.
  *
- * ARGV: publish, epoch.
- * Answers: 1 if it was forgotten.
+ * ARGV: publish.
+ * Answers: 1 if it is gone, 0 if it has not ended.
  */
 export const forget = new Script(/* lua */ `
 ${task}
-local epoch, status = unpack(redis.call('HMGET', record, 'epoch', 'status'))
-if epoch ~= ARGV[2] or not isEnded(status) then return 0 end
+local status = redis.call('HGET', record, 'status')
+if not status then return 1 end
+if not isEnded(status) then return 0 end
 redis.call('DEL', record, log, requests, signals, watchers)
 tell()
 return 1

@@ -41,9 +41,12 @@ end
 expire()
 `);
 
+/** More that are too many go with the next ends. */
+const maxExcess = 100;
+
 /**
  * ARGV: how many ended tasks are kept, then the keys of tasks that have ended, each with its retention.
- * Answers: those that are too many, the oldest first.
+ * Answers: those that are too many, the oldest first. They are listed no more, so that one instance alone forgets them.
  */
 export const listEnds = new Script(/* lua */ `
 ${index}
@@ -51,10 +54,14 @@ for i = 2, #ARGV, 2 do
   redis.call('ZADD', all, 'NX', now, ARGV[i])
   redis.call('ZADD', ended, now + ARGV[i + 1], ARGV[i])
 end
+local excess, oldest = redis.call('ZCARD', ended) - ARGV[1], {}
+if excess > 0 then
+  oldest = redis.call('ZRANGE', ended, 0, math.min(excess, ${maxExcess}) - 1)
+  redis.call('ZREM', all, unpack(oldest))
+  redis.call('ZREM', ended, unpack(oldest))
+end
 expire()
-local excess = redis.call('ZCARD', ended) - ARGV[1]
-if excess <= 0 then return {} end
-return redis.call('ZRANGE', ended, 0, math.min(excess, 100) - 1)
+return oldest
 `);
 
 /** ARGV: the keys of tasks that are gone. */
