@@ -57,8 +57,7 @@ export class GroupChildren {
       value = await body(this.#group);
     } catch (error) {
       if (node.hasThrown(error)) withdrawn = { error };
-      // A body that waited for the child that failed throws the same error again.
-      else if (!this.#errors.includes(error) && !node.explains(error)) {
+      else if (!node.explains(error)) {
         failure = { error };
         this.#cancelRest(error);
       }
@@ -69,7 +68,9 @@ export class GroupChildren {
       });
     }
     node.retire();
-    const errors = failure ? [...this.#errors, failure.error] : this.#errors;
+    const errors = [...this.#errors];
+    // A body that waited for the child that failed throws the same error again, and both may wait for the same.
+    if (failure && !errors.includes(failure.error)) errors.push(failure.error);
     if (errors.length > 0) {
       const cause = node.above?.cancellation;
       const names = this.#failed.length > 0 ? `: ${this.#failed.join(', ')}` : '';

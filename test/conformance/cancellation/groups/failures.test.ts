@@ -202,6 +202,28 @@ describe('TG. Task groups that fail', () => {
     });
   });
 
+  it.each(['the body first', 'the child first'])(
+    'TG.121 a child and the body that wait for the same, %s, throw one error',
+    async (order) => {
+      const failure = new RangeError('Broken');
+      const broken = Promise.reject(failure);
+      broken.catch(() => {});
+      const [first, second] = [(): Promise<never> => broken, () => delay(5).then(() => broken)];
+      const [child, body] = order === 'the child first' ? [first, second] : [second, first];
+      await inTask(async (task) => {
+        const errors = await errorsOf(
+          task.group(async (group) => {
+            void group.spawn(child);
+            // A child that has not begun is not called any more.
+            await group.yield();
+            await body();
+          }),
+        );
+        expect(errors).toEqual([failure]);
+      });
+    },
+  );
+
   it('TG.121 a child throws A and the body’s finally B: both are told, A before B', async () => {
     const [a, b] = [new RangeError('A'), new TypeError('B')];
     await inTask(async (task) => {
