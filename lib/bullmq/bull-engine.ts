@@ -123,6 +123,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     const onGone = (view: RemoteView): void => news.look(tasks.keysOf(taskKey(view.ref)).news);
     const watchers = new WatcherCounts(tasks, 2 * this.#options.lockDuration, onGone, onError);
     const maintenance = new Maintenance({
+      connection,
       times: this.#options,
       queues: this.#queues,
       workers: this.#workers,

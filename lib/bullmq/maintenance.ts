@@ -1,6 +1,7 @@
 // Not the globals, nor the coordinator's clock: a test may have replaced these, and leases are counted in real time.
 import { clearTimeout, setTimeout } from 'node:timers';
 import { inRootContext } from '../cancellation/async-context.js';
+import type { StoreConnection } from './redis/connection/store-connection.js';
 import type { TaskIndex } from './redis/task-index.js';
 import type { TaskQueue } from './task-queue.js';
 import type { LeaseTimes, TaskWorker } from './run/task-worker.js';
@@ -9,6 +10,7 @@ import type { LeaseTimes, TaskWorker } from './run/task-worker.js';
 const SWEEP_INTERVAL = 30_000;
 
 interface MaintenanceParts {
+  readonly connection: Pick<StoreConnection, 'client'>;
   readonly times: LeaseTimes;
   readonly queues: ReadonlyMap<string, TaskQueue>;
   readonly workers: readonly TaskWorker[];
@@ -31,9 +33,11 @@ export class Maintenance {
   }
 
   begin(): void {
-    const { times, workers, queues, index, countWatchers, limit, sweepPending } = this.#parts;
+    const { times, workers, queues, index, countWatchers, limit, sweepPending, connection } = this.#parts;
+    // Leases may be about to run out.
+    connection.client.on('ready', this.#renew);
     inRootContext(() => {
-      this.#repeat(times.lockDuration / 2, () => workers.map((worker) => worker.renewLocks()));
+      this.#repeat(times.lockDuration / 2, () => this.#renewLocks());
       this.#repeat(times.stalledInterval, () => [
         ...workers.map((worker) => worker.reviveJobs()),
         ...[...queues.values()].map((queue) => sweepPending(queue)),
@@ -43,8 +47,17 @@ export class Maintenance {
     });
   }
 
+  readonly #renew = (): void => {
+    void this.#do(() => this.#renewLocks());
+  };
+
+  #renewLocks(): Promise<void>[] {
+    return this.#parts.workers.map((worker) => worker.renewLocks());
+  }
+
   close(): void {
     this.#isClosed = true;
+    this.#parts.connection.client.off('ready', this.#renew);
     for (const timer of this.#timers) clearTimeout(timer);
   }
 

@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { TaskContext } from 'nestjs-streaming';
 import { collect, handlerTask } from '../support/app.js';
+import { call } from '../support/clients/http-client.js';
 import { watch } from '../support/clients/open-clients.js';
 import { openStream } from '../support/clients/sse.js';
 import { describeWithRedis } from '../support/programs/redis.js';
@@ -48,51 +49,80 @@ describeWithRedis('Redis that fails', [], (server) => {
     expect(performance.now() - began).toBeLessThan(5_000);
   });
 
-  it('is emptied: handlers are aborted with "lost", watchers get a gap and the end', async () => {
-    const reasons: unknown[] = [];
+  it('loses all connections again and again: each signal that was accepted reaches the handler once, in order', async () => {
     const type = handlerTask(async (task: TaskContext) => {
-      await task.sendEvent('running');
-      try {
-        await task.sleep(60_000);
-      } finally {
-        reasons.push(task.reason);
-      }
+      const taken: unknown[] = [];
+      for (let n = 0; n < 60; n++) taken.push(await task.waitForSignal('go'));
+      return taken;
     });
     const instances = new Instances(server, [type]);
     const web = await instances.startWeb({ listen: true });
     await instances.start();
-    const handle = await web.coordinator.start(type, {});
-    const events = collect(web.coordinator.events(handle.ref));
-    await events.until('running');
-    const other = await web.coordinator.start(type, {});
-    const paths = [handle, other].map(({ ref }) => `${ref.app}/${ref.name}/${ref.id}`);
-    const alone = await watch(`${web.url}/${paths[0]!}`);
-    const listed = await watch(`${web.url}/events?${paths.map((path) => `task=${path}`).join('&')}`);
-    await alone.next('running');
-    await listed.next('running');
-    await server.connect().flushall();
-    await eventually(() => expect(reasons).toEqual([{ kind: 'lost' }, { kind: 'lost' }]));
-    const before = await events.done;
-    await Promise.all([alone.ended, listed.ended]);
-    const lost = { cause: 'unknown-id', missed: null, snapshot: null };
-    const gap = before.at(-1)!;
-    expect([gap.type, gap.data, gap.id]).toEqual(['gap', lost, before.at(-2)?.id]);
-    expect(alone.events.at(-1)).toMatchObject({ type: 'gap', data: lost, id: alone.events.at(-2)?.id });
-    expect(listed.events.filter(({ type: of }) => of === 'gap').map(({ data }) => data)).toEqual([
-      expect.objectContaining({ data: lost }),
-      expect.objectContaining({ data: lost }),
-    ]);
-    const back = await openStream(`${web.url}/${paths[0]!}`, { headers: { 'last-event-id': gap.id } });
-    expect(back.status).toBe(404);
-    expect((await handle.outcome).status).toBe('failed');
-    expect(await web.coordinator.get(handle.ref)).toBeUndefined();
-    // The instances go on.
-    const next = await web.coordinator.start(type, {});
-    const again = collect(next.events());
-    await again.until('running');
-    await next.cancel();
-    expect((await again.done).at(-1)?.type).toBe('cancelled');
+    const { ref, result } = await web.coordinator.start(type, {});
+    const url = `${web.url}/${ref.app}/${ref.name}/${ref.id}/signals/go`;
+    const accepted: unknown[] = [];
+    for (let n = 0; n < 60; n++) {
+      const cut = n % 6 === 3 ? server.killConnections() : undefined;
+      // One that is refused is sent again: it was not taken.
+      await eventually(async () => (await call('POST', url, { json: { n } })).status === 202);
+      accepted.push({ n });
+      await cut;
+    }
+    expect(await result).toEqual(accepted);
   });
+
+  it.each(['is emptied', 'comes back empty'])(
+    '%s: handlers are aborted with "lost", watchers get a gap and the end',
+    async (how) => {
+      const reasons: unknown[] = [];
+      const type = handlerTask(async (task: TaskContext) => {
+        await task.sendEvent('running');
+        try {
+          await task.sleep(60_000);
+        } finally {
+          reasons.push(task.reason);
+        }
+      });
+      const instances = new Instances(server, [type]);
+      const web = await instances.startWeb({ listen: true });
+      await instances.start();
+      const handle = await web.coordinator.start(type, {});
+      const events = collect(web.coordinator.events(handle.ref));
+      await events.until('running');
+      const other = await web.coordinator.start(type, {});
+      const paths = [handle, other].map(({ ref }) => `${ref.app}/${ref.name}/${ref.id}`);
+      const alone = await watch(`${web.url}/${paths[0]!}`);
+      const listed = await watch(`${web.url}/events?${paths.map((path) => `task=${path}`).join('&')}`);
+      await alone.next('running');
+      await listed.next('running');
+      if (how === 'is emptied') await server.connect().flushall();
+      else {
+        await server.kill();
+        await server.restart();
+      }
+      await eventually(() => expect(reasons).toEqual([{ kind: 'lost' }, { kind: 'lost' }]));
+      const before = await events.done;
+      await Promise.all([alone.ended, listed.ended]);
+      const lost = { cause: 'unknown-id', missed: null, snapshot: null };
+      const gap = before.at(-1)!;
+      expect([gap.type, gap.data, gap.id]).toEqual(['gap', lost, before.at(-2)?.id]);
+      expect(alone.events.at(-1)).toMatchObject({ type: 'gap', data: lost, id: alone.events.at(-2)?.id });
+      expect(listed.events.filter(({ type: of }) => of === 'gap').map(({ data }) => data)).toEqual([
+        expect.objectContaining({ data: lost }),
+        expect.objectContaining({ data: lost }),
+      ]);
+      const back = await openStream(`${web.url}/${paths[0]!}`, { headers: { 'last-event-id': gap.id } });
+      expect(back.status).toBe(404);
+      expect((await handle.outcome).status).toBe('failed');
+      expect(await web.coordinator.get(handle.ref)).toBeUndefined();
+      // The instances go on.
+      const next = await web.coordinator.start(type, {});
+      const again = collect(next.events());
+      await again.until('running');
+      await next.cancel();
+      expect((await again.done).at(-1)?.type).toBe('cancelled');
+    },
+  );
 
   it('forgets its scripts', async () => {
     const type = handlerTask(() => 'done');

@@ -4,6 +4,7 @@ import { RedisClock } from './redis-clock.js';
 import {
   duePending,
   forgetPending,
+  mayRevive,
   noteTasks,
   renewLocks,
   tellTime,
@@ -81,6 +82,7 @@ export class QueueStore {
       'marker',
       '#pending',
       '#deadlines',
+      '#looks',
     ];
     this.#keys = parts.map(toKey);
     this.#activeKey = toKey('active');
@@ -212,6 +214,17 @@ export class QueueStore {
   /** Has a worker look for a job now. If it does not hear it, it looks a little later. */
   wakeWorker(): void {
     this.#ask(wakeWorker, []).catch(() => {});
+  }
+
+  /**
+   * Whether the jobs of lost instances may be given to others now: not just after Redis was away for all.
+   *
+   * @param most somebody looks once in so many milliseconds
+   * @param wait so many milliseconds instances may need to renew their locks when Redis is back
+   * @throws StoreUnavailableError
+   */
+  async mayRevive(most: number, wait: number): Promise<boolean> {
+    return (await this.#ask(mayRevive, [Math.ceil(most), Math.ceil(wait)])) === 1;
   }
 
   /**

@@ -15,6 +15,12 @@ const DRAIN_DELAY = 2;
 /** The longest wait before a worker asks again, when Redis has failed it, in milliseconds. BullMQ's own are up to 15 s. */
 const RETRY_DELAY = 250;
 
+/** How long an instance may need to connect again when Redis is back, in milliseconds. */
+const RECONNECT_TIME = 2_000;
+
+/** What timers and answers take, in milliseconds. */
+const SLACK = 500;
+
 /** Where a type says nothing, one instance runs so many of its handlers at once. */
 const DEFAULT_CONCURRENCY = 100;
 
@@ -138,6 +144,8 @@ export class TaskWorker {
     if (this.#isClosing || this.#worker) return;
     inRootContext(() => {
       this.#worker = this.#make();
+      // Before it has any: what lost instances have left is to be found soon.
+      this.reviveJobs().catch(this.#onError);
       this.#worker.run().catch(() => {});
     });
   }
@@ -161,7 +169,13 @@ export class TaskWorker {
    */
   async reviveJobs(): Promise<void> {
     const backend = this.#worker?.getBackend();
-    if (backend) await this.#connection.inTime(() => backend.moveStalledJobsToWait());
+    if (!backend) return;
+    const { lockDuration, stalledInterval } = this.#times;
+    // While nobody looks for so long, no lock runs out that was renewed in time.
+    const most = Math.max(lockDuration / 2, 1.25 * stalledInterval);
+    const wait = Math.max(lockDuration / 2, RECONNECT_TIME) + SLACK;
+    if (!(await this.queue.store.mayRevive(most, wait))) return;
+    await this.#connection.inTime(() => backend.moveStalledJobsToWait());
   }
 
   /** Takes no more jobs. Those that it has go on. Resolves when it has none. */

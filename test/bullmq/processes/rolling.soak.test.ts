@@ -160,9 +160,12 @@ describeWithRedis('a rolling restart of three instances', [], (server) => {
       return [...new Set(keys.map((key) => key.split(':').at(-1)!))].toSorted();
     };
     // Three that BullMQ keeps of a queue, and a lock that an instance sets when it looks for lost ones.
-    await eventually(async () => expect(await partsOf()).toEqual(['events', 'id', 'meta', 'stalled-check']), {
-      timeout: retention + 10_000,
-    });
+    await eventually(
+      async () => expect(await partsOf()).toEqual(['#looks', 'events', 'id', 'meta', 'stalled-check']),
+      {
+        timeout: retention + 10_000,
+      },
+    );
     await Promise.all([0, 1, 2].map((n) => deployment.stop(n)));
     await eventually(async () => expect(await partsOf()).toEqual(['events', 'id', 'meta']));
   });

@@ -60,12 +60,16 @@ export class Answers {
   }
 }
 
+/** How Redis begins what it says then. Before version 7 it says what became of a script first. */
+const refusal =
+  /^(Connection is closed|(ERR Error running script .* -)?(READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|OOM|MISCONF|TRYAGAIN))/;
+
 /** The connection was lost, or Redis is not what it was: a replica now, or still loading. */
 export function isLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return (
     ['MaxRetriesPerRequestError', 'AbortError', 'ClusterAllFailedError'].includes(error.name) ||
-    /^(Connection is closed|READONLY|LOADING|CLUSTERDOWN|MASTERDOWN|OOM|MISCONF|TRYAGAIN)/.test(error.message)
+    refusal.test(error.message)
   );
 }
 

@@ -7,7 +7,7 @@ import { Script } from './script.js';
  */
 const queue = /* lua */ `
 local wait, prioritized, delayed, active, paused = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local stalled, marker, pending, deadlines = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local stalled, marker, pending, deadlines, looks = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `;
@@ -92,4 +92,21 @@ for i = 3, #ARGV, 2 do
   end
 end
 return lost
+`);
+
+/**
+ * Asks whether the jobs whose locks ran out are given to others now. Where nobody has asked for too long, Redis was away, or no instance was
+ * there: then those that work on them have some time to renew their locks.
+ *
+ * ARGV: after how many milliseconds somebody should have asked again, and how many that time has.
+ * Answers: 1 or 0.
+ */
+export const mayRevive = new Script(/* lua */ `
+${queue}
+local last, held = string.match(redis.call('GET', looks) or '0 0', '^(%d+) (%d+)$')
+local most = tonumber(ARGV[1])
+-- Not twice in a row: they would be left for good where all instances are slow.
+if now - last > most and now - held > most and redis.call('LLEN', active) > 0 then held = now + ARGV[2] end
+redis.call('SET', looks, string.format('%.0f %.0f', now, held), 'PX', 2 * most + ARGV[2])
+return now < tonumber(held) and 0 or 1
 `);

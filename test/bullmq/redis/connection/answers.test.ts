@@ -17,6 +17,17 @@ describe('answers that somebody waits for', () => {
     expect((unavailable as Error).cause).toBe(lost);
   });
 
+  it.each([
+    "READONLY You can't write against a read only replica. script: 7f3, on @user_script:2.",
+    "ERR Error running script (call to f_7f3): @user_script:4: @user_script: 4: -READONLY You can't write against a read only replica.",
+    "ERR Error running script (call to f_7f3): @user_script:30: @user_script: 30: -OOM command not allowed when used memory > 'maxmemory'.",
+  ])('that refuse for a while are none: %s', async (message) => {
+    const answers = new Answers(1_000);
+    await expect(answers.inTime(() => Promise.reject(new Error(message)))).rejects.toBeInstanceOf(
+      StoreUnavailableError,
+    );
+  });
+
   it('that do not come are given up, each in its own time', async () => {
     const answers = new Answers(120);
     const givenUp: string[] = [];
