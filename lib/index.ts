@@ -28,18 +28,19 @@ export type { StandardSchemaV1 } from '@standard-schema/spec';
 export type { Json, JsonInput } from './task/json/json.js';
 export { type EventTask, OnTaskEvent, type OnTaskEventOptions } from './task/on-task-event.decorator.js';
 export { StreamTask } from './task/stream-task.decorator.js';
+export type { AnyEvents } from './task/handler-events.js';
 export { type TaskCleanup, TaskContext } from './task/task-context.js';
 export type { GapCause, LifecycleEventType, RetryCause, TaskEvent } from './task/task-event.js';
 export type { HandlerReturn, InputOf, ResultOf, TaskHandler } from './task/task-handler.interface.js';
+export type { InputValidation, ModuleTaskOptions } from './task/options/module-task-options.js';
 export type {
   InputSchema,
-  InputValidation,
-  ModuleTaskOptions,
   ReplayLimits,
   StreamTaskOptions,
   TaskDefaults,
   ValidInput,
 } from './task/options/task-options.js';
+export type { TaskMap, TaskMapEntry } from './task/task-map.js';
 export type { TaskOutcome } from './task/task-outcome.js';
 export type { TaskRef, TaskTypeRef } from './task/task-ref.js';
 export type { Progress, TaskSnapshot } from './task/task-snapshot.js';

@@ -1,13 +1,8 @@
 import type { CanActivate, ModuleMetadata, NestInterceptor, Type } from '@nestjs/common';
 import type { EngineFactory } from './engine/engine-factory.js';
 import type { TaskAuthorizer } from './http/access/task-authorizer.js';
-import type {
-  Filled,
-  InputValidation,
-  ModuleTaskOptions,
-  ReplayLimits,
-  TaskDefaults,
-} from './task/options/task-options.js';
+import type { InputValidation, ModuleTaskOptions } from './task/options/module-task-options.js';
+import type { Filled, ReplayLimits, TaskDefaults } from './task/options/task-options.js';
 
 /**
  * How much is kept for watchers that come late or reconnect.

@@ -32,6 +32,7 @@ const ENTRY_POINTS = {
   '/postgres': { exports: ['runQuery'], peers: ['pg@8', '@types/pg@8'] },
   '/process': { exports: ['ProcessFailedError', 'runProcess'] },
   '/rxjs': { exports: ['abortable'] },
+  '/task': { exports: ['StreamTask', 'TaskContext'] },
   '/testing': { exports: ['TaskHarness', 'taskHarness'] },
   '/worker': { exports: ['runInWorker'], peers: ['piscina@5'] },
 };

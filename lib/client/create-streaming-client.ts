@@ -3,7 +3,15 @@ import type { TaskSnapshot } from '../task/task-snapshot.js';
 import { resolveOptions, type StreamingClientOptions } from './client.options.js';
 import { queryOf, Transport } from './http/transport.js';
 import { pathOf, RemoteRun } from './remote-run.js';
-import type { ListFilter, StreamingClient, TaskClient, TaskList, TaskPage } from './streaming-client.js';
+import type {
+  ListFilter,
+  StreamingClient,
+  TaskClient,
+  TaskList,
+  TaskPage,
+  WatchedRef,
+} from './streaming-client.js';
+import type { TaskRun } from './task-run.js';
 import type { AnyTasks, TaskShapes, WireSnapshot } from './task-types.js';
 import { Hub } from './watch/hub.js';
 
@@ -64,13 +72,10 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
     return Object.assign(first, { all });
   }
 
-  const client: StreamingClient = {
-    task,
-    list,
-    watch(refs) {
-      const group = new Set<never>();
-      return refs.map((ref) => new RemoteRun(hub, ref, ref.after, group));
-    },
-  };
-  return client as unknown as StreamingClient<T>;
+  function watch(refs: readonly WatchedRef[]): TaskRun[] {
+    const group = new Set<never>();
+    return refs.map((ref) => new RemoteRun(hub, ref, ref.after, group));
+  }
+
+  return { task, list, watch } as unknown as StreamingClient<T>;
 }

@@ -10,7 +10,7 @@ import type { Hub } from './watch/hub.js';
 import { type GivenEvent, Reader } from './watch/reader.js';
 import type { Source } from './watch/source.js';
 
-type Waiting = { readonly signal?: AbortSignal } | undefined;
+type Waiting = { readonly signal?: AbortSignal | undefined } | undefined;
 
 /** What a run says while it has several readers. */
 const CONNECTIONS = ['live', 'reconnecting', 'offline', 'connecting'] as const;
@@ -74,7 +74,7 @@ export class RemoteRun implements TaskRun {
 
   async outcome({ signal }: Waiting = {}): Promise<RunOutcome> {
     if (this.#outcome) return this.#outcome;
-    const watcher = new Reader(this, undefined, { from: 'latest', signal } as EventsOptions, true);
+    const watcher = new Reader(this, undefined, { from: 'latest', signal }, true);
     try {
       while (!(await watcher.next()).done);
     } catch (error) {
@@ -92,11 +92,11 @@ export class RemoteRun implements TaskRun {
   cancel(detail?: string): Promise<boolean>;
   cancel(
     detail: string | undefined,
-    options: { readonly wait: number },
+    options: { readonly wait?: number | undefined },
   ): Promise<boolean | TaskSnapshot<unknown>>;
   async cancel(
     detail?: string,
-    { wait }: { readonly wait?: number } = {},
+    { wait }: { readonly wait?: number | undefined } = {},
   ): Promise<boolean | TaskSnapshot<unknown>> {
     const path = `/${this.path}${queryOf({ detail, wait })}`;
     const answer = await this.#askOrOver({ method: 'DELETE', path, wait });

@@ -2,7 +2,7 @@ import type { TaskRef, TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
 import type { TaskRun } from './task-run.js';
-import type { AnyTask, AnyTasks, ShapeOf, TaskShape, TaskShapes } from './task-types.js';
+import type { AnyTask, AnyTasks, ShapeAt, ShapeOf, TaskShape, TaskShapes } from './task-types.js';
 
 /**
  * What is started or found of one task type.
@@ -19,11 +19,11 @@ export interface TaskClient<S extends TaskShape = AnyTask> extends TaskTypeRef {
    */
   start(
     input: S['input'],
-    options?: { readonly id?: string; readonly signal?: AbortSignal },
+    options?: { readonly id?: string | undefined; readonly signal?: AbortSignal | undefined },
   ): Promise<TaskRun<S>>;
 
   /** A task that exists. Nothing is asked before the run is used. @param options `after`: the last event that is known */
-  attach(id: string, options?: { readonly after?: string }): TaskRun<S>;
+  attach(id: string, options?: { readonly after?: string | undefined }): TaskRun<S>;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface TaskClient<S extends TaskShape = AnyTask> extends TaskTypeRef {
  */
 export interface WatchedRef extends TaskRef {
   /** The id of the last event that is known. */
-  readonly after?: string;
+  readonly after?: string | undefined;
 }
 
 /**
@@ -42,13 +42,13 @@ export interface WatchedRef extends TaskRef {
  * @publicApi
  */
 export interface ListFilter {
-  readonly app?: string;
-  readonly name?: string;
-  readonly status?: TaskStatus;
+  readonly app?: string | undefined;
+  readonly name?: string | undefined;
+  readonly status?: TaskStatus | undefined;
   /** Tasks of a page, 1 to 1 000. @defaultValue 100 */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
 }
 
 /**
@@ -88,7 +88,9 @@ export interface StreamingClient<T extends TaskShapes = AnyTasks> {
   }): TaskClient<ShapeOf<T, App, Name>>;
 
   /** Runs that are watched on one connection, whenever each is read. More than 100 take several. */
-  watch(refs: readonly WatchedRef[]): TaskRun[];
+  watch<const Refs extends readonly WatchedRef[]>(
+    refs: Refs,
+  ): { -readonly [Index in keyof Refs]: TaskRun<ShapeAt<T, Refs[Index]>> };
 
   /** Lists tasks. The server must have `http.list`. */
   list(filter?: ListFilter): TaskList;

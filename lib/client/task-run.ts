@@ -9,11 +9,11 @@ import type { AnyTask, RunEvent, RunOutcome, RunState, TaskShape } from './task-
  */
 export interface EventsOptions {
   /** The id of the last event that is known. @defaultValue what `attach()` was given */
-  readonly after?: string;
+  readonly after?: string | undefined;
   /** Without `after`: `latest` begins with the newest event, `state` with what the task has come to. */
-  readonly from?: 'latest' | 'state';
+  readonly from?: 'latest' | 'state' | undefined;
   /** Its abort ends the reading, which rejects with its reason. It never cancels the task. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -38,14 +38,14 @@ export interface TaskRun<S extends TaskShape = AnyTask>
   events(options?: EventsOptions): AsyncIterableIterator<RunEvent<S>>;
 
   /** How it ends. It never rejects because of the task. */
-  outcome(options?: { readonly signal?: AbortSignal }): Promise<RunOutcome<S['result']>>;
+  outcome(options?: { readonly signal?: AbortSignal | undefined }): Promise<RunOutcome<S['result']>>;
 
   /**
    * What it ends with.
    *
    * @throws TaskFailedError, TaskCancelledError, TaskTimeoutError or TaskGoneError for any other end
    */
-  result(options?: { readonly signal?: AbortSignal }): Promise<S['result']>;
+  result(options?: { readonly signal?: AbortSignal | undefined }): Promise<S['result']>;
 
   /**
    * Asks the server to cancel the task.
@@ -58,7 +58,7 @@ export interface TaskRun<S extends TaskShape = AnyTask>
   cancel(detail?: string): Promise<boolean>;
   cancel(
     detail: string | undefined,
-    options: { readonly wait: number },
+    options: { readonly wait?: number | undefined },
   ): Promise<boolean | TaskSnapshot<S['result']>>;
 
   /** Sends data to the running task. `false` when it was over. */

@@ -1,5 +1,6 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
 import type { GapCause, RetryCause } from '../task/task-event.js';
+import type { TaskTypeRef } from '../task/task-ref.js';
 import type { Progress, TaskSnapshot } from '../task/task-snapshot.js';
 import type { TaskStatus } from '../task/task-status.js';
 
@@ -46,6 +47,13 @@ export type AnyTasks = Record<string, Record<string, AnyTask>>;
  */
 export type ShapeOf<T, App extends keyof T, Name extends keyof T[App]> = T[App][Name] extends TaskShape
   ? T[App][Name]
+  : AnyTask;
+
+/** The shape of the task type of a ref; of which nothing is known where it is none of the map. */
+export type ShapeAt<T, Ref extends TaskTypeRef> = Ref['app'] extends keyof T
+  ? Ref['name'] extends keyof T[Ref['app']]
+    ? ShapeOf<T, Ref['app'], Ref['name']>
+    : AnyTask
   : AnyTask;
 
 interface LifecycleEvents<Result, State> {

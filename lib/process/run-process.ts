@@ -69,7 +69,7 @@ export function runProcess(
 
 /** Where the output goes when it goes to the watchers, or when nothing was said. */
 function outputOf(scope: CancelScope, { output }: ProcessOptions): Exclude<ProcessOutput, 'events'> {
-  const task = scope instanceof TaskContext ? scope : TaskContext.current();
+  const task = scope instanceof TaskContext ? (scope as TaskContext) : TaskContext.current();
   if (task) return (line, stream) => sendLine(task, stream, line);
   if (output === undefined) return 'ignore';
   throw new InvalidOptionsError(

@@ -1,6 +1,9 @@
-import type { Type } from '@nestjs/common';
+import * as reflectMetadata from 'reflect-metadata';
 import type { TaskHandler } from './task-handler.interface.js';
-import type { InputSchema, StreamTaskOptions, ValidInput } from './options/task-options.js';
+import type { ClassOf, InputSchema, StreamTaskOptions, ValidInput } from './options/task-options.js';
+
+// Loads it: a task may be read before anything of Nest is. An `import` alone would stand in the declarations, too.
+void reflectMetadata;
 
 /** Where the decorator leaves its options. A registered symbol, so that two copies of the package see the same. */
 export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
@@ -24,7 +27,7 @@ export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
  */
 export function StreamTask<Schema extends InputSchema>(
   options: StreamTaskOptions & { input: Schema },
-): (target: Type<TaskHandler<ValidInput<Schema>>>) => void;
+): (target: ClassOf<TaskHandler<ValidInput<Schema>>>) => void;
 export function StreamTask(options?: StreamTaskOptions): ClassDecorator;
 export function StreamTask(options: StreamTaskOptions = {}): ClassDecorator {
   return (target) => {

@@ -1,11 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CancelScope } from '../cancellation/scope/cancel-scope.js';
+import type { AnyEvents, EventData, EventTypeOf, ProgressOf } from './handler-events.js';
 import type { Json, JsonInput } from './json/json.js';
 import type { TaskOutcome } from './task-outcome.js';
 import type { TaskRef } from './task-ref.js';
-import type { Progress } from './task-snapshot.js';
 
-/** Where {@link TaskContext.current} looks. */
+/**
+ * Where {@link TaskContext.current} looks.
+ *
+ * @internal
+ */
 export const taskContextStorage = new AsyncLocalStorage<TaskContext>();
 
 /**
@@ -25,9 +29,15 @@ export type TaskCleanup = (outcome: TaskOutcome, signal: AbortSignal) => unknown
  *   await task.progress({ percent: 50, message: 'downloaded' });
  *   return { bytes: (await response.arrayBuffer()).byteLength };
  * }
+ * @typeParam Input what the task is started with
+ * @typeParam Events the data of the events that the handler sends, by type: `{ probe: { codec: string } }`. Without it any
+ *   event may be sent
  * @publicApi
  */
-export abstract class TaskContext<Input = unknown> extends CancelScope implements TaskRef {
+export abstract class TaskContext<Input = unknown, Events extends object = AnyEvents>
+  extends CancelScope
+  implements TaskRef
+{
   abstract readonly app: string;
   abstract readonly name: string;
   abstract readonly id: string;
@@ -57,7 +67,10 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * @throws InvalidEventError (synchronously) for a reserved or malformed type, for data that JSON cannot hold, and for
    *   more than `maxEventBytes` of it
    */
-  abstract sendEvent(type: string, data?: JsonInput): Promise<void>;
+  abstract sendEvent<Type extends EventTypeOf<Events>>(
+    type: Type,
+    ...data: EventData<Events[Type]>
+  ): Promise<void>;
 
   /**
    * Sends a `progress` event. The newest one is also in the snapshot.
@@ -65,7 +78,7 @@ export abstract class TaskContext<Input = unknown> extends CancelScope implement
    * @param progress a number stands for `{ percent }`
    * @throws InvalidEventError (synchronously) as `sendEvent`
    */
-  abstract progress(progress: number | Progress): Promise<void>;
+  abstract progress(progress: ProgressOf<Events>): Promise<void>;
 
   /**
    * Keeps data for the later tries of this task: each finds the newest as `checkpoint`. It is no event, no watcher sees it, and

@@ -1,4 +1,3 @@
-import type { InteropObservable, Observable } from 'rxjs';
 import type { TaskContext } from './task-context.js';
 
 /**
@@ -35,15 +34,36 @@ type HandlerSource<Result> =
   | AsyncGenerator<unknown, Result | void, unknown>
   | Generator<unknown, Result | void, unknown>
   | AsyncIterable<Result>
-  | InteropObservable<Result>
-  | Observable<Result>;
+  | ObservableOf<Result>
+  | InteropOf<Result>;
+
+/** An Observable of RxJS, which declarations of tasks do not name: a page compiles them, too. */
+interface ObservableOf<Value> {
+  subscribe(next: (value: Value) => void): unknown;
+}
+
+declare global {
+  interface SymbolConstructor {
+    /** As RxJS declares it. */
+    readonly observable: symbol;
+  }
+}
+
+/** What RxJS can make an Observable of. */
+interface InteropOf<Value> {
+  [Symbol.observable]: () => {
+    subscribe(observer: { next(value: Value): void; error(error: unknown): void; complete(): void }): unknown;
+  };
+}
 
 /**
  * The input of a task type.
  *
  * @publicApi
  */
-export type InputOf<T> = T extends { process(task: TaskContext<infer Input>): unknown } ? Input : unknown;
+export type InputOf<T> = T extends { process(task: TaskContext<infer Input, infer _Events>): unknown }
+  ? Input
+  : unknown;
 
 /**
  * The result of a task type.
@@ -63,10 +83,10 @@ type Unwrapped<R> =
       ? [Returned] extends [void]
         ? Awaited<Yielded>
         : Returned
-      : R extends Observable<infer Value>
+      : R extends ObservableOf<infer Value>
         ? Value
         : R extends AsyncIterable<infer Value>
           ? Value
-          : R extends InteropObservable<infer Value>
+          : R extends InteropOf<infer Value>
             ? Value
             : R;

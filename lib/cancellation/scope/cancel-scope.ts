@@ -1,3 +1,5 @@
+// For `Disposable`, where a page compiles the declarations.
+/// <reference lib="esnext.disposable" preserve="true" />
 import { clearImmediate, setImmediate } from 'node:timers';
 import { inRootContext } from '../async-context.js';
 import { type CancelReason, cutDetail } from '../cancel-reason.js';

@@ -1,4 +1,4 @@
-import type { RetryOptions } from '../client.options.js';
+import type { ResolvedRetry } from '../client.options.js';
 
 /** Calls something later; returns what takes that back. A time that no timer can hold never comes. */
 export function later(ms: number, call: () => void): () => void {
@@ -26,6 +26,6 @@ export function until<T>(work: Promise<T>, signal: AbortSignal | undefined): Pro
  *
  * @param tries how many have failed
  */
-export function delayAfter(tries: number, { min, max }: Required<RetryOptions>): number {
+export function delayAfter(tries: number, { min, max }: ResolvedRetry): number {
   return Math.random() * Math.min(max, min * 2 ** Math.max(0, tries - 1));
 }

@@ -2,7 +2,7 @@ import { type Type, ValidationPipe } from '@nestjs/common';
 import type { ApplicationConfig } from '@nestjs/core';
 import { validationOptionsOf } from '../../internals/nest-internals.js';
 import { type InputIssue, invalidInput, InvalidTaskTypeError } from '../../task/errors.js';
-import type { InputValidation } from '../../task/options/task-options.js';
+import type { InputValidation } from '../../task/options/module-task-options.js';
 
 /** Validates by a class, with each of these options in turn, and gives an instance of it. A class must have a rule. */
 export async function createDtoValidator(

@@ -2,7 +2,8 @@ import type { Type } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { isTooDeep } from '../../cancellation/read-error.js';
 import { invalidInput } from '../../task/errors.js';
-import { type InputSchema, type InputValidation, isStandardSchema } from '../../task/options/task-options.js';
+import type { InputValidation } from '../../task/options/module-task-options.js';
+import { type InputSchema, isStandardSchema } from '../../task/options/task-options.js';
 import { createDtoValidator, hasDtoRules } from './dto-validator.js';
 
 /** Gives the input as the handler gets it, at once where the schema allows, or throws InvalidInputError. */

@@ -1,4 +1,3 @@
-import type { Type, ValidationPipeOptions } from '@nestjs/common';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 /** Options with every default filled in. */
@@ -56,46 +55,15 @@ export interface TaskDefaults {
   maxEventBytes?: number | undefined;
 }
 
-/**
- * How an `input` that is a class is validated: class-validator's `ValidatorOptions`, and in `transformOptions` what
- * class-transformer takes for `plainToInstance`.
- *
- * @publicApi
- */
-export type InputValidation = Pick<
-  ValidationPipeOptions,
-  | 'enableDebugMessages'
-  | 'skipUndefinedProperties'
-  | 'skipNullProperties'
-  | 'skipMissingProperties'
-  | 'whitelist'
-  | 'forbidNonWhitelisted'
-  | 'groups'
-  | 'always'
-  | 'strictGroups'
-  | 'dismissDefaultMessages'
-  | 'validationError'
-  | 'forbidUnknownValues'
-  | 'stopAtFirstError'
-  | 'transformOptions'
->;
-
-/**
- * What `forRoot({ tasks })` takes: defaults for every task type, and how inputs are validated.
- *
- * @publicApi
- */
-export interface ModuleTaskOptions extends TaskDefaults {
-  /** For every `input` that is a class. @defaultValue the options of the global `ValidationPipe`, if there is one */
-  validation?: InputValidation | undefined;
-}
+/** A class, as Nest's `Type`. Declarations of tasks name nothing of Nest: a page compiles them, too. */
+export type ClassOf<T> = new (...args: never[]) => T;
 
 /**
  * Validates the input of a task: a Standard Schema (zod, valibot, arktype …), or a class with class-validator decorators.
  *
  * @publicApi
  */
-export type InputSchema = StandardSchemaV1 | Type;
+export type InputSchema = StandardSchemaV1 | ClassOf<unknown>;
 
 /** Whether a value is a Standard Schema. Some are functions, and a class may carry one in its static `~standard`. */
 export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
@@ -111,7 +79,7 @@ export function isStandardSchema(value: unknown): value is StandardSchemaV1 {
  */
 export type ValidInput<Schema extends InputSchema> = Schema extends StandardSchemaV1
   ? StandardSchemaV1.InferOutput<Schema>
-  : Schema extends Type<infer Dto>
+  : Schema extends ClassOf<infer Dto>
     ? Dto
     : unknown;
 
