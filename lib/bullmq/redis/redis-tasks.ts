@@ -32,10 +32,12 @@ export interface NewStoredTask {
   readonly retention: number;
 }
 
+type ClaimRefusal = 'unknown' | 'another-run' | 'ended' | 'stale' | 'late';
+
 /** What a claim has found, and what a run needs. */
 export type Claim =
-  /** `stale`: the job is another instance's by now, or another fetch's. */
-  | { readonly verdict: 'unknown' | 'another-run' | 'ended' | 'stale' }
+  /** `stale`: the job is another instance's by now, or another fetch's. `late`: it may be, as its lock has run out. */
+  | { readonly verdict: ClaimRefusal }
   /** Its time comes in so many milliseconds. */
   | { readonly verdict: 'early'; readonly wait: number }
   | {
@@ -123,14 +125,13 @@ export class RedisTasks {
    * @param epoch of the run that the job is of
    * @param resumable whether it goes on after its instance was lost
    * @param fetch how often its job has been fetched, this time included
+   * @param until when the lock of its job ends, in epoch milliseconds of Redis
    */
-  async claim(keys: TaskKeys, epoch: string, resumable: boolean, fetch = 0): Promise<Claim> {
+  async claim(keys: TaskKeys, epoch: string, resumable: boolean, fetch = 0, until?: number): Promise<Claim> {
     const token = this.#newId();
-    const args = [epoch, token, this.channel, resumable ? '1' : '0', fetch];
+    const args = [epoch, token, this.channel, resumable ? '1' : '0', fetch, until ?? ''];
     const reply = (await this.#connection.run(claim, keys, args)) as
-      | [verdict: 'unknown' | 'another-run' | 'ended' | 'stale']
-      | [verdict: 'early', wait: number]
-      | ClaimReply;
+      [verdict: ClaimRefusal] | [verdict: 'early', wait: number] | ClaimReply;
     if (reply.length === 1) return { verdict: reply[0] };
     if (reply.length === 2) return { verdict: reply[0], wait: reply[1] };
     const [verdict, fields, input, checkpoint, requests, signalled, at] = reply;

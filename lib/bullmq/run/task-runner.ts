@@ -55,9 +55,10 @@ export class TaskRunner {
       const sent = { record: keys.record, hasNews: false };
       this.#claims.add(sent);
       const claim = await tasks
-        .claim(keys, epoch, type.options.resumable, job.fetch)
+        .claim(keys, epoch, type.options.resumable, job.fetch, job.until)
         .finally(() => this.#claims.delete(sent));
       if (claim.verdict === 'stale') return { kind: 'lost' };
+      if (claim.verdict === 'late') return { kind: 'again', delay: 0 };
       if (!('lease' in claim))
         return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
       // Not before: a job of an earlier run says nothing of the one that waits.

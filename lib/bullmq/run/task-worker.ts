@@ -33,6 +33,8 @@ export function concurrencyOf({ options: { concurrency, globalConcurrency } }: T
 export interface HandledJob {
   /** How often it has been fetched, this time included. */
   readonly fetch: number;
+  /** When its lock ends unless it is renewed, in epoch milliseconds of Redis. */
+  readonly until: number;
   readonly isLost: boolean;
   /** Called when its lock is lost. */
   onLost: (() => void) | undefined;
@@ -43,13 +45,15 @@ class OwnJob implements LockedJob, HandledJob {
   readonly id: string;
   readonly token: string;
   readonly fetch: number;
+  readonly until: number;
   onLost: (() => void) | undefined;
   isLost = false;
 
-  constructor({ id = '', attemptsStarted }: Job, token: string) {
+  constructor({ id = '', attemptsStarted }: Job, token: string, until: number) {
     this.id = id;
     this.token = token;
     this.fetch = attemptsStarted;
+    this.until = until;
   }
 }
 
@@ -204,7 +208,10 @@ export class TaskWorker {
 
   /** Works on a job, and gives it back unless its task has ended. */
   async #hasEnded(job: Job<JobData>, token: string): Promise<boolean> {
-    const own = new OwnJob(job, token);
+    const { now, latest } = this.queue.store.clock;
+    // Not earlier: it was locked when it had been asked for.
+    const until = (job.processedOn ?? now) + latest - now + this.#times.lockDuration;
+    const own = new OwnJob(job, token, until);
     this.#jobs.add(own);
     let end: TryEnd;
     try {

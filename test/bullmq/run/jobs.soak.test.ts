@@ -1,12 +1,16 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Job, Queue, Worker } from 'bullmq';
 import type { TaskContext, TaskRef } from 'nestjs-streaming';
 import { RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
+import { TaskWorker } from '../../../lib/bullmq/run/task-worker.js';
 import { collect, handlerTask } from '../../support/app.js';
 import { describeWithRedis } from '../../support/programs/redis.js';
 import { deferred, eventually } from '../../support/wait.js';
 import { Instances } from '../support/instances.js';
 import { takeLease } from '../support/leases.js';
+
+const leaseTime = 300;
 
 describeWithRedis('the job of a task', [], (server) => {
   afterEach(() => {
@@ -139,6 +143,30 @@ describeWithRedis('the job of a task', [], (server) => {
     expect(calls).toBe(1);
     hold.resolve();
     await closed;
+  });
+
+  it('is given back where its claim arrives behind the end of its lock: no try begins that is lost', async () => {
+    const attempts: number[] = [];
+    const type = handlerTask((task: TaskContext) => void attempts.push(task.attempt));
+    // As when the event loop is blocked, and no other instance has looked yet.
+    const held = [
+      jest.spyOn(TaskWorker.prototype, 'renewLocks').mockResolvedValue(undefined),
+      jest.spyOn(TaskWorker.prototype, 'reviveJobs').mockResolvedValue(undefined),
+    ];
+    const answers: string[] = [];
+    const claim = Reflect.get(RedisTasks.prototype, 'claim');
+    jest.spyOn(RedisTasks.prototype, 'claim').mockImplementation(async function (this: RedisTasks, ...args) {
+      if (answers.length === 0) await delay(leaseTime + 100);
+      const answer = await claim.apply(this, args);
+      answers.push(answer.verdict);
+      for (const each of held) each.mockRestore();
+      return answer;
+    });
+    const app = await new Instances(server, [type]).start({ bull: { lockDuration: leaseTime } });
+    const handle = await app.coordinator.start(type, {});
+    expect((await handle.outcome).status).toBe('completed');
+    expect(answers).toEqual(['late', 'run']);
+    expect(attempts).toEqual([1]);
   });
 
   it('leaves the task alone where its claim arrives behind that of a later fetch', async () => {

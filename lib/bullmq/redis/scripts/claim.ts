@@ -6,8 +6,8 @@ import { describe } from './read.js';
  * Takes a task for one try. The owner before can write nothing from then on: each write names the lease.
  *
  * ARGV: publish, epoch, token, the channel of the instance, '1' for a task that goes on elsewhere after a loss,
- * and how often its job has been fetched.
- * Answers: 'unknown', 'another-run' or 'ended'; 'stale' where a later fetch of the job has claimed it; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint,
+ * how often its job has been fetched, and the time when the lock of that ends, or ''.
+ * Answers: 'unknown', 'another-run' or 'ended'; 'stale' where a later fetch of the job has claimed it; 'late' behind the end of the lock; 'early' and in how many milliseconds its time comes; else a verdict, the task, its input, its checkpoint,
  * the requests to cancel, 1 if signals wait for it, and the time.
  * - 'run': a try begins
  * - 'resumed': likewise, after the instance of the last one was lost
@@ -33,6 +33,8 @@ if not owner and notBefore then
   redis.call('HDEL', record, 'notBefore')
 end
 if owner ~= token then
+  -- The job may be another's by now, and the try that begins here would be a lost one.
+  if ARGV[7] ~= '' and now() > tonumber(ARGV[7]) then return { 'late' } end
   if status == 'cancelling' then verdict = 'cancelled'
   elseif not owner then verdict = 'run'
   elseif ARGV[5] == '1' then verdict = 'resumed'
