@@ -8,6 +8,7 @@ export {
   InvalidOptionsError,
   InvalidQueryError,
   InvalidResultError,
+  InvalidStateError,
   InvalidTaskIdError,
   InvalidTaskTypeError,
   LogUnavailableError,
@@ -40,6 +41,7 @@ export type {
   TaskDefaults,
   ValidInput,
 } from './task/options/task-options.js';
+export type { FoldedEvent, TaskFold } from './task/options/task-fold.js';
 export type { TaskMap, TaskMapEntry } from './task/task-map.js';
 export type { TaskOutcome } from './task/task-outcome.js';
 export type { TaskRef, TaskTypeRef } from './task/task-ref.js';

@@ -14,6 +14,7 @@ import {
   mustBe,
 } from './task/options/check-options.js';
 import { InvalidOptionsError } from './task/errors.js';
+import { resolveFold } from './task/options/task-fold.js';
 import type { Filled, StreamTaskOptions, TaskDefaults } from './task/options/task-options.js';
 import {
   replayChecks,
@@ -190,14 +191,14 @@ export function resolveTaskOptions(
   module: Pick<ResolvedOptions, 'tasks' | 'replay'>,
 ): ResolvedTaskOptions {
   checkOptions(where, given, streamTaskChecks);
-  const { app: _app, name: _name, input: _input, replay: givenReplay, ...givenTask } = given;
+  const { app: _app, name: _name, input: _input, replay: givenReplay, state, ...givenTask } = given;
   const { events, bytes } = module.replay;
   const replay = merge({ events, bytes }, givenReplay);
   // What this type says itself has to fit; what it takes over is made to.
   const maxEventBytes = Math.min(module.tasks.maxEventBytes, replay.bytes);
   const task = merge({ ...module.tasks, maxEventBytes }, givenTask);
   checkEventFits(where, task, replay);
-  return { ...task, replay };
+  return { ...task, replay, state: resolveFold(where, state, task.maxEventBytes) };
 }
 
 /** @throws InvalidOptionsError for wrong options of `coordinator.shutdown()` */

@@ -1,4 +1,5 @@
 import type { CanActivate, ModuleMetadata, NestInterceptor, Type } from '@nestjs/common';
+import type { ResolvedFold } from './task/options/task-fold.js';
 import type { EngineFactory } from './engine/engine-factory.js';
 import type { TaskAuthorizer } from './http/access/task-authorizer.js';
 import type { InputValidation, ModuleTaskOptions } from './task/options/module-task-options.js';
@@ -143,6 +144,9 @@ export type ResolvedHttpOptions = Filled<Omit<HttpOptions, keyof HttpRouteOption
 type Undecided = 'owner' | 'principal' | 'interceptEvents';
 
 /** What a task type is run with. */
-export type ResolvedTaskOptions = Filled<TaskDefaults> & { readonly replay: Filled<ReplayLimits> };
+export type ResolvedTaskOptions = Filled<TaskDefaults> & {
+  readonly replay: Filled<ReplayLimits>;
+  readonly state: ResolvedFold | undefined;
+};
 
 export const STREAMING_OPTIONS = Symbol.for('nestjs-streaming:options');

@@ -61,7 +61,7 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
     };
     const first = page(filter.cursor);
     first.catch(() => undefined);
-    async function* all(): AsyncIterableIterator<TaskSnapshot<unknown>> {
+    async function* all(): AsyncIterableIterator<TaskSnapshot<unknown, unknown>> {
       for (let next = first; ;) {
         const { items, nextCursor } = await next;
         yield* items;

@@ -93,11 +93,11 @@ export class RemoteRun implements TaskRun {
   cancel(
     detail: string | undefined,
     options: { readonly wait?: number | undefined },
-  ): Promise<boolean | TaskSnapshot<unknown>>;
+  ): Promise<boolean | TaskSnapshot<unknown, unknown>>;
   async cancel(
     detail?: string,
     { wait }: { readonly wait?: number | undefined } = {},
-  ): Promise<boolean | TaskSnapshot<unknown>> {
+  ): Promise<boolean | TaskSnapshot<unknown, unknown>> {
     const path = `/${this.path}${queryOf({ detail, wait })}`;
     const answer = await this.#askOrOver({ method: 'DELETE', path, wait });
     if (!answer) return false;
@@ -112,7 +112,7 @@ export class RemoteRun implements TaskRun {
     return (await this.#askOrOver({ method: 'POST', path, body: JSON.stringify(data) })) !== undefined;
   }
 
-  async snapshot(): Promise<TaskSnapshot<unknown>> {
+  async snapshot(): Promise<TaskSnapshot<unknown, unknown>> {
     return this.#snapshotIn(await this.hub.transport.ask(this.statusCall));
   }
 
@@ -210,7 +210,7 @@ export class RemoteRun implements TaskRun {
     });
   }
 
-  #snapshotIn({ body }: Answer): TaskSnapshot<unknown> {
+  #snapshotIn({ body }: Answer): TaskSnapshot<unknown, unknown> {
     this.hearSnapshot(body as WireSnapshot);
     return body as WireSnapshot;
   }

@@ -57,7 +57,7 @@ export interface ListFilter {
  * @publicApi
  */
 export interface TaskPage {
-  readonly items: readonly TaskSnapshot<unknown>[];
+  readonly items: readonly TaskSnapshot<unknown, unknown>[];
   /** `null` on the last page. */
   readonly nextCursor: string | null;
 }
@@ -69,7 +69,7 @@ export interface TaskPage {
  */
 export interface TaskList extends Promise<TaskPage> {
   /** The tasks of this page and of all that follow. */
-  all(): AsyncIterableIterator<TaskSnapshot<unknown>>;
+  all(): AsyncIterableIterator<TaskSnapshot<unknown, unknown>>;
 }
 
 /**

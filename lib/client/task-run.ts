@@ -59,13 +59,13 @@ export interface TaskRun<S extends TaskShape = AnyTask>
   cancel(
     detail: string | undefined,
     options: { readonly wait?: number | undefined },
-  ): Promise<boolean | TaskSnapshot<S['result']>>;
+  ): Promise<boolean | TaskSnapshot<S['result'], S['state']>>;
 
   /** Sends data to the running task. `false` when it was over. */
   signal(name: string, data?: unknown): Promise<boolean>;
 
   /** Asks how it stands. */
-  snapshot(): Promise<TaskSnapshot<S['result']>>;
+  snapshot(): Promise<TaskSnapshot<S['result'], S['state']>>;
 
   /** Has a listener called after every change of what was last heard. Opens nothing. @returns what ends it */
   readonly subscribe: (listener: () => void) => () => void;

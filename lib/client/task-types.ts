@@ -83,7 +83,7 @@ interface LifecycleEvents<Result, State> {
   gap: {
     readonly cause: GapCause;
     readonly missed: number | null;
-    readonly snapshot: (TaskSnapshot<Result> & { readonly state?: State }) | null;
+    readonly snapshot: TaskSnapshot<Result, State> | null;
   };
   /** With `from: 'state'`: what the task has come to. */
   state: { readonly state: State; readonly status: TaskStatus };
@@ -146,7 +146,6 @@ export interface RunState<S extends TaskShape = AnyTask> {
 }
 
 /** A snapshot as it comes over the wire. */
-export interface WireSnapshot extends TaskSnapshot<unknown> {
-  readonly state?: unknown;
+export interface WireSnapshot extends TaskSnapshot<unknown, unknown> {
   readonly cancellation: CancelReason | null;
 }

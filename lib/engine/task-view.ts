@@ -19,6 +19,13 @@ export interface CancelRequest {
  */
 export type CancelAnswer = 'cancelling' | 'cancelled' | 'decided' | 'ended';
 
+/** The state of a task, and what it stands for. */
+export interface FoldedState {
+  readonly json: string;
+  /** It is what all events up to this seq are folded to: all but a terminal one. */
+  readonly seq: number;
+}
+
 /**
  * One run of a task as this process sees it, wherever it runs. While anything holds or watches it, there is one view of a
  * run in a process, so it can be counted by.
@@ -30,6 +37,8 @@ export interface TaskView {
   readonly log: LogReader;
   /** As it is now, or was when it was last heard of. It is the reader's own: nothing of the run changes with it. */
   readonly record: TaskRecord;
+  /** Where its type folds its events. */
+  readonly folded?: FoldedState | undefined;
   /** Set where the run goes on, though this process ends: on another instance. */
   readonly isLeft?: boolean;
   /** Asks for its newest state, where that is kept elsewhere. */

@@ -9,7 +9,7 @@ import { TaskEngine } from '../engine/task-engine.js';
 import { CompositeResume, haveSeenEnd } from '../log/read/composite-resume.js';
 import type { LogPosition } from '../log/read/log-cursor.js';
 import type { LogReader } from '../log/read/log-reader.js';
-import { hasSeenEnd, isGap, resume } from '../log/read/resume.js';
+import { type From, hasSeenEnd, isGap, resume } from '../log/read/resume.js';
 import { type ResolvedOptions, STREAMING_OPTIONS } from '../streaming.options.js';
 import { ShuttingDownError, StoreUnavailableError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef, taskKey, taskPath } from '../task/task-ref.js';
@@ -21,7 +21,7 @@ import {
   rawResponse,
 } from './request/http-exchange.js';
 import { asHttpError, StreamingHttpException } from './errors/http-errors.js';
-import { lastEventIdOf, queryLatest, queryTasks } from './request/http-query.js';
+import { lastEventIdOf, queryFrom, queryTasks } from './request/http-query.js';
 import { StreamConnections } from './stream/stream-connections.js';
 import { isWatched, type ListedTask } from './stream/connection/task-list.js';
 import type { WatchedTask } from './stream/connection/task-subscription.js';
@@ -66,9 +66,9 @@ export class TaskStreams {
     const { request, response } = exchange;
     const lastEventId = lastEventIdOf(request);
     if (hasSeenEnd(view.log, lastEventId)) throw seenEnd(rawResponse(response));
-    const latest = queryLatest(request);
+    const from = queryFrom(request);
     if (request.method === 'HEAD') return this.#headersOnly(exchange);
-    const position = resume(view.log, { lastEventId, latest });
+    const position = resume(view.log, { lastEventId, from: fromOf(view, from) });
     return whenHere(this.#watched(view, position, request), (watched) =>
       this.#open([watched], false, exchange),
     );
@@ -94,7 +94,7 @@ export class TaskStreams {
     if (watchable.length === 0 && first?.error) throw first.error;
     const lastEventId = lastEventIdOf(request);
     if (haveSeenEnd(logsOf(watchable), lastEventId)) throw seenEnd(rawResponse(response));
-    const latest = queryLatest(request);
+    const from = queryFrom(request);
     if (request.method === 'HEAD') return this.#headersOnly(exchange);
     const points = new CompositeResume(
       listed.map(({ ref, view }) => ({ key: taskKey(ref), log: view?.log })),
@@ -102,7 +102,7 @@ export class TaskStreams {
     );
     const tasks = await Promise.all(
       listed.map(async ({ ref, view, error }, index): Promise<ListedTask> => {
-        if (!error) return this.#watched(view, points.positionOf(index, latest), request);
+        if (!error) return this.#watched(view, points.positionOf(index, fromOf(view, from)), request);
         return { ref, code: error.code, message: error.message, id: points.partOf(index) };
       }),
     );
@@ -176,6 +176,11 @@ export class TaskStreams {
 
 function logsOf(tasks: readonly Listed[]): LogReader[] {
   return tasks.flatMap(({ view }) => (view ? [view.log] : []));
+}
+
+/** A task without a state begins with its newest event. */
+function fromOf({ folded }: TaskView, from: From | undefined): From | undefined {
+  return from === 'state' && !folded ? 'latest' : from;
 }
 
 /** So that an EventSource does not come back. */

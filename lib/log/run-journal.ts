@@ -29,6 +29,8 @@ export interface DecidedEnd {
   readonly record: TaskRecord;
   /** What else those who wait for it are told. */
   readonly facts?: OutcomeFacts | undefined;
+  /** The state behind the event, as JSON; `undefined` where it is that before. */
+  readonly state?: string | undefined;
 }
 
 /** The task that ends. Within the call of `end` it looks as it will when the end is taken. */
@@ -48,9 +50,10 @@ export interface RunJournal {
    * Adds an event.
    *
    * @param json its data as one line
+   * @param state the state behind it, as JSON, where that is another than before: whoever sees the event sees it
    * @throws what keeps the event from being taken; then it has no number, and the next one gets it
    */
-  append(type: string, json: string): Written;
+  append(type: string, json: string, state?: string): Written;
   /** Notes what a run is doing where no event says so. Never throws. */
   mark(status: 'running' | 'cancelling', attempt: number): void;
   /**
@@ -74,7 +77,8 @@ export interface RunJournal {
    * Adds the last event. It is called once, and nothing is written afterwards. Until it is done, the task has not ended for
    * anybody who looks.
    *
+   * @param state as that of `append`. The one before it is kept, too
    * @throws what keeps the event from being taken; the task has ended all the same
    */
-  end(type: TerminalStatus, json: string, task: EndingTask): Written;
+  end(type: TerminalStatus, json: string, task: EndingTask, state?: string): Written;
 }

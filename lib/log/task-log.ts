@@ -6,7 +6,7 @@ import { epochLength, mintEpoch } from './wire/epoch.js';
 import { formatEventId } from './wire/event-id.js';
 import { type EntryLog, LogEntry } from './log-entry.js';
 import type { LogReader } from './read/log-reader.js';
-import type { RunJournal } from './run-journal.js';
+import type { EndingTask, RunJournal } from './run-journal.js';
 
 /** From this many dropped entries on, the array behind the log is cut, once they are half of it. */
 const MIN_COMPACTION = 256;
@@ -25,6 +25,8 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   #head = 0;
   #lastSeq = 0;
   #bytes = 0;
+  /** Of the state of its task. The run has that itself. */
+  #stateBytes = 0;
   #ended = false;
 
   /**
@@ -54,7 +56,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   }
 
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#stateBytes;
   }
 
   get ended(): boolean {
@@ -66,9 +68,9 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   }
 
   /** Adds an event and wakes the watchers. Does nothing once the log has ended. */
-  append(type: string, json: string): undefined {
+  append(type: string, json: string, state?: string): undefined {
     if (this.#ended) return;
-    this.#add(type, json);
+    this.#add(type, json, state === undefined ? 0 : state.length - this.#stateBytes);
     this.#wake?.next();
   }
 
@@ -76,10 +78,10 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   mark(): void {}
 
   /** Adds the last event, and completes the watchers: also when `onBytes` throws, so that none waits for ever. */
-  end(type: string, json: string): undefined {
+  end(type: string, json: string, _task?: EndingTask, state?: string): undefined {
     if (this.#ended) return;
     try {
-      this.#add(type, json);
+      this.#add(type, json, state?.length ?? 0);
     } finally {
       this.#ended = true;
       this.#wake?.next();
@@ -93,11 +95,16 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     return (this.#wake ??= new Subject<void>()).subscribe(wake);
   }
 
-  /** What can fail comes first, so that all of it happens or nothing does. */
-  #add(type: string, json: string): void {
+  /**
+   * What can fail comes first, so that all of it happens or nothing does.
+   *
+   * @param stateDelta by how many bytes the state of the task grows
+   */
+  #add(type: string, json: string, stateDelta: number): void {
     const entry = new LogEntry(this, this.#lastSeq + 1, type, json, clock().epoch());
     const { head, bytes } = this.#trimmedFor(entry);
-    this.onBytes?.(bytes - this.#bytes);
+    this.onBytes?.(bytes - this.#bytes + stateDelta);
+    this.#stateBytes += stateDelta;
     this.#entries.push(entry);
     this.#lastSeq = entry.seq;
     this.#bytes = bytes;

@@ -32,7 +32,7 @@ export class Retries {
     if (error !== decision.error) run.report.error(`The cleanup after try ${run.attempt}`, error);
     context.close(abandoned ?? false);
     if (run.decided) return;
-    if (!run.requests.any) {
+    if (!run.mustEnd) {
       await this.#pause(decision.error);
       if (run.decided) return;
     }
@@ -40,25 +40,25 @@ export class Retries {
     try {
       input = await run.input?.forTry();
     } catch (refused) {
-      if (!run.requests.any) {
+      if (!run.mustEnd) {
         run.settle(undefined, { kind: 'threw', error: refused });
         return;
       }
     }
     if (run.decided) return;
-    if (run.requests.any) run.settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
+    if (run.mustEnd) run.settle(undefined, { kind: abandoned ? 'abandoned' : 'idle' });
     else run.tryAgain(input);
   }
 
   /** Says that there will be another try, and waits until it is time. */
   async #pause(error: unknown): Promise<void> {
-    const { attempt, report, events, requests, time, type } = this.#run;
+    const { attempt, report, events, time, type } = this.#run;
     const delay = this.#delays.after(attempt);
     report.retrying(error, attempt, type.options.attempts, delay);
     const { message } = publicError(error);
     const cause: RetryCause = 'failed';
     events.tell('retrying', toJson({ attempt: attempt + 1, delay, message, cause }));
     // A watcher may have cancelled it on seeing that event.
-    if (!requests.any) await time.pause(delay);
+    if (!this.#run.mustEnd) await time.pause(delay);
   }
 }

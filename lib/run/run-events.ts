@@ -1,11 +1,12 @@
 import type { CancelReason } from '../cancellation/cancel-reason.js';
 import { readProperty, textOf } from '../cancellation/read-error.js';
 import type { DecideAnswer, RunJournal, TryEnd, Written } from '../log/run-journal.js';
-import { InvalidEventError } from '../task/errors.js';
+import { InvalidEventError, type InvalidStateError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { type NotJsonError, toWholeJson } from '../task/json/whole-json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import { wireReason } from './outcome/terminal-event.js';
+import { StateFold } from './state-fold.js';
 import type { TaskRun } from './task-run.js';
 
 /** What a run writes in its journal. Events of its handler may be refused; what the run itself has to say never fails it. */
@@ -15,13 +16,19 @@ export class RunEvents {
   #isClosed = false;
   /** The newest checkpoint, as JSON: each try gets a copy. */
   checkpoint: string | undefined;
+  /** Where the type has a `state`. */
+  readonly fold: StateFold | undefined;
   /** Called before each event. */
   onEvent: (() => void) | undefined;
 
   constructor(
     private readonly run: TaskRun,
     private readonly journal: RunJournal,
-  ) {}
+    state?: string | null,
+  ) {
+    const { state: fold, maxEventBytes } = run.type.options;
+    this.fold = fold && new StateFold(run.key, fold, maxEventBytes, state);
+  }
 
   get lastEventId(): string | null {
     return this.journal.lastEventId;
@@ -89,12 +96,31 @@ export class RunEvents {
     return this.journal.decide?.(end);
   }
 
+  /**
+   * Folds the terminal event, which is about to be written. It may be another one later, where the journal has the run decide again.
+   *
+   * @returns why the task fails instead
+   */
+  foldEnd(status: TerminalStatus, json: string): InvalidStateError | undefined {
+    const { fold } = this;
+    if (!fold) return undefined;
+    const state = fold.after(status, json);
+    fold.ended = typeof state === 'string' ? state : fold.json;
+    if (typeof state !== 'string') return (fold.failure ??= state);
+    return undefined;
+  }
+
+  /** The state behind the terminal event, as JSON, where that is another than before. */
+  get endState(): string | undefined {
+    return this.fold && this.fold.newest !== this.fold.json ? this.fold.newest : undefined;
+  }
+
   /** The terminal event; nothing is written after it. */
   end(status: TerminalStatus, json: string): Written {
     this.#isClosed = true;
     this.checkpoint = undefined;
     try {
-      return this.journal.end(status, json, this.run);
+      return this.journal.end(status, json, this.run, this.endState);
     } catch (error) {
       this.run.report.error(`The event "${status}"`, error);
       return undefined;
@@ -142,6 +168,26 @@ export class RunEvents {
 
   #append(type: string, json: string): Written {
     this.onEvent?.();
-    return this.journal.append(type, json);
+    return this.fold ? this.#fold(this.fold, type, json) : this.journal.append(type, json);
+  }
+
+  /** The state goes with its event, so that nobody sees one without the other. An event that cannot be folded is written all the same. */
+  #fold(fold: StateFold, type: string, json: string): Written {
+    const before = fold.json;
+    const next = fold.after(type, json);
+    if (typeof next !== 'string') {
+      const written = this.journal.append(type, json);
+      fold.failure = next;
+      this.run.fail();
+      return written;
+    }
+    // Who sees the event in this call may send the next one.
+    fold.json = next;
+    try {
+      return this.journal.append(type, json, next === before ? undefined : next);
+    } catch (error) {
+      fold.json = before;
+      throw error;
+    }
   }
 }

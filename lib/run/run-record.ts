@@ -8,6 +8,7 @@ export function recordOf(run: TaskRun): TaskRecord {
   const { app, name, id } = run.ref;
   const { owner, metadata } = run.options;
   const [reason] = run.requests.standing;
+  const state = run.events.fold?.newest;
   return {
     app,
     name,
@@ -20,6 +21,7 @@ export function recordOf(run: TaskRun): TaskRecord {
     startedAt: isoOrNull(run.startedAt),
     endedAt: isoOrNull(run.endedAt),
     progress: JSON.parse(run.events.newestProgress) as Progress | null,
+    ...(state !== undefined && { state: JSON.parse(state) as Json }),
     finalValue: JSON.parse(run.end?.json ?? 'null') as Json,
     error: run.end?.failure?.full ?? null,
     publicError: run.end?.failure?.shown ?? null,

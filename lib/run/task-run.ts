@@ -5,13 +5,14 @@ import type { CancelKind, CancelReason } from '../cancellation/cancel-reason.js'
 import type { LogReader } from '../log/read/log-reader.js';
 import type { DecidedEnd, RunJournal } from '../log/run-journal.js';
 import type { CancellationRule } from '../cancellation/is-cancellation.js';
+import type { InvalidStateError } from '../task/errors.js';
 import { TaskContext, taskContextStorage } from '../task/task-context.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
 import type { TaskStatus } from '../task/task-status.js';
 import type { RunOptions } from '../engine/new-task.js';
-import type { CancelAnswer, CancelRequest, TaskView } from '../engine/task-view.js';
+import type { CancelAnswer, CancelRequest, FoldedState, TaskView } from '../engine/task-view.js';
 import type { TaskType } from '../task-types/task-type.js';
 import { CancelRequests, type RequestDetails } from './cancel/cancel-requests.js';
 import { RunCancellation } from './cancel/run-cancellation.js';
@@ -30,7 +31,7 @@ import { Retries } from './retries.js';
 import { RunReporter } from './run-reporter.js';
 import { recordOf } from './run-record.js';
 import type { RunHost } from './run-host.js';
-import type { AcceptedRequest, TaskHistory } from './task-history.js';
+import { type AcceptedRequest, goOnFrom, type TaskHistory } from './task-history.js';
 
 let runs = 0;
 
@@ -87,24 +88,13 @@ export class TaskRun implements TaskView {
     this.#host = host;
     this.#end = new RunEnd(this, host);
     this.input = input;
-    this.events = new RunEvents(this, journal);
-    if (history) this.#goOnFrom(history);
+    this.events = new RunEvents(this, journal, history?.state);
+    if (history) goOnFrom(this, history);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
     // A task that starts another one is not kept alive by it.
     this.#asyncContext = TaskContext.current()
       ? taskContextStorage.exit(() => new AsyncContext())
       : new AsyncContext();
-  }
-
-  #goOnFrom(history: TaskHistory): void {
-    const { tries, createdAt, startedAt = null, elapsed, calledFor, checkpoint } = history;
-    this.attempt = tries;
-    this.createdAt = createdAt ?? this.createdAt;
-    this.startedAt = startedAt;
-    if (elapsed !== undefined) this.time.elapsed = elapsed;
-    if (checkpoint) this.events.checkpoint = checkpoint;
-    if (calledFor !== undefined) this.calledAt = clock().now() - calledFor;
-    this.requests.goOnFrom(history);
   }
 
   get time(): TimeLimits {
@@ -142,6 +132,16 @@ export class TaskRun implements TaskView {
     return (this.#inboxMade ??= new SignalInbox(this.#host.signals));
   }
 
+  /** Why it fails, whatever becomes of its handler. */
+  get failure(): InvalidStateError | undefined {
+    return this.events.fold?.failure;
+  }
+
+  /** Whether no handler is to be called any more. */
+  get mustEnd(): boolean {
+    return this.requests.any || this.failure !== undefined;
+  }
+
   /** Whether its handler has passed its point of no return. */
   get committed(): boolean {
     return this.#context?.committed ?? false;
@@ -162,6 +162,12 @@ export class TaskRun implements TaskView {
 
   get owner(): string | undefined {
     return this.options.owner;
+  }
+
+  get folded(): FoldedState | undefined {
+    const { fold } = this.events;
+    const { ended, lastSeq } = this.log;
+    return fold && { json: fold.json, seq: ended ? lastSeq - 1 : lastSeq };
   }
 
   get record(): TaskRecord {
@@ -197,7 +203,7 @@ export class TaskRun implements TaskView {
 
   #begin(): void {
     if (this.decided) return;
-    if (this.requests.any) return this.settle(undefined, { kind: 'idle' });
+    if (this.mustEnd) return this.settle(undefined, { kind: 'idle' });
     this.startedAt ??= clock().epoch();
     this.enter('running', this.attempt + 1);
     if (this.options.timeout !== null || this.type.options.cancelWhenUnwatched !== null) this.time.begin();
@@ -262,7 +268,7 @@ export class TaskRun implements TaskView {
    */
   handOver(grace: number): boolean {
     this.#isClosing = true;
-    if (this.#status !== 'running' || this.requests.any || this.decided || this.committed) return false;
+    if (this.#status !== 'running' || this.mustEnd || this.decided || this.committed) return false;
     this.#inContext(() => this.#cancellation.handOver(grace));
     return true;
   }
@@ -289,13 +295,10 @@ export class TaskRun implements TaskView {
     return this.#end.decideAgain(isOutlived);
   }
 
-  /** Whatever it still has to do must be done, cleanup included, within `ms` from now. */
-  limitRemainingTime(ms: number): void {
-    this.time.limitRemainingTime(ms);
-    if (this.decided) return;
-    if (this.requests.any) this.time.shortenGrace(ms);
-    // Nothing cancels it, so nothing else ends it.
-    else if (this.committed) this.time.shortenGrace(this.options.grace);
+  /** Its state cannot be folded any more: `events.fold` says why. */
+  fail(): void {
+    const { failure } = this;
+    if (failure && !this.decided) this.#inContext(() => this.#cancellation.fail(failure));
   }
 
   /** The handler has passed its point of no return: no time limit counts from here on. */
@@ -316,10 +319,7 @@ export class TaskRun implements TaskView {
     this.events.tell('started', `{"attempt":${this.attempt}}`);
     if (this.type.options.idleTimeout !== null) this.time.awaitEvent();
     // A watcher may have cancelled it on seeing that event.
-    if (this.requests.any) {
-      this.settle(context, { kind: 'idle' });
-      return;
-    }
+    if (this.mustEnd) return this.settle(context, { kind: 'idle' });
     // What its handler enters by `enterWith` is of this try alone.
     if (this.type.options.attempts > 1) new AsyncContext().run(() => void runHandler(this, context));
     else void runHandler(this, context);
@@ -344,7 +344,7 @@ export class TaskRun implements TaskView {
   /** Begins what leads to another try, if one follows the one that has ended. */
   triesAgain(context: RunContext, decision: Decision): boolean {
     const mayTry = decision.status === 'failed' && !decision.abandoned && !this.#isClosing;
-    if (!mayTry || this.requests.any || !this.#retries.allow(decision.error)) return false;
+    if (!mayTry || this.mustEnd || !this.#retries.allow(decision.error)) return false;
     this.#context = undefined;
     this.time.endTry(context.committed);
     this.#retries.next(context, decision).catch((error: unknown) => this.#end.breakOff(error));

@@ -230,6 +230,18 @@ export class InvalidResultError extends StreamingError {
 }
 
 /**
+ * The reducer of a task has thrown, or gave a state that cannot be kept: JSON cannot hold it, or it is over `maxEventBytes`. The task is
+ * `failed`, and is not tried again.
+ *
+ * @publicApi
+ */
+export class InvalidStateError extends StreamingError {
+  override readonly name = 'InvalidStateError';
+  readonly code = 'INVALID_STATE';
+  readonly retryable = false;
+}
+
+/**
  * Stands for what a handler threw that is no Error; the value itself is the `cause`.
  *
  * @publicApi

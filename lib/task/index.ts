@@ -7,6 +7,7 @@
 export type { CancelReason } from '../cancellation/cancel-reason.js';
 export type { AnyEvents } from './handler-events.js';
 export type { Json, JsonInput } from './json/json.js';
+export type { FoldedEvent, TaskFold } from './options/task-fold.js';
 export type { StreamTaskOptions } from './options/task-options.js';
 export { StreamTask } from './stream-task.decorator.js';
 export { TaskContext } from './task-context.js';

@@ -25,10 +25,10 @@ export const STREAM_TASK_METADATA = Symbol.for('nestjs-streaming:stream-task');
  * }
  * @publicApi
  */
-export function StreamTask<Schema extends InputSchema>(
-  options: StreamTaskOptions & { input: Schema },
+export function StreamTask<Schema extends InputSchema, State = unknown>(
+  options: StreamTaskOptions<State> & { input: Schema },
 ): (target: ClassOf<TaskHandler<ValidInput<Schema>>>) => void;
-export function StreamTask(options?: StreamTaskOptions): ClassDecorator;
+export function StreamTask<State = unknown>(options?: StreamTaskOptions<State>): ClassDecorator;
 export function StreamTask(options: StreamTaskOptions = {}): ClassDecorator {
   return (target) => {
     Reflect.defineMetadata(STREAM_TASK_METADATA, options, target);

@@ -9,7 +9,7 @@ import { type TerminalStatus, terminalStatuses } from './task-status.js';
  * @publicApi
  */
 export type LifecycleEventType =
-  'started' | 'retrying' | 'cancelling' | 'gap' | 'unavailable' | TerminalStatus;
+  'started' | 'retrying' | 'cancelling' | 'gap' | 'state' | 'unavailable' | TerminalStatus;
 
 /**
  * One entry of a task's log.
@@ -47,6 +47,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   'retrying',
   'cancelling',
   'gap',
+  'state',
   'unavailable',
   ...terminalStatuses,
   'open',
@@ -60,7 +61,7 @@ function isEventType(value: unknown): value is string {
 }
 
 /** These are told to a watcher alone, or belong to the connection: no log has them. */
-const UNLOGGED: ReadonlySet<string> = new Set(['gap', 'unavailable', 'open', 'error']);
+const UNLOGGED: ReadonlySet<string> = new Set(['gap', 'state', 'unavailable', 'open', 'error']);
 
 export function isLoggedEventType(value: unknown): value is string {
   return isEventType(value) && !UNLOGGED.has(value);

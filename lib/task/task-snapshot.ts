@@ -19,7 +19,7 @@ export interface Progress {
  *
  * @publicApi
  */
-export interface TaskSnapshot<Result = Json> extends TaskRef {
+export interface TaskSnapshot<Result = Json, State = Json> extends TaskRef {
   readonly status: TaskStatus;
   /** The number of the current or last try, from 1; 0 before the first. */
   readonly attempt: number;
@@ -32,6 +32,8 @@ export interface TaskSnapshot<Result = Json> extends TaskRef {
   readonly endedAt: string | null;
   /** The newest progress. */
   readonly progress: Progress | null;
+  /** What the events up to `lastEventId` are folded to, where the task type has a `state`. */
+  readonly state?: State;
   /** What the handler of a `completed` task returned. */
   readonly finalValue: Result | null;
   /** The error of a `failed` task. Over HTTP it is what watchers may see of it. */

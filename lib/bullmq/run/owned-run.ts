@@ -206,7 +206,7 @@ export class OwnedRun implements JournalRun {
     }
     const isGone = resumable && this.run.handOver(timeout);
     if (!isGone) this.run.cancel('shutdown', {}, Math.min(this.run.options.grace, timeout));
-    this.run.limitRemainingTime(timeout);
+    this.run.time.limitRemainingTime(timeout);
   }
 
   /** Whether its handler or its cleanup still ran when its time was over. */

@@ -89,7 +89,7 @@ export class LocalEngine implements TaskEngine {
     const deadline = clock().now() + timeout;
     for (const run of runs) {
       run.cancel('shutdown', {}, Math.min(run.options.grace, timeout));
-      run.limitRemainingTime(timeout);
+      run.time.limitRemainingTime(timeout);
     }
     const outcomes = await all;
     const count = (status: TerminalStatus): number =>

@@ -50,6 +50,9 @@ export const taskSnapshot: Component = {
           description: 'The newest progress.',
           additionalProperties: true,
         },
+        state: anyJson(
+          'What the events up to lastEventId are folded to. Present only if the task type folds them.',
+        ),
         finalValue: anyJson('What a completed task returned, otherwise null.'),
         error: {
           ...objectOf({ message: text, errorType: text }),
@@ -64,7 +67,7 @@ export const taskSnapshot: Component = {
         lastEventId: { ...text, nullable: true },
         watchers: { type: 'integer', minimum: 0, description: 'How many clients watch now.' },
       },
-      ['owner', 'metadata'],
+      ['owner', 'metadata', 'state'],
     ),
   },
 };

@@ -1,3 +1,4 @@
+import { taskStatuses } from '../../task/task-status.js';
 import type { Component, Schema } from './openapi-metadata.js';
 import { objectOf, refTo } from './openapi-metadata.js';
 
@@ -78,6 +79,14 @@ const descriptions: readonly EventDescription[] = [
       missed: { type: 'integer', minimum: 1, nullable: true },
       // null where the store has lost the task.
       snapshot: { oneOf: [refTo('TaskSnapshot'), { enum: [null] }] },
+    }),
+  },
+  {
+    type: 'state',
+    meaning: 'With `?from=state`, before all else: what the events up to this id have led to.',
+    data: objectOf({
+      state: { description: 'What the task type folds its events to.' },
+      status: { type: 'string', enum: [...taskStatuses] },
     }),
   },
 ];

@@ -43,10 +43,11 @@ export const resumeParameters: readonly Parameter[] = [
     'The same for clients that cannot set headers. The header wins. An empty value counts as absent.',
     eventId,
   ),
-  query('from', 'For a client without an id: only the newest event, and what follows.', {
-    type: 'string',
-    enum: ['latest'],
-  }),
+  query(
+    'from',
+    'For a client without an id. `latest`: only the newest event, and what follows. `state`: one event `state` in its place, if the task has a state.',
+    { type: 'string', enum: ['latest', 'state'] },
+  ),
 ];
 
 export const cancelParameters: readonly Parameter[] = [

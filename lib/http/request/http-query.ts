@@ -1,4 +1,5 @@
 import { quoted } from '../../cancellation/read-error.js';
+import type { From } from '../../log/read/resume.js';
 import { MAX_POSITIONS } from '../../log/wire/composite-id.js';
 import { InvalidQueryError } from '../../task/errors.js';
 import { type TaskStatus, taskStatuses } from '../../task/task-status.js';
@@ -55,10 +56,12 @@ export function queryWait(request: PlatformRequest): number | undefined {
   return queryNumber(request, 'wait', 0, MAX_WAIT);
 }
 
-export function queryLatest(request: PlatformRequest): boolean {
+export function queryFrom(request: PlatformRequest): From | undefined {
   const from = queryText(request, 'from');
-  if (from === undefined || from === 'latest') return from === 'latest';
-  throw new InvalidQueryError(`Invalid query parameter "from": expected "latest", got ${quoted(from)}`);
+  if (from === undefined || from === 'latest' || from === 'state') return from;
+  throw new InvalidQueryError(
+    `Invalid query parameter "from": expected "latest" or "state", got ${quoted(from)}`,
+  );
 }
 
 /** The tasks of a list, `?task=app/name/id&task=…`. Throws InvalidQueryError for no task, for too many, and for one twice. */

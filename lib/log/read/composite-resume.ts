@@ -3,7 +3,7 @@ import { epochLength, markOf, markOfTask } from '../wire/epoch.js';
 import { type EventId, formatEventId } from '../wire/event-id.js';
 import type { LogPosition } from './log-cursor.js';
 import type { LogReader } from './log-reader.js';
-import { resume } from './resume.js';
+import { type From, resume } from './resume.js';
 
 export interface ListedLog {
   readonly key: string;
@@ -28,10 +28,10 @@ export class CompositeResume {
     this.#ids = lastEventId === undefined ? [] : idsOf(tasks, lastEventId);
   }
 
-  /** Where a watcher goes on in the log of a task, or begins: with `latest` at its newest event. */
-  positionOf(index: number, latest = false): LogPosition {
+  /** Where a watcher goes on in the log of a task, or begins. */
+  positionOf(index: number, from?: From): LogPosition {
     const { log } = this.#tasks[index] as ListedLog;
-    return resume(log as LogReader, { lastEventId: this.#ids[index], latest });
+    return resume(log as LogReader, { lastEventId: this.#ids[index], from });
   }
 
   /** What the id of a stream holds for a task while it cannot be watched. */

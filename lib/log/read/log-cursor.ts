@@ -18,7 +18,12 @@ export interface LogGap {
 export interface LogPosition {
   readonly after: number;
   readonly gap?: GapCause;
+  /** Whether the watcher is told the state first. From where on, is known then. */
+  readonly isBeforeState?: true;
 }
+
+/** Stands where the state is to be told first. */
+const STATE = 'state';
 
 /**
  * One watcher's position in a log. A cursor holds only that number, so a watcher that does not read costs nothing more.
@@ -27,20 +32,21 @@ export interface LogPosition {
 export class LogCursor {
   readonly #log: LogReader;
   #after: number;
-  #gap: GapCause | undefined;
+  /** What is to be told before any event: one field, as it is read for each of them. */
+  #first: GapCause | typeof STATE | undefined;
   /** Where it stood when its log was lost. */
   #lastPosition: number | undefined;
 
   constructor(log: LogReader, position: LogPosition) {
     this.#log = log;
     this.#after = position.after;
-    this.#gap = position.gap;
+    this.#first = position.isBeforeState ? STATE : position.gap;
   }
 
   /** Whether `next()` gives something now. An event that is not here yet is fetched, and wakes those who wait for it. */
   get hasNext(): boolean {
     const next = this.#after + 1;
-    if (this.#gap !== undefined || next < this.#log.firstSeq) return true;
+    if (this.#first !== undefined || next < this.#log.firstSeq) return true;
     return next <= this.#log.lastSeq && this.#log.at(next) !== undefined;
   }
 
@@ -50,17 +56,28 @@ export class LogCursor {
   }
 
   get hasGap(): boolean {
-    return this.#gap !== undefined;
+    return this.#first !== undefined && this.#first !== STATE;
   }
 
-  /** The event it stands behind; `undefined` where a gap comes first. */
+  /** Whether its watcher is to be told the state. Until `goOnBehind` it gives nothing else. */
+  get isBeforeState(): boolean {
+    return this.#first === STATE;
+  }
+
+  /** Its watcher is told the state that the events up to `seq` have led to. */
+  goOnBehind(seq: number): void {
+    this.#first = undefined;
+    this.#after = seq;
+  }
+
+  /** The event it stands behind; `undefined` where a gap or the state comes first. */
   get position(): number | undefined {
-    return this.#gap === undefined && this.#after >= this.#log.firstSeq - 1 ? this.#after : undefined;
+    return this.#first === undefined && this.#after >= this.#log.firstSeq - 1 ? this.#after : undefined;
   }
 
-  /** Whether it stands behind this event, and has no gap to tell first. */
+  /** Whether it stands behind this event, and has nothing to tell first. */
   isBehind(seq: number): boolean {
-    return this.#after === seq && this.#gap === undefined;
+    return this.#after === seq && this.#first === undefined;
   }
 
   /** Goes on behind `seq`: what is up to there was read for another cursor at the same place. */
@@ -70,7 +87,7 @@ export class LogCursor {
 
   /** Whether everything was read and nothing will follow. */
   get done(): boolean {
-    return this.#log.ended && this.#gap === undefined && this.#after === this.#log.lastSeq;
+    return this.#log.ended && this.#first === undefined && this.#after === this.#log.lastSeq;
   }
 
   /** The next thing to tell the watcher; `undefined` when it has seen all there is, or what follows is not here yet. */
@@ -84,18 +101,19 @@ export class LogCursor {
 
   nextGap(): LogGap | undefined {
     const start = this.#log.firstSeq - 1;
-    if (this.#gap === undefined && this.#after >= start) return undefined;
+    const gap = this.#first === STATE ? undefined : this.#first;
+    if (gap === undefined && this.#after >= start) return undefined;
     if (this.#log.isGone === true) return this.#lastGap(start);
-    const cause = this.#gap ?? 'expired';
-    const missed = this.#gap === undefined ? start - this.#after : null;
-    this.#gap = undefined;
+    const cause = gap ?? 'expired';
+    const missed = gap === undefined ? start - this.#after : null;
+    this.#first = undefined;
     this.#after = start;
     return { cause, missed, id: formatEventId(this.#log.epoch, start) };
   }
 
   #lastGap(start: number): LogGap {
     this.#lastPosition = this.#after;
-    this.#gap = undefined;
+    this.#first = undefined;
     this.#after = start;
     const id = formatEventId(this.#log.epoch, this.#lastPosition);
     const cause = this.#log.isReplaced === true ? 'restarted' : 'unknown-id';

@@ -7,17 +7,23 @@ import type { LogReader } from './log-reader.js';
 export interface ResumeRequest {
   /** The id of the last event it has; absent for a new watcher. */
   readonly lastEventId?: string | undefined;
-  /** A new watcher that wants the newest event and what follows, not what is kept. */
-  readonly latest?: boolean;
+  /** Where a new watcher begins, if that is not with all that is kept. */
+  readonly from?: From | undefined;
 }
+
+/** `latest`: with the newest event. `state`: with what the events are folded to, and what follows. */
+export type From = 'latest' | 'state';
 
 /**
  * Finds where a watcher goes on. Never an error, and never a silent replay of everything: an id that is no position in
  * this log gives a gap and then all that is kept.
  */
-export function resume(log: LogReader, { lastEventId, latest = false }: ResumeRequest): LogPosition {
+export function resume(log: LogReader, { lastEventId, from }: ResumeRequest): LogPosition {
   const start = log.firstSeq - 1;
-  if (lastEventId === undefined) return { after: latest ? Math.max(log.lastSeq - 1, start) : 0 };
+  if (lastEventId === undefined) {
+    const after = from ? Math.max(log.lastSeq - 1, start) : 0;
+    return from === 'state' ? { after, isBeforeState: true } : { after };
+  }
   const id = parseEventId(lastEventId);
   if (!id) return { after: start, gap: 'unknown-id' };
   if (id.epoch !== log.epoch) {

@@ -58,6 +58,16 @@ export class RunCancellation {
     this.#run.interrupt(this.#handover, grace);
   }
 
+  /** Its state cannot be folded: the handler is told, and whatever becomes of it, the run fails. */
+  fail(failure: Error): void {
+    const { node, time, committed, options } = this.#run;
+    // The task goes on nowhere.
+    this.takeLate([]);
+    // Past its point of no return it has all the time that it needs.
+    if (!committed) time.beginGrace(options.grace);
+    node?.interrupt({ kind: 'self', detail: failure.message }, failure);
+  }
+
   /** It is cancelled while it is handed over: the task ends here after all. */
   #keepTask(handover: CancelReason, reason: CancelReason): void {
     const { requests } = this.#run;

@@ -193,10 +193,15 @@ export class TimeLimits {
     if (this.#work === work) this.#work = undefined;
   }
 
-  /** Whatever the run still has to do has at most `ms` from now. */
+  /** Whatever the run still has to do must be done, cleanup included, within `ms` from now. */
   limitRemainingTime(ms: number): void {
+    const { decided, requests, mustEnd, committed, options } = this.#run;
     this.#cutoff = Math.min(this.#cutoff, clock().now() + ms);
     this.#work?.shorten(ms);
+    if (decided) return;
+    if (requests.any || (mustEnd && !committed)) this.shortenGrace(ms);
+    // Nothing cancels it, so nothing else ends it.
+    else if (committed) this.shortenGrace(options.grace);
   }
 
   /** No limit counts any more: the outcome stands. */

@@ -27,6 +27,8 @@ interface DecisionContext {
   readonly interruption: CancelledError | undefined;
   readonly swallowedCancel: 'cancelled' | 'completed';
   readonly maxEventBytes: number;
+  /** Why the task fails, whatever became of the try. */
+  readonly failure: Error | undefined;
   isOwnCancellation(error: unknown): boolean;
 }
 
@@ -49,6 +51,7 @@ export interface Decision {
 export function decideOutcome(settlement: Settlement, context: DecisionContext): Decision {
   const { standing } = context.requests;
   const reason = standing[0];
+  if (context.failure) return failed(settlement, context.failure, reason, context);
   switch (settlement.kind) {
     case 'threw':
       if (!reason) return { status: 'failed', error: asError(settlement.error, context.key) };
@@ -74,6 +77,21 @@ export function decideOutcome(settlement: Settlement, context: DecisionContext):
     case 'idle':
       return cancelled(reason as CancelReason, context);
   }
+}
+
+function failed(
+  settlement: Settlement,
+  error: Error,
+  reason: CancelReason | undefined,
+  context: DecisionContext,
+): Decision {
+  return {
+    status: 'failed',
+    error,
+    ...(reason && { reason, cancellation: cancellationError(reason, context) }),
+    ...(settlement.kind === 'abandoned' && { abandoned: true }),
+    ...(settlement.kind === 'returned' && { discardedValue: settlement.value }),
+  };
 }
 
 /**
@@ -128,6 +146,12 @@ function cancellationError(
 ): CancelledError {
   if (interruption?.reason === reason) return interruption;
   return new CancelledError(reason, { cause: requests.causeOf(reason) });
+}
+
+/** What a decision becomes when the task fails besides. */
+export function addFailure(key: string, decision: Decision, failure: Error | undefined): Decision {
+  if (!failure || decision.error === failure) return decision;
+  return addCleanupErrors(key, decision, [failure]);
 }
 
 /** What a decision becomes when cleanup fails: the errors win over everything else. */

@@ -5,7 +5,14 @@ import { cleanUp } from '../handler/run-cleanup.js';
 import type { RunContext } from '../handler/run-context.js';
 import type { RunHost } from '../run-host.js';
 import type { TaskRun } from '../task-run.js';
-import { type Decision, decideOutcome, outcomeOf, type Settlement, settlementOf } from './decide-outcome.js';
+import {
+  addFailure,
+  type Decision,
+  decideOutcome,
+  outcomeOf,
+  type Settlement,
+  settlementOf,
+} from './decide-outcome.js';
 import { KeptOutcome } from './kept-outcome.js';
 import { terminalEventData } from './terminal-event.js';
 
@@ -85,16 +92,18 @@ export class RunEnd {
     const onItsWay = this.#onItsWay;
     if (!onItsWay) throw new Error(`The end of ${this.#run.key} is not on its way`);
     const { decision } = onItsWay;
-    const again = this.#run.requests.any
-      ? this.#ruleOn(undefined, settlementOf(decision, isBetweenTries))
-      : decision;
+    const again = this.#folded(
+      this.#run.mustEnd ? this.#ruleOn(undefined, settlementOf(decision, isBetweenTries)) : decision,
+    );
     const outcome = outcomeOf(again, this.#run);
     this.#reached = new KeptOutcome(outcome, again.json);
     // It looks as it will when the end is taken.
     this.#onItsWay = undefined;
     const { record } = this.#run;
     this.#onItsWay = { decision: again, outcome };
-    return { type: again.status, json: terminalEventData(again), record, facts: this.#reached.facts };
+    const { facts } = this.#reached;
+    const state = this.#run.events.endState;
+    return { type: again.status, json: terminalEventData(again), record, facts, state };
   }
 
   #decide(context: RunContext | undefined, settlement: Settlement): void {
@@ -126,10 +135,11 @@ export class RunEnd {
   }
 
   #ruleOn(context: RunContext | undefined, settlement: Settlement): Decision {
-    const { key, requests, type } = this.#run;
+    const { key, requests, type, failure } = this.#run;
     const { swallowedCancel, maxEventBytes } = type.options;
     return decideOutcome(settlement, {
       key,
+      failure,
       requests,
       interruption: context?.node.cancellation,
       swallowedCancel,
@@ -151,7 +161,16 @@ export class RunEnd {
       .catch((error: unknown) => this.breakOff(error));
   }
 
-  #finish(decision: Decision): void {
+  /** What a decision becomes when the state of the task cannot be folded: by then, or behind the terminal event itself. */
+  #folded(decision: Decision): Decision {
+    const { events, key, failure } = this.#run;
+    if (!events.fold) return decision;
+    const failed = addFailure(key, decision, failure);
+    return addFailure(key, failed, events.foldEnd(failed.status, terminalEventData(failed)));
+  }
+
+  #finish(given: Decision): void {
+    const decision = this.#folded(given);
     const outcome = outcomeOf(decision, this.#run);
     const data = terminalEventData(decision);
     this.#reached = new KeptOutcome(outcome, decision.json);

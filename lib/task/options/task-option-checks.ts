@@ -1,7 +1,9 @@
 import {
+  anything,
   boolean,
   countOrInfinity,
   duration,
+  func,
   mustBe,
   integer,
   limit,
@@ -62,5 +64,6 @@ export const streamTaskChecks = {
     'a Standard Schema or a class with class-validator decorators',
     (value) => typeof value === 'function' || isStandardSchema(value),
   ),
+  state: { initial: anything, reduce: func },
   replay: replayChecks,
 };

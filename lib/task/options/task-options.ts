@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { TaskFold } from './task-fold.js';
 
 /** Options with every default filled in. */
 export type Filled<Options> = { [Name in keyof Options]-?: Exclude<Options[Name], undefined> };
@@ -88,7 +89,7 @@ export type ValidInput<Schema extends InputSchema> = Schema extends StandardSche
  *
  * @publicApi
  */
-export interface StreamTaskOptions extends TaskDefaults {
+export interface StreamTaskOptions<State = unknown> extends TaskDefaults {
   /**
    * Groups task types, first part of the URL.
    * @defaultValue the name of the module that provides the class, without `Module`, in kebab-case
@@ -98,6 +99,8 @@ export interface StreamTaskOptions extends TaskDefaults {
   name?: string | undefined;
   /** Validates and types the input. @defaultValue none: every input is accepted */
   input?: InputSchema | undefined;
+  /** Folds the events to a state, which stands in snapshots and which `?from=state` begins with. @defaultValue none */
+  state?: TaskFold<State> | undefined;
   /** @defaultValue that of the module */
   replay?: ReplayLimits | undefined;
 }

@@ -1,8 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import type { TaskContext } from 'nestjs-streaming';
+import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
+import { createStreamingClient, type TaskRun } from 'nestjs-streaming/client';
 import { z } from 'zod';
 import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
+import { tallied, tallies, tallyOf } from '../../support/folding.js';
 import { eventually } from '../../support/wait.js';
+import { PuppetTask } from '../../support/watching.js';
 import { page } from '../support/documents.js';
 import { Examples } from '../support/examples.js';
 
@@ -61,6 +64,29 @@ describe('the page on the client', () => {
     const said: string[] = [];
     await control(url, (text) => said.push(text));
     expect(said).toEqual(['400 INVALID_INPUT', 'true', 'external_cancellation: enough', 'false']);
+  });
+
+  test('a fold of a client', async () => {
+    const { statesOf } = await examples.load<{
+      statesOf(run: TaskRun, reduce: typeof tallied): AsyncIterable<unknown>;
+    }>('fold.client.ts');
+    const task = new PuppetTask({ ...(tallies as StreamTaskOptions), replay: { events: 3 } });
+    const server = await createTaskApp({ tasks: [task.type], forceCloseConnections: true });
+    const puppet = await task.start(server);
+    puppet.count(5);
+    const { app, name, id } = puppet.handle.ref;
+    const client = createStreamingClient({ baseUrl: server.url });
+    const states = statesOf(client.task(app, name).attach(id), tallied)[Symbol.asyncIterator]();
+    expect((await states.next()).value).toEqual(tallyOf(5));
+    puppet.count(1);
+    expect((await states.next()).value).toEqual(tallyOf(6));
+    // It falls behind what is kept.
+    puppet.count(9);
+    const next = states.next();
+    await puppet.end();
+    let last = (await next).value as unknown;
+    for (let step = await states.next(); !step.done; step = await states.next()) last = step.value;
+    expect(last).toEqual(tallyOf(15, { completed: 1 }));
   });
 
   test('many tasks', async () => {

@@ -122,6 +122,13 @@ describe('the page on tasks', () => {
     expect(inserted).toEqual([0, 100, 200, 200, 300, 400]);
   });
 
+  test('a task that folds its events', async () => {
+    const { LoadRowsTask } = await load<{ LoadRowsTask: TaskType }>('load-rows.task.ts');
+    const handle = await start(LoadRowsTask, { rows: 600 });
+    await handle.result;
+    expect(await handle.snapshot()).toMatchObject({ state: { loaded: 600, broken: [200, 500] } });
+  });
+
   test('a request-scoped provider that asks whose task it is', async () => {
     const { Audit, ScopedTask } = await load<{ Audit: Type; ScopedTask: TaskType }>('scoped.task.ts');
     const { coordinator } = await createTaskApp({ tasks: [ScopedTask], providers: [Audit], listen: false });

@@ -119,10 +119,10 @@ describe('resume', () => {
 
   it('with "latest" a new watcher gets the newest and what follows; a position wins over it', () => {
     const log = logOf(5);
-    expect(readAll(open(log, { latest: true }))).toEqual([5]);
-    expect(readAll(open(log, { latest: true, lastEventId: `${log.epoch}-2` }))).toEqual([3, 4, 5]);
-    expect(readAll(open(new TaskLog(ref, unlimited), { latest: true }))).toEqual([]);
-    expect(readAll(open(logOf(5, { events: 1, bytes: Infinity }), { latest: true }))).toEqual([5]);
+    expect(readAll(open(log, { from: 'latest' }))).toEqual([5]);
+    expect(readAll(open(log, { from: 'latest', lastEventId: `${log.epoch}-2` }))).toEqual([3, 4, 5]);
+    expect(readAll(open(new TaskLog(ref, unlimited), { from: 'latest' }))).toEqual([]);
+    expect(readAll(open(logOf(5, { events: 1, bytes: Infinity }), { from: 'latest' }))).toEqual([5]);
   });
 
   it('S36 knows who has seen the end', () => {

@@ -19,6 +19,10 @@ export abstract class ViewOfRun implements TaskView {
     return this.run.status;
   }
 
+  get folded(): TaskView['folded'] {
+    return this.run.folded;
+  }
+
   get record(): TaskView['record'] {
     return this.run.record;
   }

@@ -23,8 +23,8 @@ export class SharedStream extends StreamConnection {
       task.cursor.skipTo(chunk.to);
       this.output.write(chunk);
     } else {
-      const gap = task.nextGap();
-      if (gap) this.writeMessages([gap]);
+      const notice = task.nextNotice();
+      if (notice) this.writeMessages([notice]);
     }
     task.socket = this.output.socket;
   }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { LOST_POSITION } from '../../../log/wire/composite-id.js';
+import { LOST_POSITION, NO_POSITION } from '../../../log/wire/composite-id.js';
 import { formatEventId } from '../../../log/wire/event-id.js';
 import { LogCursor, type LogGap, type LogPosition } from '../../../log/read/log-cursor.js';
 import { LogEntry } from '../../../log/log-entry.js';
-import type { TaskView } from '../../../engine/task-view.js';
+import type { FoldedState, TaskView } from '../../../engine/task-view.js';
 import { toJson } from '../../../task/json/json.js';
 import { publicSnapshot } from '../../access/public-snapshot.js';
 import type { LogBroadcast } from '../broadcast/log-broadcast.js';
@@ -52,10 +52,14 @@ export class TaskSubscription {
 
   /** The id that a client has to send to go on here. */
   get id(): string {
-    return this.cursor.hasGap ? LOST_POSITION : formatEventId(this.view.log.epoch, this.cursor.after);
+    const { cursor } = this;
+    // One that has not got the state yet begins with it the next time, too.
+    if (cursor.isBeforeState) return NO_POSITION;
+    return cursor.hasGap ? LOST_POSITION : formatEventId(this.view.log.epoch, cursor.after);
   }
 
   next(): StreamMessage | undefined {
+    if (this.cursor.isBeforeState) return this.#tellState();
     const next = this.cursor.next();
     if (!next) return undefined;
     // Read once: what is encoded by now has to be decoded.
@@ -64,7 +68,9 @@ export class TaskSubscription {
       : this.#describe(next);
   }
 
-  nextGap(): StreamMessage | undefined {
+  /** What comes next, if it is no event of the log. */
+  nextNotice(): StreamMessage | undefined {
+    if (this.cursor.isBeforeState) return this.#tellState();
     const gap = this.cursor.nextGap();
     return gap && this.#describe(gap);
   }
@@ -79,6 +85,18 @@ export class TaskSubscription {
   close(): void {
     this.uncount();
     this.broadcast.remove(this);
+  }
+
+  /** As it is by now, in the words of the moment when it goes out: nothing that is written meanwhile falls between it and what follows. */
+  #tellState(): StreamMessage {
+    const { folded, status, log } = this.view;
+    const { json, seq } = folded as FoldedState;
+    this.cursor.goOnBehind(seq);
+    return {
+      type: 'state',
+      json: `{"state":${json},"status":"${status}"}`,
+      id: formatEventId(log.epoch, seq),
+    };
   }
 
   #describe({ cause, missed, id, isGone }: LogGap): StreamMessage {
