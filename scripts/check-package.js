@@ -14,6 +14,7 @@ import { formatMessage } from 'publint/utils';
 import { checkClient } from './package-client.js';
 import { checkCommonJs, checkCopies } from './package-copies.js';
 import { checkLinks } from './package-links.js';
+import { buildServerTypes, checkClientTypes } from './package-types.js';
 import { env } from './run-command.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -62,7 +63,8 @@ try {
   checkLinks(ROOT, files);
   checkSourceMaps(files.filter((file) => file.endsWith('.js')));
   await checkManifest(tarball);
-  for (const version of NEST_VERSIONS) checkUse(tarball, version);
+  const apps = NEST_VERSIONS.map((version) => checkUse(tarball, version));
+  checkClientTypes(work, buildServerTypes(/** @type {string} */ (apps.at(-1)), run), install, tarball, run);
   console.log(`The package is as it should be: ${files.length} files.`);
 } finally {
   rmSync(work, { recursive: true, force: true });
@@ -119,6 +121,7 @@ async function checkManifest(tarball) {
 /**
  * @param {string} tarball
  * @param {string} nest
+ * @returns {string} where it was installed
  */
 function checkUse(tarball, nest) {
   const app = join(work, `nest-${nest}`);
@@ -141,6 +144,7 @@ function checkUse(tarball, nest) {
   );
   // Nest 12 has ES modules only.
   if (nest.startsWith('11.')) checkCommonJs(app, run);
+  return app;
 }
 
 /**

@@ -57,6 +57,13 @@ function writeProgram(app, specifiers) {
   const required = specifiers.map((specifier) => `'${specifier}': require('${specifier}'),`);
   const imports = specifiers.map((specifier, index) => `import * as entry${index} from '${specifier}';`);
   const checks = specifiers.map((specifier, index) => `check('${specifier}', entry${index});`);
+  // What the main entry point has of others is the same.
+  const main = specifiers.indexOf('nestjs-streaming');
+  const shared = specifiers.flatMap((specifier, index) =>
+    /\/(?:cancellation|task)$/.test(specifier)
+      ? [`shared('${specifier}', entry${index}, entry${main});`]
+      : [],
+  );
   writeFileSync(join(app, 'required.cjs'), `exports.required = {\n${required.join('\n')}\n};\n`);
   writeFileSync(
     join(app, 'copies.mjs'),
@@ -68,7 +75,12 @@ function check(specifier, imported) {
     if (required[specifier][name] !== value) throw new Error(\`Two copies of \${name} of \${specifier}\`);
   }
 }
-${checks.join('\n')}
+function shared(specifier, part, main) {
+  for (const [name, value] of Object.entries(part)) {
+    if (main[name] !== value) throw new Error(\`\${name} of \${specifier} is another one than that of the main entry point\`);
+  }
+}
+${[...checks, ...shared].join('\n')}
 `,
   );
 }
@@ -88,7 +100,8 @@ export function checkCommonJs(app, run) {
 const { join } = require('node:path');
 const { Module } = require('@nestjs/common');
 const { NestFactory } = require('@nestjs/core');
-const { CoordinatorService, StreamingModule, StreamTask } = require('nestjs-streaming');
+const { CoordinatorService, StreamingModule } = require('nestjs-streaming');
+const { StreamTask } = require('nestjs-streaming/task');
 const { runInWorker } = require('nestjs-streaming/worker');
 
 if (!require.resolve('nestjs-streaming').includes('commonjs')) throw new Error('Not the CommonJS build');
