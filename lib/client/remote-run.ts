@@ -161,7 +161,8 @@ export class RemoteRun implements TaskRun {
     }
     if (this.#outcome) return;
     if (isTerminal(type)) this.#settle(outcomeOfEvent(type, data));
-    const status = statusOf(type);
+    // Who comes in the middle did not see it start.
+    const status = statusOf(type) ?? ((this.status ?? 'pending') === 'pending' && 'running');
     this.learn({
       ...(status && { status }),
       ...(isState && (data as Pick<RunState, 'state' | 'status'>)),

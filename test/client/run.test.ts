@@ -164,6 +164,20 @@ describe('what is asked of a run', () => {
     expect(named.connection).toBe('idle');
   });
 
+  it('runs, for who has come in the middle and sees no start', async () => {
+    const task = new PuppetTask();
+    const app = await serve(task);
+    const puppet = await task.start(app);
+    puppet.count(1);
+    const run = clientOf(app).task('test', task.name).attach(puppet.id);
+    expect(run.status).toBeUndefined();
+    const outcome = run.outcome();
+    await eventually(() => expect(run.status).toBe('running'));
+    await puppet.end();
+    expect(await outcome).toMatchObject({ status: 'completed' });
+    expect(run.status).toBe('completed');
+  });
+
   it('sends signals, and asks how it stands', async () => {
     const task = new PuppetTask();
     const app = await serve(task);

@@ -86,7 +86,7 @@ describe('the complete example of the README', () => {
     stop(): void;
   }
 
-  /** Runs the script of the page. */
+  /** Runs the function for pages with an `EventSource`. */
   function openPage(on = port, timer: typeof setTimeout = setTimeout): OpenPage {
     const shown: string[] = [];
     const button = { onclick: (): void => undefined };
@@ -113,11 +113,81 @@ describe('the complete example of the README', () => {
         },
       },
     };
-    const stop = runInNewContext(`${readme.block('js', 'page').text}\nstopWatching;`, context) as () => void;
+    const stop = runInNewContext(
+      `${page('browser').block('js', 'event-source').text}\nstopWatching;`,
+      context,
+    ) as () => void;
     return { shown, stop, signIn: () => button.onclick() };
   }
 
-  test('is watched by its page, to the end', async () => {
+  describe('in a page with the client', () => {
+    interface ClientPage {
+      readonly shown: string[];
+      readonly stop: { onclick(): void };
+      /** When its script has ended. */
+      readonly ended: Promise<unknown>;
+    }
+
+    /** Runs the script of the page. */
+    function openClientPage(): ClientPage {
+      const shown: string[] = [];
+      const stop = { onclick: (): void => undefined };
+      const task = {
+        set textContent(text: string) {
+          shown.push(text);
+        },
+      };
+      const document = { querySelector: (selector: string) => (selector === '#stop' ? stop : task) };
+      Object.assign(globalThis, { document, location: { href: `http://127.0.0.1:${port}/index.html` } });
+      const ended = import(scratch.write(`page-${port}.js`, readme.block('js', 'page').text));
+      return { shown, stop, ended };
+    }
+
+    afterEach(() => {
+      for (const name of ['document', 'location']) Reflect.deleteProperty(globalThis, name);
+    });
+
+    const startTask = (to: number): Promise<Response> =>
+      fetch(`http://127.0.0.1:${port}${PATH}`, {
+        method: 'PUT',
+        headers: parseCurl(start).headers,
+        body: JSON.stringify({ to }),
+      });
+
+    test('is watched to the end', async () => {
+      await startExample();
+      await startTask(2);
+      const { shown, ended } = openClientPage();
+      await ended;
+      expect(shown).toEqual(['counted to 1', 'counted to 2', 'Counted to 2.']);
+    });
+
+    test('is cancelled by its button', async () => {
+      await startExample();
+      await startTask(50);
+      const { shown, stop, ended } = openClientPage();
+      await eventually(() => expect(shown).toContain('counted to 1'));
+      stop.onclick();
+      await ended;
+      expect(shown.at(-1)).toBe('cancelled');
+    });
+
+    test('is gone after a restart, and the page says so', async () => {
+      await startExample();
+      await startTask(50);
+      const { shown, ended } = openClientPage();
+      await eventually(() => expect(shown).toContain('counted to 1'));
+      const closed = once(app, 'close');
+      app.kill('SIGKILL');
+      await closed;
+      await eventually(() => expect(shown).toContain('Connection lost. Reconnecting …'));
+      await startExample(port);
+      await ended;
+      expect(shown.at(-1)).toMatch(/^There is no task app\/CountTask\/demo/);
+    });
+  });
+
+  test('is watched by a page with an EventSource, to the end', async () => {
     await startExample();
     const { headers } = parseCurl(start);
     await fetch(`http://127.0.0.1:${port}${PATH}`, { method: 'PUT', headers, body: '{"to":2}' });
@@ -126,7 +196,7 @@ describe('the complete example of the README', () => {
     expect(shown).toEqual(['Connected.', 'counted to 1', 'counted to 2', 'completed']);
   });
 
-  test('is gone for its page after a restart, and the page says so', async () => {
+  test('is gone for a page with an EventSource after a restart, and the page says so', async () => {
     await startExample();
     await runCurl(start, port, false);
     const { shown } = openPage();
@@ -142,7 +212,7 @@ describe('the complete example of the README', () => {
     );
   });
 
-  describe('its page, and a server that refuses', () => {
+  describe('a page with an EventSource, and a server that refuses', () => {
     let status: number;
     let paths: string[];
     let server: Server;

@@ -1,7 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { runInNewContext } from 'node:vm';
 import { EventSource } from 'eventsource';
-import type { TaskContext } from 'nestjs-streaming';
+import type { TaskContext, TaskRef } from 'nestjs-streaming';
 import { createTaskApp, handlerTask } from '../../support/app.js';
 import { eventually } from '../../support/wait.js';
 import { page } from '../support/documents.js';
@@ -54,6 +54,58 @@ describe('the page on browsers', () => {
     } finally {
       log.mockRestore();
       for (const name of ['window', 'document']) Reflect.deleteProperty(globalThis, name);
+    }
+  });
+
+  test('the client: a page that is loaded again goes on with its task', async () => {
+    const Count = handlerTask(
+      async (task: TaskContext) => {
+        await task.progress({ message: 'counted to 1' });
+        await task.waitForSignal('go');
+      },
+      { app: 'app', name: 'CountTask' },
+    );
+    const { coordinator, origin } = await createTaskApp({
+      tasks: [Count],
+      options: { http: { start: true } },
+      forceCloseConnections: true,
+    });
+    const stored = new Map<string, string>();
+    const sessionStorage = {
+      getItem: (key: string) => stored.get(key) ?? null,
+      setItem: (key: string, value: string) => stored.set(key, value),
+      removeItem: (key: string) => stored.delete(key),
+    };
+    using scratch = new ScratchFolder();
+    const load = (): { shown: string[]; ended: Promise<unknown> } => {
+      const shown: string[] = [];
+      const task = {
+        set textContent(text: string) {
+          shown.push(text);
+        },
+      };
+      Object.assign(globalThis, {
+        document: { querySelector: () => task },
+        location: { href: `${origin}/` },
+        sessionStorage,
+      });
+      const code = page('browser').block('js', 'client').text;
+      return { shown, ended: import(scratch.write(`client-${++loads}.js`, code)) };
+    };
+    let loads = 0;
+    try {
+      const first = load();
+      await eventually(() => expect(first.shown.at(-1)).toBe('live: running, counted to 1'));
+      const second = load();
+      await eventually(() => expect(second.shown.at(-1)).toMatch(/^live: running/));
+      const { items } = await coordinator.list();
+      expect(items).toHaveLength(1);
+      await coordinator.signal(items[0] as TaskRef, 'go');
+      await Promise.all([first.ended, second.ended]);
+      expect(second.shown.at(-1)).toMatch(/^ended: completed/);
+      expect(stored.size).toBe(0);
+    } finally {
+      for (const name of ['document', 'location', 'sessionStorage']) Reflect.deleteProperty(globalThis, name);
     }
   });
 

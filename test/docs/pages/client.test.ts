@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { StreamTaskOptions, TaskContext } from 'nestjs-streaming';
+import { Module, type Type } from '@nestjs/common';
+import type { StreamTaskOptions, TaskContext, TaskHandler } from 'nestjs-streaming';
 import { createStreamingClient, type TaskRun } from 'nestjs-streaming/client';
 import { z } from 'zod';
 import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
@@ -24,15 +25,8 @@ describe('the page on the client', () => {
       },
       { app: 'app', name: 'CountTask', input: z.object({ to: z.number() }) },
     );
-    const Transcode = handlerTask(
-      async (task: TaskContext<{ path: string }>) => {
-        await task.sendEvent('probe', { codec: 'av1' });
-        return { url: `/done${task.input.path}` };
-      },
-      { app: 'media', name: 'TranscodeTask' },
-    );
     return createTaskApp({
-      tasks: [Count, Transcode],
+      tasks: [Count],
       options: { http: { start: true, list: true } },
       forceCloseConnections: true,
     });
@@ -48,13 +42,20 @@ describe('the page on the client', () => {
     expect(shown).toEqual(['started', 'progress', 'completed', '{"counted":3}']);
   });
 
-  test('types', async () => {
+  test('types: the client, and the task that they come from', async () => {
+    const { TranscodeTask } = await examples.load<{ TranscodeTask: Type<TaskHandler> }>('transcode.task.ts');
     const { transcode } = await examples.load<{
       transcode(baseUrl: string, path: string): Promise<unknown>;
     }>('typed.client.ts');
-    const { url } = await serve();
-    expect(await transcode(url, '/a')).toEqual({ codec: 'av1', url: '/done/a' });
+    @Module({ providers: [TranscodeTask] })
+    class MediaModule {}
+    const { url } = await createTaskApp({ imports: [MediaModule], options: { http: { start: true } } });
+    const year = new Date().toISOString().slice(0, 4);
+    expect(await transcode(url, '/a')).toEqual({ codec: 'av1', url: '/done/a', year });
   });
+
+  // There is nothing to run in types: the compiler is their test.
+  for (const name of ['tasks.ts', 'tasks-by-hand.ts']) examples.leaveOut(name);
 
   test('start, attach, cancel', async () => {
     const { control } = await examples.load<{
