@@ -15,7 +15,7 @@ export interface ReplayOptions extends ReplayLimits {
   retention?: number | undefined;
   /** How many ended tasks are kept; the oldest go first. @defaultValue 10 000 */
   tasks?: number | undefined;
-  /** Encoded bytes of all logs; above that the oldest ended tasks go. @defaultValue 268 435 456 */
+  /** Encoded bytes of all logs; above that the oldest ended tasks go. Of logs in Redis: of what is kept here for those who watch. @defaultValue 268 435 456 */
   totalBytes?: number | undefined;
 }
 

@@ -96,7 +96,7 @@ export class BullEngine implements TaskEngine, ViewHost {
     const tasks = new RedisTasks(connection, prefix);
     const { replay, isCancellation } = this.#host.options;
     const index = new TaskIndex(connection, prefix, replay.tasks, (keys) => void this.#forget(keys));
-    const views = new ViewRegistry(connection, news, prefix, this);
+    const views = new ViewRegistry(connection, news, prefix, this, replay.totalBytes);
     const onError = (error: unknown): void => this.#onError(error);
     const pending = new PendingTasks({
       connection,

@@ -3,6 +3,7 @@ import { Timer } from '../cancellation/time/timer.js';
 import { terminalEventData } from '../run/outcome/terminal-event.js';
 import { refOf } from './ref-of.js';
 import { readTask } from './redis/redis-log-source.js';
+import type { EndWaitingReply } from './redis/scripts/end-waiting.js';
 import type { TaskIndex } from './redis/task-index.js';
 import { storedOptions } from './stored-options.js';
 import type { TaskQueue } from './task-queue.js';
@@ -21,7 +22,7 @@ const MAX_STARTED = 100_000;
 const FIRST_LOOK = 20;
 const LAST_LOOK = 2_000;
 
-/** The tasks that wait for their first try, which no instance owns. */
+/** The tasks that no instance owns: they wait for their first try, or for a later one. */
 export class PendingTasks {
   readonly #parts: PendingParts;
   /** Those that were started here, the oldest first. */
@@ -46,9 +47,24 @@ export class PendingTasks {
     const [oldest] = this.#started.keys();
     if (this.#started.size > MAX_STARTED && oldest !== undefined) this.#started.delete(oldest);
     if (deadline === undefined || pendingTimeout === null) return;
-    // To the moment. If this instance is lost by then, a sweep of another one ends it.
+    this.#endAfter(deadline, queue, key, pendingTimeout);
+  }
+
+  /**
+   * A try has ended here, and another one follows, on whichever instance.
+   *
+   * @param left of its total timeout, in milliseconds
+   */
+  onRelease(queue: TaskQueue, key: string, left: number): void {
+    if (left === Infinity) return;
+    queue.store.setDeadline(key, left);
+    this.#endAfter(left, queue, key, null);
+  }
+
+  /** To the moment. If this instance is lost by then, a sweep of another one ends it. */
+  #endAfter(ms: number, queue: TaskQueue, key: string, pendingTimeout: number | null): void {
     this.#stopTimer(key);
-    const timer = new Timer(deadline, () => {
+    const timer = new Timer(ms, () => {
       this.#timers.delete(key);
       void this.#endLate(queue, key, pendingTimeout);
     });
@@ -81,20 +97,20 @@ export class PendingTasks {
     const { index, retention, onError } = this.#parts;
     this.#stopTimer(key);
     this.#started.delete(key);
-    queue?.store.forget([key]);
     // What fails here a sweep does, or the job itself when its time comes.
-    await Promise.allSettled([
+    const [, removed] = await Promise.allSettled([
       index.ended(key, retention),
       queue?.remove(refOf(key).id, epoch),
       tellListeners(this.#parts, key, epoch).catch(onError),
     ]);
+    if (removed.status === 'fulfilled') queue?.store.forget([key]);
   }
 
   /** Finds tasks that wait without a job, and those that have waited too long. */
   async sweep(queue: TaskQueue, pendingTimeout: number | null): Promise<void> {
     const [pending, late] = await queue.store.due();
     for (const key of pending) await this.#ensureJob(queue, key);
-    if (pendingTimeout !== null) for (const key of late) await this.#endLate(queue, key, pendingTimeout);
+    for (const key of late) await this.#endLate(queue, key, pendingTimeout);
   }
 
   /**
@@ -120,6 +136,8 @@ export class PendingTasks {
     const { connection, tasks } = this.#parts;
     const page = await readTask(connection, tasks.keysOf(key), 1, 0);
     if (page?.record.status !== 'pending') {
+      // Who has ended it may be lost: its job still has a place among those that wait.
+      if (page?.ended) await queue.remove(refOf(key).id, page.record.epoch);
       queue.store.forget([key]);
       return true;
     }
@@ -142,34 +160,59 @@ export class PendingTasks {
    */
   async cancelStarted(): Promise<number> {
     const reason = { kind: 'shutdown' as const };
-    const ended = [...this.#started].map(([key, queue]) => this.#end(queue, key, 'cancelled', reason, 0));
+    const ended = [...this.#started].map(async ([key, queue]) => {
+      const answer = await this.#end(queue, key, 'cancelled', reason, 0);
+      if (answer === 'begun') queue.store.forget([key]);
+      return answer === 'ended';
+    });
     return (await Promise.all(ended)).filter(Boolean).length;
   }
 
-  async #endLate(queue: TaskQueue, key: string, pendingTimeout: number): Promise<void> {
-    const reason = { kind: 'timeout' as const, of: 'pending' as const, timeout: pendingTimeout };
-    await this.#end(queue, key, 'timeout', reason, pendingTimeout);
+  /** It has waited too long for its first try, or its time is over between two tries. */
+  async #endLate(queue: TaskQueue, key: string, pendingTimeout: number | null): Promise<void> {
+    let answer: EndWaitingReply | undefined = 'begun';
+    if (pendingTimeout !== null) {
+      const reason = { kind: 'timeout' as const, of: 'pending' as const, timeout: pendingTimeout };
+      answer = await this.#end(queue, key, 'timeout', reason, pendingTimeout);
+    }
+    if (answer === 'begun') answer = await this.#endBetweenTries(queue, key);
+    if (answer === 'begun') queue.store.forget([key]);
   }
 
+  async #endBetweenTries(queue: TaskQueue, key: string): Promise<EndWaitingReply | undefined> {
+    const { connection, tasks, onError } = this.#parts;
+    if (connection.isClosed) return undefined;
+    try {
+      const page = await readTask(connection, tasks.keysOf(key), 1, 0);
+      const timeout = page && storedOptions(page.record.options).timeout;
+      if (timeout === undefined || timeout === null) return 'begun';
+      const reason = { kind: 'timeout' as const, of: 'total' as const, timeout };
+      return await this.#end(queue, key, 'timeout', reason, timeout, true);
+    } catch (error) {
+      onError(error);
+      return undefined;
+    }
+  }
+
+  /** @returns `undefined` where Redis does not answer */
   async #end(
     queue: TaskQueue,
     key: string,
     status: 'cancelled' | 'timeout',
     reason: CancelReason,
     minWait: number,
-  ): Promise<boolean> {
+    isBetweenTries = false,
+  ): Promise<EndWaitingReply | undefined> {
     const { connection, tasks, onError } = this.#parts;
-    if (connection.isClosed) return false;
+    if (connection.isClosed) return undefined;
     try {
       const json = terminalEventData({ status, reason });
-      const answer = await tasks.endPending(tasks.keysOf(key), status, reason, minWait, json);
-      if (answer === 'begun') queue.store.forget([key]);
-      if (answer !== 'ended') return false;
-      await this.onEnd(queue, key, undefined);
-      return true;
+      const answer = await tasks.endWaiting(tasks.keysOf(key), status, reason, minWait, json, isBetweenTries);
+      if (answer === 'ended') await this.onEnd(queue, key, undefined);
+      return answer;
     } catch (error) {
       onError(error);
-      return false;
+      return undefined;
     }
   }
 }

@@ -7,6 +7,7 @@ import {
   mayRevive,
   noteTasks,
   renewLocks,
+  setDeadline,
   tellTime,
   wakeWorker,
 } from './scripts/queue-scripts.js';
@@ -48,7 +49,7 @@ const FORGOTTEN_AT_ONCE = 1_000;
 const LOOK_AGAIN = 5_000;
 
 /**
- * What is kept beside a queue of BullMQ: which tasks wait for their first try, and until when. A task that was registered when its
+ * What is kept beside a queue of BullMQ: which tasks wait for their first try, and when the time of those that wait is over. A task that was registered when its
  * instance was lost is found there.
  */
 export class QueueStore {
@@ -188,6 +189,11 @@ export class QueueStore {
       for (let at = 0; at < all.length; at += FORGOTTEN_AT_ONCE)
         await this.#ask(forgetPending, all.slice(at, at + FORGOTTEN_AT_ONCE));
     }).catch(() => {});
+  }
+
+  /** The time of a task is over in so many milliseconds, whoever looks then. If that is not heard, its next claim finds out. */
+  setDeadline(key: string, ms: number): void {
+    this.#ask(setDeadline, [key, Math.ceil(ms)]).catch(() => {});
   }
 
   /**

@@ -7,7 +7,7 @@ import { isTerminal, type TaskStatus } from '../../task/task-status.js';
 import type { TaskLease } from './redis-journal.js';
 import { cancel, type CancelReply } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
-import { endPending, type EndPendingReply } from './scripts/end-pending.js';
+import { endWaiting, type EndWaitingReply } from './scripts/end-waiting.js';
 import { forget } from './scripts/forget.js';
 import { dropSignals, signal, type SignalReply } from './scripts/signal.js';
 import { start } from './scripts/start.js';
@@ -171,20 +171,21 @@ export class RedisTasks {
   }
 
   /**
-   * Ends a task that waits for its first try, with a reason of the coordinator's own.
+   * Ends a task that no instance runs, with a reason of the coordinator's own.
    *
-   * @param minWait how long it must have waited since its first try could have begun, in milliseconds
+   * @param minWait how long it must have waited since its first try could have begun, in milliseconds; between two tries since that began
    * @param terminalJson data of the last event
    */
-  async endPending(
+  async endWaiting(
     keys: TaskKeys,
     type: 'cancelled' | 'timeout',
     reason: CancelReason,
     minWait: number,
     terminalJson: string,
-  ): Promise<EndPendingReply> {
-    const args = [this.#newId(), type, minWait, toJson(reason), terminalJson];
-    return (await this.#connection.ask(endPending, keys, args)) as EndPendingReply;
+    isBetweenTries = false,
+  ): Promise<EndWaitingReply> {
+    const args = [this.#newId(), type, minWait, toJson(reason), terminalJson, isBetweenTries ? '1' : '0'];
+    return (await this.#connection.ask(endWaiting, keys, args)) as EndWaitingReply;
   }
 
   /**

@@ -35,8 +35,8 @@ export type TryEnd =
   | { readonly kind: 'ended' }
   /** Another instance owns it. */
   | { readonly kind: 'lost' }
-  /** Another try follows, in so many milliseconds, on whichever instance. */
-  | { readonly kind: 'again'; readonly delay: number };
+  /** Another try follows, in so many milliseconds, on whichever instance. So many are left of the total timeout. */
+  | { readonly kind: 'again'; readonly delay: number; readonly left: number };
 
 /** What a run needs of its instance. */
 export interface RunParts {
@@ -368,7 +368,7 @@ export class OwnedRun implements JournalRun {
   #settle(): void {
     if (this.end) return;
     if (this.#isLost) this.end = { kind: 'lost' };
-    else if (this.#release) this.end = { kind: 'again', delay: this.#release.delay };
+    else if (this.#release) this.end = { kind: 'again', delay: this.#release.delay, left: this.#left };
     else this.end = { kind: 'ended' };
     if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
     this.#finish(this.end);

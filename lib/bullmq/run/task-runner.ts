@@ -48,7 +48,8 @@ export class TaskRunner {
   }
 
   /** Works on the jobs of a task type. */
-  handlerOf(type: TaskType, { store }: TaskQueue): JobHandler {
+  handlerOf(type: TaskType, queue: TaskQueue): JobHandler {
+    const { store } = queue;
     return async ({ key, epoch }, job) => {
       const { tasks, views, listeners } = this.#parts;
       const keys = tasks.keysOf(key);
@@ -58,9 +59,11 @@ export class TaskRunner {
         .claim(keys, epoch, type.options.resumable, job.fetch, job.until)
         .finally(() => this.#claims.delete(sent));
       if (claim.verdict === 'stale') return { kind: 'lost' };
-      if (claim.verdict === 'late') return { kind: 'again', delay: 0 };
+      if (claim.verdict === 'late') return { kind: 'again', delay: 0, left: Infinity };
       if (!('lease' in claim))
-        return claim.verdict === 'early' ? { kind: 'again', delay: claim.wait } : { kind: 'ended' };
+        return claim.verdict === 'early'
+          ? { kind: 'again', delay: claim.wait, left: Infinity }
+          : { kind: 'ended' };
       // Not before: a job of an earlier run says nothing of the one that waits.
       store.forget([key]);
       this.#parts.pending.onBegin(key);
@@ -80,6 +83,7 @@ export class TaskRunner {
       const end = await Promise.race([begun.then(() => owned.over), owned.over]);
       following?.stopAfter(owned.lastSeq);
       if (this.#runs.get(owned.record) === owned) this.#runs.delete(owned.record);
+      if (end.kind === 'again') this.#parts.pending.onRelease(queue, key, end.left);
       if (end.kind === 'ended') await this.#listEnd(key);
       return end;
     };

@@ -6,6 +6,7 @@ import type { LogCursor } from '../../log/read/log-cursor.js';
 import type { LogReader } from '../../log/read/log-reader.js';
 import type { LogState } from '../../log/read/log-source.js';
 import { LogWindow } from '../../log/read/log-window.js';
+import type { WindowBudget } from '../../log/read/window-budget.js';
 import type { TaskRun } from '../../run/task-run.js';
 import { TaskFailedError, TaskNotFoundError, TaskTimeoutError } from '../../task/errors.js';
 import type { TaskOutcome } from '../../task/task-outcome.js';
@@ -54,8 +55,9 @@ export class RemoteView implements TaskView {
     source: RedisLogSource,
     state: LogState<StoredTask>,
     host: ViewHost,
+    budget: WindowBudget,
   ) {
-    this.log = new LogWindow(source, state);
+    this.log = new LogWindow(source, state, { budget });
     this.#host = host;
   }
 

@@ -1,3 +1,4 @@
+import { WindowBudget } from '../../log/read/window-budget.js';
 import { taskKey, type TaskRef } from '../../task/task-ref.js';
 import { RedisLogSource } from '../redis/redis-log-source.js';
 import type { RedisNews } from '../redis/redis-news.js';
@@ -14,15 +15,24 @@ export class ViewRegistry {
   readonly #news: RedisNews;
   readonly #prefix: string;
   readonly #host: ViewHost;
+  readonly #budget: WindowBudget;
   readonly #views = new Map<string, WeakRef<RemoteView>>();
   /** With so many it is looked which of them are gone: to be told of each costs more than all the rest. */
   #most = LEAST_VIEWS;
 
-  constructor(connection: StoreConnection, news: RedisNews, prefix: string, host: ViewHost) {
+  /** @param mostBytes of events that are kept here for those who watch */
+  constructor(
+    connection: StoreConnection,
+    news: RedisNews,
+    prefix: string,
+    host: ViewHost,
+    mostBytes: number,
+  ) {
     this.#connection = connection;
     this.#news = news;
     this.#prefix = prefix;
     this.#host = host;
+    this.#budget = new WindowBudget(mostBytes);
   }
 
   /** The view of a run, which knows at least this of it. */
@@ -36,7 +46,7 @@ export class ViewRegistry {
     }
     const keys = keysOf(this.#prefix, taskKey(ref));
     const source = new RedisLogSource(this.#connection, this.#news, keys, epoch);
-    const view = new RemoteView(ref, epoch, source, state, this.#host);
+    const view = new RemoteView(ref, epoch, source, state, this.#host, this.#budget);
     this.#views.set(epoch, new WeakRef(view));
     if (this.#views.size > this.#most) this.#sweep();
     return view;

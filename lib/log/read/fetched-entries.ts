@@ -37,6 +37,11 @@ export class FetchedEntries {
     return this.#newer.bytes + this.#older.bytes;
   }
 
+  /** Whether a reader waits for some of them. */
+  get isAwaited(): boolean {
+    return this.#newer.awaited.size > 0 || this.#older.awaited.size > 0;
+  }
+
   has(seq: number): boolean {
     return this.#newer.entries.has(seq) || this.#older.entries.has(seq);
   }

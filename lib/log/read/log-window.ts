@@ -7,6 +7,7 @@ import { FetchedEntries } from './fetched-entries.js';
 import { type EntryLog, LogEntry } from '../log-entry.js';
 import type { LogReader } from './log-reader.js';
 import { EarlyNews } from './early-news.js';
+import type { KeptWindow, WindowBudget } from './window-budget.js';
 import type { LogNews, LogPage, LogSource, LogState, StoredEvent } from './log-source.js';
 
 /** How much of a log is in this process at once. */
@@ -15,6 +16,8 @@ export interface LogWindowOptions {
   readonly bytes?: number;
   /** Encoded bytes that are read at once; one event may be larger. Default 64 KiB. */
   readonly pageBytes?: number;
+  /** Of all windows together. */
+  readonly budget?: WindowBudget | undefined;
 }
 
 /** Stands among the events that are wanted for those that were written since: wherever the log ends by then. */
@@ -36,9 +39,10 @@ function retryDelay(failures: number): number {
  * reader is that has waited longest, so none starves, and those at the same place share what comes. Nothing is read or kept
  * while nobody watches.
  */
-export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
+export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog, KeptWindow {
   readonly #bytes: number;
   readonly #pageBytes: number;
+  readonly #budget: WindowBudget | undefined;
   /** Made with the first watcher. Most logs have none. */
   #kept: FetchedEntries | undefined;
   readonly #wake = new Subject<void>();
@@ -62,13 +66,14 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
   constructor(
     private readonly source: LogSource<StoredRecord>,
     state: LogState<StoredRecord>,
-    { bytes = 1024 * 1024, pageBytes = 64 * 1024 }: LogWindowOptions = {},
+    { bytes = 1024 * 1024, pageBytes = 64 * 1024, budget }: LogWindowOptions = {},
   ) {
     // Alone: what it is read from may hold a page of events.
     const { firstSeq, lastSeq, ended, record } = state;
     this.#state = { firstSeq, lastSeq, ended, record };
     this.#bytes = bytes;
     this.#pageBytes = pageBytes;
+    this.#budget = budget;
     this.#early = new EarlyNews(pageBytes);
   }
 
@@ -102,6 +107,15 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
 
   get bytes(): number {
     return this.#kept?.bytes ?? 0;
+  }
+
+  get isAwaited(): boolean {
+    return this.#kept?.isAwaited ?? false;
+  }
+
+  drop(): void {
+    this.#kept = undefined;
+    this.#budget?.onChange(this);
   }
 
   get #fetched(): FetchedEntries {
@@ -190,7 +204,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     this.#failures = 0;
     this.#early.take();
     this.#wanted.clear();
-    this.#kept = undefined;
+    this.drop();
   }
 
   #endPause(): void {
@@ -306,6 +320,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
       room -= entry.bytes;
       this.#fetched.add(entry, this.#wanted.delete(seq));
     }
+    this.#budget?.onChange(this);
     this.#dropLater();
   }
 
@@ -314,6 +329,7 @@ export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog {
     this.#drop ??= new Timer(KEEP_TIME, () => {
       this.#drop = undefined;
       this.#fetched.dropOlder();
+      this.#budget?.onChange(this);
       this.#dropLater();
     }).unref();
   }

@@ -92,8 +92,13 @@ export class RunEnd {
     const onItsWay = this.#onItsWay;
     if (!onItsWay) throw new Error(`The end of ${this.#run.key} is not on its way`);
     const { decision } = onItsWay;
+    const { status, reason } = decision;
+    const [first] = this.#run.requests.standing;
+    // One that is cancelled for the first of them stays so: the others are listed.
+    const isCancelled = first !== undefined && first === reason && ['cancelled', 'timeout'].includes(status);
+    const stands = !this.#run.mustEnd || isCancelled;
     const again = this.#folded(
-      this.#run.mustEnd ? this.#ruleOn(undefined, settlementOf(decision, isBetweenTries)) : decision,
+      stands ? decision : this.#ruleOn(undefined, settlementOf(decision, isBetweenTries)),
     );
     const outcome = outcomeOf(again, this.#run);
     this.#reached = new KeptOutcome(outcome, again.json);

@@ -49,7 +49,7 @@ describeStore('a cancel from another instance', ({ open }) => {
     expect((await instance.read(keys))!.record.cancellation).toBe(JSON.stringify(request));
   });
 
-  it.each(['completed', 'failed'] as const)(
+  it.each(['completed', 'failed', 'cancelled', 'timeout'] as const)(
     'keeps a run from ending as %s that has not seen it',
     async (end) => {
       const instance = await open();

@@ -4,6 +4,7 @@ import { Job, Queue, Worker } from 'bullmq';
 import type { TaskContext, TaskRef } from 'nestjs-streaming';
 import { RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
 import { TaskWorker } from '../../../lib/bullmq/run/task-worker.js';
+import { TaskQueue } from '../../../lib/bullmq/task-queue.js';
 import { collect, handlerTask } from '../../support/app.js';
 import { describeWithRedis } from '../../support/programs/redis.js';
 import { deferred, eventually } from '../../support/wait.js';
@@ -68,6 +69,17 @@ describeWithRedis('the job of a task', [], (server) => {
     // No sweep was needed.
     expect(performance.now() - began).toBeLessThan(3_000);
     await worker.close();
+  });
+
+  it('that has ended takes no place among those that wait, though who has ended it could not remove it', async () => {
+    const type = handlerTask(() => 'done', { concurrency: 1, maxPending: 0 });
+    const web = await new Instances(server, [type]).startWeb();
+    const { ref } = await web.coordinator.start(type, {}, { delay: 3_600_000 });
+    const remove = jest.spyOn(TaskQueue.prototype, 'remove').mockRejectedValueOnce(new Error('lost'));
+    await web.coordinator.cancelTask(ref);
+    expect(remove).toHaveBeenCalledTimes(1);
+    await expect(web.coordinator.start(type, {})).rejects.toMatchObject({ code: 'TOO_MANY_TASKS' });
+    await eventually(() => web.coordinator.start(type, {}), { interval: 200 });
   });
 
   it('goes on when Redis refuses what becomes of it', async () => {

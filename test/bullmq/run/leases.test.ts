@@ -156,4 +156,38 @@ describeWithRedis('a lease that is lost', [], (server) => {
     ]);
     expect(calls).toBe(1);
   });
+
+  it.each(['there', 'gone'])(
+    'ends when its time is over, also where no place is free for its next try and the instance of the last one is %s',
+    async (instance) => {
+      const hold = deferred();
+      const calls: string[] = [];
+      const type = handlerTask(
+        async (task: TaskContext) => {
+          calls.push(task.id);
+          await task.sendEvent('try');
+          if (task.id === 'other') return task.waitFor(hold.promise);
+          throw new Error('no');
+        },
+        { attempts: 2, backoff: 1, concurrency: 1 },
+      );
+      const instances = new Instances(server, [type]);
+      const web = await instances.startWeb();
+      const first = await instances.start();
+      const late = await web.coordinator.start(type, {}, { id: 'late', timeout: 700, priority: 1 });
+      // It has the place by then, as its priority is higher.
+      const other = await web.coordinator.start(type, {}, { id: 'other', priority: 2 });
+      const events = collect(late.events());
+      await events.until('retrying');
+      await collect(other.events()).until('try');
+      if (instance === 'gone') await first.close();
+      expect((await events.done).map((event) => [event.type, event.data]).slice(-2)).toEqual([
+        ['retrying', expect.objectContaining({ attempt: 2 })],
+        ['timeout', { message: 'Task timed out', of: 'total', timeout: 700 }],
+      ]);
+      expect(await late.outcome).toMatchObject({ status: 'timeout', started: true, reason: { of: 'total' } });
+      expect(calls).toEqual(['late', 'other']);
+      hold.resolve();
+    },
+  );
 });

@@ -1,6 +1,7 @@
-import { expect, it } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { Injectable, Scope, type Type } from '@nestjs/common';
 import { type CancelReason, StreamTask, type TaskContext, type TaskOutcome } from 'nestjs-streaming';
+import { finish } from '../../../lib/bullmq/redis/scripts/finish.js';
 import { collect, type FunctionTask, handlerTask } from '../../support/app.js';
 import { describeWithRedis } from '../../support/programs/redis.js';
 import { deferred, eventually } from '../../support/wait.js';
@@ -84,6 +85,36 @@ describeWithRedis('the outcome of a task that ran elsewhere', [], (server) => {
     expect(outcome).toMatchObject({ status: 'failed', requests: [cancelled('one'), cancelled('two')] });
     expect(outcome.cancellation?.reason).toEqual(cancelled('one'));
   });
+
+  it.each(['cancelled', 'timeout'])(
+    'lists those that were accepted when the end was on its way already: %s',
+    async (status) => {
+      const type = handlerTask(async (task: TaskContext) => {
+        await task.sendEvent('ready');
+        await task.sleep(60_000);
+      });
+      const instances = new Instances(server, [type]);
+      const web = await instances.startWeb();
+      const worker = await instances.start();
+      const timeout = status === 'timeout' ? 100 : null;
+      const here = await worker.coordinator.start(type, {}, { timeout });
+      const events = collect(web.coordinator.events(here.ref));
+      const run = finish.run.bind(finish);
+      const end = jest.spyOn(finish, 'run').mockImplementationOnce(async (...args) => {
+        expect(await web.coordinator.cancelTask(here.ref, { detail: 'late' })).toBe(true);
+        return run(...args);
+      });
+      await events.until('ready');
+      if (status === 'cancelled') await here.cancel({ detail: 'one' });
+      const first = status === 'cancelled' ? cancelled('one') : { kind: 'timeout', of: 'total', timeout };
+      const { outcome } = await web.coordinator.start(type, {}, { id: here.id });
+      for (const each of [await here.outcome, await outcome])
+        expect(each).toMatchObject({ status, reason: first, requests: [first, cancelled('late')] });
+      expect((await events.done).at(-1)?.type).toBe(status);
+      expect(end).toHaveBeenCalledTimes(2);
+      end.mockRestore();
+    },
+  );
 
   it('lists those of earlier tries, and counts from the first call', async () => {
     const type = handlerTask(

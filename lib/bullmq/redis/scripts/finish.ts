@@ -3,7 +3,8 @@ import { end, events, lease, note, task } from './fragments.js';
 import { Script } from './script.js';
 
 /**
- * Ends a task. The first end counts. It is refused to complete or to fail under a request to cancel that the run has not seen.
+ * Ends a task. The first end counts. It is refused under a request to cancel that the run has not seen: it may end otherwise then, and its
+ * outcome lists all of them.
  *
  * ARGV: as those of `append`, with the final value, the error and what watchers may see of it, each or '', before the events. The last event is the terminal one.
  * Answers: 'taken', 'lost', or 'refused' and the requests.
@@ -18,9 +19,8 @@ ${end}
 local by = redis.call('HGET', record, 'endedBy')
 if by and by == token then return { 'taken' } end
 if not owns(token) then return { 'lost' } end
-if (status == 'completed' or status == 'failed') and redis.call('LLEN', requests) > seen then
-  return { 'refused', redis.call('LRANGE', requests, seen, -1) }
-end
+local unseen = redis.call('LRANGE', requests, seen, -1)
+if #unseen > 0 then return { 'refused', unseen } end
 if not addFrom(14, seq) then return { 'lost' } end
 keep()
 noteState()

@@ -59,6 +59,12 @@ for _, task in ipairs(old) do redis.call('ZADD', pending, now, task) end
 return { old, redis.call('ZRANGEBYSCORE', deadlines, '-inf', now, 'LIMIT', 0, ARGV[1]), now }
 `);
 
+/** ARGV: the key of a task between two tries, and the milliseconds until its time is over. */
+export const setDeadline = new Script(/* lua */ `
+${queue}
+redis.call('ZADD', deadlines, now + ARGV[2], ARGV[1])
+`);
+
 /** Answers: the time, in epoch milliseconds. */
 export const tellTime = new Script(/* lua */ `
 ${queue}
