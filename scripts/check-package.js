@@ -46,6 +46,8 @@ const REQUIRED = [
   ...Object.keys(ENTRY_POINTS).flatMap((path) =>
     ['dist', 'dist/commonjs'].flatMap((build) => [`${build}${path}/index.d.ts`, `${build}${path}/index.js`]),
   ),
+  'dist/cli.cjs',
+  'dist/cli.licences.txt',
   'dist/worker/job-entry.js',
   'dist/commonjs/package.json',
   'dist/commonjs/worker/job-entry.js',

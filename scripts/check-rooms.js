@@ -41,6 +41,7 @@ const ROOMS = [
  */
 const ENTRY_POINTS = {
   bullmq: ROOMS.slice(0, ROOMS.indexOf('http')),
+  cli: ['client'],
   client: [],
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
@@ -59,8 +60,10 @@ const WITHOUT_NODE = ['client'];
  */
 const ONLY_IN = {
   bullmq: 'bullmq',
+  commander: 'cli',
   'eventsource-parser': 'client',
   ioredis: 'bullmq',
+  'log-update': 'cli',
   pg: 'postgres',
   piscina: 'worker',
 };
@@ -70,7 +73,7 @@ const ONLY_IN = {
  *
  * @type {Record<string, string[] | undefined>}
  */
-const PACKAGES = { cancellation: [], client: ['eventsource-parser'], process: [] };
+const PACKAGES = { cancellation: [], cli: ['commander', 'log-update'], client: ['eventsource-parser'], process: [] };
 
 /**
  * Options name ports that rooms below declare, and a run is a view of itself. `import type` is gone when the code runs, so nothing of them is loaded.

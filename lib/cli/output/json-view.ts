@@ -1,0 +1,49 @@
+import type { RunEvent, RunOutcome, TaskRef, TaskSnapshot } from '../../client/index.js';
+import type { View } from './view.js';
+
+/** For programs: one JSON object a line. */
+export class JsonView implements View {
+  readonly tellsOutcomes = false;
+  readonly #write: (text: string) => void;
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  started({ app, name, id }: TaskRef): void {
+    this.#line({ app, name, id });
+  }
+
+  event({ id, type, data }: RunEvent): void {
+    this.#line({ id, type, data });
+  }
+
+  /** Its terminal event has told the rest. */
+  outcome({ app, name, id }: TaskRef, { status }: RunOutcome): void {
+    if (status === 'gone') this.#line({ app, name, id, status });
+  }
+
+  snapshot(snapshot: TaskSnapshot<unknown>): void {
+    this.#line(snapshot);
+  }
+
+  list(snapshots: readonly TaskSnapshot<unknown>[]): void {
+    for (const snapshot of snapshots) this.#line(snapshot);
+  }
+
+  answer({ app, name, id }: TaskRef, _done: string, status: string | undefined): void {
+    this.#line({ app, name, id, accepted: status === undefined, ...(status !== undefined && { status }) });
+  }
+
+  problem(message: string): void {
+    process.stderr.write(`${message}\n`);
+  }
+
+  ask(): void {}
+
+  close(): void {}
+
+  #line(value: object): void {
+    this.#write(`${JSON.stringify(value)}\n`);
+  }
+}

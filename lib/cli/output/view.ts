@@ -1,0 +1,27 @@
+import type { RunEvent, RunOutcome, TaskRef, TaskSnapshot } from '../../client/index.js';
+
+/** What is shown of tasks: to a person, or to a program. */
+export interface View {
+  /** Whether `outcome` says what the terminal event does, so that this need not be shown. */
+  readonly tellsOutcomes: boolean;
+  /** A task was started. */
+  started(ref: TaskRef): void;
+  event(event: RunEvent): void;
+  /** How the task that was watched has ended. */
+  outcome(ref: TaskRef, outcome: RunOutcome): void;
+  snapshot(snapshot: TaskSnapshot<unknown>): void;
+  list(snapshots: readonly TaskSnapshot<unknown>[]): void;
+  /** The server has taken what was asked, or the task was over: then `status` says how it has ended. */
+  answer(ref: TaskRef, done: string, status: string | undefined): void;
+  /** Something that was asked for meanwhile has failed. */
+  problem(message: string): void;
+  /** Shows a line below everything else; `undefined` takes it away. */
+  ask(question: string | undefined): void;
+  /** Nothing is shown any more. */
+  close(): void;
+}
+
+/** A task as it is named on the command line. */
+export function pathOf({ app, name, id }: TaskRef): string {
+  return `${app}/${name}/${id}`;
+}
