@@ -11,7 +11,6 @@ import { build } from 'esbuild';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OUTPUT = 'dist/cli.cjs';
 
-const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const { metafile } = await build({
   absWorkingDir: ROOT,
   entryPoints: ['lib/cli/main.ts'],
@@ -20,7 +19,7 @@ const { metafile } = await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20.19',
-  define: { PACKAGE_VERSION: JSON.stringify(version) },
+  define: { PACKAGE_VERSION: JSON.stringify(manifestOf('.').version) },
   banner: { js: '#!/usr/bin/env node' },
   legalComments: 'none',
   // Stack traces are read, and the file is no library.
@@ -34,12 +33,18 @@ const packages = new Set(
   Object.keys(metafile.inputs).flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input) ?? []),
 );
 const licences = [...packages].toSorted().map((folder) => {
-  const { name, version: of } = JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+  const { name, version } = manifestOf(folder);
   const file = readdirSync(join(ROOT, folder)).find((each) => /^licen[cs]e/i.test(each));
   if (file === undefined) throw new Error(`${folder} has no licence`);
-  return `${name} ${of}\n\n${readFileSync(join(ROOT, folder, file), 'utf8').trim()}\n`;
+  return `${name} ${version}\n\n${readFileSync(join(ROOT, folder, file), 'utf8').trim()}\n`;
 });
 writeFileSync(
   join(ROOT, dirname(OUTPUT), 'cli.licences.txt'),
   `cli.cjs contains these packages.\n\n${licences.join('\n---\n\n')}`,
 );
+
+/** @param {string} folder */
+function manifestOf(folder) {
+  const text = readFileSync(join(ROOT, folder, 'package.json'), 'utf8');
+  return /** @type {{ name: string, version: string }} */ (JSON.parse(text));
+}

@@ -73,7 +73,12 @@ const ONLY_IN = {
  *
  * @type {Record<string, string[] | undefined>}
  */
-const PACKAGES = { cancellation: [], cli: ['commander', 'log-update'], client: ['eventsource-parser'], process: [] };
+const PACKAGES = {
+  cancellation: [],
+  cli: ['commander', 'log-update'],
+  client: ['eventsource-parser'],
+  process: [],
+};
 
 /**
  * Options name ports that rooms below declare, and a run is a view of itself. `import type` is gone when the code runs, so nothing of them is loaded.

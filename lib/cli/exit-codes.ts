@@ -1,5 +1,3 @@
-import type { RunOutcome } from '../client/index.js';
-
 /** What the shell is told. */
 export const exitCodes = {
   completed: 0,
@@ -16,7 +14,7 @@ export const exitCodes = {
 } as const;
 
 /** As the status of an ended task; `undefined` for one that goes on. */
-export function exitCodeOf(status: RunOutcome['status'] | string): number | undefined {
+export function exitCodeOf(status: string): number | undefined {
   switch (status) {
     case 'completed':
     case 'failed':

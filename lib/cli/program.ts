@@ -6,7 +6,7 @@ import {
   type TaskRun,
   type TaskSnapshot,
 } from '../client/index.js';
-import { messageOf, StartRefusedError, UsageError } from './errors.js';
+import { messageOf, OwnersHiddenError, StartRefusedError, UsageError } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { jsonOf } from './json-argument.js';
 import type { View } from './output/view.js';
@@ -233,9 +233,15 @@ function refuse(error: unknown): never {
   throw error;
 }
 
-async function newest(server: Server, filter: ListFilter, most: number): Promise<TaskSnapshot<unknown>[]> {
-  const snapshots: TaskSnapshot<unknown>[] = [];
+async function newest(
+  server: Server,
+  filter: ListFilter,
+  most: number,
+): Promise<TaskSnapshot<unknown, unknown>[]> {
+  const snapshots: TaskSnapshot<unknown, unknown>[] = [];
   for await (const snapshot of server.client.list(filter).all()) {
+    if (filter.owner !== undefined && snapshot.owner !== filter.owner)
+      throw new OwnersHiddenError('The server does not show owners: --owner needs an authorizer there');
     snapshots.push(snapshot);
     if (snapshots.length === most) break;
   }

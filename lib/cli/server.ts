@@ -23,7 +23,8 @@ export class Server {
   readonly #unreachable: Promise<never>;
   #giveUp: (error: Error) => void = () => {};
   #timer: NodeJS.Timeout | undefined;
-  #newest: unknown;
+  /** What has become of the newest attempt. */
+  #newest = '';
 
   /** @throws UsageError */
   constructor({ url, headers, token }: ServerOptions) {
@@ -54,19 +55,17 @@ export class Server {
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     this.#timer ??= setTimeout(() => {
       this.#giveUp(
-        new UnreachableError(
-          `${this.#url} has not answered for ${MAX_SILENCE / 1_000} s${describe(this.#newest)}`,
-        ),
+        new UnreachableError(`${this.#url} has not answered for ${MAX_SILENCE / 1_000} s${this.#newest}`),
       );
     }, MAX_SILENCE);
     try {
       const response = await fetch(url, init);
       if (isAnswer(response)) this.#hear();
       else
-        this.#newest = `it answered ${response.status} with ${response.headers.get('content-type') ?? 'no type'}`;
+        this.#newest = `: it answered ${response.status} with ${response.headers.get('content-type') ?? 'no type'}`;
       return response;
     } catch (error) {
-      this.#newest = error;
+      this.#newest = `: ${causeOf(error)}`;
       throw error;
     }
   }
@@ -83,10 +82,10 @@ function isAnswer({ status, ok, headers }: Response): boolean {
   return !ok || !(headers.get('content-type') ?? '').startsWith('text/html');
 }
 
-function describe(cause: unknown): string {
-  if (cause === undefined) return '';
-  if (!(cause instanceof Error)) return `: ${String(cause)}`;
-  return describe(cause.cause instanceof Error ? cause.cause : cause.message || cause.name);
+/** `fetch` says little: what it means is the cause. */
+function causeOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? causeOf(error.cause) : error.message || error.name;
 }
 
 function checkedUrl(url: string | undefined): string {

@@ -158,9 +158,11 @@ describe('list', () => {
   });
 
   it('finds the tasks of an owner where an authorizer shows owners, and says so elsewhere', async () => {
-    const open = new Cli(['list', '--owner', 'ann'], await serve());
-    expect(await open.exit()).toBe(5);
-    expect(open.stderr).toContain('"owner"');
+    const open = await serve();
+    await open.coordinator.start(waiting, undefined, { owner: 'bob' });
+    const refused = new Cli(['list', '--owner', 'ann'], open);
+    expect(await refused.exit()).toBe(5);
+    expect(refused.stderr).toContain('--owner needs an authorizer');
     class Open implements TaskAuthorizer {
       authorize(): boolean {
         return true;

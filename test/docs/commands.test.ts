@@ -22,7 +22,7 @@ describe('the shell commands of the documentation', () => {
 
   test.each(documents)('every one in $path is known to a test', ({ blocks }) => {
     const known =
-      /^(npm ci && npm (start|test|run start:cluster)\b|npm run start:cluster -- --demo$|npm install (nestjs-streaming|bullmq ioredis)\b|curl )/;
+      /^(npm ci && npm (start|test|run start:cluster)\b|npm run start:cluster -- --demo$|npm install (nestjs-streaming|bullmq ioredis)\b|npx nestjs-streaming |curl )/;
     const shell = blocks.filter(({ language }) => language === 'sh').flatMap(({ text }) => commandsOf(text));
     expect(shell.filter((command) => !known.test(command))).toEqual([]);
   });

@@ -8,6 +8,9 @@ import {
   checkStartOptions,
   checkTaskFilter,
 } from '../../lib/coordinator/coordinator.options.js';
+import { exitCodes } from '../../lib/cli/exit-codes.js';
+import { createProgram } from '../../lib/cli/program.js';
+import { JsonView } from '../../lib/cli/output/json-view.js';
 import { resolveBullmqOptions } from '../../lib/bullmq/bullmq.options.js';
 import { asHttpError, StreamingHttpException } from '../../lib/http/errors/http-errors.js';
 import { resolveOptions, resolveTaskOptions } from '../../lib/resolve-options.js';
@@ -35,6 +38,36 @@ function defaultOf(row: Row): unknown {
   if (code === 'Infinity') return Infinity;
   return JSON.parse(code.replaceAll("'", '"').replaceAll(/(?<=\d)_(?=\d)/g, ''));
 }
+
+describe('the tables of the command line', () => {
+  const program = createProgram({ version: '1', env: {}, view: () => new JsonView(() => {}) }, () => {});
+  const longOf = (flags: string): string | undefined => /--[\w-]+/.exec(flags)?.[0];
+
+  test('each command stands there, with its arguments and its options', () => {
+    const rows = table('commands');
+    const usage = program.commands.map((command) => {
+      const words = command.registeredArguments.map((word) =>
+        word.required ? `<${word.name()}>` : `[${word.name()}]`,
+      );
+      return [command.name(), ...words].join(' ');
+    });
+    expect(rows.map((row) => codes(row['Command'])[0])).toEqual(usage);
+    for (const [at, command] of program.commands.entries()) {
+      const told = codes(rows[at]?.['What it does']).flatMap((code) => longOf(code) ?? []);
+      const known = new Set(command.options.map(({ flags }) => longOf(flags)));
+      expect(new Set(told)).toEqual(known);
+    }
+  });
+
+  test('so does each option of all commands', () => {
+    const given = program.options.map(({ flags }) => longOf(flags)).filter((flag) => flag !== '--version');
+    expect(table('command-options').map((row) => longOf(codes(row['Option'])[0] ?? ''))).toEqual(given);
+  });
+
+  test('and each exit code', () => {
+    expect(table('exit-codes').map((row) => Number(row['Exit code']))).toEqual(Object.values(exitCodes));
+  });
+});
 
 describe('the tables of the documentation', () => {
   const defaults = resolveOptions();

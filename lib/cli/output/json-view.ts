@@ -23,11 +23,11 @@ export class JsonView implements View {
     if (status === 'gone') this.#line({ app, name, id, status });
   }
 
-  snapshot(snapshot: TaskSnapshot<unknown>): void {
+  snapshot(snapshot: TaskSnapshot<unknown, unknown>): void {
     this.#line(snapshot);
   }
 
-  list(snapshots: readonly TaskSnapshot<unknown>[]): void {
+  list(snapshots: readonly TaskSnapshot<unknown, unknown>[]): void {
     for (const snapshot of snapshots) this.#line(snapshot);
   }
 

@@ -52,7 +52,7 @@ export class TerminalView implements View {
     this.#print(`${this.#style.status(outcome.status)}${textOf(ref, outcome)}`);
   }
 
-  snapshot(snapshot: TaskSnapshot<unknown>): void {
+  snapshot(snapshot: TaskSnapshot<unknown, unknown>): void {
     const { app, name, id, status, progress, finalValue, ...rest } = snapshot;
     this.#print(`${this.#style.of('bold', plain(pathOf({ app, name, id })))}  ${this.#style.status(status)}`);
     const facts = Object.entries({
@@ -66,7 +66,7 @@ export class TerminalView implements View {
     }
   }
 
-  list(snapshots: readonly TaskSnapshot<unknown>[]): void {
+  list(snapshots: readonly TaskSnapshot<unknown, unknown>[]): void {
     const paths = snapshots.map((snapshot) => plain(pathOf(snapshot)));
     const width = Math.max(0, ...paths.map(({ length }) => length));
     for (const [at, { status, createdAt, progress }] of snapshots.entries()) {

@@ -9,8 +9,8 @@ export interface View {
   event(event: RunEvent): void;
   /** How the task that was watched has ended. */
   outcome(ref: TaskRef, outcome: RunOutcome): void;
-  snapshot(snapshot: TaskSnapshot<unknown>): void;
-  list(snapshots: readonly TaskSnapshot<unknown>[]): void;
+  snapshot(snapshot: TaskSnapshot<unknown, unknown>): void;
+  list(snapshots: readonly TaskSnapshot<unknown, unknown>[]): void;
   /** The server has taken what was asked, or the task was over: then `status` says how it has ended. */
   answer(ref: TaskRef, done: string, status: string | undefined): void;
   /** Something that was asked for meanwhile has failed. */
