@@ -29,7 +29,7 @@ const redisTime = (/** @type {string} */ of) => column(`CPU of redis-server, µs
  */
 export function distributedScenarios({ quick }) {
   return [
-    jobScenario(quick ? { warmUp: 10, tasks: 50 } : { warmUp: 2_000, tasks: 4_000 }),
+    jobScenario(quick ? { warmUp: 10, tasks: 50 } : { warmUp: 12_000, tasks: 8_000 }),
     eventScenario('bursts', quick, { bursts: quick ? 2 : 50, burst: 10 }),
     eventScenario('awaited', quick, { bursts: quick ? 20 : 100, burst: 1 }),
     firstEventScenario(quick ? { warmUp: 2, tasks: 5 } : { warmUp: 100, tasks: 300 }),
@@ -49,7 +49,7 @@ function jobScenario(size) {
     title: `Tasks started on one instance and run on another, ${concurrency} at once`,
     note:
       'The processor time is that of both instances together. BullMQ alone adds jobs, takes them and completes them, with the same data ' +
-      'and result, and keeps nothing of them.',
+      'and result, and keeps nothing of them. By then more tasks have ended than are kept, so each that ends has the oldest forgotten.',
     rows: rowsOf(
       both,
       whole((contender) => measureJobs(contender, size)),
@@ -69,7 +69,7 @@ function jobScenario(size) {
  * @returns {Scenario}
  */
 function eventScenario(how, quick, input) {
-  const tasks = quick ? { warmUp: 2, tasks: 4, atOnce: 2 } : { warmUp: 40, tasks: 120, atOnce: 20 };
+  const tasks = quick ? { warmUp: 2, tasks: 4, atOnce: 2 } : { warmUp: 100, tasks: 200, atOnce: 20 };
   const events = how === 'bursts' ? `bursts of ${input.burst}` : 'each awaited';
   return {
     name: `distributed-events-${how}`,
