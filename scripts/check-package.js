@@ -14,6 +14,7 @@ import { formatMessage } from 'publint/utils';
 import { checkClient } from './package-client.js';
 import { checkCommonJs, checkCopies } from './package-copies.js';
 import { checkLinks } from './package-links.js';
+import { checkReact } from './package-react.js';
 import { buildServerTypes, checkClientTypes } from './package-types.js';
 import { env } from './run-command.js';
 
@@ -32,6 +33,10 @@ const ENTRY_POINTS = {
   '/client': { exports: ['createStreamingClient', 'StreamingRequestError'] },
   '/postgres': { exports: ['runQuery'], peers: ['pg@8', '@types/pg@8'] },
   '/process': { exports: ['ProcessFailedError', 'runProcess'] },
+  '/react': {
+    exports: ['StreamingProvider', 'useStartTask', 'useTask', 'useTasks'],
+    peers: ['react@19', '@types/react@19'],
+  },
   '/rxjs': { exports: ['abortable'] },
   '/task': { exports: ['StreamTask', 'TaskContext'] },
   '/testing': { exports: ['TaskHarness', 'taskHarness'] },
@@ -58,6 +63,9 @@ const ALLOWED = /^(?:dist\/[\w./-]+\.(?:d\.ts|js|js\.map)|docs\/[\w-]+\.md)$/;
 /** Each supported major of Nest. */
 const NEST_VERSIONS = ['11.2', '12'];
 
+/** The oldest React that is supported, and each later major. */
+const REACT_VERSIONS = ['18.2', '19'];
+
 const work = mkdtempSync(join(tmpdir(), `${PACKAGE}-`));
 try {
   const { tarball, files } = pack();
@@ -67,6 +75,7 @@ try {
   await checkManifest(tarball);
   const apps = NEST_VERSIONS.map((version) => checkUse(tarball, version));
   checkClientTypes(work, buildServerTypes(/** @type {string} */ (apps.at(-1)), run), install, tarball, run);
+  for (const version of REACT_VERSIONS) checkReact(work, version, tarball, run);
   console.log(`The package is as it should be: ${files.length} files.`);
 } finally {
   rmSync(work, { recursive: true, force: true });

@@ -34,8 +34,8 @@ const ROOMS = [
 ];
 
 /**
- * Rooms beside the others, each an entry point of its own: what they may import. None imports another of them, and
- * nothing imports them.
+ * Rooms beside the others, each an entry point of its own: what they may import. None imports another of them, but for the
+ * views on the client, and nothing else imports them.
  *
  * @type {Record<string, string[] | undefined>}
  */
@@ -45,13 +45,14 @@ const ENTRY_POINTS = {
   client: [],
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
+  react: ['client'],
   rxjs: ['cancellation'],
   testing: ['cancellation', 'task', 'streaming.options.ts', 'engine', 'coordinator', 'streaming.module.ts'],
   worker: ['cancellation', 'task'],
 };
 
 /** For browsers: nothing of Node. */
-const WITHOUT_NODE = ['client'];
+const WITHOUT_NODE = ['client', 'react'];
 
 /**
  * Packages that are for one entry point alone: of the optional peers only its users have them.
@@ -66,6 +67,7 @@ const ONLY_IN = {
   'log-update': 'cli',
   pg: 'postgres',
   piscina: 'worker',
+  react: 'react',
 };
 
 /**
@@ -78,6 +80,7 @@ const PACKAGES = {
   cli: ['commander', 'log-update'],
   client: ['eventsource-parser'],
   process: [],
+  react: ['react'],
 };
 
 /**

@@ -21,6 +21,7 @@ const BUNDLE = [
   '--external:bullmq',
   '--external:ioredis',
   '--external:pg',
+  '--external:react',
   '--external:class-*',
   '--log-level=error',
 ];

@@ -1,3 +1,4 @@
+import type { CancelReason } from '../cancellation/cancel-reason.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
 import { TaskCancelledError, TaskFailedError, TaskGoneError, TaskTimeoutError } from './errors.js';
 import type { RunOutcome, WireSnapshot } from './task-types.js';
@@ -39,8 +40,17 @@ export function outcomeOfEvent(type: string, given: unknown): RunOutcome {
 export function outcomeOfSnapshot(snapshot: WireSnapshot): RunOutcome | undefined {
   const { status, error, cancellation } = snapshot;
   if (!isTerminal(status)) return undefined;
-  const reason = cancellation?.kind.replace(/^(external|self)$/, '$1_cancellation');
-  return outcomeOfEvent(status, { ...snapshot, ...error, ...cancellation, reason });
+  return outcomeOfEvent(status, {
+    ...snapshot,
+    ...error,
+    ...cancellation,
+    ...(cancellation && whyOf(cancellation)),
+  });
+}
+
+/** The same of what a snapshot says of a cancellation, and an event. */
+export function whyOf({ kind, detail }: CancelReason): Pick<TerminalData, 'reason' | 'detail'> {
+  return { reason: kind.replace(/^(external|self)$/, '$1_cancellation'), detail };
 }
 
 /** The value of a task that has completed. The errors have what the outcome has. */

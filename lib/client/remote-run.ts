@@ -44,10 +44,10 @@ export class RemoteRun implements TaskRun {
 
   /** @param group of runs that are always watched on the same connections */
   constructor(
-    private readonly hub: Hub,
+    readonly hub: Hub,
     { app, name, id }: TaskRef,
     private readonly after: string | undefined,
-    readonly group?: Set<Source>,
+    public group?: Set<Source>,
   ) {
     this.path = pathOf(app, name, id);
     Object.assign(this, { app, name, id });

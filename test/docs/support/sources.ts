@@ -74,7 +74,7 @@ export class ScratchFolder implements Disposable {
   }
 }
 
-function transpile(text: string): string {
+function transpile(text: string, fileName = 'module.ts'): string {
   const { target, module, experimentalDecorators, emitDecoratorMetadata } = compilerOptionsOnce();
   return ts.transpileModule(text, {
     compilerOptions: {
@@ -84,7 +84,9 @@ function transpile(text: string): string {
       verbatimModuleSyntax: true,
       experimentalDecorators: experimentalDecorators ?? true,
       emitDecoratorMetadata: emitDecoratorMetadata ?? true,
+      jsx: ts.JsxEmit.ReactJSX,
     },
+    fileName,
   }).outputText;
 }
 
@@ -103,4 +105,33 @@ export function compileAll(folder: ScratchFolder): <T = Record<string, never>>(f
     folder.compile(fileOf(block), moduleOf(block));
   }
   return async <T>(file: string) => (await import(join(folder.path, file.replace(/\.ts$/, '.js')))) as T;
+}
+
+/** What the compiler says of components. */
+export function diagnoseComponents(blocks: readonly Block[]): string[] {
+  const sources = new Map(blocks.map(({ name, text }) => [join(ROOT, 'test/docs/blocks', name), text]));
+  const withJsx = { ...compilerOptions(), noEmit: true, jsx: ts.JsxEmit.ReactJSX };
+  const host = ts.createCompilerHost(withJsx);
+  const { getSourceFile, fileExists } = host;
+  host.fileExists = (path) => sources.has(path) || fileExists.call(host, path);
+  host.getSourceFile = (path, target, ...rest) => {
+    const text = sources.get(path);
+    return text === undefined
+      ? getSourceFile.call(host, path, target, ...rest)
+      : ts.createSourceFile(path, text, target);
+  };
+  const program = ts.createProgram({ rootNames: [...sources.keys()], options: withJsx, host });
+  return [...sources.keys()]
+    .flatMap((path) => ts.getPreEmitDiagnostics(program, program.getSourceFile(path)))
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
+}
+
+/** Components, compiled into one folder. Returns what one of them exports. */
+export function compileComponents(
+  folder: ScratchFolder,
+  blocks: readonly Block[],
+): <T>(file: string) => Promise<T> {
+  const compiled = (file: string): string => file.replace(/\.tsx$/, '.js');
+  for (const { name, text } of blocks) folder.write(compiled(name), transpile(text, name));
+  return async <T>(file: string) => (await import(join(folder.path, compiled(file)))) as T;
 }
