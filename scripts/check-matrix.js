@@ -1,13 +1,14 @@
 /**
- * Runs the core of the tests on each supported version of Node and of Nest, and the CommonJS build too. Whatever else a row
- * needs is the same as in `npm test`, which is itself the row of the Node that runs this, with the newest Nest.
+ * Runs the core of the tests on each supported version of Node and of Nest, and the CommonJS build too; and those of tasks in Redis with
+ * the oldest BullMQ and ioredis. Whatever else a row needs is the same as in `npm test`, which is itself the row of the Node that runs
+ * this, with the newest Nest.
  *
  * Needs the npm registry: the package `node-<platform>-<arch>` is Node itself. `npm run check:matrix -- 'Node 22'` runs the rows
  * whose names begin so; `RESULTS=folder` keeps Jest's JSON there.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +25,7 @@ const NODES = { 20: '20.19.0', 22: '22', 24: '24' };
  * @property {keyof typeof NODES} node
  * @property {'11.2'} [nest] the one in package-lock.json unless given
  * @property {true} [commonjs]
+ * @property {true} [oldestRedis] with the oldest BullMQ and ioredis
  */
 
 /** @type {Row[]} */
@@ -33,6 +35,7 @@ const ROWS = [
   { name: 'Node 24, Nest 12', node: 24 },
   { name: 'Node 24, Nest 11.2', node: 24, nest: '11.2' },
   { name: 'Node 20.19, Nest 11.2, CommonJS', node: 20, nest: '11.2', commonjs: true },
+  { name: 'BullMQ 6.4.0, ioredis 5.9.0', node: 24, oldestRedis: true },
 ];
 
 /** What depends on Node, on Nest or on how modules are loaded. */
@@ -55,6 +58,9 @@ const CORE = [
   'test/worker/',
 ];
 
+/** What depends on BullMQ and ioredis. */
+const REDIS = ['test/bullmq/[^/]*\\.test', 'test/bullmq/redis/connection/', 'test/bullmq/run/'];
+
 /** @type {Record<'11.2', string[]>} */
 const NEST = {
   11.2: [
@@ -75,14 +81,17 @@ try {
   mkdirSync(results, { recursive: true });
   const nodes = await installNodes();
   const checkouts = { 11.2: rows.some(({ nest }) => nest === '11.2') ? await checkOut('11.2') : ROOT };
-  for (const row of rows) await check(row, row.nest === undefined ? ROOT : checkouts[row.nest], nodes);
+  for (const row of rows) {
+    const withNest = row.nest === undefined ? ROOT : checkouts[row.nest];
+    await check(row, row.oldestRedis ? await checkOutOldestRedis() : withNest, nodes);
+  }
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
 
 /** @param {Row} row */
-function isNpmTest({ node, nest, commonjs }) {
-  return process.versions.node.startsWith(`${node}.`) && nest === undefined && !commonjs;
+function isNpmTest({ node, nest, commonjs, oldestRedis }) {
+  return process.versions.node.startsWith(`${node}.`) && nest === undefined && !commonjs && !oldestRedis;
 }
 
 /** @returns {Promise<string>} the folder with their packages */
@@ -103,12 +112,7 @@ async function installNodes() {
  * @param {'11.2'} nest
  */
 async function checkOut(nest) {
-  const copy = join(work, 'checkout');
-  const listed = await run(ROOT, ['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z']);
-  for (const file of new Set(listed.split('\0').filter((name) => name !== ''))) {
-    mkdirSync(dirname(join(copy, file)), { recursive: true });
-    cpSync(join(ROOT, file), join(copy, file), { force: true });
-  }
+  const copy = await copyFiles('checkout');
   await run(copy, [
     'npm',
     'install',
@@ -122,25 +126,57 @@ async function checkOut(nest) {
   return copy;
 }
 
+/** A copy whose packages are those of this checkout, but for two. */
+async function checkOutOldestRedis() {
+  const copy = await copyFiles('oldest-redis');
+  const versions = join(work, 'redis');
+  mkdirSync(versions);
+  writeFileSync(join(versions, 'package.json'), '{ "private": true }');
+  const packages = ['bullmq@6.4.0', 'ioredis@5.9.0'];
+  await run(versions, ['npm', 'install', '--ignore-scripts', '--no-audit', '--no-fund', ...packages]);
+  const installed = join(ROOT, 'node_modules');
+  mkdirSync(join(copy, 'node_modules'));
+  for (const name of readdirSync(installed)) {
+    const from = ['bullmq', 'ioredis'].includes(name) ? join(versions, 'node_modules') : installed;
+    symlinkSync(join(from, name), join(copy, 'node_modules', name));
+  }
+  return copy;
+}
+
+/** @param {string} name of the folder */
+async function copyFiles(name) {
+  const copy = join(work, name);
+  const listed = await run(ROOT, ['git', 'ls-files', '--cached', '--others', '--exclude-standard', '-z']);
+  for (const file of new Set(listed.split('\0').filter((each) => each !== ''))) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
+    cpSync(join(ROOT, file), join(copy, file), { force: true });
+  }
+  return copy;
+}
+
 /**
  * @param {Row} row
  * @param {string} checkout
  * @param {string} nodes
  */
-async function check({ name, node, commonjs }, checkout, nodes) {
+async function check({ name, node, commonjs, oldestRedis }, checkout, nodes) {
   console.log(`\n-- ${name}`);
   const bin = join(nodes, `node-${node}`, 'bin');
   const flags = commonjs ? [] : ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   const config = commonjs ? 'jest.commonjs.config.js' : 'jest.quick.config.js';
   const output = join(results, `matrix-${name.replace(/[^\w.]+/g, '-').toLowerCase()}.json`);
   const args = ['--expose-gc', ...flags, 'node_modules/jest/bin/jest.js', '--config', config];
-  const jest = spawn(join(bin, 'node'), [...args, '--json', '--outputFile', output, ...CORE], {
-    cwd: checkout,
-    // What tests start by its name is of the same version.
-    env: { ...env, PATH: `${bin}${delimiter}${env['PATH'] ?? ''}` },
-    stdio: ['ignore', 'ignore', 'pipe'],
-    timeout: 420_000,
-  });
+  const jest = spawn(
+    join(bin, 'node'),
+    [...args, '--json', '--outputFile', output, ...(oldestRedis ? REDIS : CORE)],
+    {
+      cwd: checkout,
+      // What tests start by its name is of the same version.
+      env: { ...env, PATH: `${bin}${delimiter}${env['PATH'] ?? ''}` },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: 420_000,
+    },
+  );
   const exited = once(jest, 'exit');
   let log = '';
   jest.stderr.on('data', (chunk) => (log += String(chunk)));

@@ -184,6 +184,8 @@ export class PendingTasks {
     if (connection.isClosed) return undefined;
     try {
       const page = await readTask(connection, tasks.keysOf(key), 1, 0);
+      // Started anew: what is noted of it is that of this run.
+      if (page?.record.status === 'pending') return 'early';
       const timeout = page && storedOptions(page.record.options).timeout;
       if (timeout === undefined || timeout === null) return 'begun';
       const reason = { kind: 'timeout' as const, of: 'total' as const, timeout };
