@@ -131,7 +131,7 @@ describeWithRedis('an instance that closes', [], (server) => {
 
     const report = await first.coordinator.shutdown({ timeout: 100 });
     expect(report).toMatchObject({ handedOver: [key], abandoned: [key], cancelled: 0 });
-    expect(report.durationMs).toBeLessThan(1_100);
+    expect(report.durationMs).toBeLessThan(2_000);
     await instances.start();
     await events.until((event) => event.type === 'try' && event.data === 2);
     hold.resolve();
@@ -156,10 +156,10 @@ describeWithRedis('an instance that closes', [], (server) => {
     await server.kill();
     const began = performance.now();
     const report = await app.coordinator.shutdown({ timeout: 300 });
-    expect(performance.now() - began).toBeLessThan(1_300);
+    expect(performance.now() - began).toBeLessThan(2_300);
     expect(report).toMatchObject({ cancelled: 1 });
     await app.close();
-    expect(performance.now() - began).toBeLessThan(2_500);
+    expect(performance.now() - began).toBeLessThan(3_800);
     await server.restart();
   });
 
