@@ -1,5 +1,6 @@
 import type { LogNews, LogPage, LogSource, StoredEvent } from '../../lib/log/read/log-source.js';
 import type { TaskLog } from '../../lib/log/task-log.js';
+import { settle } from '../../lib/testing/test-clock.js';
 
 /** What a log holds from `from` on, as a source answers. */
 export function pageOf(log: TaskLog, from: number, bytes = Infinity): LogPage<string | null> {
@@ -19,6 +20,23 @@ export function newestOf(log: TaskLog): LogNews<string | null> {
   const { firstSeq, lastSeq, lastEventId } = log;
   const { events } = pageOf(log, lastSeq);
   return { firstSeq, lastSeq, events, recordAfter: () => lastEventId };
+}
+
+const travels = new Set<Promise<unknown>>();
+
+/** Takes some time, which `untilLogsAreQuiet` waits for. */
+export async function takeTime(time: Promise<unknown>): Promise<void> {
+  travels.add(time);
+  await time;
+  travels.delete(time);
+}
+
+/** Settles when nothing is on its way to or from where logs are kept, and what followed from it is done. */
+export async function untilLogsAreQuiet(): Promise<void> {
+  while (travels.size > 0) {
+    await Promise.all(travels);
+    await settle();
+  }
 }
 
 /** The way to where logs are kept. All that goes over it takes some time, and it may be lost. */

@@ -1,11 +1,12 @@
 import { useClock } from '../../lib/cancellation/time/clock.js';
 import { settle, TestClock } from '../../lib/testing/test-clock.js';
 import { untilSharedRedisIsQuiet } from './programs/redis.js';
+import { untilLogsAreQuiet } from './remote-log.js';
 import { patience } from './wait.js';
 
 /**
- * A clock that goes on only when it is told to; at the end of its block the real one is back. Where tasks are in Redis, what it is
- * asked takes no time of this clock.
+ * A clock that goes on only when it is told to; at the end of its block the real one is back. Where tasks are in Redis, or logs are kept
+ * elsewhere, what they are asked takes no time of this clock.
  */
 export class StoppedClock extends TestClock implements Disposable {
   readonly #restore = useClock(this);
@@ -17,7 +18,7 @@ export class StoppedClock extends TestClock implements Disposable {
 
   override async fireNext(end?: number): Promise<boolean> {
     const hasFired = await super.fireNext(end);
-    if (hasFired) await untilSharedRedisIsQuiet();
+    if (hasFired) await untilOthersAreQuiet();
     return hasFired;
   }
 
@@ -43,5 +44,10 @@ export class StoppedClock extends TestClock implements Disposable {
 
 async function settleAll(): Promise<void> {
   await settle();
+  await untilOthersAreQuiet();
+}
+
+async function untilOthersAreQuiet(): Promise<void> {
   await untilSharedRedisIsQuiet();
+  await untilLogsAreQuiet();
 }

@@ -5,10 +5,13 @@ import { LocalEngine } from '../../../lib/engine/local/local-engine.js';
 import type { NewTask } from '../../../lib/engine/new-task.js';
 import type { EndedTasks, TaskEngine, TaskListing, TaskQuery } from '../../../lib/engine/task-engine.js';
 import type { TaskView } from '../../../lib/engine/task-view.js';
+import type { LogCursor } from '../../../lib/log/read/log-cursor.js';
 import { LogWindow } from '../../../lib/log/read/log-window.js';
 import type { TaskLog } from '../../../lib/log/task-log.js';
 import type { TaskRun } from '../../../lib/run/task-run.js';
-import { Connection, pageOf, RemoteLog } from '../remote-log.js';
+import type { TaskOutcome } from '../../../lib/task/task-outcome.js';
+import { Connection, pageOf, RemoteLog, takeTime } from '../remote-log.js';
+import { type Deferred, deferred, withTimeout } from '../wait.js';
 import { ViewOfRun } from './view-of-run.js';
 
 /** What decides how long messages take, and when the connection is lost. `LOG_SEED` sets it, to run a failed test again. */
@@ -19,13 +22,21 @@ const realClock = clock();
 /** A page holds some events, and a window some pages. */
 const windowOptions = { pageBytes: 1_024, bytes: 8_192 };
 
+/** How long an end waits for those who read it, in milliseconds. */
+const MAX_READ = 1_000;
+
 /** A task that runs here, watched as if it ran elsewhere. */
 class RemoteView extends ViewOfRun {
   readonly #window: LogWindow<unknown>;
   readonly #log: TaskLog;
+  readonly #readers = new Set<LogCursor>();
+  readonly #read: Set<RemoteView>;
+  #onAllRead: Deferred<void> | undefined;
 
-  constructor(run: TaskRun, connection: Connection) {
+  /** @param read those that subscribers of this process read */
+  constructor(run: TaskRun, connection: Connection, read: Set<RemoteView>) {
     super(run);
+    this.#read = read;
     this.#log = run.log as TaskLog;
     this.#window = new LogWindow<unknown>(
       new RemoteLog(this.#log, connection),
@@ -36,6 +47,41 @@ class RemoteView extends ViewOfRun {
 
   get log(): LogWindow<unknown> {
     return this.#window;
+  }
+
+  /** Subscribers of this process have read the end by then. */
+  override get outcome(): Promise<TaskOutcome> {
+    return this.#untilRead();
+  }
+
+  override attach(reader?: LogCursor): void {
+    if (reader) {
+      this.#readers.add(reader);
+      this.#read.add(this);
+    }
+    super.attach();
+  }
+
+  override detach(reader?: LogCursor): void {
+    if (reader && this.#readers.delete(reader) && this.#readers.size === 0) {
+      this.#read.delete(this);
+      this.#onAllRead?.resolve();
+      this.#onAllRead = undefined;
+    }
+    super.detach();
+  }
+
+  /** Nobody here watches it any more. */
+  async allRead(): Promise<void> {
+    if (this.#readers.size === 0) return;
+    this.#onAllRead ??= deferred();
+    await withTimeout(this.#onAllRead.promise, MAX_READ, 'those who read it').catch(() => undefined);
+  }
+
+  async #untilRead(): Promise<TaskOutcome> {
+    const outcome = await super.outcome;
+    await this.allRead();
+    return outcome;
   }
 
   /** What is known of the log is as new as this call. */
@@ -54,6 +100,7 @@ class RemoteView extends ViewOfRun {
 export class RemoteEngine implements TaskEngine {
   readonly #connection = unsteadyConnection();
   readonly #views = new WeakMap<TaskRun, RemoteView>();
+  readonly #read = new Set<RemoteView>();
 
   readonly where = 'as if elsewhere';
 
@@ -80,13 +127,16 @@ export class RemoteEngine implements TaskEngine {
     return this.local.list(query, most);
   }
 
-  shutdown(options: Parameters<TaskEngine['shutdown']>[0]): Promise<EndedTasks> {
-    return this.local.shutdown(options);
+  /** Those who watch have read the ends by then. */
+  async shutdown(options: Parameters<TaskEngine['shutdown']>[0]): Promise<EndedTasks> {
+    const ended = await this.local.shutdown(options);
+    await Promise.all([...this.#read].map((view) => view.allRead()));
+    return ended;
   }
 
   #viewOf(run: TaskRun): RemoteView {
     let view = this.#views.get(run);
-    if (!view) this.#views.set(run, (view = new RemoteView(run, this.#connection)));
+    if (!view) this.#views.set(run, (view = new RemoteView(run, this.#connection, this.#read)));
     return view;
   }
 }
@@ -101,7 +151,7 @@ function unsteadyConnection(): Connection {
       connection.lose();
       setTimeout(() => connection.restore(), 30 * random()).unref();
     }
-    await delay(10 * random());
+    await takeTime(delay(10 * random(), undefined, { ref: false }));
     // While time stands still for the package, it would not try again.
     if (clock() !== realClock) connection.restore();
   });

@@ -4,6 +4,9 @@ import { eventually } from '../wait.js';
 /** Whether the tests have their tasks in Redis: `npm run test:redis`. */
 export const isOnRedis = process.env['STORE'] === 'redis';
 
+/** Whether what a call brings about is seen some milliseconds later: tasks are in Redis, or logs are kept elsewhere (`LOGS=elsewhere`). */
+export const isLate = isOnRedis || process.env['LOGS'] === 'elsewhere';
+
 /** What holds in one process alone, in the words of `docs/many-instances.md`. */
 export const inOneProcess = {
   cancel: 'aborts the signal before it returns',
@@ -16,16 +19,21 @@ export const inOneProcess = {
 
 export type InOneProcess = (typeof inOneProcess)[keyof typeof inOneProcess];
 
-/** `it` for what is promised for one process alone. With tasks in Redis it is not run, and says so. `BEHAVIOURS.md` lists all. */
+/** `it` for what is promised for one process alone. With tasks in Redis, or logs elsewhere, it is not run, and says so. `BEHAVIOURS.md` lists all. */
 export function itInProcess(title: string, reason: InOneProcess, test: () => void | Promise<void>): void {
-  if (isOnRedis) note(title, reason);
-  else it(title, test);
+  if (hasOneProcess(reason)) it(title, test);
+  else note(title, reason);
 }
 
 /** The same for a block. */
 export function describeInProcess(title: string, reason: InOneProcess, block: () => void): void {
-  if (isOnRedis) note(title, reason);
-  else describe(title, block);
+  if (hasOneProcess(reason)) describe(title, block);
+  else note(title, reason);
+}
+
+/** With logs elsewhere the rest of the task still is in one process. */
+function hasOneProcess(reason: InOneProcess): boolean {
+  return !isLate || (!isOnRedis && reason !== inOneProcess.log && reason !== inOneProcess.cancel);
 }
 
 function note(title: string, reason: InOneProcess): void {
@@ -33,10 +41,10 @@ function note(title: string, reason: InOneProcess): void {
 }
 
 /**
- * Asserts what a call has brought about: in one process it must be so when the call has returned; with tasks in Redis it may take
- * some milliseconds.
+ * Asserts what a call has brought about: in one process it must be so when the call has returned; with tasks or logs elsewhere it may
+ * take some milliseconds.
  */
 export async function takesEffect(assertion: () => void | Promise<void>): Promise<void> {
-  if (isOnRedis) await eventually(assertion);
+  if (isLate) await eventually(assertion);
   else await assertion();
 }

@@ -316,7 +316,8 @@ describe('SD. Shutdown', () => {
       },
     );
     const Retrying = handlerTask(() => Promise.reject(new Error('Broken')), { attempts: 2, backoff: 60_000 });
-    const Quick = handlerTask((task) => task.sleep(10));
+    const closing = deferred();
+    const Quick = handlerTask((task) => task.waitFor(closing.promise));
     const { coordinator } = await createTaskApp({ tasks: [Timed, Retrying, Quick], listen: false });
     const events: Collected[] = [];
     for (let n = 0; n < 3; n++) events.push(collect((await coordinator.start(Timed, {})).events()));
@@ -327,7 +328,9 @@ describe('SD. Shutdown', () => {
     await retrying.until('retrying');
     expect(referencedTimers()).toBeGreaterThan(before);
 
-    const report = await coordinator.shutdown({ drain: 50, ...ofAll });
+    const closed = coordinator.shutdown({ drain: 50, ...ofAll });
+    closing.resolve();
+    const report = await closed;
     // The one between two tries is nobody's in Redis.
     expect(report).toMatchObject({ completed: 1, cancelled: isOnRedis ? 3 : 4, abandoned: [] });
     expect(referencedTimers()).toBeLessThanOrEqual(before);
