@@ -15,11 +15,6 @@ export class StartRefusedError extends Error {
   override readonly name = 'StartRefusedError';
 }
 
-/** The server has not done what was asked, as it has no authorizer. */
-export class OwnersHiddenError extends Error {
-  override readonly name = 'OwnersHiddenError';
-}
-
 /** Whether the server does not know the task that was asked for. */
 export function isGone(error: unknown): boolean {
   return error instanceof StreamingRequestError && error.code === 'TASK_NOT_FOUND';

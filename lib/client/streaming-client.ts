@@ -45,8 +45,6 @@ export interface ListFilter {
   readonly app?: string | undefined;
   readonly name?: string | undefined;
   readonly status?: TaskStatus | undefined;
-  /** Only with an authorizer on the server: without one it shows no owners, and ignores this. */
-  readonly owner?: string | undefined;
   /** Tasks of a page, 1 to 1 000. @defaultValue 100 */
   readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */

@@ -69,9 +69,6 @@ export const listParameters: readonly Parameter[] = [
   query('status', 'Only tasks with this status.', { type: 'string', enum: [...taskStatuses] }),
   query('app', 'Only tasks of this application.', { type: 'string' }),
   query('name', 'Only tasks of the types with this name.', { type: 'string' }),
-  query('owner', 'Only tasks of this owner. Without an authorizer no owner is shown, and this is ignored.', {
-    type: 'string',
-  }),
   query('limit', 'The size of the page.', {
     type: 'integer',
     minimum: 1,

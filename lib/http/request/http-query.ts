@@ -95,7 +95,6 @@ export function queryFilter(request: PlatformRequest): TaskFilter {
   const filter = {
     app: queryText(request, 'app'),
     name: queryText(request, 'name'),
-    owner: queryText(request, 'owner'),
     cursor: queryText(request, 'cursor'),
     limit: queryNumber(request, 'limit', 1, MAX_LIST_LIMIT),
     status: status as TaskStatus | undefined,

@@ -75,7 +75,7 @@ describe('the OpenAPI document', () => {
       ],
       'GET /stream': [
         'StreamingController_listTasks',
-        ['status', 'app', 'name', 'owner', 'limit', 'cursor'],
+        ['status', 'app', 'name', 'limit', 'cursor'],
         [200, 400, 503],
       ],
     });
