@@ -28,6 +28,10 @@ const PACKAGE = 'nestjs-streaming';
  */
 const ENTRY_POINTS = {
   '': { exports: ['CoordinatorService', 'StreamingModule'] },
+  '/ai': {
+    exports: ['sendUIMessageStream', 'TaskChatTransport', 'useTaskChat'],
+    peers: ['ai@7', '@ai-sdk/react@4', 'react@19', '@types/react@19'],
+  },
   '/bullmq': { exports: ['bullmq'], peers: ['bullmq@6', 'ioredis@5'] },
   '/cancellation': { exports: ['CancelScope', 'isCancellation', 'runScope'] },
   '/client': { exports: ['createStreamingClient', 'StreamingRequestError'] },
@@ -53,7 +57,9 @@ const REQUIRED = [
   ),
   'dist/cli.cjs',
   'dist/cli.licences.txt',
+  'dist/ai/node.js',
   'dist/worker/job-entry.js',
+  'dist/commonjs/ai/node.js',
   'dist/commonjs/package.json',
   'dist/commonjs/worker/job-entry.js',
   'package.json',

@@ -40,6 +40,7 @@ const ROOMS = [
  * @type {Record<string, string[] | undefined>}
  */
 const ENTRY_POINTS = {
+  ai: ['client', 'react'],
   bullmq: ROOMS.slice(0, ROOMS.indexOf('http')),
   cli: ['client'],
   client: [],
@@ -52,22 +53,26 @@ const ENTRY_POINTS = {
 };
 
 /** For browsers: nothing of Node. */
-const WITHOUT_NODE = ['client', 'react'];
+const WITHOUT_NODE = ['ai', 'client', 'react'];
+/** But for what Node alone loads. */
+const FOR_NODE = ['lib/ai/node.ts'];
 
 /**
- * Packages that are for one entry point alone: of the optional peers only its users have them.
+ * Packages that are for some entry points alone: of the optional peers only their users have them.
  *
- * @type {Record<string, string | undefined>}
+ * @type {Record<string, string[] | undefined>}
  */
 const ONLY_IN = {
-  bullmq: 'bullmq',
-  commander: 'cli',
-  'eventsource-parser': 'client',
-  ioredis: 'bullmq',
-  'log-update': 'cli',
-  pg: 'postgres',
-  piscina: 'worker',
-  react: 'react',
+  '@ai-sdk/react': ['ai'],
+  ai: ['ai'],
+  bullmq: ['bullmq'],
+  commander: ['cli'],
+  'eventsource-parser': ['client'],
+  ioredis: ['bullmq'],
+  'log-update': ['cli'],
+  pg: ['postgres'],
+  piscina: ['worker'],
+  react: ['ai', 'react'],
 };
 
 /**
@@ -76,6 +81,7 @@ const ONLY_IN = {
  * @type {Record<string, string[] | undefined>}
  */
 const PACKAGES = {
+  ai: ['@ai-sdk/react', 'ai', 'react'],
   cancellation: [],
   cli: ['commander', 'log-update'],
   client: ['eventsource-parser'],
@@ -199,10 +205,10 @@ function faultOf(file, room, specifier, typeOnly) {
     if (specifier === PACKAGE || specifier.startsWith(`${PACKAGE}/`)) {
       return `"${specifier}" is this package: import the file itself`;
     }
-    const only = ONLY_IN[packageOf(specifier)] ?? room;
-    if (only !== room) return `only lib/${only} may import "${specifier}"`;
+    const only = ONLY_IN[packageOf(specifier)] ?? [room];
+    if (!only.includes(room)) return `only lib/${only.join(' and ')} may import "${specifier}"`;
     if (isBuiltin(specifier)) {
-      return WITHOUT_NODE.includes(room)
+      return WITHOUT_NODE.includes(room) && !FOR_NODE.includes(file)
         ? `lib/${room} may import nothing of Node ("${specifier}")`
         : undefined;
     }

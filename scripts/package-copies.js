@@ -22,6 +22,8 @@ const BUNDLE = [
   '--external:ioredis',
   '--external:pg',
   '--external:react',
+  '--external:ai',
+  '--external:@ai-sdk/*',
   '--external:class-*',
   '--log-level=error',
 ];

@@ -1,0 +1,3 @@
+export type { UseTaskChatOptions } from './use-task-chat.js';
+export * from './shared.js';
+export { useTaskChat } from './use-task-chat.js';
