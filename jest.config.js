@@ -30,6 +30,8 @@ export default {
     // The sources are tested, not the last build of them.
     '^nestjs-streaming$': '<rootDir>/lib/index.ts',
     '^nestjs-streaming/([^.]+)$': '<rootDir>/lib/$1/index.ts',
+    // The build puts the page in it.
+    '^\\./page-files\\.js$': '<rootDir>/test/support/dashboard/page-files.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/', '<rootDir>/sample/.*/(dist|data)/'],

@@ -35,6 +35,7 @@ const ENTRY_POINTS = {
   '/bullmq': { exports: ['bullmq'], peers: ['bullmq@6', 'ioredis@5'] },
   '/cancellation': { exports: ['CancelScope', 'isCancellation', 'runScope'] },
   '/client': { exports: ['createStreamingClient', 'StreamingRequestError'] },
+  '/dashboard': { exports: ['StreamingDashboardModule'] },
   '/postgres': { exports: ['runQuery'], peers: ['pg@8', '@types/pg@8'] },
   '/process': { exports: ['ProcessFailedError', 'runProcess'] },
   '/react': {
@@ -58,13 +59,14 @@ const REQUIRED = [
   'dist/cli.cjs',
   'dist/cli.licences.txt',
   'dist/ai/node.js',
+  'dist/dashboard/page.licences.txt',
   'dist/worker/job-entry.js',
   'dist/commonjs/ai/node.js',
   'dist/commonjs/package.json',
   'dist/commonjs/worker/job-entry.js',
   'package.json',
 ];
-const ALLOWED = /^(?:dist\/[\w./-]+\.(?:d\.ts|js|js\.map)|docs\/[\w-]+\.md)$/;
+const ALLOWED = /^(?:dist\/[\w./-]+\.(?:d\.ts|js|js\.map)|docs\/(?:[\w-]+\.md|dashboard-[\w-]+\.png))$/;
 
 /** Each supported major of Nest. */
 const NEST_VERSIONS = ['11.2', '12'];

@@ -44,6 +44,7 @@ const ENTRY_POINTS = {
   bullmq: ROOMS.slice(0, ROOMS.indexOf('http')),
   cli: ['client'],
   client: [],
+  dashboard: ROOMS.slice(0, ROOMS.indexOf('streaming.module-definition.ts')),
   postgres: ['cancellation', 'task'],
   process: ['cancellation', 'task'],
   react: ['client'],
@@ -64,6 +65,7 @@ const FOR_NODE = ['lib/ai/node.ts'];
  */
 const ONLY_IN = {
   '@ai-sdk/react': ['ai'],
+  '@preact/signals': ['dashboard'],
   ai: ['ai'],
   bullmq: ['bullmq'],
   commander: ['cli'],
@@ -72,6 +74,7 @@ const ONLY_IN = {
   'log-update': ['cli'],
   pg: ['postgres'],
   piscina: ['worker'],
+  preact: ['dashboard'],
   react: ['ai', 'react'],
 };
 
@@ -124,9 +127,9 @@ const PUBLIC_FILES = {
     stream-paths streaming-controller.factory streaming-http.service streaming.controller task-streams
     access/task-access access/task-authorizer
     errors/streaming-exception.filter
-    openapi/describe-streams
-    request/http-exchange
-    stream/stream-connections stream/output/http2-sessions
+    openapi/describe-streams openapi/task-inputs
+    request/http-exchange request/json-body
+    stream/stream-connections stream/output/end-connection stream/output/http2-sessions
   `),
   run: words(`
     describe-error public-error run-host run-reporter task-history task-run

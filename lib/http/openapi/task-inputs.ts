@@ -66,6 +66,12 @@ function standardOf(input: InputSchema): StandardProps | undefined {
   return carries ? schema['~standard'] : undefined;
 }
 
+/** The JSON Schema of what a client gives; `undefined` where the schema does not say. */
+export function inputSchemaOf(input: InputSchema): Schema | undefined {
+  const standard = standardOf(input);
+  return standard && jsonSchemaOf(standard);
+}
+
 /** The side of the schema that is sent: what a client gives, before defaults and transforms. */
 function jsonSchemaOf({ vendor, jsonSchema }: StandardProps): Schema | undefined {
   // What JSON Schema has no word for, zod then describes as anything. Others have no such option.

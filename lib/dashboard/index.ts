@@ -1,0 +1,7 @@
+/** A page that shows the tasks of an application, live, and acts on them. */
+export { StreamingDashboardModule } from './streaming-dashboard.module.js';
+export type {
+  DashboardAction,
+  DashboardDecision,
+  StreamingDashboardOptions,
+} from './streaming-dashboard.options.js';

@@ -1,0 +1,145 @@
+import type { Subscription } from 'rxjs';
+import { Timer } from '../../cancellation/time/timer.js';
+import type { TaskView } from '../../engine/task-view.js';
+import { LogEntry } from '../../log/log-entry.js';
+import { LogCursor } from '../../log/read/log-cursor.js';
+import { resume } from '../../log/read/resume.js';
+import type { TaskEvent } from '../../task/task-event.js';
+import { snapshotOf } from '../../task/task-record.js';
+import { isTerminal } from '../../task/task-status.js';
+import type { DashboardAccess } from '../access/dashboard-access.js';
+import type { DashboardEngine } from '../dashboard-engine.js';
+import type { CancelTimes } from './cancel-times.js';
+import type { EventWriter } from './event-writer.js';
+
+/** Time between two looks at the task, in milliseconds. Events that come meanwhile are sent together. */
+const PERIOD = 250;
+/** Of one that has ended: it may be started anew, or be kept no longer. */
+const ENDED_PERIOD = 2_000;
+/** How many events are sent at once, and their bytes. */
+const MAX_EVENTS = 500;
+const MAX_BYTES = 512 * 1024;
+
+/**
+ * One task, as its page shows it: its snapshot where it has changed, and its events. It reads the log as a watcher does, and is not
+ * counted as one: a page that somebody left open keeps no task alive.
+ */
+export class LiveTask {
+  #view: TaskView;
+  #cursor: LogCursor;
+  #subscription: Subscription;
+  #shown = '';
+  #timer: Timer | undefined;
+  #hasNews = true;
+
+  constructor(
+    private readonly source: DashboardEngine,
+    private readonly access: DashboardAccess,
+    private readonly times: CancelTimes,
+    private readonly writer: EventWriter,
+    view: TaskView,
+    after: string | undefined,
+  ) {
+    this.#view = view;
+    this.#cursor = new LogCursor(view.log, resume(view.log, { lastEventId: after }));
+    this.#subscription = this.#subscribe();
+  }
+
+  begin(): void {
+    const { writer } = this;
+    writer.onEnd = () => {
+      this.#timer?.clear();
+      this.#subscription.unsubscribe();
+    };
+    writer.onReady = () => {
+      this.#hasNews = true;
+    };
+    writer.onClosing = () => this.#send();
+    this.#send();
+    this.#lookLater();
+  }
+
+  #subscribe(): Subscription {
+    return this.#view.log.subscribe(() => {
+      this.#hasNews = true;
+    });
+  }
+
+  #lookLater(): void {
+    if (this.writer.isOver) return;
+    this.#timer = new Timer(this.#hasNews || !isTerminal(this.#view.status) ? PERIOD : ENDED_PERIOD, () => {
+      void this.#look().finally(() => this.#lookLater());
+    }).unref();
+  }
+
+  async #look(): Promise<void> {
+    if (!this.writer.isReady) return;
+    try {
+      const view = await this.source.engine.find(this.#view.ref);
+      if (this.writer.isOver) return;
+      if (!view) {
+        this.writer.event('gone', '{}');
+        this.writer.end();
+        return;
+      }
+      if (view.log.epoch !== this.#view.log.epoch) this.#follow(view);
+      else this.#view = view;
+      this.#send();
+    } catch {
+      // The store is away: the next look may find it.
+    }
+  }
+
+  /** The task was started anew. */
+  #follow(view: TaskView): void {
+    this.#subscription.unsubscribe();
+    this.#view = view;
+    this.#cursor = new LogCursor(view.log, { after: 0 });
+    this.#subscription = this.#subscribe();
+    this.#hasNews = true;
+    this.#shown = '';
+    this.writer.event('restarted', '{}');
+  }
+
+  #send(): void {
+    const snapshot = snapshotOf(this.#view.record);
+    const times = this.times.of(this.#view, snapshot.status);
+    const shown = this.access.shown(snapshot);
+    const { app, name, id, status, createdAt } = snapshot;
+    const text = JSON.stringify({
+      snapshot: shown ?? { app, name, id, status, createdAt, isHidden: true },
+      times,
+    });
+    if (text !== this.#shown) {
+      this.#shown = text;
+      this.writer.event('task', `{"now":${Date.now()},${text.slice(1)}`);
+    }
+    if (this.#hasNews) this.#sendEvents();
+  }
+
+  #sendEvents(): void {
+    const events: string[] = [];
+    let bytes = 0;
+    while (events.length < MAX_EVENTS && bytes < MAX_BYTES) {
+      const next = this.#cursor.next();
+      if (!next) break;
+      const json =
+        next instanceof LogEntry
+          ? this.#eventJson(next.toEvent())
+          : JSON.stringify({ id: next.id, type: 'gap', data: { cause: next.cause, missed: next.missed } });
+      events.push(json);
+      bytes += json.length;
+    }
+    this.#hasNews = events.length === MAX_EVENTS || bytes >= MAX_BYTES;
+    const isDone = this.#cursor.done && isTerminal(this.#view.status);
+    if (events.length > 0 || isDone) {
+      this.writer.event('events', `{"events":[${events.join(',')}],"isDone":${isDone}}`);
+    }
+  }
+
+  /** Of one that may not be shown its type and time are. */
+  #eventJson(event: TaskEvent): string {
+    const { id, type, timestamp } = event;
+    return JSON.stringify(this.access.shown(event) ?? { id, type, timestamp, isHidden: true });
+  }
+}

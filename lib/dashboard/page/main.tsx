@@ -1,0 +1,64 @@
+import { render } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { about, readAbout } from './about.js';
+import { type Connection, connection } from './api.js';
+import { OpenedDialog } from './dialogs.js';
+import { summary } from './list-state.js';
+import { ListView } from './list.js';
+import { Notice } from './parts.js';
+import { listHref, shownTask } from './route.js';
+import { TaskView } from './task.js';
+
+const words: Readonly<Record<Connection, string>> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  offline: 'Not connected, trying again',
+  refused: 'Not allowed',
+};
+
+function Page() {
+  const ref = shownTask.value;
+  const key = ref ? `${ref.app}/${ref.name}/${ref.id}` : 'list';
+  const isFirst = useRef(true);
+  useEffect(() => {
+    // The reader of a page that has changed begins at its title.
+    if (!isFirst.current) document.querySelector<HTMLElement>('h1')?.focus();
+    isFirst.current = false;
+  }, [key]);
+  const { fault } = summary.value;
+  return (
+    <>
+      <a class="skip" href="#content" onClick={skip}>
+        Skip to the content
+      </a>
+      <div class="top" role="banner">
+        <a class="brand" href={listHref()}>
+          Tasks
+        </a>
+        {about.value?.by !== undefined && <span class="by">{about.value.by}</span>}
+        <span class="connection" role="status" data-is={connection.value}>
+          <span class="dot" aria-hidden="true" />
+          {words[connection.value]}
+        </span>
+      </div>
+      {fault !== undefined && !ref && (
+        <p class="banner" role="alert">
+          {fault}. What you see may be out of date.
+        </p>
+      )}
+      <div id="content">{ref ? <TaskView key={key} of={ref} /> : <ListView key="list" />}</div>
+      <OpenedDialog />
+      <Notice />
+    </>
+  );
+}
+
+/** The hash of the page says what is shown. */
+function skip(event: Event): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('h1')?.focus();
+}
+
+void readAbout();
+document.body.replaceChildren();
+render(<Page />, document.body);
