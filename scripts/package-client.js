@@ -3,7 +3,8 @@
  *
  * Part of `npm run check:package`.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -55,5 +56,33 @@ export const events: AsyncIterable<RunEvent> = run;
   run(join(app, 'node_modules/esbuild/bin/esbuild'), ['size.js', ...bundle], folder);
   const bytes = gzipSync(readFileSync(join(folder, 'bundle.js')), { level: 9 }).length;
   if (bytes > MOST_BYTES) throw new Error(`nestjs-streaming/client has ${bytes} bytes, of ${MOST_BYTES}`);
+  checkBrowserFile(app, run);
   console.log(`nestjs-streaming/client has ${bytes} bytes, minified and compressed.`);
+}
+
+/**
+ * The one file for pages without a bundler has all that the client has, and imports nothing.
+ *
+ * @param {string} app
+ * @param {(command: string, args: string[], cwd: string) => string} run
+ */
+function checkBrowserFile(app, run) {
+  writeFileSync(
+    join(app, 'browser.mjs'),
+    `import { copyFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as client from 'nestjs-streaming/client';
+// In an empty folder there is nothing that it could import.
+copyFileSync(fileURLToPath(import.meta.resolve('nestjs-streaming/client/browser.js')), process.argv[2]);
+const alone = await import(process.argv[2]);
+if (Object.keys(alone).join() !== Object.keys(client).join()) throw new Error('Not the exports of the client');
+alone.createStreamingClient({ baseUrl: 'http://127.0.0.1/stream' });
+`,
+  );
+  const folder = mkdtempSync(join(tmpdir(), 'browser-'));
+  try {
+    run(process.execPath, ['browser.mjs', join(folder, 'client.mjs')], app);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }

@@ -14,10 +14,10 @@ interface TerminalData {
   readonly timeout: number;
 }
 
-/** The status that an event of this type tells; `undefined` for an event that tells none. */
-export function statusOf(type: string): TaskStatus | undefined {
-  if (type === 'started' || type === 'retrying') return 'running';
-  return type === 'cancelling' || isTerminal(type) ? (type as TaskStatus) : undefined;
+/** The status behind an event of this type. Who comes in the middle does not see it start. */
+export function statusOf(type: string, known: TaskStatus = 'pending'): TaskStatus {
+  if (type === 'cancelling' || isTerminal(type)) return type as TaskStatus;
+  return type === 'retrying' || known === 'pending' ? 'running' : known;
 }
 
 export function isTerminal(type: string): boolean {

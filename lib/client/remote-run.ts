@@ -161,10 +161,8 @@ export class RemoteRun implements TaskRun {
     }
     if (this.#outcome) return;
     if (isTerminal(type)) this.#settle(outcomeOfEvent(type, data));
-    // Who comes in the middle did not see it start.
-    const status = statusOf(type) ?? ((this.status ?? 'pending') === 'pending' && 'running');
     this.learn({
-      ...(status && { status }),
+      status: statusOf(type, this.status),
       ...(isState && (data as Pick<RunState, 'state' | 'status'>)),
       ...(type === 'progress' && { progress: data as Progress }),
     });

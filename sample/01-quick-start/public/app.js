@@ -1,4 +1,4 @@
-import { AnswerError, demoInfo, listTasks, startTask, terminalTypes } from './api.js';
+import { attachTo, demoInfo, explain, listTasks, startTask, terminalTypes } from './api.js';
 import { forget, remember, remembered } from './memory.js';
 import { TaskCard } from './task-card.js';
 
@@ -42,21 +42,21 @@ async function start(form) {
   button.disabled = true;
   problem.hidden = true;
   try {
-    const { id, createdAt } = await startTask(name, input);
-    const task = { name, id, subtitle, createdAt };
+    const run = await startTask(name, input);
+    const task = { name, id: run.id, subtitle, createdAt: new Date().toISOString() };
     remember(task);
-    show(task).openLog();
+    show(task, run).openLog();
     updateTasks();
   } catch (error) {
-    problem.textContent = error instanceof AnswerError ? error.message : 'The server is not there.';
+    problem.textContent = explain(error);
     problem.hidden = false;
   } finally {
     button.disabled = false;
   }
 }
 
-function show(task) {
-  const card = new TaskCard(task, {
+function show(task, run = attachTo(task)) {
+  const card = new TaskCard(task, run, {
     onEnd: (ended) => {
       $('#announcer').textContent = ended.summary;
       updateTasks();
@@ -93,7 +93,9 @@ function updateTasks() {
 async function refresh() {
   if (document.hidden) return;
   try {
-    const [{ downloads, files }, tasks] = await Promise.all([demoInfo(), listTasks()]);
+    // One after the other: the client goes on asking a server that is not there.
+    const { downloads, files } = await demoInfo();
+    const tasks = await listTasks();
     showDownloads(downloads);
     showFiles(files);
     showOthers(tasks.filter(({ id, status }) => !cards.has(id) && !terminalTypes.includes(status)));

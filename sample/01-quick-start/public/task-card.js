@@ -1,4 +1,4 @@
-import { AnswerError, cancelTask, sendSignal, terminalTypes } from './api.js';
+import { explain, terminalTypes } from './api.js';
 import { TaskWatcher } from './task-watcher.js';
 
 const labels = {
@@ -13,8 +13,6 @@ const labels = {
   timeout: 'Timed out',
   gone: 'Gone',
 };
-
-const links = { live: '', polling: 'asks every second: all streams are in use', lost: 'reconnecting …' };
 
 /** As events name them, and as snapshots do. */
 const reasons = {
@@ -47,9 +45,10 @@ export class TaskCard {
 
   /**
    * @param task `{ name, id, subtitle }`
+   * @param run what the client has of it
    * @param hooks `onEnd(card)`, `onRemove(card)`, `onLink(isOnline)`, `explainGone()`
    */
-  constructor(task, hooks) {
+  constructor(task, run, hooks) {
     this.#task = task;
     this.#hooks = hooks;
     const { content } = document.querySelector('#task-card');
@@ -73,13 +72,13 @@ export class TaskCard {
     part('.subtitle').title = `${task.subtitle} · ${task.id}`;
     this.element.setAttribute('aria-label', `${task.name} ${task.subtitle}`);
     this.#parts.bar.setAttribute('aria-label', `Progress of ${task.name}`);
-    this.#parts.cancel.addEventListener('click', () => this.#act(this.#parts.cancel, () => cancelTask(task)));
+    this.#parts.cancel.addEventListener('click', () => this.#act(this.#parts.cancel, () => run.cancel()));
     this.#parts.go.addEventListener('click', () =>
-      this.#act(this.#parts.go, () => sendSignal(task, this.#progress.waitingFor)),
+      this.#act(this.#parts.go, () => run.signal(this.#progress.waitingFor)),
     );
     this.#parts.remove.addEventListener('click', () => this.remove());
     this.#render();
-    this.#watcher = new TaskWatcher(task, this);
+    this.#watcher = new TaskWatcher(run, this);
   }
 
   get task() {
@@ -129,11 +128,16 @@ export class TaskCard {
     this.#hooks.onEnd(this);
   }
 
-  link(state) {
-    this.#parts.link.textContent = links[state];
-    this.#hooks.onLink(state !== 'lost');
+  refused(error) {
+    this.#problem = explain(error);
+    this.#render();
+  }
+
+  link(isOnline) {
+    this.#parts.link.textContent = isOnline ? '' : 'reconnecting …';
+    this.#hooks.onLink(isOnline);
     // The stream of a task that waits for its turn has no event yet.
-    if (state === 'live' && this.#status === 'connecting') {
+    if (isOnline && this.#status === 'connecting') {
       this.#status = 'pending';
       this.#render();
     }
@@ -192,11 +196,10 @@ export class TaskCard {
     button.disabled = true;
     this.#problem = '';
     try {
+      // It gives `false` for a task that ended in the meantime, which its stream tells.
       await send();
     } catch (error) {
-      // 409: it ended in the meantime, which its stream tells.
-      if (error.status !== 409)
-        this.#problem = error instanceof AnswerError ? error.message : 'The server is not there.';
+      this.#problem = explain(error);
     }
     button.disabled = false;
     this.#render();

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Request, Response } from 'express';
 import { CoordinatorService } from 'nestjs-streaming';
 import { AppModule } from './app.module.js';
 import { CountdownTask } from './countdown.task.js';
@@ -19,6 +21,9 @@ const app = await NestFactory.create<NestExpressApplication>(AppModule, {
 // Without it SIGTERM and Ctrl+C would end the process in the middle of its tasks.
 app.enableShutdownHooks();
 app.useStaticAssets(join(import.meta.dirname, '..', 'public'));
+// The page has no build step. The package has its client as one file, too.
+const client = fileURLToPath(import.meta.resolve('nestjs-streaming/client/browser.js'));
+app.use('/client.js', (_request: Request, response: Response) => response.sendFile(client));
 
 try {
   await app.listen(port, host);

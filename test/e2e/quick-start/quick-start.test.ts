@@ -22,6 +22,14 @@ describe('the quick start', () => {
     }
   });
 
+  test('serves the client as one file, as the page on the client says', async () => {
+    const answer = await fetch(`${app.url}/client.js`);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/javascript/);
+    const script = await answer.text();
+    expect(script).toContain('createStreamingClient');
+    expect(script).not.toMatch(/\bimport\b/);
+  });
+
   test('offers downloads that it serves itself, and files to count', async () => {
     const { body } = await app.request<{ downloads: { url: string }[]; files: string[] }>('GET', '/demo');
     expect(body.downloads.every(({ url }) => url.startsWith(app.url))).toBe(true);
