@@ -252,6 +252,7 @@ export class BullEngine implements TaskEngine, ViewHost {
         options: optionsJson(options),
         owner,
         metadata: metadata === undefined ? undefined : toJson(metadata),
+        state: type.options.state?.initial,
         limits: replay,
         delay,
         retention: this.#retention,

@@ -18,6 +18,7 @@ export type DecideAnswer = 'taken' | 'refused' | 'lost';
 export interface TryEnd {
   readonly status: TerminalStatus;
   readonly error?: unknown;
+  readonly abandoned?: boolean;
 }
 
 /** The end of a run, as it is written. */
@@ -73,6 +74,8 @@ export interface RunJournal {
    * @returns `undefined` where it stands at once
    */
   decide?(end: TryEnd | undefined): Promise<DecideAnswer> | undefined;
+  /** Whether another try follows such an end, on whichever instance: then `end` writes that, and no terminal event. */
+  isFollowed?(end: TryEnd): boolean;
   /**
    * Adds the last event. It is called once, and nothing is written afterwards. Until it is done, the task has not ended for
    * anybody who looks.

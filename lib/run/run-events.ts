@@ -91,6 +91,11 @@ export class RunEvents {
     this.journal.mark(status, attempt);
   }
 
+  /** @see RunJournal.isFollowed */
+  isFollowed(end: TryEnd): boolean {
+    return this.journal.isFollowed?.(end) ?? false;
+  }
+
   /** @see RunJournal.decide */
   decide(end: TryEnd | undefined): Promise<DecideAnswer> | undefined {
     return this.journal.decide?.(end);
@@ -107,6 +112,20 @@ export class RunEvents {
     const state = fold.after(status, json);
     fold.ended = typeof state === 'string' ? state : fold.json;
     if (typeof state !== 'string') return (fold.failure ??= state);
+    return undefined;
+  }
+
+  /**
+   * Folds an event that the journal writes itself, as the last of this run.
+   *
+   * @returns the state behind it, where that is another than before; `undefined` where it cannot be folded, so that the task fails
+   */
+  foldOwn(type: string, json: string): { readonly state?: string } | undefined {
+    const { fold } = this;
+    if (!fold) return {};
+    const state = fold.after(type, json);
+    if (typeof state === 'string') return state === fold.json ? {} : { state };
+    fold.failure = state;
     return undefined;
   }
 

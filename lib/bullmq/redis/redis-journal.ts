@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers';
 import { inRootContext } from '../../cancellation/async-context.js';
-import type { CancelReason } from '../../cancellation/cancel-reason.js';
 import { Timer } from '../../cancellation/time/timer.js';
 import { formatEventId } from '../../log/wire/event-id.js';
 import type {
@@ -14,6 +13,7 @@ import type {
 import { toJson } from '../../task/json/json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import type { EventBuffer } from './event-buffer.js';
+import type { JournalRun, Release, TaskLease } from './journal-run.js';
 import { append } from './scripts/append.js';
 import { decide } from './scripts/decide.js';
 import { finish } from './scripts/finish.js';
@@ -21,61 +21,7 @@ import { release } from './scripts/release.js';
 import type { Script } from './scripts/script.js';
 import type { StoreConnection } from './connection/store-connection.js';
 import { plainReason, type StoredRequest, storedRequest } from './stored-request.js';
-import type { TaskKeys } from './task-keys.js';
 import { WriteBatch } from './write-batch.js';
-
-/** What a claim has given: the right to write a task. */
-export interface TaskLease {
-  readonly keys: TaskKeys;
-  readonly epoch: string;
-  readonly token: string;
-  readonly lastSeq: number;
-  readonly attempt: number;
-  /** How many requests to cancel it was handed with the claim. */
-  readonly seenRequests: number;
-}
-
-/** A task that goes on later, in place of the end of its run. */
-export interface Release {
-  /** The last event of this owner. */
-  readonly event: { readonly type: string; readonly json: string };
-  /** In how many milliseconds the next try may begin. */
-  readonly delay: number;
-  /** Whether the try costs none of the attempts. */
-  readonly isFree: boolean;
-}
-
-/** The run behind a journal. None of it throws. */
-export interface JournalRun {
-  /** The newest progress, as JSON. */
-  readonly progress: string;
-  /** The reason that stands, if it is being cancelled. */
-  readonly cancellation: CancelReason | undefined;
-  /** @returns what else the outcome of its task will say, as JSON */
-  factsOf(ending: DecidedEnd | undefined): string;
-  /** Whether it is cancelled only to go on elsewhere: then its task stays `running`. */
-  readonly isHandedOver: boolean;
-  /**
-   * Somebody has asked to cancel the task, here or elsewhere.
-   *
-   * @returns whether the run could act on it. If its outcome stands, it hears of the requests again in `decideAgain`
-   */
-  onRequests(requests: readonly StoredRequest[]): boolean;
-  /** Another instance owns the task now. The journal is deaf by then. */
-  onLost(): void;
-  /** Redis does not take what is written. It is written again until it does. */
-  onFailure(error: unknown): void;
-  /** Whether another try follows such an end, so that a cancel is still in time. */
-  goesOn(end: TryEnd): boolean;
-  /** What is written in place of its end, where the task goes on. */
-  insteadOf(ending: DecidedEnd): Release | undefined;
-  /**
-   * The task was asked to be cancelled before its end, or its release, was written. `onRequests` is not called for these.
-   *
-   * @returns what the task ends as
-   */
-  decideAgain(ending: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd;
-}
 
 /** The most that goes in one call: Redis does nothing else meanwhile. */
 const MAX_BATCH_EVENTS = 500;
@@ -139,13 +85,14 @@ export class RedisJournal implements RunJournal {
   }
 
   /** @throws LogUnavailableError where too much waits already */
-  append(type: string, json: string): Written {
+  append(type: string, json: string, state?: string): Written {
     if (this.#isDeaf) return undefined;
     const bytes = type.length + Buffer.byteLength(json);
     this.#buffer.take(bytes);
     const batch = this.#batchFor(bytes);
     this.#lastSeq++;
     batch.add({ type, json, bytes });
+    if (state !== undefined) batch.state = state;
     this.#writeSoon();
     return batch.written;
   }
@@ -167,8 +114,12 @@ export class RedisJournal implements RunJournal {
     this.#writeSoon();
   }
 
-  end(type: TerminalStatus, json: string, task: EndingTask): Written {
-    const ending: DecidedEnd = { type, json, record: task.record, facts: task.end?.facts };
+  isFollowed(end: TryEnd): boolean {
+    return this.#run.goesOn(end);
+  }
+
+  end(type: TerminalStatus, json: string, task: EndingTask, state?: string): Written {
+    const ending: DecidedEnd = { type, json, record: task.record, facts: task.end?.facts, state };
     const instead = this.#run.insteadOf(ending);
     return this.#writeLast(() => (instead ? this.#releaseOrEnd(instead, ending) : this.#finish(ending)));
   }
@@ -212,7 +163,7 @@ export class RedisJournal implements RunJournal {
    * @returns `undefined` where another try follows; `refused` where a request came before: the run was told of it
    */
   decide(end?: TryEnd): Promise<Answer> | undefined {
-    return end && this.#run.goesOn(end) ? undefined : this.#decide(end ? 'end' : 'commit');
+    return end && this.isFollowed(end) ? undefined : this.#decide(end ? 'end' : 'commit');
   }
 
   async #decide(what: 'end' | 'commit'): Promise<Answer> {
@@ -286,7 +237,9 @@ export class RedisJournal implements RunJournal {
   }
 
   async #releaseOrEnd(how: Release, ending: DecidedEnd): Promise<void> {
-    const [answer, requests] = await this.#release(how, ending);
+    const folded = this.#run.folded(how);
+    if (!folded) return this.#finish(this.#decideAgain(ending, []));
+    const [answer, requests] = await this.#release(folded, ending);
     if (answer === 'refused') await this.#finish(this.#decideAgain(ending, requests));
     else this.fence();
   }
@@ -297,6 +250,7 @@ export class RedisJournal implements RunJournal {
       ending.type === 'completed' ? toJson(finalValue) : '',
       error === null ? '' : toJson(error),
       publicError === null ? '' : toJson(publicError),
+      ending.state ?? '',
     ];
     const [answer, requests] = await this.#write(finish, more, ending, ending);
     if (answer === 'refused') return this.#finish(this.#decideAgain(ending, requests));
@@ -324,7 +278,7 @@ export class RedisJournal implements RunJournal {
   async #write(
     script: Script,
     more: readonly string[],
-    event?: { readonly type: string; readonly json: string },
+    event?: Release['event'],
     ending?: DecidedEnd,
   ): Promise<[Answer, StoredRequest[]]> {
     const batch = this.#batches.shift();
@@ -345,6 +299,7 @@ export class RedisJournal implements RunJournal {
       progress === this.#writtenProgress ? '' : progress,
       batch?.checkpoint ?? '',
       facts === this.#writtenFacts ? '' : facts,
+      (end ? undefined : event?.state) ?? batch?.state ?? '',
       ...more,
     ];
     for (const { type, json } of batch?.events ?? []) args.push(type, json);

@@ -40,7 +40,7 @@ export class RedisLogSource implements LogSource<StoredTask> {
 
 /** Reads what `tellEvents` in a script has published. Of another run it tells only that there is something. */
 function newsOf(message: string, epoch: string): LogNews<StoredTask> | undefined {
-  const [head = '', progress, ...lines] = message.split('\n');
+  const [head = '', progress, state, ...lines] = message.split('\n');
   const [ofRun, first, last, time] = head.split(' ');
   if (ofRun !== epoch) return undefined;
   const [firstSeq, lastSeq, timestamp] = [Number(first), Number(last), Number(time)];
@@ -48,7 +48,7 @@ function newsOf(message: string, epoch: string): LogNews<StoredTask> | undefined
   let seq = lastSeq - lines.length / 2;
   for (let at = 0; at < lines.length; at += 2)
     events.push({ seq: ++seq, type: lines[at] ?? '', json: lines[at + 1] ?? '', timestamp });
-  const changed = { firstSeq, lastSeq, ...(progress !== '' && { progress }) };
+  const changed = { firstSeq, lastSeq, ...(progress !== '' && { progress }), ...(state !== '' && { state }) };
   return { firstSeq, lastSeq, events, recordAfter: (before) => ({ ...before, ...changed }) };
 }
 

@@ -4,7 +4,7 @@ import { frameLength } from '../../log/wire/event-frame.js';
 import { toJson } from '../../task/json/json.js';
 import type { Filled, ReplayLimits } from '../../task/options/task-options.js';
 import { isTerminal, type TaskStatus } from '../../task/task-status.js';
-import type { TaskLease } from './redis-journal.js';
+import type { TaskLease } from './journal-run.js';
 import { cancel, type CancelReply } from './scripts/cancel.js';
 import { claim } from './scripts/claim.js';
 import { endWaiting, type EndWaitingReply } from './scripts/end-waiting.js';
@@ -25,6 +25,8 @@ export interface NewStoredTask {
   readonly options: string;
   readonly owner: string | undefined;
   readonly metadata: string | undefined;
+  /** Before the first event; `undefined` for none. */
+  readonly state?: string | undefined;
   readonly limits: Filled<ReplayLimits>;
   /** In how many milliseconds its first try may begin. */
   readonly delay: number;
@@ -92,7 +94,7 @@ export class RedisTasks {
    */
   async start(
     keys: TaskKeys,
-    { epoch, input, options, owner, metadata, limits, delay, retention }: NewStoredTask,
+    { epoch, input, options, owner, metadata, state, limits, delay, retention }: NewStoredTask,
     restart: boolean,
   ): Promise<{ readonly created: boolean; readonly task: StoredTask }> {
     const fields = {
@@ -100,6 +102,7 @@ export class RedisTasks {
       options,
       ...(owner !== undefined && { owner }),
       ...(metadata !== undefined && { metadata }),
+      ...(state !== undefined && { state }),
       maxEvents: limits.events,
       maxBytes: limits.bytes,
       // Of an event on the wire, without its type, its data and the digits of its seq.
@@ -109,7 +112,9 @@ export class RedisTasks {
     const args = [epoch, restart ? '1' : '0', delay, ...Object.entries(fields).flat()];
     const [isNew, found] = (await this.#connection.ask(start, keys, args)) as StartReply;
     const task =
-      typeof found === 'number' ? newTask(epoch, found, { options, owner, metadata }) : storedTask(found);
+      typeof found === 'number'
+        ? newTask(epoch, found, { options, owner, metadata, state })
+        : storedTask(found);
     return { created: isNew === 1, task };
   }
 

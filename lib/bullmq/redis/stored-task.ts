@@ -6,6 +6,7 @@ import type { ErrorSummary, TaskRecord } from '../../task/task-record.js';
 import type { TaskRef } from '../../task/task-ref.js';
 import type { Progress } from '../../task/task-snapshot.js';
 import type { TaskStatus } from '../../task/task-status.js';
+import type { NewStoredTask } from './redis-tasks.js';
 import { taskFields } from './scripts/read.js';
 
 /** What an outcome says that nothing else of a task does. The runs of the task write it. */
@@ -46,6 +47,10 @@ export interface StoredTask {
   readonly error: string | null;
   /** What watchers may see of the error. */
   readonly publicError: string | null;
+  /** What the events up to `lastSeq` are folded to; `null` where its type has no `state`. */
+  readonly state: string | null;
+  /** The same before the terminal event, where that has changed it. */
+  readonly stateBefore: string | null;
   /** What else its outcome says. */
   readonly facts: StoredFacts;
   /** How many watch it, on all instances. */
@@ -78,6 +83,8 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
     finalValue: text('finalValue'),
     error: text('error'),
     publicError: text('publicError'),
+    state: text('state'),
+    stateBefore: text('stateBefore'),
     facts: JSON.parse(text('facts') ?? '{}') as StoredFacts,
     watchers: Number(reply[taskFields.length]),
   };
@@ -87,11 +94,7 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
 export function newTask(
   epoch: string,
   createdAt: number,
-  {
-    options,
-    owner,
-    metadata,
-  }: { readonly options: string; readonly owner: string | undefined; readonly metadata: string | undefined },
+  { options, owner, metadata, state }: Pick<NewStoredTask, 'options' | 'owner' | 'metadata' | 'state'>,
 ): StoredTask {
   return {
     epoch,
@@ -111,6 +114,8 @@ export function newTask(
     finalValue: null,
     error: null,
     publicError: null,
+    state: state ?? null,
+    stateBefore: null,
     facts: {},
     watchers: 0,
   };
@@ -131,6 +136,7 @@ export function recordOf({ app, name, id }: TaskRef, task: StoredTask): TaskReco
     startedAt: task.startedAt === null ? null : isoOf(task.startedAt),
     endedAt: task.endedAt === null ? null : isoOf(task.endedAt),
     progress: parse<Progress | null>(task.progress),
+    ...(task.state !== null && { state: parse<Json>(task.state) }),
     finalValue: parse<Json>(task.finalValue),
     error: parse<ErrorSummary | null>(task.error),
     publicError: parse<ErrorSummary | null>(task.publicError),

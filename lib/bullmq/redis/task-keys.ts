@@ -6,6 +6,7 @@ export interface TaskKeys {
    * - of the log: `first`, `last` and `bytes` that are kept; `maxEvents`, `maxBytes`, and `frame`, the bytes of an event beside its own
    * - of the owner: `lease` (the token that each write names), `channel` (where its instance listens), `claim` (what its claim was
    *   told), `seen` (how many requests to cancel it has seen), `decided` ('end': its outcome stands; 'commit': it may pass its point of no return)
+   * - of the state: `state`, and `stateBefore`, that before the terminal event
    * - `facts`: what else its outcome says (StoredFacts)
    * - for the next try: `input`, `checkpoint`, `notBefore` (a time)
    * - `releasedBy`, `endedBy`: whose call it was, so that one that is sent again is known; `retention`

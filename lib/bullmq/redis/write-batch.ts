@@ -12,6 +12,8 @@ export class WriteBatch {
   bytes = 0;
   /** The newest that was saved with these events, as JSON. */
   checkpoint: string | undefined;
+  /** The state behind the last of these events, as JSON, where they have changed it. */
+  state: string | undefined;
   #isSettled = false;
   #promise: Promise<void> | undefined;
   #resolve: (() => void) | undefined;

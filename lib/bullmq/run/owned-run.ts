@@ -5,7 +5,7 @@ import type { CancellationRule } from '../../cancellation/is-cancellation.js';
 import { isInstance } from '../../cancellation/read-error.js';
 import { DEFAULT_BACKOFF, RetryDelays } from '../../cancellation/time/backoff.js';
 import { clock } from '../../cancellation/time/clock.js';
-import type { DecidedEnd } from '../../log/run-journal.js';
+import type { DecidedEnd, TryEnd as RunTryEnd } from '../../log/run-journal.js';
 import { publicError } from '../../run/public-error.js';
 import type { RunHost } from '../../run/run-host.js';
 import type { TaskHistory } from '../../run/task-history.js';
@@ -16,7 +16,8 @@ import { toJson } from '../../task/json/json.js';
 import type { TerminalStatus } from '../../task/task-status.js';
 import { WorkerLostError } from '../errors.js';
 import type { EventBuffer } from '../redis/event-buffer.js';
-import { type JournalRun, RedisJournal, type Release } from '../redis/redis-journal.js';
+import type { JournalRun, Release } from '../redis/journal-run.js';
+import { RedisJournal } from '../redis/redis-journal.js';
 import type { Claim, RedisTasks } from '../redis/redis-tasks.js';
 import type { StoreConnection } from '../redis/connection/store-connection.js';
 import { requestsFrom, type StoredRequest } from '../redis/stored-request.js';
@@ -125,6 +126,7 @@ export class OwnedRun implements JournalRun {
       elapsed: this.#elapsed,
       ...this.#told.history,
       checkpoint,
+      state: task.state,
       ...(verdict === 'cancelled' && { requests: requestsFrom(reason, requests) }),
     };
   }
@@ -183,7 +185,11 @@ export class OwnedRun implements JournalRun {
   /** Its instance closes, and it has not begun: it is left to others. */
   async handBack(): Promise<void> {
     this.#isHandedBack = true;
-    const release = this.#handOver();
+    const release = this.folded(this.#handOver());
+    if (!release) {
+      this.run.settle(undefined, { kind: 'idle' });
+      return;
+    }
     const answer = await this.journal.release(release);
     if (answer === 'taken') {
       this.#release = release;
@@ -293,8 +299,8 @@ export class OwnedRun implements JournalRun {
     this.run.report.error('What Redis was given', error);
   }
 
-  goesOn(end: { readonly status: TerminalStatus; readonly error?: unknown }): boolean {
-    return this.run.isHandedOver || this.#mayFollow(end);
+  goesOn(end: RunTryEnd): boolean {
+    return this.run.isHandedOver || (!end.abandoned && this.#mayFollow(end));
   }
 
   insteadOf({ type }: DecidedEnd): Release | undefined {
@@ -307,6 +313,11 @@ export class OwnedRun implements JournalRun {
       }
     }
     return this.#release;
+  }
+
+  folded(release: Release): Release | undefined {
+    const state = this.run.events.foldOwn(release.event.type, release.event.json);
+    return state && { ...release, event: { ...release.event, ...state } };
   }
 
   decideAgain(_ending: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd {

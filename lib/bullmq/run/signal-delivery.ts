@@ -1,5 +1,5 @@
 import type { TaskRun } from '../../run/task-run.js';
-import type { TaskLease } from '../redis/redis-journal.js';
+import type { TaskLease } from '../redis/journal-run.js';
 import type { RedisTasks } from '../redis/redis-tasks.js';
 
 /** Brings the signals of a task from Redis to its run. */

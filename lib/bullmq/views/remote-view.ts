@@ -1,7 +1,7 @@
 import { CancelledError } from '../../cancellation/errors.js';
 import { inRootContext } from '../../cancellation/async-context.js';
 import { within } from '../../cancellation/time/countdown.js';
-import type { CancelAnswer, CancelRequest, TaskView } from '../../engine/task-view.js';
+import type { CancelAnswer, CancelRequest, FoldedState, TaskView } from '../../engine/task-view.js';
 import type { LogCursor } from '../../log/read/log-cursor.js';
 import type { LogReader } from '../../log/read/log-reader.js';
 import type { LogState } from '../../log/read/log-source.js';
@@ -82,6 +82,14 @@ export class RemoteView implements TaskView {
   /** Watchers of this process. */
   get watchers(): number {
     return this.#watchers;
+  }
+
+  get folded(): FoldedState | undefined {
+    const { state, stateBefore, endedAt, lastSeq } = this.stored;
+    if (state === null) return undefined;
+    return endedAt === null
+      ? { json: state, seq: lastSeq }
+      : { json: stateBefore ?? state, seq: lastSeq - 1 };
   }
 
   get record(): TaskRecord {

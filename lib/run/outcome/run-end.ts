@@ -169,7 +169,8 @@ export class RunEnd {
   /** What a decision becomes when the state of the task cannot be folded: by then, or behind the terminal event itself. */
   #folded(decision: Decision): Decision {
     const { events, key, failure } = this.#run;
-    if (!events.fold) return decision;
+    // No terminal event is written where the task goes on.
+    if (!events.fold || events.isFollowed(decision)) return decision;
     const failed = addFailure(key, decision, failure);
     return addFailure(key, failed, events.foldEnd(failed.status, terminalEventData(failed)));
   }

@@ -4,7 +4,7 @@ import { collect } from '../../support/app.js';
 import { watch } from '../../support/clients/open-clients.js';
 import { describeWithRedis } from '../../support/programs/redis.js';
 import { Instances } from '../support/instances.js';
-import { Once, Resumed } from '../support/member-tasks.js';
+import { Folding, Once, Resumed } from '../support/member-tasks.js';
 import { MemberProcesses } from '../support/processes.js';
 import { expectWhole } from '../support/whole.js';
 
@@ -60,6 +60,29 @@ describeWithRedis('instances that are killed', [], (server) => {
     // An event and its checkpoint are written in one step.
     expect(numbersIn(events)).toEqual(firstNumbers(300));
     expect(await handles[1].result).toBe(second.pid);
+  });
+
+  it('leave a state that stands for the newest event, and the next one folds on', async () => {
+    const instances = new Instances(server, [Folding]);
+    const web = await instances.startWeb({ listen: true });
+    const second = processes.prepare();
+    const first = await processes.start(server, instances.prefix, leases);
+    await second.said('loaded');
+    const handle = await web.coordinator.start(Folding, { body: 'rows', events: 2_000, pause: 0 });
+    const seen = collect(handle.events());
+    await seen.until((event) => event.type === 'n' && event.data === 200);
+    first.signal('SIGKILL');
+    const { state: left, lastEventId } = await handle.snapshot();
+    expect(lastEventId).toMatch(new RegExp(`-${(left as { count: number }).count}$`));
+    await second.begin(server, instances.prefix, leases);
+    const events = await seen.done;
+    expectWhole(events);
+    expect(events.filter(({ type }) => type === 'started')).toHaveLength(2);
+    const sum = (numbersIn(events) as number[]).reduce((before, n) => before + n, 0);
+    expect(await handle.snapshot()).toMatchObject({
+      status: 'completed',
+      state: { count: events.length, sum },
+    });
   });
 
   it('with the times of leases that hold by default: 200 watchers hear of it within 10 s, and each has all events once', async () => {

@@ -2,12 +2,8 @@ import { terminalStatuses } from '../../../lib/task/task-status.js';
 import { afterEach } from '@jest/globals';
 import type { CancelReason } from '../../../lib/cancellation/cancel-reason.js';
 import { EventBuffer, type EventBufferLimits } from '../../../lib/bullmq/redis/event-buffer.js';
-import {
-  type JournalRun,
-  RedisJournal,
-  type Release,
-  type TaskLease,
-} from '../../../lib/bullmq/redis/redis-journal.js';
+import type { JournalRun, Release, TaskLease } from '../../../lib/bullmq/redis/journal-run.js';
+import { RedisJournal } from '../../../lib/bullmq/redis/redis-journal.js';
 import { readTask } from '../../../lib/bullmq/redis/redis-log-source.js';
 import { RedisNews } from '../../../lib/bullmq/redis/redis-news.js';
 import { type NewStoredTask, RedisTasks } from '../../../lib/bullmq/redis/redis-tasks.js';
@@ -113,6 +109,13 @@ export class FakeRun implements JournalRun {
 
   insteadOf(): Release | undefined {
     return this.instead;
+  }
+
+  /** Whether the state behind the event of a release cannot be folded. */
+  isBroken = false;
+
+  folded(release: Release): Release | undefined {
+    return this.isBroken ? undefined : release;
   }
 
   decideAgain({ record }: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd {

@@ -20,6 +20,20 @@ export class Once extends Elsewhere {}
 @StreamTask({ app: 'test', name: 'resumed', resumable: true })
 export class Resumed extends Elsewhere {}
 
+/** Folds its events: how many there are, and the sum of the numbers in them. */
+@StreamTask({
+  app: 'test',
+  name: 'folding',
+  resumable: true,
+  state: {
+    initial: { count: 0, sum: 0 },
+    reduce: () => {
+      throw new Error('It runs elsewhere');
+    },
+  },
+})
+export class Folding extends Elsewhere {}
+
 @StreamTask({ app: 'test', name: 'tried', attempts: 2, backoff: 20 })
 export class Tried extends Elsewhere {}
 

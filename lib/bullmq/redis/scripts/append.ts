@@ -4,7 +4,7 @@ import { Script } from './script.js';
 /** Reads what a run writes besides its events, from the arguments that all its writes begin with. */
 export const written = /* lua */ `
 local token, seen, seq, status, attempt = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
-local cancellation, progress, checkpoint, facts = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
+local cancellation, progress, checkpoint, facts, state = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11]
 
 -- A request to cancel that the run has not seen is not undone by what it says of itself.
 local function noteState()
@@ -18,6 +18,7 @@ local function noteState()
   if progress ~= '' then redis.call('HSET', record, 'progress', progress) end
   if checkpoint ~= '' then redis.call('HSET', record, 'checkpoint', checkpoint) end
   if facts ~= '' then redis.call('HSET', record, 'facts', facts) end
+  if state ~= '' then redis.call('HSET', record, 'state', state) end
   redis.call('HSET', record, 'seen', seen)
 end
 `;
@@ -26,7 +27,7 @@ end
  * Writes events of a run, and what it is doing.
  *
  * ARGV: publish, token, how many requests to cancel the run has seen, the seq of the first event, status or '', attempt,
- * cancellation, progress or '', checkpoint or '', facts or '', then types and data of the events.
+ * cancellation, progress or '', checkpoint or '', facts or '', the state behind the events or '', then types and data of the events.
  * Answers: 'lost', or 'taken' and the requests that the run has not seen.
  */
 export const append = new Script(/* lua */ `
@@ -36,9 +37,9 @@ ${note}
 ${events}
 ${news}
 ${written}
-if not owns(token) or not addFrom(11, seq) then return { 'lost' } end
+if not owns(token) or not addFrom(12, seq) then return { 'lost' } end
 keep()
 noteState()
-if status == '' then tellEvents(11, seq, progress) else tell() end
+if status == '' then tellEvents(12, seq, progress, state) else tell() end
 return { 'taken', redis.call('LRANGE', requests, seen, -1) }
 `);

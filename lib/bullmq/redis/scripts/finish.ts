@@ -6,7 +6,8 @@ import { Script } from './script.js';
  * Ends a task. The first end counts. It is refused under a request to cancel that the run has not seen: it may end otherwise then, and its
  * outcome lists all of them.
  *
- * ARGV: as those of `append`, with the final value, the error and what watchers may see of it, each or '', before the events. The last event is the terminal one.
+ * ARGV: as those of `append`, with the final value, the error, what watchers may see of it, and the state behind the terminal event, each or '', before
+ * the events. The last event is the terminal one: the state before is kept, too.
  * Answers: 'taken', 'lost', or 'refused' and the requests.
  */
 export const finish = new Script(/* lua */ `
@@ -21,13 +22,17 @@ if by and by == token then return { 'taken' } end
 if not owns(token) then return { 'lost' } end
 local unseen = redis.call('LRANGE', requests, seen, -1)
 if #unseen > 0 then return { 'refused', unseen } end
-if not addFrom(14, seq) then return { 'lost' } end
+if not addFrom(16, seq) then return { 'lost' } end
 keep()
 noteState()
 note('cancellation', cancellation)
-note('finalValue', ARGV[11])
-note('error', ARGV[12])
-note('publicError', ARGV[13])
+note('finalValue', ARGV[12])
+note('error', ARGV[13])
+note('publicError', ARGV[14])
+if ARGV[15] ~= '' then
+  note('stateBefore', redis.call('HGET', record, 'state') or '')
+  redis.call('HSET', record, 'state', ARGV[15])
+end
 endAs(status, token)
 tell()
 return { 'taken' }

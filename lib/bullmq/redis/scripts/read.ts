@@ -21,6 +21,8 @@ export const taskFields = [
   'error',
   'publicError',
   'facts',
+  'state',
+  'stateBefore',
 ] as const;
 
 /** How many watch the task, on all instances that are there. */

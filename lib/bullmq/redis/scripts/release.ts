@@ -22,13 +22,13 @@ local unseen = redis.call('LRANGE', requests, seen, -1)
 -- It may say just now that it has withdrawn what it was cancelled for.
 local standing = status == '' and redis.call('HGET', record, 'status') or status
 if #unseen > 0 or standing == 'cancelling' then return { 'refused', unseen } end
-if not addFrom(13, seq) then return { 'lost' } end
+if not addFrom(14, seq) then return { 'lost' } end
 keep()
 noteState()
 redis.call('HDEL', record, 'lease', 'channel', 'claim', 'decided')
 redis.call('HSET', record, 'releasedBy', token)
-if ARGV[12] ~= '0' then redis.call('HSET', record, 'notBefore', now() + ARGV[12]) end
-if ARGV[11] == '1' then redis.call('HINCRBY', record, 'free', 1) end
+if ARGV[13] ~= '0' then redis.call('HSET', record, 'notBefore', now() + ARGV[13]) end
+if ARGV[12] == '1' then redis.call('HINCRBY', record, 'free', 1) end
 tell()
 return { 'taken' }
 `);
