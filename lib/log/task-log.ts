@@ -104,7 +104,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
     const entry = new LogEntry(this, this.#lastSeq + 1, type, json, clock().epoch());
     const { head, bytes } = this.#trimmedFor(entry);
     this.onBytes?.(bytes - this.#bytes + stateDelta);
-    this.#stateBytes += stateDelta;
+    if (stateDelta !== 0) this.#stateBytes += stateDelta;
     this.#entries.push(entry);
     this.#lastSeq = entry.seq;
     this.#bytes = bytes;
