@@ -5,6 +5,7 @@ import { refOf } from './ref-of.js';
 import { readTask } from './redis/redis-log-source.js';
 import type { EndWaitingReply } from './redis/scripts/end-waiting.js';
 import type { TaskIndex } from './redis/task-index.js';
+import { limitOf } from './run/total-limit.js';
 import { storedOptions } from './stored-options.js';
 import type { TaskQueue } from './task-queue.js';
 import { tellListeners, type TellParts } from './tell-listeners.js';
@@ -186,10 +187,10 @@ export class PendingTasks {
       const page = await readTask(connection, tasks.keysOf(key), 1, 0);
       // Started anew: what is noted of it is that of this run.
       if (page?.record.status === 'pending') return 'early';
-      const timeout = page && storedOptions(page.record.options).timeout;
-      if (timeout === undefined || timeout === null) return 'begun';
-      const reason = { kind: 'timeout' as const, of: 'total' as const, timeout };
-      return await this.#end(queue, key, 'timeout', reason, timeout, true);
+      const limit = page && limitOf(page.record);
+      if (!limit) return 'begun';
+      const reason = { kind: 'timeout' as const, of: 'total' as const, timeout: limit.timeout };
+      return await this.#end(queue, key, 'timeout', reason, limit.end, true);
     } catch (error) {
       onError(error);
       return undefined;

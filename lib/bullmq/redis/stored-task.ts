@@ -21,6 +21,16 @@ export interface StoredFacts {
   readonly abandoned?: true;
   /** Whether somebody was warned that its `backoff` gives no delay. */
   readonly isWarned?: true;
+  /** Where its handler has moved the total timeout. `null` for none. */
+  readonly limit?: TimeLimit | null;
+}
+
+/** The total timeout of a task. */
+export interface TimeLimit {
+  /** As it was given, in milliseconds. */
+  readonly timeout: number;
+  /** When it ends, in milliseconds since the first try began. */
+  readonly end: number;
 }
 
 /** A task as Redis holds it. What is JSON stays JSON here. */

@@ -4,7 +4,6 @@ import { isUnrecoverable } from '../../cancellation/errors.js';
 import type { CancellationRule } from '../../cancellation/is-cancellation.js';
 import { isInstance } from '../../cancellation/read-error.js';
 import { DEFAULT_BACKOFF, RetryDelays } from '../../cancellation/time/backoff.js';
-import { clock } from '../../cancellation/time/clock.js';
 import type { DecidedEnd, TryEnd as RunTryEnd } from '../../log/run-journal.js';
 import { publicError } from '../../run/public-error.js';
 import type { RunHost } from '../../run/run-host.js';
@@ -25,7 +24,8 @@ import type { RemoteView } from '../views/remote-view.js';
 import { oneTryOf } from './one-try.js';
 import { SignalDelivery } from './signal-delivery.js';
 import { ToldOutcome } from './told-outcome.js';
-import { type StoredOptions, storedOptions } from '../stored-options.js';
+import { TotalLimit } from './total-limit.js';
+import { storedOptions } from '../stored-options.js';
 
 /** A claim that gave the task to this instance. */
 export type OwnClaim = Extract<Claim, { readonly lease: unknown }>;
@@ -59,8 +59,6 @@ export class OwnedRun implements JournalRun {
   readonly #claim: Omit<OwnClaim, 'input' | 'checkpoint' | 'requests'>;
   readonly #type: TaskType;
   readonly #view: RemoteView;
-  readonly #options: StoredOptions;
-  readonly #claimedAt = clock().now();
   #finish: (end: TryEnd) => void = () => {};
   #release: Release | undefined;
   #isLost = false;
@@ -71,6 +69,7 @@ export class OwnedRun implements JournalRun {
   end: TryEnd | undefined;
   readonly #signals: SignalDelivery;
   readonly #told: ToldOutcome;
+  readonly #limit: TotalLimit;
 
   constructor(parts: RunParts, claim: OwnClaim, type: TaskType, view: RemoteView) {
     const { input: _input, checkpoint, requests, ...rest } = claim;
@@ -78,13 +77,14 @@ export class OwnedRun implements JournalRun {
     this.#claim = rest;
     this.#type = type;
     this.#view = view;
-    this.#options = storedOptions(claim.task.options);
     this.#told = new ToldOutcome(claim);
     this.journal = new RedisJournal(parts.connection, claim.lease, parts.buffer, this);
     this.over = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    const { timeout, grace } = this.#options;
+    const { grace } = storedOptions(claim.task.options);
+    this.#limit = new TotalLimit(claim);
+    const { timeout } = this.#limit;
     const owner = claim.task.owner ?? undefined;
     const options = { timeout, grace, ...(owner !== undefined && { owner }), ...metadataOf(claim) };
     const host = this.#host();
@@ -100,6 +100,11 @@ export class OwnedRun implements JournalRun {
       this.#history(view.record.cancellation, requests, checkpoint),
     );
     view.run = this.run;
+    // Later tries go by it, too.
+    this.run.time.onMoved = (ms) => {
+      this.#told.moveLimit(this.#limit.move(ms));
+      this.journal.look();
+    };
     this.#signals = new SignalDelivery(parts.tasks, claim.lease, this.run, () => this.#isLost);
   }
 
@@ -123,7 +128,7 @@ export class OwnedRun implements JournalRun {
       tries: begins ? lease.attempt - 1 : lease.attempt,
       createdAt: task.createdAt,
       startedAt: task.startedAt,
-      elapsed: this.#elapsed,
+      elapsed: this.#limit.elapsed,
       ...this.#told.history,
       checkpoint,
       state: task.state,
@@ -158,8 +163,8 @@ export class OwnedRun implements JournalRun {
       return;
     }
     // Its time ended between two tries. A timer would let the handler begin first.
-    const { timeout } = this.#options;
-    if (timeout !== null && lease.attempt > 1 && this.#left <= 1) {
+    const { timeout, left } = this.#limit;
+    if (timeout !== null && lease.attempt > 1 && left <= 1) {
       this.run.cancel('timeout', { of: 'total', timeout });
       return;
     }
@@ -355,7 +360,7 @@ export class OwnedRun implements JournalRun {
     const attempt = this.#claim.lease.attempt + 1;
     const json = toJson({ attempt, delay, message, cause: isLost ? 'lost' : 'failed' });
     // Its time may be over before: then it is claimed to be told so.
-    const wait = Math.ceil(Math.min(delay, this.#left));
+    const wait = Math.ceil(Math.min(delay, this.#limit.left));
     return { event: { type: 'retrying', json }, delay: wait, isFree: false };
   }
 
@@ -363,23 +368,10 @@ export class OwnedRun implements JournalRun {
     this.run.events.tell('retrying', toJson({ attempt, delay, message, cause }));
   }
 
-  /** What earlier tries have taken, and what lies between them, in milliseconds. */
-  get #elapsed(): number {
-    const { task, at } = this.#claim;
-    return task.startedAt === null ? 0 : Math.max(0, at - task.startedAt);
-  }
-
-  /** What is left of its timeout, in milliseconds. */
-  get #left(): number {
-    const { timeout } = this.#options;
-    if (timeout === null) return Infinity;
-    return Math.max(0, timeout - this.#elapsed - (clock().now() - this.#claimedAt));
-  }
-
   #settle(): void {
     if (this.end) return;
     if (this.#isLost) this.end = { kind: 'lost' };
-    else if (this.#release) this.end = { kind: 'again', delay: this.#release.delay, left: this.#left };
+    else if (this.#release) this.end = { kind: 'again', delay: this.#release.delay, left: this.#limit.left };
     else this.end = { kind: 'ended' };
     if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
     this.#finish(this.end);

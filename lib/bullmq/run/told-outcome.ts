@@ -4,7 +4,7 @@ import type { TaskHistory } from '../../run/task-history.js';
 import type { TaskRun } from '../../run/task-run.js';
 import { toJson } from '../../task/json/json.js';
 import { plainReason } from '../redis/stored-request.js';
-import type { StoredFacts, StoredTask } from '../redis/stored-task.js';
+import type { StoredFacts, StoredTask, TimeLimit } from '../redis/stored-task.js';
 
 /** So many requests to cancel are told on other instances: all that watch the end read them. */
 const MAX_REQUESTS = 100;
@@ -18,6 +18,7 @@ export class ToldOutcome {
   #calledAt: number | undefined;
   /** As long as the run goes on. */
   #json: string | undefined;
+  #limit: StoredFacts['limit'];
   /** Whether somebody was warned that the `backoff` gives no delay. */
   isWarned: boolean;
 
@@ -34,6 +35,12 @@ export class ToldOutcome {
     return { calledFor, withdrawn: requests };
   }
 
+  /** Its handler has moved the total timeout. */
+  moveLimit(limit: TimeLimit | null): void {
+    this.#limit = limit;
+    this.#json = undefined;
+  }
+
   /**
    * As JSON.
    *
@@ -48,6 +55,7 @@ export class ToldOutcome {
     const facts: StoredFacts = {
       ...this.#earlier,
       ...(this.#calledAt !== undefined && { calledAt: this.#calledAt }),
+      ...(this.#limit !== undefined && { limit: this.#limit }),
     };
     if (!ending) return (this.#json ??= toJson(facts));
     const { requests = [], swallowed, abandoned } = ending.facts ?? {};

@@ -33,6 +33,8 @@ export class TimeLimits {
   #lastEventAt = 0;
   /** How much of the total timeout is over when the run begins, in milliseconds. */
   elapsed = 0;
+  /** Called when the total timeout was moved, with what is left of it in milliseconds. */
+  onMoved: ((ms: number | null) => void) | undefined;
   /** All of the run has to be done then, on the monotonic clock. */
   #cutoff = Infinity;
 
@@ -79,7 +81,9 @@ export class TimeLimits {
   }
 
   reschedule(ms: number | null): void {
-    if (this.#count) this.#setTotal(ms);
+    if (!this.#count) return;
+    this.#setTotal(ms);
+    this.onMoved?.(ms);
   }
 
   /** The total timeout has ended, as a scope inside that is due too was the first to see. */
