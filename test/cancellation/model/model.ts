@@ -42,8 +42,8 @@ interface Frame {
 }
 
 /**
- * A group began at the very moment at which another child of a group around it failed. No rule says which of two children
- * is first in that.
+ * A scope or a group began at the very moment at which another child of a group around it failed. No rule says which of two
+ * children is first in that.
  */
 export class UndeterminedError extends Error {}
 
@@ -100,7 +100,7 @@ function evaluate(step: Step, start: number, frame: Frame, cancels: Static): Eva
         if (!explains(own, result.ending.error, result.end)) return result;
         return throwAbove(own, result) ?? { ...result, ending: { value: undefined } };
       }
-      if (own.cancelledAt <= start) return throwAbove(own, result) ?? result;
+      if (wasCancelledBefore(own, start)) return throwAbove(own, result) ?? result;
       return wasOwn ? { ...result, ending: { value: undefined } } : result;
     }
     case 'timeout':
@@ -115,7 +115,7 @@ function evaluate(step: Step, start: number, frame: Frame, cancels: Static): Eva
         (inner) => sequence(step.body, start, inner, cancels),
       );
       if (!('error' in result.ending)) {
-        return own.cancelledAt <= start ? (throwAbove(own, result) ?? result) : result;
+        return wasCancelledBefore(own, start) ? (throwAbove(own, result) ?? result) : result;
       }
       if (!explains(own, result.ending.error, result.end)) return result;
       const error: Failure =
@@ -143,8 +143,7 @@ function work({ id, ms, finish, onCancel, cleanup }: Work, start: number, frame:
 /** All errors together; else the cancellation of what is above; else nothing when it cancelled itself; else the body's value. */
 function group({ id, children, body }: GroupStep, start: number, around: Frame, cancels: Static): Evaluation {
   // It cannot spawn: nothing begins.
-  if (around.cancelledAt <= start) {
-    if (around.cancelledAt === start && originOf(around)?.how === 'sibling') throw new UndeterminedError();
+  if (wasCancelledBefore(around, start)) {
     return { end: start, ending: { error: cancellation(around) }, saw: [], calls: [] };
   }
   const members: Member['of'][] = children.map((child) => ({ id: child.id, steps: child.body }));
@@ -231,6 +230,16 @@ function enter(
   const before = frame;
   for (const { target, at } of result.calls) if (target === id) cancel(at, 'self');
   return frame === before ? { frame, result } : { frame, result: inside(frame) };
+}
+
+/**
+ * Whether a scope was cancelled when something began in it.
+ *
+ * @throws UndeterminedError
+ */
+function wasCancelledBefore(frame: Frame, start: number): boolean {
+  if (frame.cancelledAt === start && originOf(frame)?.how === 'sibling') throw new UndeterminedError();
+  return frame.cancelledAt <= start;
 }
 
 /** The scope whose own cancellation has reached this one. */
