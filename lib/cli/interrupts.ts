@@ -22,7 +22,9 @@ export class Interrupts {
   constructor(view: View, choices: Choices) {
     this.#view = view;
     this.#choices = choices;
-    this.#keyboard = process.stdin.isTTY && process.stdout.isTTY ? process.stdin : undefined;
+    const { stdin } = process;
+    // Where nobody can answer nothing is asked: the input may have been typed, and ended, there.
+    this.#keyboard = view.isForPeople && stdin.isTTY && !stdin.readableEnded ? stdin : undefined;
     process.on('SIGINT', this.#onInterrupt);
   }
 

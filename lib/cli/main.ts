@@ -4,7 +4,7 @@ import { StreamingConnectionError, StreamingRequestError, TaskGoneError } from '
 import { isGone, messageOf, StartRefusedError, UnreachableError, UsageError } from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { JsonView } from './output/json-view.js';
-import { showsColours, Style } from './output/style.js';
+import { plainLines, showsColours, Style } from './output/style.js';
 import { TerminalView } from './output/terminal-view.js';
 import { createProgram } from './program.js';
 
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
     process.exitCode = codeOf(error);
     // Commander has written its own.
     if (error instanceof CommanderError) return;
-    process.stderr.write(`${describe(error)}\n`, () => {
+    process.stderr.write(`${plainLines(describe(error))}\n`, () => {
       // It is still being asked.
       if (error instanceof UnreachableError) process.exit();
     });

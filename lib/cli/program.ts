@@ -5,12 +5,13 @@ import {
   type TaskRef,
   type TaskRun,
   type TaskSnapshot,
+  type TaskStatus,
 } from '../client/index.js';
 import { messageOf, StartRefusedError, UsageError } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { jsonOf } from './json-argument.js';
 import type { View } from './output/view.js';
-import { Server } from './server.js';
+import { MAX_WAIT, Server } from './server.js';
 import { watchTask } from './watch-task.js';
 
 /** What the commands need of the process. */
@@ -27,7 +28,15 @@ interface CommonOptions {
   readonly json?: boolean;
 }
 
-const statuses = ['pending', 'running', 'cancelling', 'completed', 'failed', 'cancelled', 'timeout'];
+const statuses: readonly TaskStatus[] = [
+  'pending',
+  'running',
+  'cancelling',
+  'completed',
+  'failed',
+  'cancelled',
+  'timeout',
+];
 
 /** Of a page of a list. */
 const MAX_PAGE = 1_000;
@@ -95,8 +104,10 @@ ${exitCodesHelp}`,
         await act(command, async (server, view) => {
           const input = await jsonOf('The input', argument);
           const { id } = options;
-          const starting = server.client.task(app, name).start(input, id === undefined ? {} : { id });
-          const run = await server.reach(starting).catch(refuse);
+          const task = server.client.task(app, name);
+          const run = await server
+            .reach(() => task.start(input, id === undefined ? {} : { id }))
+            .catch(refuse);
           view.started(run);
           return options.detach === true ? exitCodes.completed : watchTask(server, run, view);
         });
@@ -120,7 +131,7 @@ ${exitCodesHelp}`,
     .option('--detail <text>', 'why, for those who watch')
     .addOption(
       new Option('--wait <ms>', 'wait so long for its end, in milliseconds').argParser(
-        whole('--wait', 0, 30_000),
+        whole('--wait', 0, MAX_WAIT),
       ),
     )
     .action(async (app: string, name: string, id: string, options: CancelFlags, command: Command) => {
@@ -128,15 +139,17 @@ ${exitCodesHelp}`,
         const run = runOf(server, { app, name, id });
         const { detail, wait } = options;
         const answer = await server.reach(
-          wait === undefined ? run.cancel(detail) : run.cancel(detail, { wait }),
+          () => (wait === undefined ? run.cancel(detail) : run.cancel(detail, { wait })),
+          wait,
         );
-        if (answer === true) {
-          view.answer(run, 'is being cancelled', undefined);
-          return exitCodes.completed;
-        }
-        const { status } = typeof answer === 'object' ? answer : await server.reach(run.snapshot());
-        view.answer(run, '', status);
-        return exitCodeOf(status) ?? exitCodes.completed;
+        const { status } =
+          answer === true
+            ? { status: undefined }
+            : typeof answer === 'object'
+              ? answer
+              : await server.reach(() => run.snapshot());
+        view.answer(run, { done: answer !== false && 'is being cancelled', status });
+        return (status === undefined ? undefined : exitCodeOf(status)) ?? exitCodes.completed;
       });
     });
 
@@ -156,12 +169,12 @@ ${exitCodesHelp}`,
         await act(command, async (server, view) => {
           const data = await jsonOf('The data', argument);
           const run = runOf(server, { app, name, id });
-          if (await server.reach(run.signal(signal, data))) {
-            view.answer(run, `has "${signal}"`, undefined);
+          if (await server.reach(() => run.signal(signal, data))) {
+            view.answer(run, { done: `has "${signal}"`, status: undefined });
             return exitCodes.completed;
           }
-          const { status } = await server.reach(run.snapshot());
-          view.answer(run, '', status);
+          const { status } = await server.reach(() => run.snapshot());
+          view.answer(run, { done: false, status });
           return exitCodes.failed;
         });
       },
@@ -170,7 +183,8 @@ ${exitCodesHelp}`,
   ofTask('status', 'Show how a task stands.').action(
     async (app: string, name: string, id: string, _options, command: Command) => {
       await act(command, async (server, view) => {
-        view.snapshot(await server.reach(runOf(server, { app, name, id }).snapshot()));
+        const run = runOf(server, { app, name, id });
+        view.snapshot(await server.reach(() => run.snapshot()));
         return exitCodes.completed;
       });
     },
@@ -191,7 +205,7 @@ ${exitCodesHelp}`,
     .action(async (options: ListFlags, command: Command) => {
       await act(command, async (server, view) => {
         const { limit, ...filter } = options;
-        view.list(await server.reach(newest(server, filter, limit)));
+        view.list(await server.reach(() => newest(server, filter, limit)));
         return exitCodes.completed;
       });
     });

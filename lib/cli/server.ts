@@ -1,8 +1,11 @@
 import { createStreamingClient, type StreamingClient } from '../client/index.js';
 import { UnreachableError, UsageError } from './errors.js';
 
-/** The longest that nothing is heard of the server, in milliseconds. */
+/** The longest that nothing is heard of the server, in milliseconds, beside what it was asked to wait. */
 const MAX_SILENCE = 10_000;
+
+/** The longest that the server may be asked to wait, in milliseconds. */
+export const MAX_WAIT = 30_000;
 
 /** Between two tries, in milliseconds: somebody waits in front of the terminal. */
 const RETRY = { min: 200, max: 2_000 };
@@ -25,6 +28,7 @@ export class Server {
   #timer: NodeJS.Timeout | undefined;
   /** What has become of the newest attempt. */
   #newest = '';
+  #wait = 0;
 
   /** @throws UsageError */
   constructor({ url, headers, token }: ServerOptions) {
@@ -34,30 +38,36 @@ export class Server {
     });
     // Whoever waits for an answer is told.
     this.#unreachable.catch(() => {});
-    const authorization = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
     this.client = createStreamingClient({
       baseUrl: this.#url,
-      headers: { ...authorization, ...headersOf(headers) },
+      headers: { ...authorizationOf(token), ...headersOf(headers) },
+      openTimeout: MAX_SILENCE + MAX_WAIT,
       fetch: (to, init) => this.#fetch(to, init),
       retry: RETRY,
     });
   }
 
-  /** @throws UnreachableError when the server has not answered for too long */
-  async reach<T>(work: Promise<T>): Promise<T> {
+  /**
+   * @param work asks the server
+   * @param wait how long the server is asked to wait before it answers, in milliseconds
+   * @throws UnreachableError when the server has not answered for too long
+   */
+  async reach<T>(work: () => Promise<T>, wait = 0): Promise<T> {
+    this.#wait = wait;
     try {
-      return await Promise.race([work, this.#unreachable]);
+      return await Promise.race([work(), this.#unreachable]);
     } finally {
       this.#hear();
     }
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
+    const most = MAX_SILENCE + this.#wait;
     this.#timer ??= setTimeout(() => {
       this.#giveUp(
-        new UnreachableError(`${this.#url} has not answered for ${MAX_SILENCE / 1_000} s${this.#newest}`),
+        new UnreachableError(`${this.#url} has not answered for ${most / 1_000} s${this.#newest}`),
       );
-    }, MAX_SILENCE);
+    }, most);
     try {
       const response = await fetch(url, init);
       if (isAnswer(response)) this.#hear();
@@ -95,18 +105,33 @@ function checkedUrl(url: string | undefined): string {
     );
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new UsageError(`--url is "${url}"; expected an address as http://localhost:3000/stream`);
+  const { username, password } = new URL(url);
+  // Nor is it shown.
+  if (username !== '' || password !== '')
+    throw new UsageError('--url has a user or a password; give them with --header "Authorization: …"');
   return url;
+}
+
+function authorizationOf(token = ''): Record<string, string> {
+  if (token === '') return {};
+  const authorization = `Bearer ${token}`;
+  try {
+    return Object.fromEntries(new Headers({ authorization }));
+  } catch {
+    throw new UsageError('STREAMING_TOKEN cannot be sent in a header: has it a line break?');
+  }
 }
 
 function headersOf(given: readonly string[]): Record<string, string> {
   const headers = new Headers();
-  for (const text of given) {
+  for (const [at, text] of given.entries()) {
     const [, name, value] = /^([^:]+):\s*(.*)$/.exec(text) ?? [];
     try {
       if (name === undefined || value === undefined) throw new TypeError('no colon');
       headers.append(name, value);
     } catch {
-      throw new UsageError(`--header is "${text}"; expected "Name: value"`);
+      // It may be a secret.
+      throw new UsageError(`--header number ${at + 1} is no header; expected "Name: value"`);
     }
   }
   return Object.fromEntries(headers);

@@ -23,7 +23,7 @@ export async function watchTask(
     cancel: () => run.cancel(),
   });
   try {
-    const outcome = await server.reach(readAll(run, view, { ...where, signal }));
+    const outcome = await server.reach(() => readAll(run, view, { ...where, signal }));
     view.outcome(run, outcome);
     return exitCodeOf(outcome.status) ?? exitCodes.failed;
   } catch (error) {

@@ -132,7 +132,7 @@ describe('a task that runs', () => {
     const { id } = await app.coordinator.start(waiting, undefined);
     const cli = new Cli(['cancel', 'test', 'waiting', id, '--wait', '10000'], app);
     expect(await cli.exit()).toBe(3);
-    expect(cli.lines).toMatchObject([{ status: 'cancelled' }]);
+    expect(cli.lines).toEqual([{ app: 'test', name: 'waiting', id, accepted: true, status: 'cancelled' }]);
   });
 
   it('goes on when somebody stops watching', async () => {
@@ -186,6 +186,8 @@ describe('what cannot be done', () => {
     [['watch', 'a', 'b', 'c', '--after', '1', '--from', 'latest'], 2, 'not both'],
     [['list', '--header', 'no colon'], 2, 'expected "Name: value"'],
     [['list', '--url', 'localhost:3000'], 2, '--url is "localhost:3000"'],
+    [['list', '--url', 'http://ann:secret@localhost:3000/stream'], 2, '--header "Authorization'],
+    [['list', '--header', 'Authorization secret'], 2, '--header number 1 is no header'],
     [['status', 'test', 'steps', 'unknown'], 6, 'unknown'],
     [['cancel', 'test', 'steps', 'unknown'], 6, 'unknown'],
     [['start', 'test', 'nothing'], 5, 'nothing'],
@@ -194,6 +196,7 @@ describe('what cannot be done', () => {
     const cli = new Cli(args, await serve());
     expect(await cli.exit()).toBe(code);
     expect(cli.stderr).toContain(text);
+    expect(cli.stderr).not.toContain('secret');
     expect(cli.stdout).toBe('');
   });
 
@@ -201,6 +204,13 @@ describe('what cannot be done', () => {
     const cli = new Cli(['watch', 'test', 'steps', 'unknown'], await serve());
     expect(await cli.exit()).toBe(6);
     expect(cli.lines).toEqual([{ app: 'test', name: 'steps', id: 'unknown', status: 'gone' }]);
+  });
+
+  it('a token that is none is not shown', async () => {
+    const cli = new Cli(['list'], { ...(await serve()), env: { STREAMING_TOKEN: 'se\ncret' } });
+    expect(await cli.exit()).toBe(2);
+    expect(cli.stderr).toMatch(/^STREAMING_TOKEN cannot be sent/);
+    expect(cli.stderr).not.toContain('cret');
   });
 
   it('without an address it says how to give one', async () => {

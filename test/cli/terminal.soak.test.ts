@@ -12,7 +12,7 @@ const hasTerminals = platform === 'linux' && findExecutable('SCRIPT', ['script']
 const steps = handlerTask(
   async (task) => {
     await task.progress({ percent: 50, message: 'half of it' });
-    await task.sendEvent('found', { file: 'a\u001b[31m.txt' });
+    await task.sendEvent('found', { file: 'a\u001b[31m\u009b31m\u202e.txt' });
     await task.waitForSignal('go');
     return { files: 1 };
   },
@@ -42,7 +42,7 @@ else
       await app.coordinator.signal({ app: 'test', name: 'steps', id: 'one' }, 'go');
       expect(await cli.exit()).toBe(0);
       expect(cli.stdout).toContain('\u001b[32mcompleted');
-      expect(cli.stdout).not.toContain('\u001b[31m.txt');
+      expect(cli.stdout).not.toMatch(/\u009b|\u202e/);
       const shown = stripVTControlCharacters(cli.stdout);
       expect(shown).toContain('test/steps/one');
       expect(shown).toContain('50%  half of it');
@@ -86,6 +86,14 @@ else
       cli.type(key);
       expect(await cli.exit()).toBe(130);
       expect(await isOf(app, 'running')).toBe(true);
+    });
+
+    it('with --json nothing is asked: Ctrl-C stops watching', async () => {
+      const { app } = await start();
+      const cli = new Cli(['watch', 'test', 'steps', 'one', '--json'], { url: app.url, onTerminal: true });
+      await cli.prints('found');
+      cli.type('\u0003');
+      expect(await cli.exit()).toBe(130);
     });
 
     it('a list has a line for each task', async () => {

@@ -1,9 +1,11 @@
 import type { RunEvent, RunOutcome, TaskRef, TaskSnapshot } from '../../client/index.js';
-import type { View } from './view.js';
+import { plainLines } from './style.js';
+import type { Answer, View } from './view.js';
 
 /** For programs: one JSON object a line. */
 export class JsonView implements View {
   readonly tellsOutcomes = false;
+  readonly isForPeople = false;
   readonly #write: (text: string) => void;
 
   constructor(write: (text: string) => void) {
@@ -31,12 +33,12 @@ export class JsonView implements View {
     for (const snapshot of snapshots) this.#line(snapshot);
   }
 
-  answer({ app, name, id }: TaskRef, _done: string, status: string | undefined): void {
-    this.#line({ app, name, id, accepted: status === undefined, ...(status !== undefined && { status }) });
+  answer({ app, name, id }: TaskRef, { done, status }: Answer): void {
+    this.#line({ app, name, id, accepted: done !== false, ...(status !== undefined && { status }) });
   }
 
   problem(message: string): void {
-    process.stderr.write(`${message}\n`);
+    process.stderr.write(`${plainLines(message)}\n`);
   }
 
   ask(): void {}
@@ -44,6 +46,10 @@ export class JsonView implements View {
   close(): void {}
 
   #line(value: object): void {
-    this.#write(`${JSON.stringify(value)}\n`);
+    // JSON leaves the controls of a terminal beyond ASCII as they are.
+    const json = JSON.stringify(value).replace(/[\u007f-\u009f]/g, (control) => {
+      return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`;
+    });
+    this.#write(`${json}\n`);
   }
 }

@@ -35,7 +35,12 @@ export function showsColours(isTerminal: boolean, env: NodeJS.ProcessEnv): boole
   return isTerminal && noColor === '' && term !== 'dumb';
 }
 
-/** Text of a task on one line: what would move the cursor or colour the rest is shown as a mark. */
+/** Text of a task on one line, without what would move the cursor, colour the rest or turn it round. */
 export function plain(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+}
+
+/** The same of several lines. */
+export function plainLines(text: string): string {
+  return text.split('\n').map(plain).join('\n');
 }

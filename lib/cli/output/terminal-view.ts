@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import type { RunEvent, RunOutcome, TaskRef, TaskSnapshot } from '../../client/index.js';
 import { plain, type Style } from './style.js';
-import { pathOf, type View } from './view.js';
+import { type Answer, pathOf, type View } from './view.js';
 
 /** Of the progress bar, in characters. */
 const BAR = 24;
@@ -17,6 +17,7 @@ interface Shown {
 /** For people: a line for each event, and a progress bar below. */
 export class TerminalView implements View {
   readonly tellsOutcomes = true;
+  readonly isForPeople = true;
   readonly #style: Style;
   readonly #draw: ReturnType<typeof createLogUpdate>;
   readonly #out: NodeJS.WriteStream;
@@ -30,7 +31,7 @@ export class TerminalView implements View {
   }
 
   started(ref: TaskRef): void {
-    this.#print(this.#style.of('bold', pathOf(ref)));
+    this.#print(this.#style.of('bold', plain(pathOf(ref))));
   }
 
   event({ type, data }: RunEvent): void {
@@ -54,7 +55,9 @@ export class TerminalView implements View {
 
   snapshot(snapshot: TaskSnapshot<unknown, unknown>): void {
     const { app, name, id, status, progress, finalValue, ...rest } = snapshot;
-    this.#print(`${this.#style.of('bold', plain(pathOf({ app, name, id })))}  ${this.#style.status(status)}`);
+    this.#print(
+      `${this.#style.of('bold', plain(pathOf({ app, name, id })))}  ${this.#style.status(plain(status))}`,
+    );
     const facts = Object.entries({
       ...rest,
       progress,
@@ -73,8 +76,8 @@ export class TerminalView implements View {
       const { percent, message } = shownOf(progress) ?? { percent: undefined, message: '' };
       const columns = [
         (paths[at] ?? '').padEnd(width),
-        this.#style.status(status.padEnd('cancelling'.length)),
-        this.#style.of('dim', createdAt.slice(0, 19).replace('T', ' ')),
+        this.#style.status(plain(status).padEnd('cancelling'.length)),
+        this.#style.of('dim', plain(createdAt).slice(0, 19).replace('T', ' ')),
         percent === undefined ? '    ' : `${String(Math.round(percent)).padStart(3)}%`,
         message,
       ];
@@ -83,8 +86,9 @@ export class TerminalView implements View {
     if (snapshots.length === 0) this.#print(this.#style.of('dim', 'No tasks'));
   }
 
-  answer(ref: TaskRef, done: string, status: string | undefined): void {
-    const was = status === undefined ? done : `was over: ${this.#style.status(status)}`;
+  answer(ref: TaskRef, { done, status }: Answer): void {
+    const end = status === undefined ? '' : this.#style.status(plain(status));
+    const was = done === false ? `was over: ${end}` : end === '' ? plain(done) : `is ${end}`;
     this.#print(`${this.#style.of('bold', plain(pathOf(ref)))}  ${was}`);
   }
 

@@ -1,5 +1,13 @@
 import type { RunEvent, RunOutcome, TaskRef, TaskSnapshot } from '../../client/index.js';
 
+/** What the server has said to what was asked of a task. */
+export interface Answer {
+  /** What was done; `false` where the task was over. */
+  readonly done: string | false;
+  /** How the task has ended, if it has. */
+  readonly status: string | undefined;
+}
+
 /** What is shown of tasks: to a person, or to a program. */
 export interface View {
   /** Whether `outcome` says what the terminal event does, so that this need not be shown. */
@@ -11,10 +19,11 @@ export interface View {
   outcome(ref: TaskRef, outcome: RunOutcome): void;
   snapshot(snapshot: TaskSnapshot<unknown, unknown>): void;
   list(snapshots: readonly TaskSnapshot<unknown, unknown>[]): void;
-  /** The server has taken what was asked, or the task was over: then `status` says how it has ended. */
-  answer(ref: TaskRef, done: string, status: string | undefined): void;
+  answer(ref: TaskRef, answer: Answer): void;
   /** Something that was asked for meanwhile has failed. */
   problem(message: string): void;
+  /** Whether somebody sees what is asked. */
+  readonly isForPeople: boolean;
   /** Shows a line below everything else; `undefined` takes it away. */
   ask(question: string | undefined): void;
   /** Nothing is shown any more. */
