@@ -32,7 +32,6 @@ const NODES = { 20: '20.19.0', 22: '22', 24: '24' };
 const ROWS = [
   { name: 'Node 20.19, Nest 12', node: 20 },
   { name: 'Node 22, Nest 12', node: 22 },
-  { name: 'Node 24, Nest 12', node: 24 },
   { name: 'Node 24, Nest 11.2', node: 24, nest: '11.2' },
   { name: 'Node 20.19, Nest 11.2, CommonJS', node: 20, nest: '11.2', commonjs: true },
   { name: 'BullMQ 6.4.0, ioredis 5.9.0', node: 24, oldestRedis: true },
