@@ -77,7 +77,8 @@ export class TaskChatTransport<
     try {
       await starting;
     } catch (error) {
-      this.#forget(chatId, answer);
+      // What was cancelled meanwhile is forgotten when the server has said so.
+      if (!cut.signal.aborted) this.#forget(chatId, answer);
       throw error;
     }
     return this.#read(chatId, answer, abortSignal, undefined);
@@ -104,23 +105,27 @@ export class TaskChatTransport<
   };
 
   /**
-   * Cancels the run that answers a chat, on whichever instance it is.
+   * Cancels the run that answers a chat, on whichever instance it is. Where the server does not answer, or refuses, the run stays known:
+   * a second call asks again.
    *
    * @returns whether there was one to cancel
+   * @throws StreamingRequestError where the server refuses
+   * @throws StreamingConnectionError where it does not answer
    */
   async cancel(chatId: string, detail = 'stop'): Promise<boolean> {
     const answer = this.#answers.get(chatId);
     if (!answer) return false;
-    this.#forget(chatId, answer);
     // If it was not sent, it is not.
     answer.cut.abort();
     await answer.started.catch(() => undefined);
+    let isCancelled = false;
     try {
-      return await answer.run.cancel(detail);
+      isCancelled = await answer.run.cancel(detail);
     } catch (error) {
-      if ((error as { code?: unknown } | null)?.code === 'TASK_NOT_FOUND') return false;
-      throw error;
+      if ((error as { code?: unknown } | null)?.code !== 'TASK_NOT_FOUND') throw error;
     }
+    this.#forget(chatId, answer);
+    return isCancelled;
   }
 
   #read(

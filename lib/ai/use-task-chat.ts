@@ -18,8 +18,9 @@ export type UseTaskChatOptions<
 > = TaskChatOptions<S, M> & Omit<ChatInit<M>, 'transport'> & Pick<UseChatOptions<M>, 'throttle' | 'resume'>;
 
 /**
- * `useChat` with tasks that answer. `stop()` cancels the task. An unmount, a reload or a closed tab only stops watching it; when the
- * chat is mounted again, an answer that goes on is shown from its first word on.
+ * `useChat` with tasks that answer. `stop()` cancels the task; where that fails, `onError` has the error, and a second `stop()` tries
+ * again. An unmount, a reload or a closed tab only stops watching it; when the chat is mounted again, an answer that goes on is shown
+ * from its first word on.
  *
  * @param task what `client.task(app, name)` gives; or `{ app, name }`, below a `StreamingProvider`
  * @param options `id`: of the chat. Without it an answer is not found again
@@ -34,22 +35,26 @@ export function useTaskChat<S extends TaskShape, M extends UIMessage = UIMessage
 ): UseChatHelpers<M> {
   const { input, storage, resume = true, ...given } = options;
   const client = useTaskClient<S>(task);
-  const newest = useRef(input);
+  const { onError } = given;
+  const newest = useRef({ input, onError });
   useEffect(() => {
-    newest.current = input;
+    newest.current = { input, onError };
   });
   const transport = useMemo(
     () =>
       new TaskChatTransport<S, M>(client, {
         ...(storage !== undefined && { storage }),
-        input: (asked, more) => (newest.current ?? (() => ({ ...more.body, ...asked })))(asked, more),
+        input: (asked, more) => (newest.current.input ?? (() => ({ ...more.body, ...asked })))(asked, more),
       }),
     [client, storage],
   );
   const helpers = useChat<M>({ ...given, transport, resume });
   const { id, stop: detach } = helpers;
   const stop = useCallback(async () => {
-    const cancelled = transport.cancel(id);
+    // As `useChat` does with what fails: nobody awaits a button.
+    const cancelled = transport.cancel(id).catch((error: unknown) => {
+      if (error instanceof Error) newest.current.onError?.(error);
+    });
     await Promise.all([cancelled, detach()]);
   }, [transport, id, detach]);
   return { ...helpers, stop };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { UIMessage, UIMessageChunk } from 'ai';
+import type { ServerResponse } from 'node:http';
 import { sendUIMessageStream, TaskChatTransport } from 'nestjs-streaming/ai';
 import type { TaskContext } from 'nestjs-streaming';
 import { answerOf } from '../../lib/ai/answer-stream.js';
@@ -219,6 +220,31 @@ describe('TaskChatTransport', () => {
     expect([...storage]).toEqual([]);
     expect(await transport.cancel('chat-1')).toBe(false);
     expect(await transport.reconnectToStream({ chatId: 'chat-1' })).toBeNull();
+  });
+
+  it.each([
+    ['refused', refusal(500, 'OH')],
+    ['not answered', (response: ServerResponse) => response.destroy()],
+  ])('still knows the answer when its cancel is %s: a second one is heard', async (_what, fails) => {
+    const storage = new Kept();
+    let deletes = 0;
+    const server = await ScriptedServer.open((response, request) => {
+      if (request.method === 'PUT') return json(201, snapshot())(response, request);
+      if (request.method !== 'DELETE') return stream(OPEN)(response, request);
+      deletes += 1;
+      const answers = [fails, json(202, { cancelled: true, status: 'cancelling' })];
+      return answers[deletes - 1]?.(response, request);
+    });
+    const client = clientOf(server, { retry: { min: 1, max: 1, attempts: 1 } });
+    const transport = new TaskChatTransport(client.task('app', 'Task'), { storage });
+    const chunks = await transport.sendMessages({ ...asked, abortSignal: undefined });
+    expect(await rejectionOf(transport.cancel('chat-1'))).toBeInstanceOf(Error);
+    expect([...storage.values()]).toEqual(['chat-1.m-1']);
+    expect(await transport.cancel('chat-1')).toBe(true);
+    expect(deletes).toBe(2);
+    expect([...storage]).toEqual([]);
+    expect(await transport.cancel('chat-1')).toBe(false);
+    await chunks.cancel();
   });
 
   it('gives the task the request, or what is made of it', async () => {
