@@ -23,13 +23,16 @@ const MAX_STARTED = 100_000;
 const FIRST_LOOK = 20;
 const LAST_LOOK = 2_000;
 
+/** What is due later than in so many milliseconds has no timer here: it may go on elsewhere, and a sweep ends it. */
+const MAX_TIMER = 60_000;
+
 /** The tasks that no instance owns: they wait for their first try, or for a later one. */
 export class PendingTasks {
   readonly #parts: PendingParts;
   /** Those that were started here, the oldest first. */
   readonly #started = new Map<string, TaskQueue>();
 
-  /** Of those that may wait too long. */
+  /** Of those that wait too long soon. */
   readonly #timers = new Map<string, Timer>();
   /** Of those whose earlier run still has a job. */
   readonly #looks = new Set<Timer>();
@@ -62,9 +65,10 @@ export class PendingTasks {
     this.#endAfter(left, queue, key, null);
   }
 
-  /** To the moment. If this instance is lost by then, a sweep of another one ends it. */
+  /** To the moment, where that is soon. Otherwise, and if this instance is lost by then, a sweep ends it, be it of another one. */
   #endAfter(ms: number, queue: TaskQueue, key: string, pendingTimeout: number | null): void {
     this.#stopTimer(key);
+    if (ms > MAX_TIMER) return;
     const timer = new Timer(ms, () => {
       this.#timers.delete(key);
       void this.#endLate(queue, key, pendingTimeout);

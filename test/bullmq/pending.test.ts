@@ -1,8 +1,11 @@
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { type EventTask, OnTaskEvent, type TaskContext, type TaskEvent } from 'nestjs-streaming';
+import { PendingTasks } from '../../lib/bullmq/pending-tasks.js';
 import { TaskIndex } from '../../lib/bullmq/redis/task-index.js';
+import type { TaskQueue } from '../../lib/bullmq/task-queue.js';
 import { taskKey } from '../../lib/task/task-ref.js';
+import { closeClock, openClock } from '../../lib/testing/clock-switch.js';
 import { collect, handlerTask } from '../support/app.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { deferred, eventually } from '../support/wait.js';
@@ -209,4 +212,23 @@ describeWithRedis('a place', [], (server) => {
       for (const start of starts) if (start.status === 'fulfilled') await start.value.outcome;
     }
   });
+});
+
+it('a task between two tries has a timer only where its time ends soon: all others are left to sweeps', () => {
+  const clock = openClock();
+  try {
+    const deadlines: [string, number][] = [];
+    const store = { setDeadline: (key: string, ms: number) => deadlines.push([key, ms]) };
+    const queue = { store } as unknown as TaskQueue;
+    const pending = new PendingTasks({} as ConstructorParameters<typeof PendingTasks>[0]);
+    pending.onRelease(queue, 'soon', 30_000);
+    expect(clock.pending.map(({ dueAt }) => dueAt)).toEqual([30_000]);
+    for (let n = 0; n < 100; n++) pending.onRelease(queue, `late:${n}`, 3_600_000);
+    pending.onStart(queue, 'waits', 3_600_000, 3_600_000);
+    pending.onRelease(queue, 'soon', 3_600_000);
+    expect(clock.pending).toEqual([]);
+    expect(deadlines).toHaveLength(102);
+  } finally {
+    closeClock(clock);
+  }
 });
