@@ -44,6 +44,8 @@ export interface Decision {
   readonly overlooked?: CancelledError;
   readonly swallowed?: boolean;
   readonly discardedValue?: unknown;
+  /** What its handler threw, where the task fails for another reason: nobody else sees it. */
+  readonly discardedError?: unknown;
   readonly abandoned?: boolean;
 }
 
@@ -91,6 +93,9 @@ function failed(
     ...(reason && { reason, cancellation: cancellationError(reason, context) }),
     ...(settlement.kind === 'abandoned' && { abandoned: true }),
     ...(settlement.kind === 'returned' && { discardedValue: settlement.value }),
+    ...(settlement.kind === 'threw' &&
+      settlement.error !== error &&
+      !context.isOwnCancellation(settlement.error) && { discardedError: settlement.error }),
   };
 }
 

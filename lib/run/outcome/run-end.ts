@@ -156,7 +156,7 @@ export class RunEnd {
   #stand(context: RunContext | undefined, decision: Decision): void {
     this.#state = 'decided';
     this.#run.clearLimits();
-    if (decision.swallowed && !this.#run.isOutlived) this.#run.report.swallowed(decision.status);
+    if (!this.#run.isOutlived) this.#report(decision);
     if (!context?.hasDefers) {
       this.#finish(decision);
       return;
@@ -164,6 +164,13 @@ export class RunEnd {
     cleanUp(this.#run, context, decision)
       .then((final) => this.#finish(final))
       .catch((error: unknown) => this.breakOff(error));
+  }
+
+  /** What the outcome does not say. */
+  #report(decision: Decision): void {
+    const { report } = this.#run;
+    if (decision.swallowed) report.swallowed(decision.status);
+    if ('discardedError' in decision) report.error('The handler', decision.discardedError);
   }
 
   /** What a decision becomes when the state of the task cannot be folded: by then, or behind the terminal event itself. */

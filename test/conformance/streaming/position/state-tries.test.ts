@@ -176,6 +176,22 @@ describe.each(logSides)('a task that folds its events ($name)', (side) => {
     }
   });
 
+  it('S70 what its handler throws besides is in the log, unless that is its cancellation', async () => {
+    const besides = async (end: (task: TaskContext) => unknown): Promise<string[]> => {
+      const { app, events } = await start(throwsOn('bad'), async (task) => {
+        await task.sendEvent('bad');
+        return end(task);
+      });
+      await events.done;
+      return app.logs.errors.filter((text) => text.startsWith('The handler of'));
+    };
+    const thrown = await besides(() => {
+      throw new Error('own');
+    });
+    expect(thrown).toEqual([expect.stringContaining('Error: own')]);
+    expect(await besides((task) => task.throwIfCancelled())).toEqual([]);
+  });
+
   it('S70 it fails under a cancel too, and behind its point of no return', async () => {
     const cancelled = await start(throwsOn('bad'), async (task) => {
       await task.sendEvent('here');
