@@ -39,9 +39,12 @@ export class WatchedTask<S extends TaskShape, State> {
   #state: State | undefined;
   /** The last event that is in the state already. */
   #folded: string | undefined;
-  #hasReduceFailed = false;
+  #reduceFailure: { readonly error: Error } | undefined;
   #outcome: RunOutcome<S['result']> | undefined;
+  /** Why watching has ended. */
   #error: Error | undefined;
+  /** Of the newest `cancel()`, unless watching has ended with an error since. */
+  #cancelError: Error | undefined;
   #isOver = false;
 
   /**
@@ -100,7 +103,8 @@ export class WatchedTask<S extends TaskShape, State> {
   #open(): void {
     const { run } = this;
     if (!run || this.#isOver) return;
-    if (!this.#hasReduceFailed) this.#error = undefined;
+    this.#error = undefined;
+    this.#cancelError = undefined;
     this.#stopListening = run.subscribe(() => this.#publisher.soon());
     const { from } = this.options;
     const start: EventsOptions =
@@ -157,7 +161,7 @@ export class WatchedTask<S extends TaskShape, State> {
   /** The state is that of the events up to this one. */
   #fold(event: RunEvent<S>): void {
     const { reduce } = this.options;
-    if (!reduce || this.#hasReduceFailed) return;
+    if (!reduce || this.#reduceFailure) return;
     const { id, type, data } = event as RunEvent;
     const { state, snapshot } = (data ?? {}) as EventData;
     if (type === 'state') {
@@ -171,8 +175,7 @@ export class WatchedTask<S extends TaskShape, State> {
       try {
         this.#state = reduce(this.#state as State, event);
       } catch (error) {
-        this.#hasReduceFailed = true;
-        this.#error = error as Error;
+        this.#reduceFailure = { error: error as Error };
       }
     }
   }
@@ -180,7 +183,10 @@ export class WatchedTask<S extends TaskShape, State> {
   #end(outcome: RunOutcome<S['result']> | undefined, error: Error | undefined): void {
     this.#isOver = outcome !== undefined;
     this.#outcome = outcome;
-    this.#error ??= error;
+    if (error) {
+      this.#error = error;
+      this.#cancelError = undefined;
+    }
     if (outcome?.status === 'cancelled') this.#cancellation.reach('ended', outcome);
     else if (outcome && this.#cancellation.current) this.#cancellation.reach('ended');
     this.#publisher.now();
@@ -190,12 +196,13 @@ export class WatchedTask<S extends TaskShape, State> {
     const { run } = this;
     if (!run || this.#outcome) return false;
     this.#cancellation.request();
+    this.#cancelError = undefined;
     this.#publisher.soon();
     let isAccepted = false;
     try {
       isAccepted = await run.cancel(detail);
     } catch (error) {
-      this.#error = error as Error;
+      this.#cancelError = error as Error;
       throw error;
     } finally {
       this.#cancellation.answer(isAccepted);
@@ -225,7 +232,7 @@ export class WatchedTask<S extends TaskShape, State> {
       connection: known?.connection ?? 'idle',
       events: this.#events,
       outcome: this.#outcome,
-      error: this.#error,
+      error: this.#cancelError ?? this.#error ?? this.#reduceFailure?.error,
       cancellation: this.#cancellation.current,
     };
   }

@@ -281,6 +281,38 @@ describe('a cancellation', () => {
   });
 });
 
+describe('the error of a cancel', () => {
+  it('is gone with the next one', async () => {
+    let deletes = 0;
+    const server = await ScriptedServer.open((response, asked) => {
+      if (asked.method !== 'DELETE') return stream(OPEN)(response, asked);
+      deletes += 1;
+      const accepted = json(202, { cancelled: true, status: 'cancelling' });
+      return (deletes === 1 ? refusal(403, 'FORBIDDEN') : accepted)(response, asked);
+    });
+    const shown = Shown.of(runOf(server));
+    await rejectionOf(shown.view.cancel());
+    await eventually(() => expect(shown.view.error).toMatchObject({ status: 403 }));
+    expect(await shown.view.cancel()).toBe(true);
+    await eventually(() => expect(shown.view.cancellation?.phase).toBe('cleaning-up'));
+    expect(shown.view.error).toBeUndefined();
+  });
+
+  it('does not hide why watching has ended', async () => {
+    const refused = deferred();
+    const server = await ScriptedServer.open((response, asked) => {
+      if (asked.method === 'DELETE') return refusal(403, 'FORBIDDEN')(response, asked);
+      return refused.promise.then(() => refusal(404, 'TASK_NOT_FOUND')(response, asked));
+    });
+    const shown = Shown.of(runOf(server));
+    await rejectionOf(shown.view.cancel());
+    await eventually(() => expect(shown.view.error).toMatchObject({ status: 403 }));
+    refused.resolve();
+    await eventually(() => expect(shown.view.outcome).toEqual({ status: 'gone' }));
+    expect(shown.view.error).toMatchObject({ code: 'TASK_NOT_FOUND' });
+  });
+});
+
 describe('a state', () => {
   it('is folded here where the server does not', async () => {
     const { puppet, run } = await play();
