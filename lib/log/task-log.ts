@@ -70,7 +70,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   /** Adds an event and wakes the watchers. Does nothing once the log has ended. */
   append(type: string, json: string, state?: string): undefined {
     if (this.#ended) return;
-    this.#add(type, json, state === undefined ? 0 : state.length - this.#stateBytes);
+    this.#add(type, json, state === undefined ? 0 : Buffer.byteLength(state) - this.#stateBytes);
     this.#wake?.next();
   }
 
@@ -81,7 +81,7 @@ export class TaskLog implements LogReader, RunJournal, EntryLog {
   end(type: string, json: string, _task?: EndingTask, state?: string): undefined {
     if (this.#ended) return;
     try {
-      this.#add(type, json, state?.length ?? 0);
+      this.#add(type, json, state === undefined ? 0 : Buffer.byteLength(state));
     } finally {
       this.#ended = true;
       this.#wake?.next();

@@ -128,6 +128,21 @@ describe('TaskLog', () => {
     );
   });
 
+  it('counts the bytes of the state, not its characters', () => {
+    let told = 0;
+    const log = new TaskLog(ref, unlimited, (delta) => (told += delta));
+    fill(log, 1);
+    const before = log.bytes;
+    const state = '"日本語 ✓"';
+    log.append('n', '1', state);
+    expect(log.bytes - before - log.at(2)!.bytes).toBe(Buffer.byteLength(state));
+    log.append('n', '1', '"a"');
+    expect(log.bytes - before - log.at(2)!.bytes - log.at(3)!.bytes).toBe(3);
+    log.end('completed', '{}', undefined, '"é"');
+    expect(log.bytes).toBe(told);
+    expect(told - before - [2, 3, 4].reduce((sum, seq) => sum + log.at(seq)!.bytes, 0)).toBe(3 + 4);
+  });
+
   it('S7 what is refused has no number, reaches nobody and changes nothing', () => {
     fc.assert(
       fc.property(
