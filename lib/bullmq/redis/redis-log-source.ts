@@ -38,11 +38,14 @@ export class RedisLogSource implements LogSource<StoredTask> {
   }
 }
 
-/** Reads what `tellEvents` in a script has published. Of another run it tells only that there is something. */
+/**
+ * Reads what `tellEvents` in a script has published. Of another run, or in the form of another version, it tells only that there is
+ * something.
+ */
 function newsOf(message: string, epoch: string): LogNews<StoredTask> | undefined {
   const [head = '', progress, state, ...lines] = message.split('\n');
-  const [ofRun, first, last, time] = head.split(' ');
-  if (ofRun !== epoch) return undefined;
+  const [ofRun, first, last, time, headLines] = head.split(' ');
+  if (ofRun !== epoch || headLines !== '3') return undefined;
   const [firstSeq, lastSeq, timestamp] = [Number(first), Number(last), Number(time)];
   const events: StoredEvent[] = [];
   let seq = lastSeq - lines.length / 2;

@@ -95,6 +95,20 @@ describeStore('news of a log in Redis', ({ server, open }) => {
     await eventually(async () => ((await client.pubsub('CHANNELS', '*')) as string[]).length === 0);
   });
 
+  it('are a call to read where they have a form of another version', async () => {
+    const instance = await open();
+    const { keys, lease } = await instance.claimNew();
+    const heard: unknown[] = [];
+    const listening = sourceOf(instance, keys, lease.epoch).onNews((news) => heard.push(news?.lastSeq));
+    await eventually(() => heard.length > 0);
+    heard.length = 0;
+    await instance.connection.client.publish(keys.news, `${lease.epoch} 1 1 1\n\nn\n1`);
+    await instance.journal(lease).append('n', '1');
+    await eventually(() => heard.length === 2);
+    expect(heard).toEqual([undefined, 1]);
+    listening[Symbol.dispose]();
+  });
+
   it('can be given up and asked for again in one turn', async () => {
     const instance = await open();
     const { keys, lease } = await instance.claimNew();

@@ -87,14 +87,15 @@ end
 const maxNews = 16 * 1024;
 
 /**
- * News with the events that were added, so that readers need not ask for them: epoch, oldest and newest seq that are kept and the time
- * as one line, progress or '' as another, the state or '' as a third, then types and data, each a line. Readers know the rest of the task already.
+ * News with the events that were added, so that readers need not ask for them: epoch, oldest and newest seq that are kept, the time
+ * and how many lines the head has as one line, progress or '' as another, the state or '' as a third, then types and data, each a line.
+ * Readers know the rest of the task already. They read the log instead where the head has another number of lines.
  */
 export const news = /* lua */ `
 -- Call it behind keep(), with the seq of the first event and the argument that it is.
 local function tellEvents(argument, seq, progress, state)
   if argument > #ARGV or seq ~= begin + 1 or first > seq then return tell() end
-  local head = string.format('%s %.0f %.0f %.0f', counts[7], first, last, now())
+  local head = string.format('%s %.0f %.0f %.0f 3', counts[7], first, last, now())
   local message = head .. '\\n' .. progress .. '\\n' .. state .. '\\n' .. table.concat(ARGV, '\\n', argument)
   if #message > ${maxNews} then return tell() end
   redis.call(ARGV[1], news, message)
