@@ -129,7 +129,7 @@ const PUBLIC_FILES = {
     errors/streaming-exception.filter
     openapi/describe-streams openapi/task-inputs
     request/http-exchange request/json-body
-    stream/stream-connections stream/output/end-connection stream/output/http2-sessions
+    stream/stream-connections stream/output/abort-response stream/output/end-connection stream/output/http2-sessions
   `),
   run: words(`
     describe-error public-error run-host run-reporter task-history task-run
@@ -148,7 +148,7 @@ const PUBLIC_FILES = {
  * @type {Record<string, string[]>}
  */
 const IMPORTED_ONLY_BY = {
-  'lib/run/': ['engine', 'bullmq'],
+  'lib/run/': ['engine', 'bullmq', 'dashboard'],
   'lib/engine/local/': ['testing', 'streaming.module.ts'],
 };
 

@@ -4,14 +4,15 @@ import type { TaskView } from '../engine/task-view.js';
 import type { PlatformRequest, PlatformResponse } from '../http/request/http-exchange.js';
 import type { JsonInput } from '../task/json/json.js';
 import { TaskEndedError } from '../task/errors.js';
-import { type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
+import type { EventTask } from '../task/on-task-event.decorator.js';
+import { assertTaskRef, type TaskRef, taskPath, type TaskTypeRef } from '../task/task-ref.js';
 import { snapshotOf } from '../task/task-record.js';
 import { DashboardAccess } from './access/dashboard-access.js';
 import { BulkCancel } from './bulk-cancel.js';
 import { DashboardEngine, type StartableType } from './dashboard-engine.js';
 import { CancelTimes } from './live/cancel-times.js';
 import { DashboardStreams } from './live/dashboard-streams.js';
-import { readFilter } from './live/task-filter.js';
+import { readStrictFilter } from './live/task-filter.js';
 import { TaskTable } from './live/task-table.js';
 import type { DashboardAction } from './streaming-dashboard.options.js';
 
@@ -55,7 +56,7 @@ export class DashboardActions {
     const [cancel, signal, start] = await Promise.all([
       this.access.allows('cancel', request, { task }),
       this.access.allows('signal', request, { task }),
-      this.access.allows('start', request, { type: { app, name } }),
+      this.#mayStartAgain(task, { app, name }, request),
     ]);
     return { cancel, signal, start };
   }
@@ -68,7 +69,7 @@ export class DashboardActions {
       `${taskPath(ref)}${text === undefined ? '' : `: ${quoted(text, 500)}`}`,
       request,
     );
-    this.times.requested(view);
+    const requestedAt = Date.now();
     const by = this.access.by(request);
     const status = await view.requestCancel({
       ...(text !== undefined && { detail: text }),
@@ -76,7 +77,7 @@ export class DashboardActions {
     });
     if (status === 'ended' || status === 'decided')
       throw new TaskEndedError(`The task ${taskPath(ref)} has ended, or is about to`);
-    this.times.accepted(view);
+    this.times.accepted(view, requestedAt);
     void this.table.look();
     return { status };
   }
@@ -92,8 +93,17 @@ export class DashboardActions {
   }
 
   async start(type: TaskTypeRef, { input, id, restart }: Body, request: PlatformRequest): Promise<object> {
-    await this.access.check('start', request, { type });
     const given = textOf('id', id);
+    // Before they are logged, and handed to `access`.
+    assertTaskRef({ ...type, id: given ?? 'new' });
+    await this.access.check('start', request, { type });
+    const found = given === undefined ? undefined : await this.source.engine.find({ ...type, id: given });
+    const task = found && snapshotOf(found.record);
+    if (task) {
+      // Of one that may not be seen the answer is the same as of one that may not be started.
+      await this.access.check('view', request, { task });
+      await this.access.check('start', request, { type, task });
+    }
     this.access.log(
       'start',
       `${type.app}/${type.name}${given === undefined ? '' : ` as ${quoted(given)}`}`,
@@ -101,7 +111,10 @@ export class DashboardActions {
     );
     const handle = await this.source.coordinator.start(type, input, {
       ...(given !== undefined && { id: given }),
-      restart: restart === true,
+      // One that came meanwhile was not asked about.
+      restart: restart === true && task !== undefined,
+      ...(task?.owner !== undefined && { owner: task.owner }),
+      ...(task?.metadata !== undefined && { metadata: task.metadata }),
     });
     void this.table.look();
     return { ...handle.ref, created: handle.created };
@@ -114,14 +127,22 @@ export class DashboardActions {
     response: PlatformResponse,
   ): Promise<void> {
     await this.access.check('bulk', request);
-    const matched = readFilter(recordOf(filter));
+    const matched = readStrictFilter(filter);
     const text = textOf('detail', detail);
     const writer = this.streams.open(request, response, 'application/x-ndjson');
-    this.access.log('bulk', `cancel all of ${quoted(JSON.stringify(filter ?? {}), 500)}`, request);
-    const bulk = new BulkCancel(this.source, this.table, this.times, this.access, matched, text, request);
-    const outcome = await bulk.run(writer);
-    this.access.log('bulk', `cancel all: ${JSON.stringify(outcome)}`, request);
-    writer.end();
+    try {
+      this.access.log('bulk', `cancel all of ${quoted(JSON.stringify(filter), 500)}`, request);
+      const bulk = new BulkCancel(this.source, this.table, this.times, this.access, matched, text, request);
+      const outcome = await bulk.run(writer);
+      this.access.log('bulk', `cancel all: ${JSON.stringify(outcome)}`, request);
+    } finally {
+      writer.end();
+    }
+  }
+
+  async #mayStartAgain(task: EventTask, type: TaskTypeRef, request: PlatformRequest): Promise<boolean> {
+    if (!(await this.access.allows('start', request, { type }))) return false;
+    return this.access.allows('start', request, { type, task });
   }
 
   async #find(action: DashboardAction, ref: TaskRef, request: PlatformRequest): Promise<TaskView> {
@@ -137,8 +158,4 @@ function textOf(name: string, value: unknown): string | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   if (typeof value === 'string') return value;
   throw new BadRequestException(`Invalid "${name}": expected a text`);
-}
-
-function recordOf(value: unknown): Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Body) : {};
 }

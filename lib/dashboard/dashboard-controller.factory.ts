@@ -130,7 +130,10 @@ export function createDashboardController(options: StreamingDashboardOptions): T
     }
   }
   applyDecorators(
-    Controller(pathOf(options)),
+    Controller({
+      path: pathOf(options),
+      ...(options.version !== undefined && { version: options.version }),
+    }),
     UseFilters(StreamingExceptionFilter),
     UseGuards(...(options.guards ?? [])),
     // It is a page: @nestjs/swagger leaves it out.

@@ -1,4 +1,10 @@
-import type { CanActivate, ModuleMetadata, Type } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ControllerOptions,
+  type ModuleMetadata,
+  type Type,
+  VERSION_NEUTRAL,
+} from '@nestjs/common';
 import { InvalidOptionsError } from '../task/errors.js';
 import {
   array,
@@ -18,7 +24,7 @@ import type { TaskSnapshot } from '../task/task-snapshot.js';
  *
  * - `view`: open the page (without a task), see one task
  * - `cancel`, `signal`: of one task
- * - `start`: of one task type
+ * - `start`: of one task type. Where its id exists, it is asked about with that task, too
  * - `bulk`: cancel all tasks that a filter matches. Each of them is asked for as `cancel` too
  *
  * @publicApi
@@ -32,7 +38,7 @@ export type DashboardAction = 'view' | 'cancel' | 'start' | 'signal' | 'bulk';
  */
 export interface DashboardDecision {
   readonly action: DashboardAction;
-  /** The task, with its owner and metadata. Not set for `bulk`, for `start`, and for the page as a whole. */
+  /** The task, with its owner and metadata. Not set for `bulk`, for a `start` with a new id, and for the page as a whole. */
   readonly task?: EventTask;
   /** With `start`: the task type. */
   readonly type?: TaskTypeRef;
@@ -50,6 +56,8 @@ export interface StreamingDashboardOptions {
   path?: string | undefined;
   /** The same as `path`. */
   route?: string | undefined;
+  /** The version of its routes, as of a `@Controller()`. @defaultValue the `defaultVersion` of `enableVersioning()` */
+  version?: ControllerOptions['version'] | undefined;
   /** Guards of the page and all that it asks for. */
   guards?: (Type<CanActivate> | CanActivate)[] | undefined;
   /** Decides who may do what. A `false` or an error refuses. @defaultValue whom the guards let in may do everything */
@@ -64,7 +72,7 @@ export interface StreamingDashboardOptions {
    * @defaultValue `request.user`, by its `email`, `username`, `name`, `id` or `sub`, or else the address
    */
   by?: ((request: never) => string | null | undefined) | undefined;
-  /** Class decorators of the controller, `Version('1')` for example. */
+  /** Class decorators of the controller, `SetMetadata('roles', ['admin'])` for example. */
   decorators?: ClassDecorator[] | undefined;
   /** Modules whose exports the guards inject. */
   imports?: ModuleMetadata['imports'] | undefined;
@@ -84,11 +92,17 @@ export const DASHBOARD_OPTIONS = Symbol.for('nestjs-streaming:dashboard-options'
 export const where = 'StreamingDashboardModule.forRoot()';
 
 const DEFAULT_PATH = 'streaming';
+const isVersion = (value: unknown) => typeof value === 'string' || value === VERSION_NEUTRAL;
+const version = mustBe(
+  'a version or several',
+  (value) => isVersion(value) || (Array.isArray(value) && value.every(isVersion)),
+);
 const path = mustBe('a path', (value) => typeof value === 'string');
 
 export const routeChecks = {
   path,
   route: path,
+  version,
   guards: classesOrObjects,
   decorators: functions,
   imports: array,

@@ -32,6 +32,7 @@ describe('StreamingDashboardModule.forRoot()', () => {
     [{ pth: 'x' }, 'did you mean "path"'],
     [{ path: 1 }, 'Wrong option "path" in StreamingDashboardModule.forRoot(): expected a path, got 1'],
     [{ path: 'a', route: 'b' }, 'it is the same as "path"'],
+    [{ version: 1 }, 'Wrong option "version"'],
     [{ guards: 'x' }, 'Wrong option "guards"'],
     [{ access: true }, 'Wrong option "access"'],
     [{ redact: {} }, 'Wrong option "redact"'],

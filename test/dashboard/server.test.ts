@@ -77,6 +77,18 @@ describe.each(adapters)('the dashboard on %s', (adapter) => {
     expect(await call('GET', `${origin}/streaming`)).toMatchObject({ status: 404 });
   });
 
+  it('has a version of its own', async () => {
+    const { origin } = await createDashboardApp({
+      adapter,
+      dashboard: { version: ['3', '4'] },
+      configure: (app) => app.enableVersioning({ type: VersioningType.URI, defaultVersion: '2' }),
+    });
+    const answers = await Promise.all(
+      ['v2', 'v3', 'v4'].map((version) => call('GET', `${origin}/${version}/streaming`)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([404, 200, 200]);
+  });
+
   it('lists tasks live, with counts, by each filter', async () => {
     const type = untilCancelled();
     const done = handlerTask(() => 'done', { name: 'done' });
@@ -224,6 +236,7 @@ describe.each(adapters)('the dashboard on %s', (adapter) => {
       asked: 60,
       accepted: 60,
       tooLate: 0,
+      unmatched: 0,
       refused: 0,
       failed: 0,
       isWhole: true,
@@ -284,7 +297,7 @@ describe.each(adapters)('the dashboard on %s', (adapter) => {
     expect(await app.act(`tasks/${path}/mine/cancel`, {}, { user: 'ada' })).toMatchObject({ status: 202 });
     expect(app.logs.warnings.filter((text) => text.startsWith('Refused: '))).toHaveLength(6);
     expect(app.logs.errors.filter((text) => text.includes('"access"'))).toHaveLength(1);
-    const { text } = await app.act('cancel', {}, { user: 'admin' });
+    const { text } = await app.act('cancel', { filter: {} }, { user: 'admin' });
     expect(text).toContain('"accepted":1');
   });
 

@@ -1,5 +1,6 @@
 import { ForbiddenException, Inject, Injectable, Logger } from '@nestjs/common';
-import { quoted, readProperty } from '../../cancellation/read-error.js';
+import { quoted } from '../../cancellation/read-error.js';
+import { describeErrorInLine, headOf } from '../../run/describe-error.js';
 import { TaskNotFoundError } from '../../task/errors.js';
 import type { EventTask } from '../../task/on-task-event.decorator.js';
 import type { TaskEvent } from '../../task/task-event.js';
@@ -77,7 +78,7 @@ export class DashboardAccess {
 
   /** What went wrong in what somebody asked for. */
   failed(what: string, error: unknown): void {
-    this.#logger.error(`${what} failed: ${quoted(readProperty(error, 'message') ?? error, 500)}`);
+    this.#logger.error(`${what} failed: ${headOf(error)}`);
   }
 
   /** On one line, for the log. */
@@ -120,7 +121,7 @@ export class DashboardAccess {
   #tell(option: string, error: unknown): void {
     if (this.#told.has(option)) return;
     this.#told.add(option);
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = describeErrorInLine(error);
     this.#logger.error(`The option "${option}" of the dashboard failed, and may again: ${text}`);
   }
 }

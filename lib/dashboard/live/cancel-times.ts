@@ -27,12 +27,11 @@ export class CancelTimes {
     return time;
   }
 
-  requested(view: TaskView): void {
-    this.#timeOf(view).requestedAt ??= Date.now();
-  }
-
-  accepted(view: TaskView): void {
-    this.#timeOf(view).acceptedAt ??= Date.now();
+  /** A request was accepted now. One that was not tells nothing of the cancellation. */
+  accepted(view: TaskView, requestedAt: number): void {
+    const time = this.#timeOf(view);
+    time.requestedAt ??= requestedAt;
+    time.acceptedAt ??= Date.now();
   }
 
   #timeOf({ log: { epoch } }: TaskView): CancelTime {

@@ -56,7 +56,9 @@ export class DashboardStreams implements BeforeApplicationShutdown {
     const view = await this.source.find(ref);
     await this.access.checkSeen(snapshotOf(view.record), request);
     const writer = this.open(request, response, 'text/event-stream');
-    if (!writer.isOver) new LiveTask(this.source, this.access, this.times, writer, view, after).begin();
+    if (!writer.isOver) {
+      new LiveTask(this.source, this.access, this.times, writer, view, after, request).begin();
+    }
   }
 
   /** @throws ServiceUnavailableException */

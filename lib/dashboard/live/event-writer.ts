@@ -1,12 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import { Timer } from '../../cancellation/time/timer.js';
 import { isHttp1, type PlatformResponse, rawResponse } from '../../http/request/http-exchange.js';
+import { abortResponse } from '../../http/stream/output/abort-response.js';
 import { endConnection, isConnection } from '../../http/stream/output/end-connection.js';
 
 /** Time between two heartbeats, in milliseconds. */
 const HEARTBEAT = 15_000;
 /** How many heartbeats a client may leave untaken. */
 const MAX_MISSED = 2;
+/** How long a client may take for the last bytes, in milliseconds. */
+const LAST_BYTES = 1_000;
 
 /** Fastify's response knows headers that hooks have set. */
 interface WithHeaders extends PlatformResponse {
@@ -23,6 +26,7 @@ interface Flushing {
  */
 export class EventWriter {
   readonly #response: ServerResponse;
+  readonly #isStream: boolean;
   #heartbeat: Timer | undefined;
   #missed = 0;
   #isBlocked = false;
@@ -40,6 +44,7 @@ export class EventWriter {
   ) {
     const raw = rawResponse(response);
     this.#response = raw;
+    this.#isStream = type === 'text/event-stream';
     for (const [name, value] of Object.entries(response.hijack ? (response.getHeaders?.() ?? {}) : {})) {
       if (value !== undefined) raw.setHeader(name, value);
     }
@@ -58,7 +63,7 @@ export class EventWriter {
       'X-Accel-Buffering': 'no',
     });
     raw.flushHeaders();
-    if (type === 'text/event-stream') this.#beat();
+    this.#beat();
   }
 
   get isReady(): boolean {
@@ -78,9 +83,14 @@ export class EventWriter {
     this.#write(`${json}\n`);
   }
 
+  /** Who does not read is cut off a little later: it would hold up the server's close. */
   end(): void {
     if (this.#isOver) return;
     this.#finish();
+    if (!this.#response.destroyed) {
+      const cut = new Timer(LAST_BYTES, () => abortResponse(this.#response)).unref();
+      this.#response.once('close', () => cut.clear());
+    }
     this.#response.end();
   }
 
@@ -105,7 +115,7 @@ export class EventWriter {
         this.#response.destroy();
         return;
       }
-      if (!this.#isBlocked) this.event('beat', '{}');
+      if (!this.#isBlocked && this.#isStream) this.event('beat', '{}');
       this.#beat();
     }).unref();
   }

@@ -1,3 +1,4 @@
+import { AsyncContext } from '../../cancellation/async-context.js';
 import type { TaskStatus } from '../../task/task-status.js';
 import type { DashboardAccess } from '../access/dashboard-access.js';
 import type { EventWriter } from './event-writer.js';
@@ -11,6 +12,8 @@ const MINUTE = 60_000;
 
 /** The tasks that one page shows. It has sent each row as of a version, and sends what has changed since. */
 export class LiveList {
+  /** That of the request: `access` runs in it, whoever has the table look. */
+  readonly #context = new AsyncContext();
   /** What was sent, by key: the run and its version. */
   #sent = new Map<TaskRow, number>();
   readonly #visible = new WeakMap<TaskRow, boolean>();
@@ -57,7 +60,7 @@ export class LiveList {
   /** Asks once whether a run may be seen. A promise where `access` gives one. */
   #ask(row: TaskRow): Promise<void> | undefined {
     if (this.#visible.has(row)) return undefined;
-    const answer = this.access.allows('view', this.request, { task: row.task });
+    const answer = this.#context.run(() => this.access.allows('view', this.request, { task: row.task }));
     if (typeof answer === 'boolean') {
       this.#visible.set(row, answer);
       return undefined;

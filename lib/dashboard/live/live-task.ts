@@ -1,4 +1,5 @@
 import type { Subscription } from 'rxjs';
+import { AsyncContext } from '../../cancellation/async-context.js';
 import { Timer } from '../../cancellation/time/timer.js';
 import type { TaskView } from '../../engine/task-view.js';
 import { LogEntry } from '../../log/log-entry.js';
@@ -25,6 +26,8 @@ const MAX_BYTES = 512 * 1024;
  * counted as one: a page that somebody left open keeps no task alive.
  */
 export class LiveTask {
+  /** That of the request: the functions among the options run in it. */
+  readonly #context = new AsyncContext();
   #view: TaskView;
   #cursor: LogCursor;
   #subscription: Subscription;
@@ -39,6 +42,7 @@ export class LiveTask {
     private readonly writer: EventWriter,
     view: TaskView,
     after: string | undefined,
+    private readonly request: object,
   ) {
     this.#view = view;
     this.#cursor = new LogCursor(view.log, resume(view.log, { lastEventId: after }));
@@ -76,18 +80,26 @@ export class LiveTask {
     if (!this.writer.isReady) return;
     try {
       const view = await this.source.engine.find(this.#view.ref);
+      const isAnother = view && view.log.epoch !== this.#view.log.epoch;
+      const isSeen = view && (!isAnother || (await this.#maySee(view)));
       if (this.writer.isOver) return;
-      if (!view) {
+      if (!isSeen) {
         this.writer.event('gone', '{}');
         this.writer.end();
         return;
       }
-      if (view.log.epoch !== this.#view.log.epoch) this.#follow(view);
+      if (isAnother) this.#follow(view);
       else this.#view = view;
       this.#send();
     } catch {
       // The store is away: the next look may find it.
     }
+  }
+
+  /** Another run may be of another owner. */
+  async #maySee(view: TaskView): Promise<boolean> {
+    const task = snapshotOf(view.record);
+    return this.#context.run(() => this.access.allows('view', this.request, { task }));
   }
 
   /** The task was started anew. */
@@ -102,6 +114,10 @@ export class LiveTask {
   }
 
   #send(): void {
+    this.#context.run(() => this.#write());
+  }
+
+  #write(): void {
     const snapshot = snapshotOf(this.#view.record);
     const times = this.times.of(this.#view, snapshot.status);
     const shown = this.access.shown(snapshot);

@@ -39,6 +39,26 @@ export function readFilter(given: Texts): TableFilter {
   };
 }
 
+const NAMES = ['status', 'type', 'owner', 'text', 'within'];
+
+/**
+ * For what acts on each task that matches: what is wrong with it must not match all.
+ *
+ * @throws InvalidQueryError
+ */
+export function readStrictFilter(given: unknown): TableFilter {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new InvalidQueryError('Invalid "filter": expected an object');
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (!NAMES.includes(name)) {
+      throw new InvalidQueryError(`Invalid "filter": ${quoted(name)} is none of ${NAMES.join(', ')}`);
+    }
+    if (typeof value !== 'string') throw new InvalidQueryError(`Invalid "${name}": expected a text`);
+  }
+  return readFilter(given as Texts);
+}
+
 function textOf(given: Texts, name: string): string | undefined {
   const value = given[name];
   if (value === undefined || value === null || value === '') return undefined;

@@ -52,6 +52,11 @@ export class TaskTable implements OnApplicationShutdown {
     return this.#listeners.size > 0;
   }
 
+  /** Whether it had all tasks in the last look. */
+  get isWhole(): boolean {
+    return this.fault === undefined && this.rows.length < MAX_ROWS;
+  }
+
   /** Calls back after each look, and at once with what the last one has shown. */
   follow(listener: () => void): Disposable {
     this.#listeners.add(listener);

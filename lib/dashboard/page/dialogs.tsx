@@ -214,6 +214,7 @@ interface BulkProgress {
   readonly asked: number;
   readonly accepted: number;
   readonly tooLate: number;
+  readonly unmatched: number;
   readonly refused: number;
   readonly failed: number;
   readonly isDone?: boolean;
@@ -238,7 +239,16 @@ export function BulkDialog({ filter, active, onClose }: BulkProps) {
   const begin = async (event: Event): Promise<void> => {
     event.preventDefault();
     abort.current = new AbortController();
-    setProgress({ total: active, came: 0, asked: 0, accepted: 0, tooLate: 0, refused: 0, failed: 0 });
+    setProgress({
+      total: active,
+      came: 0,
+      asked: 0,
+      accepted: 0,
+      tooLate: 0,
+      unmatched: 0,
+      refused: 0,
+      failed: 0,
+    });
     try {
       const answer = await post('cancel', { filter, detail }, abort.current.signal);
       const last = await readLines<BulkProgress>(answer, setProgress);
@@ -277,11 +287,12 @@ export function BulkDialog({ filter, active, onClose }: BulkProps) {
 }
 
 function BulkState({ progress }: { progress: BulkProgress }) {
-  const { total, came, asked, accepted, tooLate, refused, failed, isDone, isWhole } = progress;
+  const { total, came, asked, accepted, tooLate, unmatched, refused, failed, isDone, isWhole } = progress;
   const all = Math.max(total + came, asked);
   const others: readonly (readonly [number, string])[] = [
     [came, 'came meanwhile'],
     [tooLate, 'had ended'],
+    [unmatched, 'match no more'],
     [refused, 'not allowed'],
     [failed, 'failed'],
   ];
@@ -294,9 +305,7 @@ function BulkState({ progress }: { progress: BulkProgress }) {
         </b>
         {others.map(([value, what]) => value > 0 && <span key={what}>{` · ${count(value)} ${what}`}</span>)}
       </p>
-      {isDone && (
-        <p>{isWhole ? 'Nothing that matches is left.' : 'Not all were asked: new ones keep coming.'}</p>
-      )}
+      {isDone && <p>{isWhole ? 'Nothing that matches is left.' : 'Some may be left: cancel all again.'}</p>}
     </div>
   );
 }
