@@ -51,7 +51,7 @@ export function useTaskChat<S extends TaskShape, M extends UIMessage = UIMessage
   const helpers = useChat<M>({ ...given, transport, resume });
   const { id, stop: detach } = helpers;
   const stop = useCallback(async () => {
-    // As `useChat` does with what fails: nobody awaits a button.
+    // `useChat` tells `onError`, too: a button does not await what it calls.
     const cancelled = transport.cancel(id).catch((error: unknown) => {
       if (error instanceof Error) newest.current.onError?.(error);
     });

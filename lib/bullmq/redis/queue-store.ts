@@ -191,7 +191,7 @@ export class QueueStore {
     }).catch(() => {});
   }
 
-  /** The time of a task is over in so many milliseconds, whoever looks then. If that is not heard, its next claim finds out. */
+  /** Notes when the time of a task is over, in milliseconds from now: a sweep ends it then. Without this note its next claim does. */
   setDeadline(key: string, ms: number): void {
     this.#ask(setDeadline, [key, Math.ceil(ms)]).catch(() => {});
   }
