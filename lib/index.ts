@@ -64,7 +64,13 @@ export { StreamingExceptionFilter } from './http/errors/streaming-exception.filt
 export { StreamingController } from './http/streaming.controller.js';
 export { describeStreams, type OpenApiDocument } from './http/openapi/describe-streams.js';
 export type { PlatformRequest, PlatformResponse } from './http/request/http-exchange.js';
-export { type CancelAnswer, type ListAnswer, StreamingHttpService } from './http/streaming-http.service.js';
+export {
+  type CancelAnswer,
+  type JsonSchema,
+  type ListAnswer,
+  StreamingHttpService,
+  type TypesAnswer,
+} from './http/streaming-http.service.js';
 export type { AuthorizeRequest, TaskAction, TaskAuthorizer } from './http/access/task-authorizer.js';
 
 export {

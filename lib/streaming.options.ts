@@ -33,6 +33,8 @@ export interface HttpRouteOptions {
   start?: boolean | undefined;
   /** Adds the route that lists tasks. @defaultValue false */
   list?: boolean | undefined;
+  /** Adds the route that tells what the task types take, for clients in other repositories. @defaultValue false */
+  types?: boolean | undefined;
   /** Guards of all routes. */
   guards?: (Type<CanActivate> | CanActivate)[] | undefined;
   /** Interceptors of all routes. */

@@ -71,6 +71,7 @@ const ONLY_IN = {
   commander: ['cli'],
   'eventsource-parser': ['client'],
   ioredis: ['bullmq'],
+  'json-schema-to-typescript-lite': ['cli'],
   'log-update': ['cli'],
   pg: ['postgres'],
   piscina: ['worker'],
@@ -86,7 +87,7 @@ const ONLY_IN = {
 const PACKAGES = {
   ai: ['@ai-sdk/react', 'ai', 'react'],
   cancellation: [],
-  cli: ['commander', 'log-update'],
+  cli: ['commander', 'json-schema-to-typescript-lite', 'log-update'],
   client: ['eventsource-parser'],
   process: [],
   react: ['react'],

@@ -15,6 +15,11 @@ export class StartRefusedError extends Error {
   override readonly name = 'StartRefusedError';
 }
 
+/** The server answers, but not what it was asked for. */
+export class ServerAnswerError extends Error {
+  override readonly name = 'ServerAnswerError';
+}
+
 /** Whether the server does not know the task that was asked for. */
 export function isGone(error: unknown): boolean {
   return error instanceof StreamingRequestError && error.code === 'TASK_NOT_FOUND';

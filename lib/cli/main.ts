@@ -1,7 +1,14 @@
 /** `npx nestjs-streaming`: the command line. It is bundled into one file: see scripts/build-cli.js. */
 import { CommanderError } from 'commander';
 import { StreamingConnectionError, StreamingRequestError, TaskGoneError } from '../client/index.js';
-import { isGone, messageOf, StartRefusedError, UnreachableError, UsageError } from './errors.js';
+import {
+  isGone,
+  messageOf,
+  ServerAnswerError,
+  StartRefusedError,
+  UnreachableError,
+  UsageError,
+} from './errors.js';
 import { exitCodes } from './exit-codes.js';
 import { JsonView } from './output/json-view.js';
 import { plainLines, showsColours, Style } from './output/style.js';
@@ -56,6 +63,7 @@ function codeOf(error: unknown): number {
 
 function isKnown(error: unknown): boolean {
   return [
+    ServerAnswerError,
     StartRefusedError,
     StreamingRequestError,
     StreamingConnectionError,

@@ -11,6 +11,7 @@ import { messageOf, StartRefusedError, UsageError } from './errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { jsonOf } from './json-argument.js';
 import type { View } from './output/view.js';
+import { writeTypes } from './types/write-types.js';
 import { MAX_WAIT, Server } from './server.js';
 import { watchTask } from './watch-task.js';
 
@@ -210,6 +211,17 @@ ${exitCodesHelp}`,
       });
     });
 
+  program
+    .command('types')
+    .description('Write the type of the tasks, for a client. The server must have http.types.')
+    .option('--out <file>', 'where to; without it to the standard output')
+    .action(async ({ out }: TypesFlags, command: Command) => {
+      await act(command, async (server, view) => {
+        await writeTypes(server, view, around.version, out);
+        return exitCodes.completed;
+      });
+    });
+
   return program;
 
   function ofTask(name: string, description: string): Command {
@@ -235,6 +247,10 @@ interface WatchFlags {
 interface CancelFlags {
   readonly detail?: string;
   readonly wait?: number;
+}
+
+interface TypesFlags {
+  readonly out?: string;
 }
 
 interface ListFlags extends Omit<ListFilter, 'cursor' | 'limit'> {

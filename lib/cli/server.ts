@@ -1,4 +1,6 @@
-import { createStreamingClient, type StreamingClient } from '../client/index.js';
+import { resolveOptions } from '../client/client.options.js';
+import { Transport } from '../client/http/transport.js';
+import { createStreamingClient, type StreamingClient, type StreamingClientOptions } from '../client/index.js';
 import { UnreachableError, UsageError } from './errors.js';
 
 /** The longest that nothing is heard of the server, in milliseconds, beside what it was asked to wait. */
@@ -22,6 +24,7 @@ export interface ServerOptions {
 /** The server whose tasks these are. What it does not answer is given up. */
 export class Server {
   readonly client: StreamingClient;
+  readonly #transport: Transport;
   readonly #url: string;
   readonly #unreachable: Promise<never>;
   #giveUp: (error: Error) => void = () => {};
@@ -38,13 +41,15 @@ export class Server {
     });
     // Whoever waits for an answer is told.
     this.#unreachable.catch(() => {});
-    this.client = createStreamingClient({
+    const options: StreamingClientOptions = {
       baseUrl: this.#url,
       headers: { ...authorizationOf(token), ...headersOf(headers) },
       openTimeout: MAX_SILENCE + MAX_WAIT,
       fetch: (to, init) => this.#fetch(to, init),
       retry: RETRY,
-    });
+    };
+    this.client = createStreamingClient(options);
+    this.#transport = new Transport(resolveOptions(options));
   }
 
   /**
@@ -59,6 +64,16 @@ export class Server {
     } finally {
       this.#hear();
     }
+  }
+
+  /**
+   * What a `GET` answers, for which the client has no method.
+   *
+   * @param path behind the URL
+   * @throws StreamingRequestError for an answer that is none of success; UnreachableError
+   */
+  get(path: string): Promise<unknown> {
+    return this.reach(async () => (await this.#transport.ask({ method: 'GET', path })).body);
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {

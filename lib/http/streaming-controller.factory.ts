@@ -18,9 +18,9 @@ import type { HttpRouteOptions } from '../streaming.options.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import type { PlatformRequest, PlatformResponse } from './request/http-exchange.js';
 import { DescribeRoute } from './openapi/openapi-metadata.js';
-import { listRoute, startRoute, startWithIdRoute } from './openapi/route-descriptions.js';
+import { listRoute, startRoute, startWithIdRoute, typesRoute } from './openapi/route-descriptions.js';
 import { TaskInputs } from './openapi/task-inputs.js';
-import type { ListAnswer } from './streaming-http.service.js';
+import type { ListAnswer, TypesAnswer } from './streaming-http.service.js';
 import { type ControllerOrigin, STREAMING_CONTROLLER } from './stream-paths.js';
 import { StreamingController } from './streaming.controller.js';
 
@@ -29,6 +29,7 @@ export function createStreamingController({
   path = 'stream',
   start = false,
   list = false,
+  types = false,
   guards = [],
   interceptors = [],
   decorators = [],
@@ -62,15 +63,17 @@ export function createStreamingController({
     listTasks(request: PlatformRequest, response: PlatformResponse): Promise<ListAnswer> {
       return this.streamingHttp.list(request, response);
     }
+
+    listTypes(response: PlatformResponse): Promise<TypesAnswer> {
+      return this.streamingHttp.listTypes(response);
+    }
   }
   // Nest's log, tags and operation ids are made of the name.
   Object.defineProperty(BuiltInStreamingController, 'name', { value: StreamingController.name });
   const { prototype } = BuiltInStreamingController;
   const text = (name: string): Parameter => [Param(name), String];
-  const exchange: Parameter[] = [
-    [Req(), Object],
-    [Res({ passthrough: true }), Object],
-  ];
+  const answer: Parameter = [Res({ passthrough: true }), Object];
+  const exchange: Parameter[] = [[Req(), Object], answer];
   if (start) {
     const type = [text('app'), text('name')];
     const first = [Post(':app/:name'), DescribeRoute(startRoute(inputs))];
@@ -79,6 +82,7 @@ export function createStreamingController({
     route(prototype, 'startTaskWithId', second, [...type, text('id'), ...exchange]);
   }
   if (list) route(prototype, 'listTasks', [Get(), DescribeRoute(listRoute)], exchange);
+  if (types) route(prototype, 'listTypes', [Get('types'), DescribeRoute(typesRoute)], [answer]);
   applyDecorators(
     Controller(path),
     SetMetadata(STREAMING_CONTROLLER, 'module' satisfies ControllerOrigin),

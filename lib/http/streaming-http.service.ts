@@ -29,6 +29,7 @@ import {
   tooLate,
   typeNotFound,
 } from './errors/http-errors.js';
+import { inputSchemaOf } from './openapi/task-inputs.js';
 import { queryFilter, queryText, queryWait } from './request/http-query.js';
 import { jsonBody } from './request/json-body.js';
 import { publicSnapshot } from './access/public-snapshot.js';
@@ -57,6 +58,28 @@ export interface ListAnswer {
   readonly items: readonly TaskSnapshot[];
   readonly nextCursor: string | null;
 }
+
+/**
+ * What the task types of a server take and send, as JSON Schema; `null` where nothing says what it is.
+ *
+ * @publicApi
+ */
+export interface TypesAnswer {
+  readonly tasks: readonly (TaskTypeRef & {
+    /** As a client sends it. */
+    readonly input: JsonSchema | null;
+    readonly result: JsonSchema | null;
+    readonly events: JsonSchema | null;
+    readonly state: JsonSchema | null;
+  })[];
+}
+
+/**
+ * A JSON Schema.
+ *
+ * @publicApi
+ */
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /**
  * What the built-in routes do, for routes of your own: each method does everything that one route does, with its checks and
@@ -196,12 +219,28 @@ export class StreamingHttpService {
     });
   }
 
+  /** All task types of the application, by `app` and `name`. Who may see them is up to the guards. */
+  listTypes(response: PlatformResponse): Promise<TypesAnswer> {
+    return this.#answer(response, () => {
+      const tasks = this.types.all.map(({ app, name, input }) => ({
+        app,
+        name,
+        input: (input && inputSchemaOf(input, 'draft-07')) ?? null,
+        // A handler declares these as types alone.
+        result: null,
+        events: null,
+        state: null,
+      }));
+      return { tasks: tasks.toSorted(byPath) };
+    });
+  }
+
   #snapshot({ record }: TaskView): TaskSnapshot {
     return publicSnapshot(record, this.access.isAuthorized);
   }
 
   /** Turns this package's errors into HTTP answers. */
-  async #answer<T>(response: PlatformResponse, body: () => Promise<T>): Promise<T> {
+  async #answer<T>(response: PlatformResponse, body: () => T | Promise<T>): Promise<T> {
     forbidStoring(response);
     try {
       return await body();
@@ -242,4 +281,8 @@ function pathOf({ url = '', originalUrl = url }: PlatformRequest): string {
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
     .replace(/[?#].*$/s, '')
     .replace(/\/+$/, '');
+}
+
+function byPath(one: TaskTypeRef, other: TaskTypeRef): number {
+  return `${one.app}/${one.name}` < `${other.app}/${other.name}` ? -1 : 1;
 }

@@ -129,6 +129,7 @@ export class TaskTypeExplorer implements OnModuleInit, OnApplicationBootstrap {
         app,
         name,
         options,
+        input: given.input,
         validate,
         resolve: isStatic
           ? () => handler

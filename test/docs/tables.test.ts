@@ -163,7 +163,7 @@ describe('the tables of the documentation', () => {
   });
 
   test('every route', async () => {
-    const { app } = await createTaskApp({ options: { http: { start: true, list: true } } });
+    const { app } = await createTaskApp({ options: { http: { start: true, list: true, types: true } } });
     const layers = (app as NestExpressApplication).getHttpAdapter().getInstance().router.stack;
     const routes = layers.flatMap(({ route }) =>
       route

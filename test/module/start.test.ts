@@ -194,6 +194,7 @@ describe('forRootAsync', () => {
     [{ path: 'x' }, 'http.path'],
     [{ start: true }, 'http.start'],
     [{ list: false }, 'http.list'],
+    [{ types: true }, 'http.types'],
     [{ guards: [] }, 'http.guards'],
     [{ interceptors: [] }, 'http.interceptors'],
     [{ decorators: [] }, 'http.decorators'],
@@ -204,10 +205,10 @@ describe('forRootAsync', () => {
     );
   });
 
-  test.each(['path', 'start', 'list', 'guards', 'interceptors', 'decorators'])(
+  test.each(['path', 'start', 'list', 'types', 'guards', 'interceptors', 'decorators'])(
     'controller: false with %s, which would be for nobody, stops the start',
     (name) => {
-      const value = { path: 'x', start: true, list: true }[name] ?? [];
+      const value = { path: 'x', start: true, list: true, types: true }[name] ?? [];
       expect(() => resolveOptions({}, { controller: false, [name]: value })).toThrow(
         `Wrong option "http.${name}" in StreamingModule.forRoot(): with "controller: false"`,
       );

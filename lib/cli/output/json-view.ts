@@ -37,6 +37,14 @@ export class JsonView implements View {
     this.#line({ app, name, id, accepted: done !== false, ...(status !== undefined && { status }) });
   }
 
+  code(text: string): void {
+    this.#write(text);
+  }
+
+  written(out: string, types: number): void {
+    this.#line({ out, types });
+  }
+
   problem(message: string): void {
     process.stderr.write(`${plainLines(message)}\n`);
   }

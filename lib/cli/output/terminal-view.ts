@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { RunEvent, RunOutcome, TaskRef, TaskSnapshot } from '../../client/index.js';
-import { plain, type Style } from './style.js';
+import { plain, plainLines, type Style } from './style.js';
 import { type Answer, pathOf, type View } from './view.js';
 
 /** Of the progress bar, in characters. */
@@ -90,6 +90,14 @@ export class TerminalView implements View {
     const end = status === undefined ? '' : this.#style.status(plain(status));
     const was = done === false ? `was over: ${end}` : end === '' ? plain(done) : `is ${end}`;
     this.#print(`${this.#style.of('bold', plain(pathOf(ref)))}  ${was}`);
+  }
+
+  code(text: string): void {
+    this.#print(plainLines(text));
+  }
+
+  written(file: string, types: number): void {
+    this.#print(`${this.#style.of('bold', plain(file))}  ${types} task ${types === 1 ? 'type' : 'types'}`);
   }
 
   problem(message: string): void {

@@ -20,6 +20,10 @@ export interface View {
   snapshot(snapshot: TaskSnapshot<unknown, unknown>): void;
   list(snapshots: readonly TaskSnapshot<unknown, unknown>[]): void;
   answer(ref: TaskRef, answer: Answer): void;
+  /** TypeScript, for a file. */
+  code(text: string): void;
+  /** Task types were declared in a file. */
+  written(file: string, types: number): void;
   /** Something that was asked for meanwhile has failed. */
   problem(message: string): void;
   /** Whether somebody sees what is asked. */

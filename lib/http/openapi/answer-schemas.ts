@@ -97,3 +97,30 @@ export const listAnswer: Component = {
     }),
   },
 };
+
+const jsonSchema: Schema = {
+  nullable: true,
+  description: 'A JSON Schema. null: any JSON.',
+  type: 'object',
+  additionalProperties: true,
+};
+
+export const typesAnswer: Component = {
+  name: 'TypesAnswer',
+  schema: {
+    description: 'What the task types of the server take and send.',
+    ...objectOf({
+      tasks: {
+        type: 'array',
+        items: objectOf({
+          app: text,
+          name: text,
+          input: jsonSchema,
+          result: jsonSchema,
+          events: jsonSchema,
+          state: jsonSchema,
+        }),
+      },
+    }),
+  },
+};

@@ -1,4 +1,4 @@
-import { cancelAnswer, listAnswer, taskSnapshot } from './answer-schemas.js';
+import { cancelAnswer, listAnswer, taskSnapshot, typesAnswer } from './answer-schemas.js';
 import { type ErrorCode, errorResponses, frameworkError } from './error-responses.js';
 import { eventComponents, eventsText, unavailableComponent } from './event-schemas.js';
 import { type Response, refTo, type RouteDescription } from './openapi-metadata.js';
@@ -119,6 +119,14 @@ export const listRoute: RouteDescription = {
     ...errorResponses(['INVALID_QUERY', 'STORE_UNAVAILABLE']),
   },
   components: () => [taskSnapshot, listAnswer],
+};
+
+export const typesRoute: RouteDescription = {
+  summary: 'List task types',
+  description: 'The task types of the server, with the JSON Schema of what each takes.',
+  parameters: [],
+  responses: { 200: json('All task types, by app and name.', 'TypesAnswer') },
+  components: () => [typesAnswer],
 };
 
 export function startRoute(inputs: TaskInputs): RouteDescription {

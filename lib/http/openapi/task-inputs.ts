@@ -66,17 +66,28 @@ function standardOf(input: InputSchema): StandardProps | undefined {
   return carries ? schema['~standard'] : undefined;
 }
 
-/** The JSON Schema of what a client gives; `undefined` where the schema does not say. */
-export function inputSchemaOf(input: InputSchema): Schema | undefined {
+/** Not every library knows all of them. */
+const TARGETS = ['openapi-3.0', 'draft-2020-12', 'draft-07'] as const;
+type Target = (typeof TARGETS)[number];
+
+/**
+ * The JSON Schema of what a client gives; `undefined` where the schema does not say.
+ *
+ * @param preferred the dialect that is tried first
+ */
+export function inputSchemaOf(input: InputSchema, preferred: Target = 'openapi-3.0'): Schema | undefined {
   const standard = standardOf(input);
-  return standard && jsonSchemaOf(standard);
+  return standard && jsonSchemaOf(standard, preferred);
 }
 
 /** The side of the schema that is sent: what a client gives, before defaults and transforms. */
-function jsonSchemaOf({ vendor, jsonSchema }: StandardProps): Schema | undefined {
+function jsonSchemaOf(
+  { vendor, jsonSchema }: StandardProps,
+  preferred: Target = 'openapi-3.0',
+): Schema | undefined {
   // What JSON Schema has no word for, zod then describes as anything. Others have no such option.
   const libraryOptions = vendor === 'zod' ? { unrepresentable: 'any' } : {};
-  for (const target of ['openapi-3.0', 'draft-2020-12', 'draft-07'] as const) {
+  for (const target of new Set([preferred, ...TARGETS])) {
     try {
       const schema = jsonSchema?.input({ target, libraryOptions });
       if (schema) return schema;

@@ -6,7 +6,7 @@ import { describeStreams, StreamingController, StreamingModule, StreamTask } fro
 import { createTaskApp, handlerTask, type TaskAppOptions } from '../../support/app.js';
 import { documentOf, faultsOf, openApiVersions, operationsOf } from './support/documents.js';
 
-const everyRoute = { http: { start: true, list: true } };
+const everyRoute = { http: { start: true, list: true, types: true } };
 
 async function appWith(options: TaskAppOptions = {}) {
   return createTaskApp({ listen: false, options: everyRoute, tasks: [handlerTask(() => 1)], ...options });
@@ -78,6 +78,7 @@ describe('the OpenAPI document', () => {
         ['status', 'app', 'name', 'limit', 'cursor'],
         [200, 400, 503],
       ],
+      'GET /stream/types': ['StreamingController_listTypes', [], [200]],
     });
   });
 
@@ -86,7 +87,9 @@ describe('the OpenAPI document', () => {
     const routes = [...operationsOf(documentOf(app)).keys()];
     expect(routes).toHaveLength(5);
     expect(
-      routes.filter((route) => /^(PUT|POST [^ ]*\{name\}$)/.test(route) || route === 'GET /stream'),
+      routes.filter(
+        (route) => /^(PUT|POST [^ ]*\{name\}$)/.test(route) || /^GET \/stream(\/types)?$/.test(route),
+      ),
     ).toEqual([]);
   });
 
