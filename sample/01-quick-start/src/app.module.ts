@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { StreamingModule } from 'nestjs-streaming';
+import { StreamingDashboardModule } from 'nestjs-streaming/dashboard';
 import { Corpus } from './corpus.js';
 import { CountdownTask } from './countdown.task.js';
 import { DataDirectory } from './data-directory.js';
@@ -16,6 +17,8 @@ import { WordCountTask } from './word-count.task.js';
       // So that every open page shows at once that somebody pressed Cancel.
       tasks: { announceCancelling: true },
     }),
+    // Here anybody is an operator, too. A real application gives `guards`, or an `access` that decides.
+    StreamingDashboardModule.forRoot({ path: 'dashboard', access: () => true }),
   ],
   controllers: [DemoController],
   // Task types are ordinary providers; this module's name makes them `app` in the URL: /stream/app/FetchTask/…

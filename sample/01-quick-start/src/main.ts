@@ -40,6 +40,7 @@ function printAddress(url: string): void {
   const hello = `${url}/stream/app/CountdownTask/hello`;
   console.log(`
   The quick start runs at  ${url}
+  The dashboard is at      ${url}/dashboard
   Its files are in         ${app.get(DataDirectory).path}
 
   Without a browser: watch a countdown, let it go on when it waits half-way, or cancel it

@@ -103,6 +103,18 @@ describeWithChromium('the page of the quick start', (executablePath) => {
     await page.reload();
   }
 
+  test('leads to the dashboard, which shows what the page has started', async () => {
+    await startCountdown(2);
+    await inState('waiting');
+    await page.getByRole('link', { name: 'The dashboard' }).click();
+    await page
+      .getByRole('row', { name: /Running .*CountdownTask/ })
+      .first()
+      .waitFor();
+    await page.goBack();
+    await inState('waiting');
+  });
+
   test('a countdown waits for Continue, goes on, and shows its result', async () => {
     await startCountdown(2);
     await inState('waiting');
