@@ -15,7 +15,7 @@ export class StartRefusedError extends Error {
   override readonly name = 'StartRefusedError';
 }
 
-/** The server answers, but not what it was asked for. */
+/** The server's answer is not what the command needs. */
 export class ServerAnswerError extends Error {
   override readonly name = 'ServerAnswerError';
 }

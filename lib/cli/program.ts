@@ -46,7 +46,7 @@ const exitCodesHelp = `
 Exit codes: 0 completed, 1 failed, 2 wrong usage, 3 cancelled, 4 timeout, 5 no answer or refused, 6 gone,
 130 stopped watching.
 
-Where the output is no terminal, or with --json, it is one JSON object a line.`;
+Where the output is no terminal, or with --json, it is one JSON object a line. What types prints is TypeScript.`;
 
 /**
  * @param setExitCode called with the exit code when a command is done

@@ -2,12 +2,33 @@ import { compile } from 'json-schema-to-typescript-lite';
 import { Definitions } from './definitions.js';
 import type { JsonSchema, ListedType } from './listed-types.js';
 
-/** Of which the server does not say what it is. */
+/** Stands for a schema that the server does not give. */
 const ANY: JsonSchema = {};
 const ANY_EVENTS: JsonSchema = { type: 'object', additionalProperties: true };
 
-/** The type `Tasks` for `createStreamingClient<Tasks>()`, as TypeScript. */
-export async function declareTasks(types: readonly ListedType[]): Promise<string> {
+/**
+ * The type `Tasks` for `createStreamingClient<Tasks>()`, as TypeScript.
+ *
+ * @param onUnknown told of each task type whose schemas cannot be declared: they are `unknown`
+ */
+export async function declareTasks(
+  types: readonly ListedType[],
+  onUnknown: (type: ListedType) => void = () => {},
+): Promise<string> {
+  const known: ListedType[] = [];
+  for (const type of types) {
+    try {
+      await declare([type]);
+      known.push(type);
+    } catch {
+      onUnknown(type);
+      known.push({ ...type, input: null, result: null, events: null, state: null });
+    }
+  }
+  return declare(known);
+}
+
+function declare(types: readonly ListedType[]): Promise<string> {
   const definitions = new Definitions();
   const apps = new Map<string, [name: string, JsonSchema][]>();
   for (const { app, name, input, result, events, state } of types) {
@@ -30,8 +51,6 @@ export async function declareTasks(types: readonly ListedType[]): Promise<string
   return compile(schema as Parameters<typeof compile>[0], 'Tasks', {
     // What a schema does not name is a slip of the pen more often than it is meant.
     additionalProperties: false,
-    // A list of up to 100 would be a union of 101 tuples.
-    ignoreMinAndMaxItems: true,
     $refOptions: { resolve: { external: false } },
   });
 }

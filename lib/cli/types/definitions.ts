@@ -48,17 +48,48 @@ export class Definitions {
 function rewrite(schema: unknown, refer: (ref: string) => JsonSchema): unknown {
   if (Array.isArray(schema)) return schema.map((item: unknown) => rewrite(item, refer));
   if (typeof schema !== 'object' || schema === null) return schema;
-  const { $ref, ...rest } = schema as JsonSchema;
-  const own = Object.fromEntries(
-    Object.entries(rest)
-      .filter(([word]) => !DROPPED.has(word))
-      .map(([word, value]) => {
-        if (DATA.has(word)) return [word, value];
-        return [word, MAPS.has(word) ? rewriteEach(value, refer) : rewrite(value, refer)];
-      }),
+  const { $ref } = schema as JsonSchema;
+  // What stands beside a reference would become part of what it names.
+  if (typeof $ref === 'string') return refer($ref);
+  return declarable(
+    Object.fromEntries(
+      Object.entries(schema)
+        .filter(([word]) => !DROPPED.has(word))
+        .map(([word, value]) => {
+          if (DATA.has(word)) return [word, value];
+          return [word, MAPS.has(word) ? rewriteEach(value, refer) : rewrite(value, refer)];
+        }),
+    ),
   );
-  // Beside a $ref nothing else is read.
-  return typeof $ref === 'string' ? { ...own, ...refer($ref) } : own;
+}
+
+/** Leaves out what TypeScript has no type for: the type then allows more, never less. */
+function declarable({ description, enum: values, minItems, maxItems, ...schema }: JsonSchema): JsonSchema {
+  const { type, properties, patternProperties, additionalProperties, items, ...rest } = schema;
+  // An index signature would hold for the named properties, too.
+  const isOpen =
+    properties !== undefined && (patternProperties !== undefined || typeof additionalProperties === 'object');
+  const own = {
+    ...rest,
+    ...(typeof description === 'string' && { description }),
+    ...(Array.isArray(values) && values.length > 0 && { enum: values }),
+    // A list of up to 100 would be a union of 101 tuples. Of a tuple they say what may be missing.
+    ...(Array.isArray(items) && given({ minItems, maxItems })),
+    ...given({
+      type,
+      properties,
+      items,
+      patternProperties: isOpen ? undefined : patternProperties,
+      additionalProperties: isOpen ? true : additionalProperties,
+    }),
+  };
+  if (!Array.isArray(type) || properties === undefined) return own;
+  return { anyOf: type.map((one: unknown) => (one === 'object' ? { ...own, type: one } : { type: one })) };
+}
+
+/** Without what is `undefined`. */
+function given(words: JsonSchema): JsonSchema {
+  return Object.fromEntries(Object.entries(words).filter(([, value]) => value !== undefined));
 }
 
 /** The names are the task's own, and may look like words. */

@@ -21,8 +21,10 @@ export async function writeTypes(
   const types = await typesOf(server);
   // Only this command needs the compiler.
   const { declareTasks } = await import('./declare-tasks.js');
-  const banner = `// Written by nestjs-streaming ${version}: npx nestjs-streaming types\n`;
-  const text = `${banner}\n${(await declareTasks(types)).trimStart()}`;
+  const declared = await declareTasks(types, ({ app, name }) =>
+    view.problem(`The schemas of ${app}/${name} cannot be declared: they are "unknown"`),
+  );
+  const text = `// Written by nestjs-streaming ${version}: npx nestjs-streaming types\n\n${escaped(declared).trimStart()}`;
   if (out === undefined) {
     view.code(text);
     return;
@@ -45,4 +47,12 @@ async function typesOf(server: Server): Promise<ListedType[]> {
       { cause: error },
     );
   }
+}
+
+/** Texts of the server are in it: what would move a cursor or turn text round is escaped. */
+function escaped(text: string): string {
+  return text.replace(/(?!\n)[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+    const code = (character.codePointAt(0) ?? 0).toString(16);
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
+  });
 }

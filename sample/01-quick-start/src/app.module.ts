@@ -17,7 +17,7 @@ import { WordCountTask } from './word-count.task.js';
       // So that every open page shows at once that somebody pressed Cancel.
       tasks: { announceCancelling: true },
     }),
-    // Here anybody is an operator, too. A real application gives `guards`, or an `access` that decides.
+    // In this sample every visitor may do everything in the dashboard. A real application gives `guards`, or an `access` that decides.
     StreamingDashboardModule.forRoot({ path: 'dashboard', access: () => true }),
   ],
   controllers: [DemoController],

@@ -5,7 +5,7 @@ import { StreamTask, type TaskContext } from 'nestjs-streaming/task';
 import { z } from 'zod';
 import { Uploads } from './uploads.js';
 
-const importInput = z.object({ file: z.uuid(), name: z.string().max(255) });
+const importInput = z.object({ name: z.string().max(255) });
 
 export interface ImportEvents {
   refused: { line: number; text: string; reason: string };
@@ -14,7 +14,7 @@ export interface ImportEvents {
 /** How long it takes to store a row, in milliseconds: this stands for a database. */
 const STORING = 10;
 
-/** Imports lines `name,amount` of a file that was uploaded. The file is removed, however that ends. */
+/** Imports lines `name,amount` of the uploaded file that has the id of the task. `Uploads` removes it at the end. */
 @StreamTask({ input: importInput, concurrency: 2 })
 export class ImportTask {
   constructor(private readonly uploads: Uploads) {}
@@ -22,30 +22,25 @@ export class ImportTask {
   async process(
     task: TaskContext<z.output<typeof importInput>, ImportEvents>,
   ): Promise<{ imported: number; refused: number }> {
-    const path = this.uploads.pathOf(task.input.file);
-    try {
-      const { size } = await stat(path);
-      const counts = { imported: 0, refused: 0 };
-      const source = createReadStream(path, { signal: task.signal });
-      let line = 0;
-      let read = 0;
-      for await (const text of linesOf(source)) {
-        line++;
-        read += Buffer.byteLength(text) + 1;
-        const reason = faultOf(text);
-        if (reason === undefined) {
-          await task.sleep(STORING);
-          counts.imported++;
-        } else {
-          await task.sendEvent('refused', { line, text: text.slice(0, 100), reason });
-          counts.refused++;
-        }
-        await task.progress({ percent: percentOf(read, size), message: `${line} lines` });
+    const path = this.uploads.pathOf(task.id);
+    const { size } = await stat(path);
+    const counts = { imported: 0, refused: 0 };
+    let line = 0;
+    let read = 0;
+    for await (const text of linesOf(createReadStream(path, { signal: task.signal }))) {
+      line++;
+      read += Buffer.byteLength(text) + 1;
+      const reason = faultOf(text);
+      if (reason === undefined) {
+        await task.sleep(STORING);
+        counts.imported++;
+      } else {
+        await task.sendEvent('refused', { line, text: text.slice(0, 100), reason });
+        counts.refused++;
       }
-      return counts;
-    } finally {
-      await this.uploads.remove(task.input.file);
+      await task.progress({ percent: percentOf(read, size), message: `${line} lines` });
     }
+    return counts;
   }
 }
 

@@ -11,7 +11,7 @@ export class UploadsController {
   async upload(
     @Req() request: Readable & { readonly headers: NodeJS.Dict<string> },
   ): Promise<{ file: string }> {
-    // Of other types Nest may have read the body.
+    // Nest's body parser may already have read a body of another type.
     if (request.headers['content-type'] !== 'text/csv') throw new BadRequestException('Send text/csv');
     return { file: await this.uploads.save(request) };
   }

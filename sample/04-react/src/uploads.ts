@@ -4,10 +4,13 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Injectable, PayloadTooLargeException } from '@nestjs/common';
+import { BadRequestException, Injectable, PayloadTooLargeException } from '@nestjs/common';
+import { type EventTask, OnTaskEvent, type TaskEvent } from 'nestjs-streaming';
 
 /** Of an upload, in bytes. */
 const MAX_SIZE = 10_000_000;
+
+const uploadId = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Files that wait for their import. */
 @Injectable()
@@ -18,8 +21,12 @@ export class Uploads {
     mkdirSync(this.path, { recursive: true });
   }
 
-  /** @param file as `save` gave it */
+  /**
+   * @param file as `save` gave it
+   * @throws BadRequestException for anything else: it comes from a client
+   */
   pathOf(file: string): string {
+    if (!uploadId.test(file)) throw new BadRequestException(`"${file}" is no upload`);
     return join(this.path, `${file}.csv`);
   }
 
@@ -38,6 +45,12 @@ export class Uploads {
       throw error;
     }
     return file;
+  }
+
+  /** However the import ends, and if it never began. */
+  @OnTaskEvent(['completed', 'failed', 'cancelled', 'timeout'], { name: 'ImportTask' })
+  async removeImported(_event: TaskEvent, { id }: EventTask): Promise<void> {
+    if (uploadId.test(id)) await this.remove(id);
   }
 
   async remove(file: string): Promise<void> {

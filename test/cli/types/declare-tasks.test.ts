@@ -92,6 +92,45 @@ describe('the type of the tasks', () => {
     expect(faultsOf(declarations, page)).toEqual([]);
   }, 60_000);
 
+  it('allows more, never less, where TypeScript has no type for a schema', async () => {
+    const declarations = await declare({
+      'a rest': draft7(z.object({ a: z.string() }).catchall(z.number())),
+      'a tuple': draft7(z.tuple([z.string(), z.number().optional()]).rest(z.boolean())),
+      'a nullable': { type: ['object', 'null'], properties: { a: { type: 'string' } } },
+      'a pattern': {
+        type: 'object',
+        properties: { a: { type: 'string' } },
+        patternProperties: { '^x': { type: 'number' } },
+      },
+      'a list': { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: 100 },
+      'a none': { enum: [], description: {} },
+    });
+    const page = `
+      import type { Tasks } from './tasks.js';
+      type In<Name extends keyof Tasks['a']> = Tasks['a'][Name]['input'];
+      export const rest: In<'rest'>[] = [{ a: 'x' }, { a: 'x', b: 1 }];
+      export const tuple: In<'tuple'>[] = [['a'], ['a', 1], ['a', 1, true]];
+      export const nullable: In<'nullable'>[] = [null, { a: 'x' }];
+      export const pattern: In<'pattern'> = { a: 'x', x1: 1 };
+      export const list: In<'list'> = ['a', 'b'];
+      // @ts-expect-error the property is text
+      export const wrong: In<'rest'> = { a: 1 };
+    `;
+    expect(faultsOf(declarations, page)).toEqual([]);
+  }, 60_000);
+
+  it('declares the others where the schema of one makes no sense, and names it', async () => {
+    const unknown: string[] = [];
+    const tasks = [
+      { app: 'a', name: 'self', input: { $ref: '#' } },
+      { app: 'a', name: 'good', input: { type: 'object', properties: { size: { type: 'number' } } } },
+    ];
+    const declarations = await declareTasks(listedTypes({ tasks }), ({ name }) => unknown.push(name));
+    expect(unknown).toEqual(['self']);
+    expect(declarations).toMatch(/self: \{\s+input: unknown/);
+    expect(declarations).toMatch(/size\?: number/);
+  });
+
   it('keeps definitions of the same name apart', async () => {
     const part = (type: string) => ({
       type: 'object',

@@ -14,7 +14,7 @@ export function Answer() {
     initial: { text: '' },
     reduce: (state, event) => (event.type === 'token' ? { text: state.text + event.data.text } : state),
   });
-  const isRunning = id !== null && answer.outcome === undefined;
+  const isRunning = id !== null && !answer.outcome && !answer.error;
 
   const ask = (event: SubmitEvent): void => {
     event.preventDefault();
@@ -40,14 +40,17 @@ export function Answer() {
           Stop
         </button>
       </form>
-      {start.error && <p role="alert">{start.fields['question']?.join(', ') ?? start.error.message}</p>}
+      <p role="alert">
+        {start.error ? (start.fields['question']?.join(', ') ?? start.error.message) : answer.error?.message}
+      </p>
       {id !== null && (
         <>
-          <p className="answer" aria-label="Answer">
+          <div className="answer" role="group" aria-label="Answer">
             {answer.state?.text}
-          </p>
+          </div>
           <p className="state" role="status">
-            {answer.outcome ? endOf(answer.outcome.status) : `${answer.cancellation?.phase ?? 'writing'} …`}
+            {answer.outcome && endOf(answer.outcome.status)}
+            {isRunning && `${answer.cancellation?.phase ?? 'writing'} …`}
           </p>
         </>
       )}

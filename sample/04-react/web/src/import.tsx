@@ -4,12 +4,24 @@ import { useStartTask, useTask } from 'nestjs-streaming/react';
 import { imports } from './streaming.js';
 import { useId } from './use-id.js';
 
+/** How many refused lines are shown. */
+const SHOWN = 20;
+
 /** A file that is sent to the server, and then imported there. */
 export function Import() {
   const [id, setId] = useId('import');
   const [upload, setUpload] = useState<{ readonly name: string; readonly error?: string }>();
   const start = useStartTask(imports);
-  const task = useTask(imports, id, { throttle: 100, keepEvents: 20 });
+  const task = useTask(imports, id, {
+    throttle: 100,
+    initial: [] as readonly string[],
+    // Progress comes with each line: of the newest events alone these would soon be gone.
+    reduce: (refused, event) =>
+      event.type === 'refused'
+        ? [...refused, `Line ${event.data.line} was refused: ${event.data.reason}`].slice(-SHOWN)
+        : refused,
+  });
+  const isSending = upload !== undefined && upload.error === undefined;
 
   const choose = async ({ target }: ChangeEvent<HTMLInputElement>): Promise<void> => {
     const file = target.files?.[0];
@@ -18,7 +30,7 @@ export function Import() {
     target.value = '';
     setUpload({ name: file.name });
     try {
-      const run = await start.run({ file: await send(file), name: file.name });
+      const run = await start.run({ name: file.name }, { id: await send(file) });
       setId(run.id);
       setUpload(undefined);
     } catch (error) {
@@ -26,7 +38,6 @@ export function Import() {
     }
   };
 
-  const refused = task.events.filter((event) => event.type === 'refused');
   return (
     <section aria-labelledby="import">
       <h2 id="import">Import</h2>
@@ -34,17 +45,27 @@ export function Import() {
         <span>
           A file with lines as <code>apples,12</code>
         </span>
-        <input type="file" accept=".csv,text/csv" onChange={(event) => void choose(event)} />
+        <input
+          type="file"
+          accept=".csv,text/csv"
+          disabled={isSending}
+          onChange={(event) => void choose(event)}
+        />
       </label>
-      {upload && !upload.error && <p role="status">Sending {upload.name} …</p>}
-      {upload?.error && <p role="alert">{`${upload.name}: ${upload.error}`}</p>}
+      <p role="alert">
+        {upload?.error === undefined ? task.error?.message : `${upload.name}: ${upload.error}`}
+      </p>
+      <p className="state" role="status">
+        {isSending && `Sending ${upload.name} …`}
+        {!isSending && task.outcome && endOf(task.outcome)}
+      </p>
       {id !== null && !upload && (
         <>
           <div className="row">
             <progress
               aria-label="Import"
               max={100}
-              value={task.outcome ? 100 : (task.progress?.percent ?? 0)}
+              value={task.outcome?.status === 'completed' ? 100 : (task.progress?.percent ?? 0)}
             />
             <button
               type="button"
@@ -54,12 +75,10 @@ export function Import() {
               Cancel
             </button>
           </div>
-          <p className="state" role="status">
-            {task.outcome ? endOf(task.outcome) : (task.progress?.message ?? 'waiting …')}
-          </p>
+          {!task.outcome && <p className="state">{task.progress?.message ?? 'waiting …'}</p>}
           <ul>
-            {refused.map(({ id: event, data }) => (
-              <li key={event}>{`Line ${data.line} was refused: ${data.reason}`}</li>
+            {task.state?.map((line) => (
+              <li key={line}>{line}</li>
             ))}
           </ul>
         </>
@@ -74,8 +93,13 @@ async function send(file: File): Promise<string> {
     headers: { 'content-type': 'text/csv' },
     body: file,
   });
-  const body = (await answer.json()) as { readonly file: string; readonly message?: string };
-  if (!answer.ok) throw new Error(body.message ?? `The server answered ${answer.status}`);
+  // A proxy in front of a server that is away answers something else.
+  const body = (await answer.json().catch(() => ({}))) as {
+    readonly file?: string;
+    readonly message?: string;
+  };
+  if (!answer.ok || body.file === undefined)
+    throw new Error(body.message ?? `The server answered ${answer.status}`);
   return body.file;
 }
 

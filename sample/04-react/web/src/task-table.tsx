@@ -18,7 +18,7 @@ export function TaskTable() {
             <th scope="col">Task</th>
             <th scope="col">Status</th>
             <th scope="col">Progress</th>
-            <th scope="col">Started</th>
+            <th scope="col">Created</th>
             <td />
           </tr>
         </thead>
