@@ -100,7 +100,7 @@ export const listAnswer: Component = {
 
 const jsonSchema: Schema = {
   nullable: true,
-  description: 'A JSON Schema. null: any JSON.',
+  description: 'A JSON Schema; null where the server does not know it.',
   type: 'object',
   additionalProperties: true,
 };
