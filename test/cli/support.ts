@@ -35,8 +35,9 @@ export class Cli {
     if (!existsSync(bundle)) throw new Error('The command line is not built: npm run build');
     const { NO_COLOR: _noColor, STREAMING_URL: _url, STREAMING_TOKEN: _token, ...rest } = process.env;
     const words = [bundle, ...args];
+    // A shell that stays would take Ctrl-C, too, and dash ends by it.
     const [command, given] = onTerminal
-      ? ['script', ['-qfec', [process.execPath, ...words].map(quoted).join(' '), '/dev/null']]
+      ? ['script', ['-qfec', `exec ${[process.execPath, ...words].map(quoted).join(' ')}`, '/dev/null']]
       : [process.execPath, words];
     this.child = spawn(command, given, {
       env: { ...rest, TERM: 'xterm', ...(url !== undefined && { STREAMING_URL: url }), ...env },
