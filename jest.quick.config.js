@@ -7,5 +7,7 @@ import config from './jest.config.js';
  */
 export default {
   ...config,
+  // A third of their time they wait, for clocks and for other processes.
+  maxWorkers: 3,
   testPathIgnorePatterns: ['/node_modules/', '\\.soak\\.test\\.ts$'],
 };

@@ -22,7 +22,8 @@ describe.each(documents)('the code blocks of $path', ({ name, blocks, typescript
 
   test('examples have a test beside this one that runs them', () => {
     const hasExamples = blocks.some(({ kind = '' }) => ['file', 'method', 'js'].includes(kind));
-    expect(existsSync(join(ROOT, `test/docs/pages/${name}.test.ts`))).toBe(hasExamples);
+    const tests = [`${name}.test.ts`, `${name}.soak.test.ts`];
+    expect(tests.some((file) => existsSync(join(ROOT, 'test/docs/pages', file)))).toBe(hasExamples);
   });
 });
 

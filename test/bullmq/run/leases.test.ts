@@ -161,12 +161,14 @@ describeWithRedis('a lease that is lost', [], (server) => {
     'ends when its time is over, also where no place is free for its next try and the instance of the last one is %s',
     async (instance) => {
       const hold = deferred();
+      const otherWaits = deferred();
       const calls: string[] = [];
       const type = handlerTask(
         async (task: TaskContext) => {
           calls.push(task.id);
           await task.sendEvent('try');
           if (task.id === 'other') return task.waitFor(hold.promise);
+          await otherWaits.promise;
           throw new Error('no');
         },
         { attempts: 2, backoff: 1, concurrency: 1 },
@@ -175,8 +177,9 @@ describeWithRedis('a lease that is lost', [], (server) => {
       const web = await instances.startWeb();
       const first = await instances.start();
       const late = await web.coordinator.start(type, {}, { id: 'late', timeout: 700, priority: 1 });
-      // It has the place by then, as its priority is higher.
+      // It has the place by the next try, as its priority is higher.
       const other = await web.coordinator.start(type, {}, { id: 'other', priority: 2 });
+      otherWaits.resolve();
       const events = collect(late.events());
       await events.until('retrying');
       await collect(other.events()).until('try');
