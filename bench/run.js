@@ -9,7 +9,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { renderComparison } from './against/comparison.js';
-import { besideOtherBuild, copyOtherBuild } from './against/other-build.js';
+import { besideOtherBuild, copyOtherBuild, isInOtherBuild } from './against/other-build.js';
 import { allScenarios } from './scenarios.js';
 import { renderChart } from './report/chart.js';
 import { assertEnoughFiles, describeMachine } from './support/machine.js';
@@ -39,7 +39,11 @@ async function main(args) {
   }
   const named = allScenarios(options).filter(({ name }) => options.scenarios.includes(name));
   if (options.against !== undefined) copyOtherBuild(options.against);
-  const scenarios = options.against === undefined ? named : named.map(besideOtherBuild);
+  const scenarios =
+    options.against === undefined ? named : named.filter(isInOtherBuild).map(besideOtherBuild);
+  const left = named.map(({ name }) => name).filter((of) => !scenarios.some(({ name }) => name === of));
+  if (left.length > 0) console.error(`Not in the other build, and not measured: ${left.join(', ')}`);
+  if (scenarios.length === 0) throw new Error('Nothing is left to be measured');
   assertEnoughFiles(Math.max(...scenarios.map(({ connections = 0 }) => connections)));
 
   const sections = [];

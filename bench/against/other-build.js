@@ -30,6 +30,15 @@ export function copyOtherBuild(folder) {
 }
 
 /**
+ * Whether the other build has what a scenario needs.
+ *
+ * @param {import('../support/scenario.js').Scenario} scenario
+ */
+export function isInOtherBuild({ entryPoint }) {
+  return entryPoint === undefined || existsSync(new URL(`dist/${entryPoint}/index.js`, copy));
+}
+
+/**
  * Rows of ours alone, each followed by that of the other build.
  *
  * @param {import('../support/scenario.js').Scenario} scenario

@@ -28,7 +28,7 @@ const redisTime = (/** @type {string} */ of) => column(`CPU of redis-server, µs
  * @returns {readonly Scenario[]}
  */
 export function distributedScenarios({ quick }) {
-  return [
+  const scenarios = [
     jobScenario(quick ? { warmUp: 10, tasks: 50 } : { warmUp: 12_000, tasks: 8_000 }),
     eventScenario('bursts', quick, { bursts: quick ? 2 : 50, burst: 10 }),
     eventScenario('awaited', quick, { bursts: quick ? 20 : 100, burst: 1 }),
@@ -36,6 +36,7 @@ export function distributedScenarios({ quick }) {
     cancelScenario(quick ? 10 : 200),
     connectionScenario(quick ? 50 : 5_000),
   ];
+  return scenarios.map((scenario) => ({ ...scenario, group, entryPoint: 'bullmq' }));
 }
 
 /**
@@ -45,7 +46,6 @@ export function distributedScenarios({ quick }) {
 function jobScenario(size) {
   return {
     name: 'distributed-jobs',
-    group,
     title: `Tasks started on one instance and run on another, ${concurrency} at once`,
     note:
       'The processor time is that of both instances together. BullMQ alone adds jobs, takes them and completes them, with the same data ' +
@@ -73,7 +73,6 @@ function eventScenario(how, quick, input) {
   const events = how === 'bursts' ? `bursts of ${input.burst}` : 'each awaited';
   return {
     name: `distributed-events-${how}`,
-    group,
     title: `Events from handlers to watchers on another instance, ${events}, ${tasks.atOnce} tasks at once`,
     note:
       'The processor time is that of both instances together. BullMQ alone updates the progress of a job, of which `QueueEvents` tells; ' +
@@ -97,7 +96,6 @@ function eventScenario(how, quick, input) {
 function firstEventScenario(size) {
   return {
     name: 'distributed-first-event',
-    group,
     title: 'Time to the first event of a task that runs on another instance',
     note: 'From the call that starts the task to its watcher, one task after the other. Less is better.',
     rows: rowsOf(
@@ -127,7 +125,6 @@ function cancelScenario(tasks) {
   });
   return {
     name: 'distributed-cancel',
-    group,
     title: `Time from a cancel to the end at a watcher on a third instance, while ${formatCount(tasks)} tasks run`,
     note: 'One after the other, or all in one turn. Less is better.',
     rows: { [own]: row(false), [atOnceRow]: row(true) },
@@ -146,7 +143,6 @@ function connectionScenario(tasks) {
   });
   return {
     name: 'distributed-connections',
-    group,
     title: `Connections to Redis of an instance that watches ${formatCount(tasks)} tasks`,
     rows: { [own]: row(), [runningRow]: row('short') },
     table: {

@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startContender } from '../fan-out/contender.js';
 import { makeEvent } from '../fan-out/event.js';
+import { collectGarbage } from '../support/garbage.js';
 import { monotonic } from '../support/monotonic.js';
 import { serve } from '../support/serve.js';
 
@@ -35,6 +36,8 @@ serve({
 
   /** @returns {Promise<number>} when it began to, in microseconds of the clock that all processes share */
   async end() {
+    // Else it is chance whether the garbage of what came before is collected while the streams end.
+    collectGarbage();
     const begun = monotonic();
     await contender.end?.();
     return begun;

@@ -4,6 +4,7 @@
  * @typedef {object} Scenario
  * @property {string} name
  * @property {string} [group] names it, too, with others
+ * @property {string} [entryPoint] of the package, which it needs beside the main one; an older build may lack it
  * @property {string} title
  * @property {string} [note] what a reader of the table has to know
  * @property {number} [connections] that a process has open at once
