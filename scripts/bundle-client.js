@@ -1,5 +1,6 @@
 /**
- * Makes dist/client/browser.js: the client and its parser as one ES module that imports nothing, for pages without a bundler.
+ * Makes dist/client/browser.js: the client and its parser as one ES module, for pages without a bundler. With `shareTabs` alone it
+ * loads more: the modules in dist/client/share.
  * Part of `npm run build`, behind the CommonJS build, which needs none of it.
  */
 import { readFile, writeFile } from 'node:fs/promises';
@@ -17,6 +18,7 @@ await build({
   entryPoints: [join(FOLDER, 'index.js')],
   outfile: join(FOLDER, 'browser.js'),
   bundle: true,
+  external: ['*/share/share-tabs.js'],
   minify: true,
   format: 'esm',
   target: 'es2022',

@@ -38,6 +38,11 @@ export interface StreamingClientOptions {
   readonly heartbeatTimeout?: number | undefined;
   /** For the data of events, as `JSON.parse` takes it. */
   readonly reviver?: ((key: string, value: unknown) => unknown) | undefined;
+  /**
+   * Whether the tabs of an origin share one connection. One tab holds it, and asks with its own headers: for tabs of one user. It needs
+   * Web Locks; where they are missing each tab has a connection of its own. @defaultValue false
+   */
+  readonly shareTabs?: boolean | undefined;
   /** Called for each `401`, and awaited. Then the request is sent once more, with fresh headers. */
   readonly onUnauthorized?: ((error: StreamingRequestError) => unknown) | undefined;
 }
@@ -51,15 +56,7 @@ export interface ResolvedOptions extends StreamingClientOptions {
 }
 
 export function resolveOptions(options: StreamingClientOptions): ResolvedOptions {
-  const { retry, openTimeout, heartbeatTimeout } = options;
-  return {
-    ...options,
-    retry: {
-      min: retry?.min ?? 500,
-      max: retry?.max ?? 30_000,
-      attempts: retry?.attempts ?? Infinity,
-    },
-    openTimeout: openTimeout ?? 10_000,
-    heartbeatTimeout: heartbeatTimeout ?? 45_000,
-  };
+  const { retry = {}, openTimeout = 10_000, heartbeatTimeout = 45_000 } = options;
+  const { min = 500, max = 30_000, attempts = Infinity } = retry;
+  return { ...options, retry: { min, max, attempts }, openTimeout, heartbeatTimeout };
 }

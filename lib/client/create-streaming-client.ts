@@ -28,7 +28,7 @@ import { Hub } from './watch/hub.js';
 export function createStreamingClient<T extends TaskShapes = AnyTasks>(
   options: StreamingClientOptions,
 ): StreamingClient<T> {
-  const transport = new Transport(resolveOptions(options));
+  const transport = new Transport(resolveOptions(options.shareTabs ? sharing(options) : options));
   const hub = new Hub(transport);
 
   function task(type: string | TaskTypeRef, ofApp = ''): TaskClient {
@@ -38,14 +38,14 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
       app,
       name,
       async start(input, { id, signal } = {}) {
-        const { body } = await transport.ask({
+        const answer = await transport.ask({
           ...(id === undefined
             ? { method: 'POST', path: base }
             : { method: 'PUT', path: `${base}/${pathOf(id)}` }),
           body: JSON.stringify(input),
           signal,
         });
-        const snapshot = body as WireSnapshot;
+        const snapshot = answer.body as WireSnapshot;
         const run = new RemoteRun(hub, snapshot, undefined);
         run.hearSnapshot(snapshot);
         return run;
@@ -55,10 +55,8 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
   }
 
   function list(filter: ListFilter = {}): TaskList {
-    const page = async (cursor: string | undefined): Promise<TaskPage> => {
-      const { body } = await transport.ask({ method: 'GET', path: queryOf({ ...filter, cursor }) });
-      return body as TaskPage;
-    };
+    const page = async (cursor: string | undefined): Promise<TaskPage> =>
+      (await transport.ask({ method: 'GET', path: queryOf({ ...filter, cursor }) })).body as TaskPage;
     const first = page(filter.cursor);
     first.catch(() => undefined);
     async function* all(): AsyncIterableIterator<TaskSnapshot<unknown, unknown>> {
@@ -78,4 +76,15 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
   }
 
   return { task, list, watch } as unknown as StreamingClient<T>;
+}
+
+/** Who does not ask for it does not load it. */
+function sharing(options: StreamingClientOptions): StreamingClientOptions {
+  const { fetch = globalThis.fetch } = options;
+  const shared = import('./share/share-tabs.js').then(
+    ({ shareTabs }) => shareTabs(createStreamingClient, fetch, options),
+    // Where a page has no such file each tab has a connection of its own.
+    () => fetch,
+  );
+  return { ...options, fetch: async (url, init) => (await shared)(url, init) };
 }

@@ -1,50 +1,13 @@
 /** 200 cuts of a stream of 10 000 events, each behind a byte that nobody chose: every event comes once and in order. */
 import { afterAll, expect, it } from '@jest/globals';
-import { Controller, Get, Header, Param } from '@nestjs/common';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-import ts from 'typescript';
-import { ROOT } from '../docs/support/documents.js';
 import { CuttingProxy } from '../support/real-clients/cutting-proxy.js';
 import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
 import { createTaskApp, PuppetTask, range, type TaskApp } from '../support/watching.js';
+import { ClientController } from './client-controller.js';
 import { clientOf, readAll } from './support.js';
 
 const EVENTS = 10_000;
 const CUTS = 200;
-
-/** The client as a page loads it, without a build step: its modules, and its parser by an import map. */
-@Controller('client')
-class ClientController {
-  @Get('page')
-  @Header('content-type', 'text/html')
-  page(): string {
-    const imports = { 'eventsource-parser': '/client/parser' };
-    return `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>`;
-  }
-
-  @Get('parser')
-  @Header('content-type', 'text/javascript')
-  parser(): string {
-    const commonjs = createRequire(import.meta.url).resolve('eventsource-parser');
-    return readFileSync(commonjs.replace(/\.cjs$/, '.js'), 'utf8');
-  }
-
-  @Get('lib/*path')
-  @Header('content-type', 'text/javascript')
-  module(@Param('path') path: string | string[]): string {
-    const file = [path].flat().join('/').replace(/\.js$/, '.ts');
-    const { outputText } = ts.transpileModule(readFileSync(join(ROOT, 'lib/client', file), 'utf8'), {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ES2022,
-        verbatimModuleSyntax: true,
-      },
-    });
-    return outputText;
-  }
-}
 
 /** A task that has sent all its events, behind a proxy that cuts each answer at random, 200 times. */
 async function play(): Promise<{ app: TaskApp; url: string; name: string; id: string; cuts: () => number }> {

@@ -7,7 +7,8 @@ export interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Behind the base URL, with its query. */
   readonly path: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Of a stream: what stands in `Last-Event-ID`, `''` where nothing does. */
+  readonly after?: string;
   /** JSON. */
   readonly body?: string | undefined;
   /** How much longer the answer may take than any other, in milliseconds. */
@@ -96,19 +97,16 @@ export class Transport {
   }
 
   async #send(call: Call, cut: AbortController): Promise<Answer> {
-    const { method, path, body, signal, wait = 0 } = call;
+    const { method, path, after, body, signal, wait = 0 } = call;
     const { headers, credentials, openTimeout, fetch = globalThis.fetch } = this.options;
     const url = this.urlOf(path);
     const stop = limit(openTimeout + wait, cut);
     try {
       const given = async (): Promise<HeadersOption> => (typeof headers === 'function' ? headers() : headers);
       const sent = new Headers(await until(until(given(), cut.signal), signal));
-      const own = {
-        accept: 'application/json',
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-        ...call.headers,
-      };
-      for (const [name, value] of Object.entries(own)) sent.set(name, value);
+      sent.set('accept', after === undefined ? 'application/json' : 'text/event-stream');
+      if (after) sent.set('last-event-id', after);
+      if (body !== undefined) sent.set('content-type', 'application/json');
       const init = {
         method,
         headers: sent,
@@ -129,7 +127,7 @@ export class Transport {
       const { message, code, issues } = (read ?? {}) as ErrorBody;
       const what = `${method} ${url} answered ${status}`;
       // What is said without a code comes from elsewhere, so it may be the URL that is wrong.
-      const said = message && code ? message : message ? `${what}: ${message}` : what;
+      const said = message ? (code ? message : `${what}: ${message}`) : what;
       const retryAfter = retryAfterOf(response.headers.get('retry-after'));
       throw new StreamingRequestError(said, { url, status, code, issues, retryAfter });
     } finally {

@@ -32,7 +32,8 @@ export class Reader implements AsyncIterableIterator<GivenEvent> {
   readonly #signal: AbortSignal | undefined;
   readonly #waiters: Waiter[] = [];
   #isOver = false;
-  #failure: { readonly error: unknown } | undefined;
+  /** At most one, which nobody has waited for. */
+  readonly #failures: unknown[] = [];
 
   /** @param isForEnd it takes any position, and wants nothing but the end */
   constructor(
@@ -56,9 +57,7 @@ export class Reader implements AsyncIterableIterator<GivenEvent> {
   async next(): Promise<Result> {
     const event = this.held.shift();
     if (event) return this.#give(event);
-    const failure = this.#failure;
-    this.#failure = undefined;
-    if (failure) throw failure.error;
+    if (this.#failures.length > 0) throw this.#failures.pop();
     if (this.#isOver) return OVER;
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
@@ -68,7 +67,7 @@ export class Reader implements AsyncIterableIterator<GivenEvent> {
   }
 
   async return(): Promise<Result> {
-    this.#failure = undefined;
+    this.#failures.length = 0;
     this.held.length = 0;
     this.end('idle');
     return OVER;
@@ -105,7 +104,7 @@ export class Reader implements AsyncIterableIterator<GivenEvent> {
   fail(error: unknown, connection: 'idle' | 'refused'): void {
     const waiter = this.#waiters.shift();
     if (waiter) waiter.reject(error);
-    else this.#failure = { error };
+    else this.#failures.push(error);
     this.end(connection);
   }
 

@@ -127,7 +127,7 @@ export class Source {
     const { retry } = this.#transport.options;
     const cut = (this.#cut = new AbortController());
     const positions = this.#positions();
-    const only = positions.size > 1 ? undefined : [...positions.keys()][0];
+    const [only] = positions.size > 1 ? [] : [...positions.keys()];
     const call = this.#call(positions, only);
     // Fails for a base URL that is none: there is nothing to try again.
     const url = this.#transport.urlOf(call.path);
@@ -237,8 +237,8 @@ export class Source {
   async #finish(cut: AbortController): Promise<void> {
     for (const { run, isForEnd } of this.#readers) {
       if (!isForEnd) continue;
-      const { body } = await this.#transport.send(run.statusCall, cut);
-      if (!run.hearSnapshot(body as WireSnapshot)) throw new Error('The task goes on');
+      const answer = await this.#transport.send(run.statusCall, cut);
+      if (!run.hearSnapshot(answer.body as WireSnapshot)) throw new Error('No end');
     }
     if (!this.#isStale) for (const reader of this.#readers) this.#end(reader);
   }
@@ -252,10 +252,7 @@ export class Source {
         only === undefined
           ? `/events?task=${[...positions.keys()].join('&task=')}${from.replace('?', '&')}`
           : `/${only}${from}`,
-      headers: {
-        accept: 'text/event-stream',
-        ...(/[^.]/.test(lastEventId) && { 'last-event-id': lastEventId }),
-      },
+      after: /[^.]/.test(lastEventId) ? lastEventId : '',
     };
   }
 

@@ -14,7 +14,7 @@ export function endEarly(response: ServerResponse, socket: Socket, onLeave: () =
   markEnded(response);
   // If the client leaves, Node calls a request aborted unless it was read to its end.
   response.req.resume();
-  socket.prependOnceListener('end', onLeave);
+  socket.prependListener('end', onLeave);
   return () => {
     socket.removeListener('end', onLeave);
     endAfterLastChunk(response);
