@@ -90,6 +90,16 @@ describeWithChromium('the sample on React', (executablePath) => {
     expect(await text()).not.toContain(' 40');
   });
 
+  test('the keyboard stays where it was when a button has been pressed', async () => {
+    await ask('How long?');
+    await written(/ 3, /);
+    const stop = button('Stop', 'Ask');
+    await stop.press('Enter');
+    await section('Ask').getByText('Stopped.').waitFor();
+    expect(await page.locator('button:focus').innerText()).toBe('Stop');
+    expect(await stop.isDisabled()).toBe(true);
+  });
+
   test('a page that is closed stops nothing', async () => {
     await ask('And now?');
     await written(/ 2, /);

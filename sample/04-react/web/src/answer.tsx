@@ -1,5 +1,6 @@
 import { type SubmitEvent, useState } from 'react';
 import { useStartTask, useTask } from 'nestjs-streaming/react';
+import { Button } from './button.js';
 import { answers } from './streaming.js';
 import { useId } from './use-id.js';
 
@@ -29,16 +30,12 @@ export function Answer() {
           Question
           <input value={question} onChange={(event) => setQuestion(event.target.value)} />
         </label>
-        <button type="submit" disabled={start.pending || isRunning}>
+        <Button type="submit" isOff={start.pending || isRunning}>
           Ask
-        </button>
-        <button
-          type="button"
-          disabled={!isRunning || answer.cancellation !== undefined}
-          onClick={() => void answer.cancel()}
-        >
+        </Button>
+        <Button isOff={!isRunning || answer.cancellation !== undefined} onPress={() => answer.cancel()}>
           Stop
-        </button>
+        </Button>
       </form>
       <p role="alert">
         {start.error ? (start.fields['question']?.join(', ') ?? start.error.message) : answer.error?.message}

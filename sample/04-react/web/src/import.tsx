@@ -1,6 +1,7 @@
 import { type ChangeEvent, useState } from 'react';
 import type { RunOutcome } from 'nestjs-streaming/client';
 import { useStartTask, useTask } from 'nestjs-streaming/react';
+import { Button } from './button.js';
 import { imports } from './streaming.js';
 import { useId } from './use-id.js';
 
@@ -67,13 +68,12 @@ export function Import() {
               max={100}
               value={task.outcome?.status === 'completed' ? 100 : (task.progress?.percent ?? 0)}
             />
-            <button
-              type="button"
-              disabled={task.outcome !== undefined || task.cancellation !== undefined}
-              onClick={() => void task.cancel()}
+            <Button
+              isOff={task.outcome !== undefined || task.cancellation !== undefined}
+              onPress={() => task.cancel()}
             >
               Cancel
-            </button>
+            </Button>
           </div>
           {!task.outcome && <p className="state">{task.progress?.message ?? 'waiting …'}</p>}
           <ul>

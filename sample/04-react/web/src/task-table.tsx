@@ -1,4 +1,5 @@
 import { useTasks } from 'nestjs-streaming/react';
+import { Button } from './button.js';
 import { streaming } from './streaming.js';
 
 /** What goes on on the server, whoever has started it. */
@@ -32,25 +33,20 @@ export function TaskTable() {
               <td>{progress?.message}</td>
               <td>{new Date(createdAt).toLocaleTimeString()}</td>
               <td>
-                <button
-                  type="button"
-                  aria-label={`Cancel ${name} ${id}`}
-                  disabled={outcome !== undefined || cancellation !== undefined}
-                  onClick={() => void cancel()}
+                <Button
+                  label={`Cancel ${name} ${id}`}
+                  isOff={outcome !== undefined || cancellation !== undefined}
+                  onPress={cancel}
                 >
                   Cancel
-                </button>
+                </Button>
               </td>
             </tr>
           ))}
         </tbody>
       </table>
       {items.length === 0 && <p className="state">Nothing was started yet.</p>}
-      {nextCursor !== null && (
-        <button type="button" onClick={() => void loadMore()}>
-          More
-        </button>
-      )}
+      {nextCursor !== null && <Button onPress={loadMore}>More</Button>}
     </section>
   );
 }
