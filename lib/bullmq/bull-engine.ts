@@ -59,6 +59,8 @@ interface Opened {
 export class BullEngine implements TaskEngine, ViewHost {
   /** The input of a task is needed as JSON. */
   readonly inputsTravel = true;
+  /** For the instance that shows them, which may be another one. */
+  readonly measuresInputs = true;
   readonly #host: EngineHost;
   readonly #options: ResolvedBullmqOptions;
   readonly #logger = new Logger('Streaming');
@@ -249,6 +251,7 @@ export class BullEngine implements TaskEngine, ViewHost {
       const stored = {
         epoch,
         input: input.json,
+        inputBytes: input.bytes,
         options: optionsJson(options),
         owner,
         metadata: metadata === undefined ? undefined : toJson(metadata),

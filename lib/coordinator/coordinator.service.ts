@@ -88,7 +88,7 @@ export class CoordinatorService {
       if (existing && !(restart && isTerminal(existing.status))) return new RunHandle(existing, false);
     }
     const start = runOptionsOf(taskType, options);
-    let checked = TaskInput.check(taskType, input, this.engine.inputsTravel);
+    let checked = TaskInput.check(taskType, input, this.engine);
     if (checked instanceof Promise) {
       checked = await checked;
       // It may have begun while the schema was at work.

@@ -29,6 +29,9 @@ export abstract class TaskEngine {
   /** Whether tasks may run in another process, so that their inputs are needed as JSON. */
   readonly inputsTravel?: boolean;
 
+  /** Whether the sizes of inputs are told. Set by who shows them: measuring one takes as long as writing it. */
+  measuresInputs?: boolean;
+
   /** Where tasks run, for the log: `in this process`. Known once it is open. Never with a password. */
   abstract readonly where: string;
 

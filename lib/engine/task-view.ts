@@ -33,6 +33,8 @@ export interface FoldedState {
 export interface TaskView {
   readonly ref: TaskRef;
   readonly owner: string | undefined;
+  /** The size of its input as JSON, where it is known: measured before it was started. */
+  readonly inputBytes?: number | undefined;
   readonly status: TaskStatus;
   readonly log: LogReader;
   /** As it is now, or was when it was last heard of. It is the reader's own: nothing of the run changes with it. */

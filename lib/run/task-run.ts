@@ -54,6 +54,7 @@ export class TaskRun implements TaskView {
   calledAt: number | undefined;
   /** Let go at the end. */
   input: TaskInput | undefined;
+  readonly inputBytes: number | undefined;
   /** What else its handler's errors may be that is a cancellation. */
   readonly cancellationRule: CancellationRule | undefined;
   readonly #host: RunHost;
@@ -88,6 +89,7 @@ export class TaskRun implements TaskView {
     this.#host = host;
     this.#end = new RunEnd(this, host);
     this.input = input;
+    this.inputBytes = input?.bytes;
     this.events = new RunEvents(this, journal, history?.state);
     if (history) goOnFrom(this, history);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);

@@ -22,6 +22,8 @@ export interface NewStoredTask {
   readonly epoch: string;
   /** `undefined` for none. */
   readonly input: string | undefined;
+  /** Kept when the input itself is not any more. */
+  readonly inputBytes?: number | undefined;
   readonly options: string;
   readonly owner: string | undefined;
   readonly metadata: string | undefined;
@@ -94,11 +96,12 @@ export class RedisTasks {
    */
   async start(
     keys: TaskKeys,
-    { epoch, input, options, owner, metadata, state, limits, delay, retention }: NewStoredTask,
+    { epoch, input, inputBytes, options, owner, metadata, state, limits, delay, retention }: NewStoredTask,
     restart: boolean,
   ): Promise<{ readonly created: boolean; readonly task: StoredTask }> {
     const fields = {
       ...(input !== undefined && { input }),
+      ...(inputBytes !== undefined && { inputBytes }),
       options,
       ...(owner !== undefined && { owner }),
       ...(metadata !== undefined && { metadata }),
@@ -113,7 +116,7 @@ export class RedisTasks {
     const [isNew, found] = (await this.#connection.ask(start, keys, args)) as StartReply;
     const task =
       typeof found === 'number'
-        ? newTask(epoch, found, { options, owner, metadata, state })
+        ? newTask(epoch, found, { options, owner, metadata, state, inputBytes })
         : storedTask(found);
     return { created: isNew === 1, task };
   }

@@ -63,6 +63,8 @@ export interface StoredTask {
   readonly stateBefore: string | null;
   /** What else its outcome says. */
   readonly facts: StoredFacts;
+  /** Of the JSON of its input; `null` where an instance of an earlier version has started it. */
+  readonly inputBytes: number | null;
   /** How many watch it, on all instances. */
   readonly watchers: number;
 }
@@ -74,15 +76,15 @@ const indexOf = Object.fromEntries(taskFields.map((field, index) => [field, inde
 export function storedTask(reply: readonly (string | null)[]): StoredTask {
   const text = (field: Field): string | null => reply[indexOf[field]] ?? null;
   const number = (field: Field): number => Number(text(field));
-  const time = (field: Field): number | null => (text(field) === null ? null : number(field));
+  const numberOrNull = (field: Field): number | null => (text(field) === null ? null : number(field));
   return {
     epoch: text('epoch') ?? '',
     status: text('status') as TaskStatus,
     attempt: number('attempt'),
     freeAttempts: number('free'),
     createdAt: number('createdAt'),
-    startedAt: time('startedAt'),
-    endedAt: time('endedAt'),
+    startedAt: numberOrNull('startedAt'),
+    endedAt: numberOrNull('endedAt'),
     firstSeq: number('first'),
     lastSeq: number('last'),
     options: text('options') ?? '{}',
@@ -96,6 +98,7 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
     state: text('state'),
     stateBefore: text('stateBefore'),
     facts: JSON.parse(text('facts') ?? '{}') as StoredFacts,
+    inputBytes: numberOrNull('inputBytes'),
     watchers: Number(reply[taskFields.length]),
   };
 }
@@ -104,7 +107,13 @@ export function storedTask(reply: readonly (string | null)[]): StoredTask {
 export function newTask(
   epoch: string,
   createdAt: number,
-  { options, owner, metadata, state }: Pick<NewStoredTask, 'options' | 'owner' | 'metadata' | 'state'>,
+  {
+    options,
+    owner,
+    metadata,
+    state,
+    inputBytes,
+  }: Pick<NewStoredTask, 'options' | 'owner' | 'metadata' | 'state' | 'inputBytes'>,
 ): StoredTask {
   return {
     epoch,
@@ -127,6 +136,7 @@ export function newTask(
     state: state ?? null,
     stateBefore: null,
     facts: {},
+    inputBytes: inputBytes ?? null,
     watchers: 0,
   };
 }

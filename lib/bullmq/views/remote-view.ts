@@ -65,6 +65,10 @@ export class RemoteView implements TaskView {
     return this.log.record.owner ?? undefined;
   }
 
+  get inputBytes(): number | undefined {
+    return this.log.record.inputBytes ?? undefined;
+  }
+
   /** As last heard. */
   get status(): TaskStatus {
     return this.log.record.status;

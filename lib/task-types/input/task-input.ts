@@ -3,6 +3,14 @@ import { copyFlat, isFlat } from '../../task/json/flat-json.js';
 import { NotJsonError, toWholeJson } from '../../task/json/whole-json.js';
 import type { TaskType } from '../task-type.js';
 
+/** What an engine needs of an input beside what its handler gets. */
+export interface InputNeeds {
+  /** Its JSON: another process may run the task. */
+  readonly inputsTravel?: boolean;
+  /** Its size. */
+  readonly measuresInputs?: boolean;
+}
+
 /**
  * The input of a run. It is JSON, so that a task gets the same in one process and on many instances: the caller's object is
  * left alone, and no try sees what another one has made of it.
@@ -11,31 +19,36 @@ export class TaskInput {
   readonly #type: TaskType;
   /** `undefined` for none. Kept only where there may be another try, or it has to travel. */
   readonly json: string | undefined;
+  /** Of its JSON, in UTF-8; 0 for none. Known where somebody needs it. */
+  readonly bytes: number | undefined;
   /** As it passed the schema at the start: for the first try. */
   #first: unknown;
   #isFirst = true;
 
-  private constructor(type: TaskType, json: string | undefined, valid: unknown) {
+  private constructor(type: TaskType, json: string | undefined, valid: unknown, bytes?: number) {
     this.#type = type;
     this.json = json;
+    this.bytes = bytes;
     this.#first = valid;
   }
 
   /**
    * Checks an input, at once where the schema does.
    *
-   * @param travels whether its JSON is needed: another process may run the task
    * @throws InvalidInputError for what JSON cannot hold, and for what the schema refuses
    */
-  static check(type: TaskType, input: unknown, travels = false): TaskInput | Promise<TaskInput> {
-    const isNeeded = travels || type.options.attempts > 1;
+  static check(type: TaskType, input: unknown, needs: InputNeeds = {}): TaskInput | Promise<TaskInput> {
+    const isNeeded = needs.inputsTravel === true || type.options.attempts > 1;
     // Writing JSON only to read it once costs several times as much.
     const isCopied = !isNeeded && isFlat(input);
     const json = isCopied || input === undefined ? undefined : encode(type, input);
     const valid = type.validate(isCopied ? copyFlat(input) : parse(json));
     const kept = isNeeded ? json : undefined;
-    if (valid instanceof Promise) return valid.then((value: unknown) => new TaskInput(type, kept, value));
-    return new TaskInput(type, kept, valid);
+    const bytes = needs.measuresInputs ? sizeOf(json ?? JSON.stringify(input)) : undefined;
+    if (valid instanceof Promise) {
+      return valid.then((value: unknown) => new TaskInput(type, kept, value, bytes));
+    }
+    return new TaskInput(type, kept, valid, bytes);
   }
 
   /**
@@ -56,6 +69,11 @@ export class TaskInput {
     this.#isFirst = false;
     return first;
   }
+}
+
+/** @param json `undefined` for none */
+function sizeOf(json: string | undefined): number {
+  return json === undefined ? 0 : Buffer.byteLength(json);
 }
 
 function encode(type: TaskType, input: unknown): string {

@@ -23,6 +23,7 @@ export const taskFields = [
   'facts',
   'state',
   'stateBefore',
+  'inputBytes',
 ] as const;
 
 /** How many watch the task, on all instances that are there. */
