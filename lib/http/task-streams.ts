@@ -157,10 +157,21 @@ export class TaskStreams {
         isList,
         isIntercepted: http.interceptEvents ?? isIntercepted,
         principal,
+        watcher: this.connections.namesWatchers ? this.#watcherOf(request) : undefined,
       });
     }
     if (acceptsEventStream(request)) return this.connections.refuse(rawResponse(response));
     throw refusal;
+  }
+
+  /** Who watches, as `http.owner` names who starts. It is only shown: what it throws keeps nobody from watching. */
+  #watcherOf(request: PlatformRequest): string | undefined {
+    const { http, where } = this.options;
+    try {
+      return textOfOption('http.owner', where, http.owner, request);
+    } catch {
+      return undefined;
+    }
   }
 
   #refusal(

@@ -40,6 +40,8 @@ const [MIN_AGE, MAX_AGE] = [0.8, 0.95];
 @Injectable()
 export class StreamConnections implements ShutdownParticipant {
   readonly limits: StreamLimits;
+  /** Whether it is asked who watches. Set by who shows it, before streams are opened. */
+  namesWatchers = false;
   readonly #http: ResolvedHttpOptions;
   readonly #responses = new OpenResponses();
   readonly #broadcasts = new Map<TaskView, LogBroadcast>();
@@ -70,6 +72,15 @@ export class StreamConnections implements ShutdownParticipant {
     // An interceptor that subscribes once more has the handler called again, for the same response: it has its place.
     if (!this.#responses.has(response)) this.#track(response, this.limits.take(views, principal));
     return new StreamObservable(request, this.#connect);
+  }
+
+  /** How many clients of this process watch a run, by their names; `undefined` for those without one. */
+  watchersOf(view: TaskView): Map<string | undefined, number> {
+    const counts = new Map<string | undefined, number>();
+    for (const { isCounted, stream } of this.#broadcasts.get(view)?.subscriptions() ?? []) {
+      if (isCounted) counts.set(stream.watcher, (counts.get(stream.watcher) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** A stream that only says when to come back: an EventSource never comes back after an error status. */
@@ -107,14 +118,14 @@ export class StreamConnections implements ShutdownParticipant {
   }
 
   readonly #connect = (
-    { response, tasks, isList, isIntercepted }: StreamRequest,
+    { response, tasks, isList, isIntercepted, watcher }: StreamRequest,
     carrier: StreamCarrier,
   ): StreamConnection => {
     const { maxAge, heartbeat } = this.#http;
     const isOwn = carrier === ownCarrier;
     if (isOwn) prepareConnection(response, heartbeat);
     const greeting = isOwn ? this.#ownGreeting : this.#greeting;
-    const init = { response, carrier, greeting, endsAt: endOf(maxAge) };
+    const init = { response, carrier, greeting, endsAt: endOf(maxAge), watcher };
     const interceptors = isIntercepted && carrier instanceof NestCarrier ? carrier : undefined;
     const [task] = tasks;
     const connection =

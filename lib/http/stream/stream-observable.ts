@@ -21,6 +21,8 @@ export interface StreamRequest {
   /** Whether the events pass through Nest's Observable, so that interceptors see them. */
   readonly isIntercepted: boolean;
   readonly principal?: string | undefined;
+  /** Who watches. */
+  readonly watcher?: string | undefined;
 }
 
 /** Makes the connection of a stream. It writes nothing before it is opened. */

@@ -52,6 +52,12 @@ export class LogBroadcast {
     return this.#subscriptions.size + this.#blocked.size;
   }
 
+  /** All that read it, those that wait for their clients too. */
+  *subscriptions(): Generator<TaskSubscription, void> {
+    yield* this.#subscriptions;
+    yield* this.#blocked;
+  }
+
   add(subscription: TaskSubscription): void {
     this.#subscriptions.add(subscription);
   }

@@ -24,6 +24,8 @@ export interface ConnectionInit {
   readonly greeting: EventChunk;
   /** When it must end even if more events follow, on the monotonic clock. */
   readonly endsAt: number | undefined;
+  /** Who watches, where that is asked for and known. */
+  readonly watcher?: string | undefined;
 }
 
 /**
@@ -36,6 +38,8 @@ export abstract class StreamConnection implements NestReceiver {
   protected isOpen = false;
   #isClosed = false;
   readonly response: ServerResponse;
+  /** Who watches. No event asks for it. */
+  readonly watcher: string | undefined;
   readonly #carrier: StreamCarrier;
   readonly #greeting: EventChunk;
   readonly #endsAt: number | undefined;
@@ -51,8 +55,9 @@ export abstract class StreamConnection implements NestReceiver {
   /** Which task is read first the next time, so that none keeps the others waiting. */
   #turn = 0;
 
-  constructor({ response, carrier, greeting, endsAt }: ConnectionInit) {
+  constructor({ response, carrier, greeting, endsAt, watcher }: ConnectionInit) {
     this.response = response;
+    this.watcher = watcher;
     this.#carrier = carrier;
     carrier.attach(this);
     this.#greeting = greeting;

@@ -27,7 +27,8 @@ export interface StreamMessage {
 }
 
 /** What reads a subscription: the connection of its client. */
-export type SubscribedStream = Pick<StreamConnection, 'complete' | 'isBlocked' | 'read' | 'writeEnd'>;
+export type SubscribedStream = Pick<StreamConnection, 'complete' | 'isBlocked' | 'read' | 'writeEnd'> &
+  Partial<Pick<StreamConnection, 'watcher'>>;
 
 /** One task that one client watches. It counts as a watcher, and reads by a cursor of its own when the broadcast has it read. */
 export class TaskSubscription {
@@ -73,6 +74,11 @@ export class TaskSubscription {
     if (this.cursor.isBeforeState) return this.#tellState();
     const gap = this.cursor.nextGap();
     return gap && this.#describe(gap);
+  }
+
+  /** Whether it is a watcher still. */
+  get isCounted(): boolean {
+    return this.#isCounted;
   }
 
   /** Its client has its end, or has left: it is no watcher any more. */
