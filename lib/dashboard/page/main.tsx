@@ -2,12 +2,12 @@ import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { about, readAbout } from './about.js';
 import { type Connection, connection } from './api.js';
-import { OpenedDialog } from './dialogs.js';
-import { summary } from './list-state.js';
-import { ListView } from './list.js';
+import { OpenedDialog } from './dialogs/ask.js';
+import { summary } from './list/list-state.js';
+import { ListView } from './list/list.js';
 import { Notice } from './parts.js';
 import { listHref, shownTask } from './route.js';
-import { TaskView } from './task.js';
+import { TaskView } from './task/task.js';
 
 const words: Readonly<Record<Connection, string>> = {
   connecting: 'Connecting',

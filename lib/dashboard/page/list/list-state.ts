@@ -1,7 +1,7 @@
 import { batch, computed, effect, signal, type Signal } from '@preact/signals';
-import { connection, openStream, tellTime, urlOf } from './api.js';
-import { filter } from './route.js';
-import { isActive, type ListMessage, type Row, type Summary } from './types.js';
+import { connection, openStream, tellTime, urlOf } from '../api.js';
+import { filter } from '../route.js';
+import { isActive, type ListMessage, type Row, type Summary } from '../types.js';
 
 /** How many rows are shown at first, and more with each step. */
 export const STEP = 200;

@@ -1,7 +1,7 @@
 import type { RefObject } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { ApiError } from './api.js';
-import type { Json, Schema } from './types.js';
+import type { Json, Schema } from '../types.js';
+import { parseJson } from './parse-json.js';
 
 /** Gives the input as it stands. `undefined` for none. Throws ApiError where it is no JSON. */
 export type InputReader = () => Json | undefined;
@@ -17,7 +17,7 @@ export function InputForm({ schema, reader }: FormProps) {
   const [isJson, setJson] = useState(fields === undefined);
   const [text, setText] = useState('');
   const form = useRef<HTMLFieldSetElement>(null);
-  reader.current = () => (isJson ? parse('The input', text) : read(form.current, fields ?? []));
+  reader.current = () => (isJson ? parseJson('The input', text) : read(form.current, fields ?? []));
   const toggle = (): void => {
     if (!isJson) {
       try {
@@ -136,18 +136,8 @@ function read(form: HTMLFieldSetElement | null, fields: readonly Field[]): Json 
     if (kind === 'boolean') input[name] = element.checked;
     else if (value === '') continue;
     else if (kind === 'number' || kind === 'integer') input[name] = Number(value);
-    else if (kind === 'json') input[name] = parse(name, value) as Json;
+    else if (kind === 'json') input[name] = parseJson(name, value) as Json;
     else input[name] = value;
   }
   return input;
-}
-
-/** @throws ApiError */
-function parse(what: string, text: string): Json | undefined {
-  if (text.trim() === '') return undefined;
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw new ApiError(0, `${what} is not JSON: ${error instanceof Error ? error.message : ''}`);
-  }
 }

@@ -1,7 +1,7 @@
 import { batch, signal } from '@preact/signals';
-import { ApiError, get, openStream, tellTime, urlOf } from './api.js';
-import type { Ref } from './route.js';
-import type { CancelTimes, Rights, Snapshot, TaskEvent } from './types.js';
+import { ApiError, get, openStream, tellTime, urlOf } from '../api.js';
+import type { Ref } from '../route.js';
+import type { CancelTimes, Rights, Snapshot, TaskEvent } from '../types.js';
 
 /** How many events are kept in the page. */
 const MAX_EVENTS = 1_000;

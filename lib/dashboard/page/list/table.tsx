@@ -1,180 +1,12 @@
 import { memo } from 'preact/compat';
-import { useEffect, useRef } from 'preact/hooks';
-import { about } from './about.js';
-import { now } from './api.js';
-import { BulkDialog, CancelDialog, openDialog, StartDialog } from './dialogs.js';
-import { count, duration, runningFor, timeOf, wholeTimeOf } from './format.js';
-import {
-  isHeld,
-  isLoaded,
-  keys,
-  limit,
-  readList,
-  refusal,
-  rowOf,
-  STEP,
-  summary,
-  waiting,
-} from './list-state.js';
-import { Bar, Spark, StatusMark, tasks } from './parts.js';
-import { filter, type Filter, noFilter, setFilter, taskHref } from './route.js';
-import { isActive, labels, type Row, statuses } from './types.js';
-
-const times: readonly (readonly [value: string, label: string])[] = [
-  ['', 'Any time'],
-  ['300000', 'Last 5 minutes'],
-  ['3600000', 'Last hour'],
-  ['86400000', 'Last day'],
-];
-
-export function ListView() {
-  useEffect(() => readList(), []);
-  useEffect(() => {
-    document.title = 'Tasks';
-  }, []);
-  return (
-    <main class="list">
-      <h1 class="vh" tabIndex={-1}>
-        Tasks
-      </h1>
-      <div class="overview">
-        <Counts />
-        <Spark history={summary.value.history} />
-      </div>
-      <Filters />
-      <Table />
-    </main>
-  );
-}
-
-function Counts() {
-  const { counts } = summary.value;
-  const { status } = filter.value;
-  const chosen = new Set(status.split(',').filter(Boolean));
-  const all = statuses.reduce((sum, each) => sum + (counts[each] ?? 0), 0);
-  const toggle = (each: string): void => {
-    if (!chosen.delete(each)) chosen.add(each);
-    setFilter({ status: [...chosen].join(',') });
-  };
-  return (
-    <div class="counts" role="group" aria-label="Filter by status">
-      <button type="button" aria-pressed={chosen.size === 0} onClick={() => setFilter({ status: '' })}>
-        <span class="name">All</span> <b>{count(all)}</b>
-      </button>
-      {statuses.map((each) => (
-        <button
-          type="button"
-          key={each}
-          class={`is-${each}`}
-          aria-pressed={chosen.has(each)}
-          data-none={(counts[each] ?? 0) === 0}
-          onClick={() => toggle(each)}
-        >
-          <span class="name">
-            <span class="dot" aria-hidden="true" />
-            {labels[each]}
-          </span>{' '}
-          <b>{count(counts[each] ?? 0)}</b>
-        </button>
-      ))}
-    </div>
-  );
-}
-
-/** What is typed is asked for when the typing pauses. */
-function useTyped(name: 'text' | 'owner') {
-  const timer = useRef<number>(undefined);
-  const ref = useRef<HTMLInputElement>(null);
-  const value = filter.value[name];
-  useEffect(() => {
-    if (ref.current && document.activeElement !== ref.current) ref.current.value = value;
-  }, [value]);
-  return {
-    ref,
-    onInput: () => {
-      clearTimeout(timer.current);
-      timer.current = setTimeout(() => setFilter({ [name]: ref.current?.value.trim() ?? '' }), 200);
-    },
-  };
-}
-
-function Filters() {
-  const text = useTyped('text');
-  const owner = useTyped('owner');
-  const { active } = summary.value;
-  const types = about.value?.types ?? [];
-  const isFiltered = Object.values(filter.value).some(Boolean);
-  const clear = (): void => {
-    setFilter(noFilter);
-    for (const { ref } of [text, owner]) if (ref.current) ref.current.value = '';
-  };
-  return (
-    <form class="filters" role="search" aria-label="Tasks" onSubmit={(event) => event.preventDefault()}>
-      <label class="grow">
-        <span class="vh">Text</span>
-        <input type="search" placeholder="Search id, owner, message" {...text} />
-      </label>
-      <label>
-        <span class="vh">Type</span>
-        <select
-          value={filter.value.type}
-          onChange={(event) => setFilter({ type: event.currentTarget.value })}
-        >
-          <option value="">Any type</option>
-          {types.map(({ app, name }) => (
-            <option key={`${app}/${name}`} value={`${app}/${name}`}>
-              {app}/{name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span class="vh">Owner</span>
-        <input class="owner" placeholder="Owner" {...owner} />
-      </label>
-      <label>
-        <span class="vh">Started</span>
-        <select
-          value={filter.value.within}
-          onChange={(event) => setFilter({ within: event.currentTarget.value })}
-        >
-          {times.map(([value, label]) => (
-            <option key={value} value={value}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
-      {isFiltered && (
-        <button type="button" class="quiet" onClick={clear}>
-          Clear
-        </button>
-      )}
-      <span class="actions">
-        {about.value?.mayBulk && (
-          <button
-            type="button"
-            disabled={active === 0}
-            onClick={() =>
-              openDialog((close) => <BulkDialog filter={filter.value} active={active} onClose={close} />)
-            }
-          >
-            Cancel all{active > 0 && ` ${count(active)}`}…
-          </button>
-        )}
-        {types.some(({ mayStart }) => mayStart) && (
-          <button
-            type="button"
-            class="main"
-            onClick={() => openDialog((close) => <StartDialog onClose={close} />)}
-          >
-            Start…
-          </button>
-        )}
-      </span>
-    </form>
-  );
-}
+import { now } from '../api.js';
+import { openDialog } from '../dialogs/ask.js';
+import { CancelDialog } from '../dialogs/cancel-dialog.js';
+import { count, duration, runningFor, timeOf, wholeTimeOf } from '../format.js';
+import { Bar, StatusMark, tasks } from '../parts.js';
+import { filter, type Filter, taskHref } from '../route.js';
+import { isActive, type Row } from '../types.js';
+import { isHeld, isLoaded, keys, limit, refusal, rowOf, STEP, summary, waiting } from './list-state.js';
 
 /** The arrow keys go from row to row. */
 function moveFocus(event: KeyboardEvent): void {
@@ -188,7 +20,7 @@ function moveFocus(event: KeyboardEvent): void {
   link.focus();
 }
 
-function Table() {
+export function Table() {
   const isEmpty = keys.value.length === 0;
   const hold = (): void => {
     isHeld.value = true;
