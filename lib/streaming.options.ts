@@ -76,7 +76,7 @@ export interface HttpOptions extends HttpRouteOptions {
   interceptEvents?: boolean | undefined;
   /** A client that reads nothing for this long, in milliseconds, is disconnected. @defaultValue 30 000 */
   stallTimeout?: number | undefined;
-  /** The owner of the tasks that this request starts. Called after the guards. @defaultValue none */
+  /** The owner of the tasks that this request starts. The dashboard also shows it as the name of who watches. Called after the guards. @defaultValue none */
   owner?: (request: never) => string | null | undefined;
 }
 

@@ -4,9 +4,11 @@ import { CoordinatorService } from '../coordinator/coordinator.service.js';
 import { TaskEngine } from '../engine/task-engine.js';
 import type { TaskView } from '../engine/task-view.js';
 import { inputSchemaOf } from '../http/openapi/task-inputs.js';
+import { StreamConnections } from '../http/stream/stream-connections.js';
 import { InvalidOptionsError, TaskNotFoundError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 import { findTaskTypes } from '../task-types/find-task-types.js';
+import { type WatchedBy, watchedBy } from './live/watched-by.js';
 
 /** A task type, as the page starts tasks of it. */
 export interface StartableType {
@@ -21,6 +23,7 @@ export interface StartableType {
 export class DashboardEngine implements OnModuleInit {
   #engine: TaskEngine | undefined;
   #coordinator: CoordinatorService | undefined;
+  #connections: StreamConnections | undefined;
 
   constructor(
     private readonly modules: ModuleRef,
@@ -31,16 +34,24 @@ export class DashboardEngine implements OnModuleInit {
     try {
       this.#engine = this.modules.get(TaskEngine, { strict: false });
       this.#coordinator = this.modules.get(CoordinatorService, { strict: false });
+      this.#connections = this.modules.get(StreamConnections, { strict: false });
     } catch (cause) {
       throw new InvalidOptionsError(
         'StreamingDashboardModule needs StreamingModule.forRoot() or forRootAsync() in the same application',
         { cause },
       );
     }
+    // Both cost something with each task and each stream, so nobody does it who does not show it.
+    this.engine.measuresInputs = true;
+    this.connections.namesWatchers = true;
   }
 
   get engine(): TaskEngine {
     return this.#engine as TaskEngine;
+  }
+
+  get connections(): StreamConnections {
+    return this.#connections as StreamConnections;
   }
 
   get coordinator(): CoordinatorService {
@@ -53,6 +64,11 @@ export class DashboardEngine implements OnModuleInit {
     const view = await this.engine.find(ref);
     if (!view) throw new TaskNotFoundError(ref);
     return view;
+  }
+
+  /** Who watches a run, as far as this instance knows. */
+  watchedBy(view: TaskView): WatchedBy {
+    return watchedBy(this.connections.watchersOf(view), this.engine.inputsTravel === true);
   }
 
   types(): StartableType[] {

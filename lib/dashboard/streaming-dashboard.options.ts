@@ -18,6 +18,7 @@ import type { EventTask } from '../task/on-task-event.decorator.js';
 import type { TaskEvent } from '../task/task-event.js';
 import type { TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
+import type { WatchedBy } from './live/watched-by.js';
 
 /**
  * What somebody may do on the dashboard.
@@ -47,6 +48,18 @@ export interface DashboardDecision {
 }
 
 /**
+ * A task as the dashboard shows it. `inputBytes` and `watchedBy` stand on its own page alone.
+ *
+ * @publicApi
+ */
+export interface DashboardSnapshot extends TaskSnapshot {
+  /** The size of its input as JSON, where it is known. */
+  readonly inputBytes?: number | undefined;
+  /** Who watches it over HTTP, as `http.owner` names them. */
+  readonly watchedBy?: WatchedBy | undefined;
+}
+
+/**
  * What `StreamingDashboardModule.forRoot()` takes.
  *
  * @publicApi
@@ -66,7 +79,7 @@ export interface StreamingDashboardOptions {
    * Takes out what nobody may see on the dashboard: called with each snapshot and each event before they leave the process. What
    * it returns is shown in their place. If it throws, nothing of it is shown. @defaultValue all is shown
    */
-  redact?: (<Shown extends TaskEvent | TaskSnapshot>(shown: Shown) => Shown) | undefined;
+  redact?: (<Shown extends TaskEvent | DashboardSnapshot>(shown: Shown) => Shown) | undefined;
   /**
    * Who asks, for the log and for the `by` of a cancellation. Called after the guards.
    * @defaultValue `request.user`, by its `email`, `username`, `name`, `id` or `sub`, or else the address

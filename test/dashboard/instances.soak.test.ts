@@ -3,7 +3,9 @@ import { expect, it } from '@jest/globals';
 import { handlerTask } from '../support/app.js';
 import { engineOnRedis, newPrefix } from '../support/app/redis-engine.js';
 import { describeWithRedis } from '../support/programs/redis.js';
-import { eventually } from '../support/wait.js';
+import { openStream } from '../support/clients/sse.js';
+import { deferred, eventually } from '../support/wait.js';
+import type { WatchedBy } from '../../lib/dashboard/live/watched-by.js';
 import { createDashboardApp, type ListData, rowsWhen } from './support.js';
 
 describeWithRedis('the dashboard of many instances', [], () => {
@@ -46,5 +48,44 @@ describeWithRedis('the dashboard of many instances', [], () => {
     await eventually(() => expect(task.raw).toContain('"by":"ada"'));
     await using ended = await worker.list('?status=cancelled');
     expect((await ended.next<ListData>('all')).data.summary.total).toBe(20);
+  });
+
+  it('counts the watchers of all, knows the names of its own, and the size of an input also behind the end', async () => {
+    const prefix = newPrefix();
+    const over = deferred();
+    const type = handlerTask((task) => task.waitFor(over.promise), { name: 'Import' });
+    const start = async (run: boolean) =>
+      createDashboardApp({
+        tasks: [type],
+        options: {
+          engine: await engineOnRedis(prefix, { run }),
+          http: { owner: (request: { headers: { user?: string } }) => request.headers.user },
+        },
+        dashboard: { access: () => true },
+      });
+    const [here, elsewhere] = [await start(true), await start(false)];
+    const input = { rows: ['ä', 'b'] };
+    await elsewhere.coordinator.start(type, input, { id: 'one' });
+    const clients = await Promise.all(
+      [here, elsewhere, elsewhere].map(({ url }, n) =>
+        openStream(`${url}/test/Import/one`, { headers: { user: `user-${n}` } }),
+      ),
+    );
+    interface Told {
+      readonly snapshot?: {
+        readonly status: string;
+        readonly watchers: number;
+        readonly watchedBy?: WatchedBy;
+      };
+    }
+    await using page = await here.watch('test/Import/one');
+    const { data } = await page.next<Told>((event) => (event.data as Told).snapshot?.watchers === 3);
+    expect(data.snapshot).toMatchObject({
+      watchedBy: { names: [{ name: 'user-0', streams: 1 }], isPart: true },
+    });
+    over.resolve();
+    const end = await page.next<Told>((event) => (event.data as Told).snapshot?.status === 'completed');
+    expect(end.data.snapshot).toMatchObject({ inputBytes: Buffer.byteLength(JSON.stringify(input)) });
+    for (const client of clients) expect(await client.ended).toBe('complete');
   });
 });

@@ -5,10 +5,10 @@ import { TaskNotFoundError } from '../../task/errors.js';
 import type { EventTask } from '../../task/on-task-event.decorator.js';
 import type { TaskEvent } from '../../task/task-event.js';
 import { taskPath, type TaskTypeRef } from '../../task/task-ref.js';
-import type { TaskSnapshot } from '../../task/task-snapshot.js';
 import {
   DASHBOARD_OPTIONS,
   type DashboardAction,
+  type DashboardSnapshot,
   type ResolvedDashboardOptions,
 } from '../streaming-dashboard.options.js';
 import { nameOfAsker } from './name-of-asker.js';
@@ -99,7 +99,7 @@ export class DashboardAccess {
   }
 
   /** `undefined` where nothing of it may be shown. */
-  shown<Shown extends TaskEvent | TaskSnapshot>(what: Shown): Shown | undefined {
+  shown<Shown extends TaskEvent | DashboardSnapshot>(what: Shown): Shown | undefined {
     const { redact } = this.options;
     if (!redact) return what;
     try {

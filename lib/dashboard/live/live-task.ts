@@ -11,12 +11,17 @@ import { isTerminal } from '../../task/task-status.js';
 import type { DashboardAccess } from '../access/dashboard-access.js';
 import type { DashboardEngine } from '../dashboard-engine.js';
 import type { CancelTimes } from './cancel-times.js';
+import type { DashboardSnapshot } from '../streaming-dashboard.options.js';
 import type { EventWriter } from './event-writer.js';
+import type { WatchedBy } from './watched-by.js';
 
 /** Time between two looks at the task, in milliseconds. Events that come meanwhile are sent together. */
 const PERIOD = 250;
 /** Of one that has ended: it may be started anew, or be kept no longer. */
 const ENDED_PERIOD = 2_000;
+/** Between two looks at who watches, in milliseconds. Many thousands take longer, and are looked at for at most this part of the time. */
+const WATCHERS_PERIOD = 1_000;
+const WATCHERS_SHARE = 50;
 /** How many events are sent at once, and their bytes. */
 const MAX_EVENTS = 500;
 const MAX_BYTES = 512 * 1024;
@@ -32,6 +37,8 @@ export class LiveTask {
   #cursor: LogCursor;
   #subscription: Subscription;
   #shown = '';
+  #watchedBy: WatchedBy | undefined;
+  #nextWatchers = 0;
   #timer: Timer | undefined;
   #hasNews = true;
 
@@ -110,6 +117,7 @@ export class LiveTask {
     this.#subscription = this.#subscribe();
     this.#hasNews = true;
     this.#shown = '';
+    this.#watchedBy = undefined;
     this.writer.event('restarted', '{}');
   }
 
@@ -120,7 +128,12 @@ export class LiveTask {
   #write(): void {
     const snapshot = snapshotOf(this.#view.record);
     const times = this.times.of(this.#view, snapshot.status);
-    const shown = this.access.shown(snapshot);
+    const { inputBytes } = this.#view;
+    const shown = this.access.shown<DashboardSnapshot>({
+      ...snapshot,
+      ...(inputBytes !== undefined && { inputBytes }),
+      watchedBy: this.#whoWatches(),
+    });
     const { app, name, id, status, createdAt } = snapshot;
     const text = JSON.stringify({
       snapshot: shown ?? { app, name, id, status, createdAt, isHidden: true },
@@ -131,6 +144,15 @@ export class LiveTask {
       this.writer.event('task', `{"now":${Date.now()},${text.slice(1)}`);
     }
     if (this.#hasNews) this.#sendEvents();
+  }
+
+  #whoWatches(): WatchedBy {
+    const began = performance.now();
+    if (this.#watchedBy && began < this.#nextWatchers) return this.#watchedBy;
+    this.#watchedBy = this.source.watchedBy(this.#view);
+    const ended = performance.now();
+    this.#nextWatchers = ended + Math.max(WATCHERS_PERIOD, WATCHERS_SHARE * (ended - began));
+    return this.#watchedBy;
   }
 
   #sendEvents(): void {

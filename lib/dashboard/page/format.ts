@@ -44,6 +44,13 @@ export function runningFor(ms: number): string {
   return duration(Math.max(1_000, Math.floor(ms / 1_000) * 1_000)).replace('.0', '');
 }
 
+/** `120 B`, `3.4 KiB`, `12 MiB`. */
+export function bytes(value: number): string {
+  if (value < 1_024) return `${value} B`;
+  const [unit, size] = value < 1_024 ** 2 ? ['KiB', value / 1_024] : ['MiB', value / 1_024 ** 2];
+  return `${size < 10 ? size.toFixed(1) : Math.round(size)} ${unit}`;
+}
+
 export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }

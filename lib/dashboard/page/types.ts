@@ -75,8 +75,18 @@ export interface Snapshot {
   readonly error?: { readonly message: string; readonly errorType: string } | null;
   readonly cancellation?: Cancellation | null;
   readonly watchers?: number;
+  readonly inputBytes?: number;
+  readonly watchedBy?: WatchedBy;
   /** Nothing else may be shown. */
   readonly isHidden?: true;
+}
+
+/** Who watches over HTTP, on the instance that serves the page. */
+export interface WatchedBy {
+  readonly names: readonly { readonly name?: string; readonly streams: number }[];
+  /** Streams of those that are not listed. */
+  readonly others: number;
+  readonly isPart?: true;
 }
 
 export interface Cancellation {
@@ -118,6 +128,14 @@ export interface Schema {
   readonly maximum?: number;
   readonly minLength?: number;
   readonly maxLength?: number;
+  readonly items?: Schema;
+  readonly nullable?: boolean;
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+  readonly allOf?: readonly Schema[];
+  readonly $ref?: string;
+  readonly $defs?: Readonly<Record<string, Schema>>;
+  readonly definitions?: Readonly<Record<string, Schema>>;
 }
 
 export interface TaskType {

@@ -1,9 +1,9 @@
 import { now } from '../api.js';
-import { duration, plural, runningFor, timeOf, wholeTimeOf } from '../format.js';
+import { bytes, duration, plural, runningFor, timeOf, wholeTimeOf } from '../format.js';
 import type { ShownTask } from './task-state.js';
 
 export function Facts({ shown: { snapshot } }: { shown: ShownTask }) {
-  const { owner, createdAt, startedAt, endedAt, watchers = 0, attempt = 0, isHidden } = snapshot;
+  const { owner, createdAt, startedAt, endedAt, watchers = 0, attempt = 0, inputBytes, isHidden } = snapshot;
   const created = Date.parse(createdAt);
   const started = startedAt ? Date.parse(startedAt) : undefined;
   const took =
@@ -20,6 +20,13 @@ export function Facts({ shown: { snapshot } }: { shown: ShownTask }) {
       {started !== undefined && <Fact name="Waited" value={duration(started - created)} />}
       {took !== undefined && <Fact name={endedAt ? 'Took' : 'Running for'} value={took} />}
       {attempt > 0 && <Fact name="Try" value={String(attempt)} />}
+      {inputBytes !== undefined && (
+        <Fact
+          name="Input"
+          value={inputBytes === 0 ? 'none' : bytes(inputBytes)}
+          title={plural(inputBytes, 'byte')}
+        />
+      )}
       <Fact name="Watched by" value={watchers === 0 ? 'nobody' : plural(watchers, 'client')} />
     </dl>
   );

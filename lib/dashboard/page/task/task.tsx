@@ -13,6 +13,7 @@ import { Events } from './events.js';
 import { Facts } from './facts.js';
 import { lost, readTask, rights, type ShownTask, task, tries } from './task-state.js';
 import { Timeline } from './timeline.js';
+import { Watchers } from './watchers.js';
 
 export function TaskView({ of }: { of: Ref }) {
   const { app, name, id } = of;
@@ -100,6 +101,7 @@ function Shown({ shown }: { shown: ShownTask }) {
         <div>
           <Timeline shown={shown} tries={tries.value} />
           <CancelPhases shown={shown} />
+          {isActive(status) && <Watchers snapshot={snapshot} />}
           {error && (
             <section aria-labelledby="error" class="error">
               <h2 id="error">{error.errorType}</h2>
