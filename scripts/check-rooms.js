@@ -139,7 +139,7 @@ const PUBLIC_FILES = {
     outcome/terminal-event
   `),
   'task-types': words(`
-    find-task-types input/task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
+    find-task-types input/dto-schema input/task-input task-listener task-listener.registry task-type task-type.explorer task-type.registry
   `),
 };
 

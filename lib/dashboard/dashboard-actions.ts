@@ -38,8 +38,9 @@ export class DashboardActions {
 
   async about(request: PlatformRequest): Promise<AboutAnswer> {
     await this.access.check('view', request);
+    const startable = await this.source.types();
     const types = await Promise.all(
-      this.source.types().map(async (type) => {
+      startable.map(async (type) => {
         const { app, name } = type;
         return { ...type, mayStart: await this.access.allows('start', request, { type: { app, name } }) };
       }),

@@ -8,6 +8,7 @@ import { StreamConnections } from '../http/stream/stream-connections.js';
 import { InvalidOptionsError, TaskNotFoundError } from '../task/errors.js';
 import { assertTaskRef, type TaskRef } from '../task/task-ref.js';
 import { findTaskTypes } from '../task-types/find-task-types.js';
+import { dtoSchemaOf } from '../task-types/input/dto-schema.js';
 import { type WatchedBy, watchedBy } from './live/watched-by.js';
 
 /** A task type, as the page starts tasks of it. */
@@ -71,12 +72,13 @@ export class DashboardEngine implements OnModuleInit {
     return watchedBy(this.connections.watchersOf(view), this.engine.inputsTravel === true);
   }
 
-  types(): StartableType[] {
-    return findTaskTypes(this.discovery)
-      .map(({ app, name, options: { input } }) => {
-        const schema = input && inputSchemaOf(input);
+  async types(): Promise<StartableType[]> {
+    const types = await Promise.all(
+      findTaskTypes(this.discovery).map(async ({ app, name, options: { input } }) => {
+        const schema = input && (inputSchemaOf(input) ?? (await dtoSchemaOf(input)));
         return { app, name, ...(schema && { schema }) };
-      })
-      .toSorted((a, b) => (`${a.app}/${a.name}` < `${b.app}/${b.name}` ? -1 : 1));
+      }),
+    );
+    return types.toSorted((a, b) => (`${a.app}/${a.name}` < `${b.app}/${b.name}` ? -1 : 1));
   }
 }

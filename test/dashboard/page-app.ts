@@ -1,7 +1,35 @@
-import { expect } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals';
 import axe from 'axe-core';
 import type { Browser, BrowserContext, BrowserContextOptions, ConsoleMessage, Page } from 'playwright-core';
+import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
 import { eventually } from '../support/wait.js';
+
+export type OpenPage = (url: string, options?: BrowserContextOptions) => Promise<DashboardPage>;
+
+/** `describe` for pages in a browser: those that a test opens are closed after it. */
+export function describePages(
+  name: string,
+  fn: (openPage: OpenPage, open: Set<DashboardPage>) => void,
+): void {
+  describeWithChromium(name, (executablePath) => {
+    let browser: Browser;
+    const open = new Set<DashboardPage>();
+    beforeAll(async () => {
+      browser = await launchChromium(executablePath);
+    });
+    afterEach(async () => {
+      const pages = [...open];
+      open.clear();
+      for (const page of pages) await page.close();
+    });
+    afterAll(() => browser.close());
+    fn(async (url, options) => {
+      const page = await DashboardPage.open(browser, url, options);
+      open.add(page);
+      return page;
+    }, open);
+  });
+}
 
 /** A page of the dashboard in a browser: nothing that it logs, and nothing that it asks another host for, goes unseen. */
 export class DashboardPage {

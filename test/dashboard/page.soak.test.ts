@@ -1,13 +1,11 @@
 /** The page of the dashboard in a real browser, under its strict policy. */
-import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import { expect, it, jest } from '@jest/globals';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Browser, BrowserContextOptions } from 'playwright-core';
 import { z } from 'zod';
 import { handlerTask } from '../support/app.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
 import { deferred, eventually } from '../support/wait.js';
-import { DashboardPage } from './page-app.js';
+import { type DashboardPage, describePages } from './page-app.js';
 import { createDashboardApp, type DashboardApp, type DashboardAppOptions } from './support.js';
 
 jest.setTimeout(120_000);
@@ -31,26 +29,7 @@ function stubbornTask(name = 'Import') {
 
 const waits = (name: string) => handlerTask((task) => task.sleep(600_000), { name });
 
-describeWithChromium('the page of the dashboard', (executablePath) => {
-  let browser: Browser;
-  const open = new Set<DashboardPage>();
-
-  beforeAll(async () => {
-    browser = await launchChromium(executablePath);
-  });
-  afterEach(async () => {
-    const pages = [...open];
-    open.clear();
-    for (const page of pages) await page.close();
-  });
-  afterAll(() => browser.close());
-
-  async function openPage(url: string, options?: BrowserContextOptions): Promise<DashboardPage> {
-    const page = await DashboardPage.open(browser, url, options);
-    open.add(page);
-    return page;
-  }
-
+describePages('the page of the dashboard', (openPage, open) => {
   const createApp = (options: DashboardAppOptions): Promise<DashboardApp> =>
     createDashboardApp({
       forceCloseConnections: true,
@@ -84,18 +63,18 @@ describeWithChromium('the page of the dashboard', (executablePath) => {
     await page.getByLabel('Text').fill('DISK');
     await page.getByText('1 of 1 task').waitFor();
     expect(page.url()).toContain('text=DISK');
-    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await page.getByLabel('Type').selectOption('test/Digest');
     await page.getByText('1 of 1 task').waitFor();
     await page.getByRole('row', { name: /Digest two/ }).waitFor();
     // The filter is in the address.
     await page.reload();
     await page.getByText('1 of 1 task').waitFor();
-    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
     await page.getByText('3 of 3 tasks').waitFor();
     await page.getByLabel('Owner').fill('nobody');
     await page.getByText('No task matches').waitFor();
-    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByRole('button', { name: 'Clear', exact: true }).click();
     cleaned.resolve();
     await first.cancel();
     await page.getByRole('button', { name: 'Cancelled 1' }).waitFor();
@@ -207,7 +186,7 @@ describeWithChromium('the page of the dashboard', (executablePath) => {
     await dialog.getByLabel('kind').selectOption('long');
     await dialog.getByLabel('title').fill('November');
     await dialog.getByLabel('draft').check();
-    await dialog.getByLabel('tags').fill('["a"]');
+    await dialog.getByLabel('tags').fill('a');
     await dialog.getByLabel('Id').fill('november');
     await dialog.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByRole('heading', { name: 'test/Report' }).waitFor();
@@ -271,7 +250,10 @@ describeWithChromium('the page of the dashboard', (executablePath) => {
     await first.page.getByText('Not connected, trying again').waitFor();
     const again = await createApp({ tasks: [type], listen: false });
     await again.app.listen(port, '127.0.0.1');
-    await first.page.getByText(/no longer kept|There is no task/).waitFor();
+    await first.page
+      .getByText(/no longer kept|There is no task/)
+      .first()
+      .waitFor();
     await first.page.getByRole('link', { name: 'All tasks' }).click();
     await first.isLive();
     await first.page.getByText('No tasks yet').waitFor();
