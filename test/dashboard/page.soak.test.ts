@@ -247,11 +247,11 @@ describePages('the page of the dashboard', (openPage, open) => {
     first.expectsRefusals = true;
     const { port } = app;
     await app.close();
-    await first.page.getByText('Not connected, trying again').waitFor();
+    await first.page.getByText('Not connected').waitFor();
     const again = await createApp({ tasks: [type], listen: false });
     await again.app.listen(port, '127.0.0.1');
     await first.page
-      .getByText(/no longer kept|There is no task/)
+      .getByText(/no longer kept|There is no such task/)
       .first()
       .waitFor();
     await first.page.getByRole('link', { name: 'All tasks' }).click();
@@ -281,7 +281,7 @@ describePages('the page of the dashboard', (openPage, open) => {
     expect(await page.getByRole('button', { name: /^(Cancel|Signal)…/ }).count()).toBe(0);
     dashboard.expectsRefusals = true;
     await page.goto(`${app.page}#/task/test/Import/two`);
-    await page.getByText('There is no task').first().waitFor();
+    await page.getByText('There is no such task').waitFor();
   });
 
   it('works below a prefix, behind a proxy with a path of its own, and with a slash at the end', async () => {

@@ -1,4 +1,4 @@
-import { signal } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 
 /** The page's own path, whatever prefix or proxy stands before it. */
 const base = location.pathname.replace(/\/+$/, '');
@@ -9,22 +9,39 @@ export function urlOf(path: string, query: Readonly<Record<string, string | unde
   return `${base}/api/${path}${search && `?${search}`}`;
 }
 
-export type Connection = 'connecting' | 'live' | 'offline' | 'refused';
+/** `gone`: the server is there, and what is read is not. */
+export type Connection = 'connecting' | 'live' | 'offline' | 'refused' | 'gone';
 
 /** Of the stream that is open. */
 export const connection = signal<Connection>('connecting');
+
+/** How long the server may be away before more is said of it, in milliseconds: most cuts are over by then. */
+const SHORT_CUT = 1_500;
+/** Whether the server has been away for longer than that. */
+export const isAway = signal(false);
+let awayTimer: number | undefined;
+
+effect(() => {
+  clearTimeout(awayTimer);
+  if (connection.value !== 'offline') isAway.value = false;
+  else awayTimer = setTimeout(() => (isAway.value = true), SHORT_CUT);
+});
+
 /** What the server is ahead of this machine, in milliseconds. */
 export const clockAhead = signal(0);
-/** By the server's clock, once a second. */
+/** By the server's clock, once a second. It stands still while nothing is heard: what is shown is of that time. */
 export const now = signal(Date.now());
+/** Whether the server has ever told anything. */
+export const hasHeard = signal(false);
 
 setInterval(() => {
-  if (!document.hidden) now.value = Date.now() + clockAhead.value;
+  if (!document.hidden && connection.value === 'live') now.value = Date.now() + clockAhead.value;
 }, 1_000);
 
 export function tellTime(serverNow: number): void {
   clockAhead.value = serverNow - Date.now();
   now.value = serverNow;
+  hasHeard.value = true;
 }
 
 export interface Issue {
@@ -78,12 +95,12 @@ async function answerOf(ask: () => Promise<Response>): Promise<Response> {
     // A proxy's page.
   }
   const message = Array.isArray(said.message) ? said.message.join(', ') : said.message;
-  throw new ApiError(
-    response.status,
-    typeof message === 'string' ? message : messageOf(response.status),
-    said.issues,
-  );
+  const isTold = typeof message === 'string' && !bare.includes(message);
+  throw new ApiError(response.status, isTold ? message : messageOf(response.status), said.issues);
 }
+
+/** What Nest says where an application says nothing. */
+const bare = ['Unauthorized', 'Forbidden', 'Forbidden resource'];
 
 function messageOf(status: number): string {
   if (status === 401) return 'You are signed out.';
@@ -135,7 +152,8 @@ export function openStream(
   const lost = async (opened: EventSource): Promise<void> => {
     if (opened !== source || isClosed) return;
     opened.close();
-    if (connection.value !== 'refused') connection.value = 'offline';
+    const isAnswered = connection.value === 'refused' || connection.value === 'gone';
+    if (!isAnswered) connection.value = 'offline';
     // An EventSource does not tell the status.
     const error = await get(probe).then(
       () => undefined,
@@ -143,8 +161,10 @@ export function openStream(
     );
     if (opened !== source || isClosed) return;
     if (error instanceof ApiError && error.status >= 400 && error.status < 500) {
-      connection.value = error.status === 404 ? 'live' : 'refused';
+      connection.value = error.status === 404 ? 'gone' : 'refused';
       onLost(error);
+    } else if (error) {
+      connection.value = 'offline';
     }
     timer = setTimeout(open, pause);
     pause = Math.min(2 * pause, MAX_PAUSE);

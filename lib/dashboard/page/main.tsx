@@ -1,10 +1,11 @@
 import { render } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { about, readAbout } from './about.js';
-import { type Connection, connection } from './api.js';
+import { type Connection, connection, hasHeard, isAway, now } from './api.js';
 import { OpenedDialog } from './dialogs/ask.js';
 import { summary } from './list/list-state.js';
 import { ListView } from './list/list.js';
+import { timeOf } from './format.js';
 import { Notice } from './parts.js';
 import { listHref, shownTask } from './route.js';
 import { TaskView } from './task/task.js';
@@ -12,8 +13,9 @@ import { TaskView } from './task/task.js';
 const words: Readonly<Record<Connection, string>> = {
   connecting: 'Connecting',
   live: 'Live',
-  offline: 'Not connected, trying again',
+  offline: 'Not connected',
   refused: 'Not allowed',
+  gone: 'Not there',
 };
 
 function Page() {
@@ -25,7 +27,7 @@ function Page() {
     if (!isFirst.current) document.querySelector<HTMLElement>('h1')?.focus();
     isFirst.current = false;
   }, [key]);
-  const { fault } = summary.value;
+  const isStale = ref === undefined && connection.value === 'live' && summary.value.fault !== undefined;
   return (
     <>
       <a class="skip" href="#content" onClick={skip}>
@@ -36,20 +38,28 @@ function Page() {
           Tasks
         </a>
         {about.value?.by !== undefined && <span class="by">{about.value.by}</span>}
-        <span class="connection" role="status" data-is={connection.value}>
+        <span class="connection" role="status" data-is={isStale ? 'stale' : connection.value}>
           <span class="dot" aria-hidden="true" />
-          {words[connection.value]}
+          {isStale ? 'Out of date' : words[connection.value]}
         </span>
       </div>
-      {fault !== undefined && !ref && (
-        <p class="banner" role="alert">
-          {fault}. What you see may be out of date.
-        </p>
-      )}
+      <Trouble fault={isStale ? summary.value.fault : undefined} />
       <div id="content">{ref ? <TaskView key={key} of={ref} /> : <ListView key="list" />}</div>
       <OpenedDialog />
       <Notice />
     </>
+  );
+}
+
+/** What keeps the page from being up to date. */
+function Trouble({ fault }: { fault: string | undefined }) {
+  const age = hasHeard.value ? ` What you see is of ${timeOf(now.value, now.value)}.` : '';
+  const text = isAway.value ? 'The server cannot be reached' : fault;
+  if (text === undefined) return null;
+  return (
+    <p class="banner" role="alert">
+      <b>{text}.</b> {isAway.value ? `It is tried again.${age}` : 'What you see may be out of date.'}
+    </p>
   );
 }
 

@@ -68,6 +68,38 @@ export function Spark({ history }: { history: Summary['history'] }) {
   );
 }
 
+interface EmptyProps {
+  readonly title: string;
+  readonly text?: string;
+  /** What to do about it. */
+  readonly children?: ComponentChildren;
+}
+
+/** In place of what there is nothing of. */
+export function Empty({ title, text, children }: EmptyProps) {
+  return (
+    <div class="empty" role="status">
+      <p class="title">{title}</p>
+      {text !== undefined && <p>{text}</p>}
+      {children !== undefined && <p class="ways">{children}</p>}
+    </div>
+  );
+}
+
+/** In place of what somebody may not see, or not any more. */
+export function Refused({ title }: { title: string }) {
+  return (
+    <Empty
+      title={title.replace(/\.$/, '')}
+      text="Sign in again, or ask for access. Then load this page anew."
+    >
+      <button type="button" onClick={() => location.reload()}>
+        Load anew
+      </button>
+    </Empty>
+  );
+}
+
 interface DialogProps {
   readonly title: string;
   readonly children: ComponentChildren;

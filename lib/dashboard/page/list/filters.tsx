@@ -79,7 +79,7 @@ export function Filters() {
         </select>
       </label>
       {isFiltered && (
-        <button type="button" class="quiet" onClick={clear}>
+        <button type="button" class="quiet clear" onClick={clear}>
           Clear
         </button>
       )}

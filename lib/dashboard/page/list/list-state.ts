@@ -1,5 +1,5 @@
 import { batch, computed, effect, signal, type Signal } from '@preact/signals';
-import { connection, openStream, tellTime, urlOf } from '../api.js';
+import { openStream, tellTime, urlOf } from '../api.js';
 import { filter } from '../route.js';
 import { isActive, type ListMessage, type Row, type Summary } from '../types.js';
 
@@ -91,5 +91,3 @@ function byInterest(one: string, other: string): number {
   const [first, second] = [a.endedAt ?? a.createdAt, b.endedAt ?? b.createdAt];
   return second - first || b.createdAt - a.createdAt || (one < other ? -1 : 1);
 }
-
-export const isStale = computed(() => connection.value === 'offline' || summary.value.fault !== undefined);

@@ -1,10 +1,10 @@
 import { useEffect } from 'preact/hooks';
 import { count } from '../format.js';
-import { Spark } from '../parts.js';
+import { Refused, Spark } from '../parts.js';
 import { filter, setFilter } from '../route.js';
 import { labels, statuses } from '../types.js';
 import { Filters } from './filters.js';
-import { readList, summary } from './list-state.js';
+import { readList, refusal, summary } from './list-state.js';
 import { Table } from './table.js';
 
 export function ListView() {
@@ -17,13 +17,21 @@ export function ListView() {
       <h1 class="vh" tabIndex={-1}>
         Tasks
       </h1>
+      {refusal.value ? <Refused title={refusal.value} /> : <All />}
+    </main>
+  );
+}
+
+function All() {
+  return (
+    <>
       <div class="overview">
         <Counts />
         <Spark history={summary.value.history} />
       </div>
       <Filters />
       <Table />
-    </main>
+    </>
   );
 }
 

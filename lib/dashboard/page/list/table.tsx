@@ -1,12 +1,12 @@
 import { memo } from 'preact/compat';
-import { now } from '../api.js';
+import { isAway, now } from '../api.js';
 import { openDialog } from '../dialogs/ask.js';
 import { CancelDialog } from '../dialogs/cancel-dialog.js';
 import { count, duration, runningFor, timeOf, wholeTimeOf } from '../format.js';
-import { Bar, StatusMark, tasks } from '../parts.js';
-import { filter, type Filter, taskHref } from '../route.js';
+import { Bar, Empty, StatusMark, tasks } from '../parts.js';
+import { filter, type Filter, noFilter, setFilter, taskHref } from '../route.js';
 import { isActive, type Row } from '../types.js';
-import { isHeld, isLoaded, keys, limit, refusal, rowOf, STEP, summary, waiting } from './list-state.js';
+import { isHeld, isLoaded, keys, limit, rowOf, STEP, summary, waiting } from './list-state.js';
 
 /** The arrow keys go from row to row. */
 function moveFocus(event: KeyboardEvent): void {
@@ -28,8 +28,7 @@ export function Table() {
   const letGo = (): void => {
     isHeld.value = false;
   };
-  if (refusal.value) return <Empty title={refusal.value} text="Sign in again, then load this page anew." />;
-  if (!isLoaded.value) return <Empty title="Loading" text="" />;
+  if (!isLoaded.value) return <Empty title={isAway.value ? 'No tasks are shown yet' : 'Loading'} />;
   if (isEmpty && waiting.value === 0) return <NoRows filter={filter.value} />;
   const { total } = summary.value;
   return (
@@ -163,23 +162,24 @@ function Took({ row: { status, createdAt, startedAt, endedAt } }: { row: Row }) 
   return <span class={status === 'pending' ? 'dim' : undefined}>{runningFor(since)}</span>;
 }
 
+/** The button goes away: the reader goes on at the title. */
+function clearAll(): void {
+  setFilter(noFilter);
+  document.querySelector<HTMLElement>('h1')?.focus();
+}
+
 function NoRows({ filter: shown }: { filter: Filter }) {
   const isFiltered = Object.values(shown).some(Boolean);
   return isFiltered ? (
-    <Empty title="No task matches" text="Change the filter, or clear it, to see more." />
+    <Empty title="No task matches" text="Change the filter, or clear it, to see more.">
+      <button type="button" onClick={clearAll}>
+        Clear the filter
+      </button>
+    </Empty>
   ) : (
     <Empty
       title="No tasks yet"
       text="Tasks appear here when the application starts them. Ended ones stay until their retention is over."
     />
-  );
-}
-
-function Empty({ title, text }: { title: string; text: string }) {
-  return (
-    <div class="empty">
-      <p class="title">{title}</p>
-      {text && <p>{text}</p>}
-    </div>
   );
 }

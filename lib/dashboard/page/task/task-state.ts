@@ -28,7 +28,14 @@ export const announcedAt = signal<number | undefined>(undefined);
 /** How many events are not shown: not kept by the server, or too many for the page. */
 export const missing = signal(0);
 export const rights = signal<Rights>({});
-export const lost = signal('');
+
+/** Why it is not read any more: it is gone, or may not be seen. */
+export interface Loss {
+  readonly isGone: boolean;
+  readonly message: string;
+}
+
+export const lost = signal<Loss | undefined>(undefined);
 
 /** Reads a task as long as it is shown. */
 export function readTask(ref: Ref): () => void {
@@ -37,16 +44,18 @@ export function readTask(ref: Ref): () => void {
   reset();
   task.value = undefined;
   rights.value = {};
-  lost.value = '';
+  lost.value = undefined;
   void askRights(path);
   return openStream(
     () => urlOf(path, { after }),
     `${path}/rights`,
     {
       task: ({ now, snapshot, times }: ShownTask & { now: number }) => {
+        // What may be done may be another by now.
+        if (lost.value) void askRights(path);
         batch(() => {
           tellTime(now);
-          lost.value = '';
+          lost.value = undefined;
           task.value = { snapshot, times: times ?? {} };
         });
       },
@@ -59,20 +68,27 @@ export function readTask(ref: Ref): () => void {
         reset();
       },
       gone: () => {
-        lost.value = 'This task is no longer kept.';
+        lost.value = { isGone: true, message: 'It is no longer kept.' };
       },
     },
-    (error) => {
-      lost.value = error.message;
-    },
+    (error) => batch(() => lose(error)),
   );
+}
+
+function lose({ status, message }: ApiError): void {
+  lost.value = { isGone: status === 404, message };
+  if (status === 404) return;
+  // It may not be seen any more.
+  task.value = undefined;
+  rights.value = {};
+  reset();
 }
 
 async function askRights(path: string): Promise<void> {
   try {
     rights.value = await get<Rights>(`${path}/rights`);
   } catch (error) {
-    if (error instanceof ApiError && error.status > 0 && error.status < 500) lost.value = error.message;
+    if (error instanceof ApiError && error.status > 0 && error.status < 500) lose(error);
   }
 }
 

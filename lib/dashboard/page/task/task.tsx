@@ -1,17 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
 import { about } from '../about.js';
+import { isAway, now } from '../api.js';
 import { openDialog } from '../dialogs/ask.js';
 import { CancelDialog } from '../dialogs/cancel-dialog.js';
 import { SignalDialog } from '../dialogs/signal-dialog.js';
 import { StartDialog } from '../dialogs/start-dialog.js';
-import { count } from '../format.js';
-import { Bar, StatusMark } from '../parts.js';
+import { count, timeOf } from '../format.js';
+import { Bar, Empty, Refused, StatusMark } from '../parts.js';
 import { listHref, type Ref } from '../route.js';
-import { isActive, type Json } from '../types.js';
+import { isActive, type Json, labels } from '../types.js';
 import { CancelPhases } from './cancel-phases.js';
 import { Events } from './events.js';
 import { Facts } from './facts.js';
-import { lost, readTask, rights, type ShownTask, task, tries } from './task-state.js';
+import { type Loss, lost, readTask, rights, type ShownTask, task, tries } from './task-state.js';
 import { Timeline } from './timeline.js';
 import { Watchers } from './watchers.js';
 
@@ -33,16 +34,27 @@ export function TaskView({ of }: { of: Ref }) {
           {name}
         </h1>
         <code class="id">{id}</code>
-        {shown && <StatusMark status={shown.snapshot.status} />}
-        {shown && <Actions of={of} shown={shown} />}
+        {shown && lost.value && <span class="dim">{labels[shown.snapshot.status]} when last seen</span>}
+        {shown && !lost.value && <StatusMark status={shown.snapshot.status} />}
+        {shown && !lost.value && <Actions of={of} shown={shown} />}
       </header>
-      {lost.value && (
+      {shown && lost.value && (
         <p class="banner" role="status">
-          {lost.value}
+          <b>This task is no longer kept.</b> What you see is of {timeOf(now.value, now.value)}.
         </p>
       )}
-      {shown ? <Shown shown={shown} /> : !lost.value && <p class="dim">Loading</p>}
+      {shown ? <Shown shown={shown} /> : <NotShown loss={lost.value} />}
     </main>
+  );
+}
+
+function NotShown({ loss }: { loss: Loss | undefined }) {
+  if (!loss) return <p class="dim">{isAway.value ? 'It is not shown yet.' : 'Loading'}</p>;
+  if (!loss.isGone) return <Refused title={loss.message} />;
+  return (
+    <Empty title="There is no such task" text="It was never started, or it is no longer kept.">
+      <a href={listHref()}>All tasks</a>
+    </Empty>
   );
 }
 
