@@ -56,6 +56,16 @@ const zoned = z.object({
   extra: z.record(z.string(), z.number()).optional(),
 });
 
+const tree = z.object({
+  name: z.string(),
+  get left() {
+    return tree.optional();
+  },
+  get others() {
+    return z.array(tree).optional();
+  },
+});
+
 const echo = (name: string, input: Parameters<typeof handlerTask>[1] & object) =>
   handlerTask((task) => task.input, { name, ...input });
 
@@ -63,6 +73,7 @@ describePages('the form of an input', (openPage) => {
   const createApp = async () => {
     const types = [
       echo('Zoned', { input: zoned }),
+      echo('Tree', { input: tree }),
       echo('Order', { input: Order }),
       echo('Any', {}),
       echo('Odd', {
@@ -158,6 +169,26 @@ describePages('the form of an input', (openPage) => {
     await dialog.getByRole('button', { name: 'Start', exact: true }).click();
     await page.getByRole('region', { name: 'Result' }).waitFor();
     expect(await valueOf(name)).toEqual({ kind: 'b', n: 1 });
+  });
+
+  it('has an end where a schema leads back to itself: what is deeper is JSON', async () => {
+    const { app, valueOf } = await createApp();
+    const { page } = await openPage(app.page);
+    await page.getByRole('button', { name: 'Start…' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Type').selectOption('test/Tree');
+    await dialog.locator('[name="/name"]').fill('0');
+    for (const [depth, path] of ['/left', '/left/left', '/left/left/left'].entries()) {
+      await dialog.locator(`[name="${path}"]`).check();
+      await dialog.locator(`[name="${path}/name"]`).fill(String(depth + 1));
+    }
+    await dialog.locator('textarea[name="/left/left/left/left"]').fill('{"name":"4"}');
+    await dialog.locator('textarea[name="/others"]').fill('[{"name":"b"}]');
+    await dialog.getByRole('textbox', { name: /^Id/ }).fill('one');
+    await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+    await page.getByRole('region', { name: 'Result' }).waitFor();
+    const left = { name: '1', left: { name: '2', left: { name: '3', left: { name: '4' } } } };
+    expect(await valueOf('Tree')).toEqual({ name: '0', left, others: [{ name: 'b' }] });
   });
 
   it('is filled in with the keyboard alone', async () => {
