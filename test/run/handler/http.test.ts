@@ -59,23 +59,23 @@ describe.each<[string, Record<'request' | 'body' | 'upload', Handler>]>([
     handler: Handler,
     method: string,
     path: string,
-    timeout?: number,
+    status: 'cancelled' | 'timeout' = 'cancelled',
   ): Promise<void> {
-    let signal: AbortSignal | undefined;
+    let given: TaskContext | undefined;
     const started = await startTask(
       (task) => {
-        signal = task.signal;
+        given = task;
         return handler(task, `${server.url}${path}`);
       },
-      timeout === undefined ? {} : { task: { timeout } },
+      { task: { timeout: 60_000 } },
     );
     await server.request(method, path);
-    if (timeout === undefined) expect(await started.handle.cancel()).toBe(true);
+    if (status === 'timeout') given!.reschedule(0);
+    else expect(await started.handle.cancel()).toBe(true);
     const outcome = await withTimeout(started.handle.outcome, patience, 'the end of the task');
-    const status = timeout === undefined ? 'cancelled' : 'timeout';
     expect(outcome).toMatchObject({ status, swallowed: false, abandoned: false });
     await withTimeout(server.connectionClosed, patience, 'the end of the connection');
-    expect(getEventListeners(signal!, 'abort')).toEqual([]);
+    expect(getEventListeners(given!.signal, 'abort')).toEqual([]);
   }
 
   it('ends cancelled while the server does not answer, and the connection is closed', async () => {
@@ -91,7 +91,7 @@ describe.each<[string, Record<'request' | 'body' | 'upload', Handler>]>([
   });
 
   it('ends timeout when that was the reason, which the library does not know', async () => {
-    await expectGivenUp(handlers.request, 'GET', '/', 200);
+    await expectGivenUp(handlers.request, 'GET', '/', 'timeout');
   });
 
   it('ends failed when the server breaks off', async () => {
