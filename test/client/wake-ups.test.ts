@@ -9,7 +9,7 @@ const day = 86_400_000;
 describe('a stream is opened again at once', () => {
   let page: EventTarget;
   let listeners: Set<string>;
-  const document = { visibilityState: 'visible' };
+  const document = { hidden: false };
 
   beforeEach(() => {
     page = new EventTarget();
@@ -35,6 +35,7 @@ describe('a stream is opened again at once', () => {
   it.each<[string, object]>([
     ['online', {}],
     ['pageshow', { persisted: true }],
+    ['resume', {}],
   ])('on %s', async (type, facts) => {
     const server = await ScriptedServer.open(stream(started, OPEN), stream(completed(2)));
     const run = runOf(server);
@@ -44,6 +45,37 @@ describe('a stream is opened again at once', () => {
     expect(typesOf(await reading)).toEqual(['started', 'completed']);
     expect(server.asked[1]?.headers['last-event-id']).toBe('epoch-1');
     await eventually(() => expect(listeners.size).toBe(0));
+  });
+
+  it('when a page that was left is back, and not before', async () => {
+    const server = await ScriptedServer.open(stream(started, OPEN), stream(completed(2)));
+    const other = await ScriptedServer.open(html());
+    const run = runOf(server);
+    const reading = readAll(run);
+    await eventually(() => expect(run.status).toBe('running'));
+    page.dispatchEvent(Object.assign(new Event('pagehide'), { persisted: true }));
+    // A stream that was opened again would be asked for by then.
+    for (let n = 0; n < 3; n++) await (await fetch(other.url)).text();
+    for (const type of ['resume', 'visibilitychange']) page.dispatchEvent(new Event(type));
+    for (let n = 0; n < 3; n++) await (await fetch(other.url)).text();
+    expect(server.asked).toHaveLength(1);
+    page.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    expect(typesOf(await reading)).toEqual(['started', 'completed']);
+    expect(server.asked[1]?.headers['last-event-id']).toBe('epoch-1');
+    await eventually(() => expect(listeners.size).toBe(0));
+  });
+
+  it('not in a page that is left, when nobody reads any more', async () => {
+    const server = await ScriptedServer.open(stream(started, OPEN));
+    const run = runOf(server);
+    const events = run.events();
+    await events.next();
+    const waiting = events.next();
+    page.dispatchEvent(new Event('pagehide'));
+    await events.return?.();
+    expect(await waiting).toMatchObject({ done: true });
+    await eventually(() => expect(listeners.size).toBe(0));
+    expect(server.asked).toHaveLength(1);
   });
 
   it('on visibilitychange, when a heartbeat was missed', async () => {

@@ -6,7 +6,7 @@ import { isTerminal } from '../outcome.js';
 import type { Connection, WireSnapshot } from '../task-types.js';
 import type { Hub } from './hub.js';
 import type { Reader } from './reader.js';
-import { isOffline, onWakeUp } from './wake-ups.js';
+import { isOffline, listen, page, type PageEvent } from './wake-ups.js';
 
 /** What the server takes at most, in tasks and in characters of the URL: proxies take 8 KB of headers. */
 const MOST_TASKS = 100;
@@ -78,9 +78,7 @@ export class Source {
 
   remove(reader: Reader): void {
     this.#readers.delete(reader);
-    if (this.#readers.size > 0) return;
-    this.#cut.abort();
-    this.#wake?.();
+    if (this.#readers.size === 0) this.#restart();
   }
 
   /** Somebody wants more. */
@@ -103,13 +101,27 @@ export class Source {
       return;
     }
     open.add(this);
-    const { heartbeatTimeout } = this.#transport.options;
-    const stop = onWakeUp((isShown) => {
+    let isLeft = false;
+    const wake = ({ type, persisted }: PageEvent): void => {
       // One heartbeat comes three times while a stream may be silent.
-      if (!isShown || Date.now() - this.#silentSince > heartbeatTimeout / 3) this.#restart();
-    });
+      if (
+        type === 'visibilitychange'
+          ? !page.document?.hidden &&
+            Date.now() - this.#silentSince > this.#transport.options.heartbeatTimeout / 3
+          : type === 'pageshow'
+            ? persisted
+            : !isLeft
+      ) {
+        isLeft = type === 'pagehide';
+        this.#restart();
+      }
+    };
+    listen('addEventListener', wake);
     try {
-      while (this.#readers.size > 0) await this.#openOnce();
+      while (this.#readers.size > 0) {
+        // Firefox cuts the streams of a page that is left, and keeps one that is opened after that.
+        await (isLeft ? this.#pause(Infinity) : this.#openOnce());
+      }
     } catch (error) {
       const isRefused = error instanceof StreamingRequestError;
       // Which of many tasks is meant, the stream of each will say.
@@ -119,7 +131,7 @@ export class Source {
         reader.fail(error, isRefused ? 'refused' : 'idle');
       }
     }
-    stop();
+    listen('removeEventListener', wake);
     open.delete(this);
   }
 
