@@ -25,14 +25,18 @@ export class ClientController {
   @Get('lib/*path')
   @Header('content-type', 'text/javascript')
   module(@Param('path') path: string | string[]): string {
-    const file = [path].flat().join('/').replace(/\.js$/, '.ts');
-    const { outputText } = ts.transpileModule(readFileSync(join(ROOT, 'lib/client', file), 'utf8'), {
-      compilerOptions: {
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind.ES2022,
-        verbatimModuleSyntax: true,
-      },
-    });
-    return outputText;
+    return transpile(join('lib/client', ...[path].flat()).replace(/\.js$/, '.ts'));
   }
+}
+
+/** A module of the checkout, for a page. */
+export function transpile(file: string): string {
+  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, file), 'utf8'), {
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind.ES2022,
+      verbatimModuleSyntax: true,
+    },
+  });
+  return outputText;
 }
