@@ -1,7 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** Stands between a client and a server, and can be told to take no more connections: it accepts them and is silent. */
+/**
+ * Stands between a client and a server, and can be told to take no more connections: it accepts them and is silent. What is
+ * open can be told to be silent, too.
+ */
 export class SilentProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -24,6 +27,11 @@ export class SilentProxy {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
     return (this.#server.address() as { port: number }).port;
+  }
+
+  /** Nothing comes over the connections that are open, in neither direction, and nobody is told. */
+  hush(): void {
+    for (const socket of this.#sockets) socket.unpipe().pause();
   }
 
   async close(): Promise<void> {
