@@ -1,9 +1,10 @@
 /**
  * Installs the package where people install it: in the projects that Nest's CLI creates, of each supported major, with
  * npm and with pnpm. A task, its unit test and its e2e test are put there; then the project's own commands must build it,
- * test it and start it.
+ * test it and start it. And in the page that create-vite creates (project-vite.js).
  *
- * Needs a build in dist/ and the npm registry. `npm run check:projects -- 11 pnpm` checks only what its arguments name.
+ * Needs a build in dist/ and the npm registry. `npm run check:projects -- 11 pnpm` checks only what its arguments name,
+ * `npm run check:projects -- vite` the page.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,10 +14,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { checkVite } from './project-vite.js';
 import { env, runCommand as run } from './run-command.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const FILES = join(ROOT, 'scripts/projects');
+const FILES = join(ROOT, 'scripts/projects/nest');
 
 /** Newer ones want a later Node than the oldest that is supported. */
 const PNPM = ['npm', 'exec', '--yes', 'pnpm@10.34.8', '--'];
@@ -28,7 +30,11 @@ const MAJORS = ['11', '12'];
 /** Beside the package: what the task there uses. */
 const PACKAGES = ['class-validator', 'class-transformer'];
 
+const VITE = 'vite';
+
 const chosen = process.argv.slice(2);
+const hasNest = chosen.length === 0 || chosen.some((name) => name !== VITE);
+const hasVite = chosen.length === 0 || chosen.includes(VITE);
 const chosenOf = (/** @type {string[]} */ all) =>
   all.some((name) => chosen.includes(name)) ? all.filter((name) => chosen.includes(name)) : all;
 
@@ -36,10 +42,11 @@ const work = mkdtempSync(join(tmpdir(), 'nestjs-streaming-projects-'));
 try {
   const tarball = await pack();
   // One after the other: each of the steps keeps all processors busy.
-  for (const major of chosenOf(MAJORS)) {
+  for (const major of hasNest ? chosenOf(MAJORS) : []) {
     await create(major);
     for (const manager of chosenOf(Object.keys(MANAGERS))) await check(major, manager, tarball);
   }
+  if (hasVite) await checkVite(work, tarball);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
