@@ -14,14 +14,14 @@ describe.each(documents)('the code blocks of $path', ({ name, blocks, typescript
   });
 
   test('every block is in a language that a test reads or runs', () => {
-    const known = ['file', 'method', 'js', 'sh', 'config', 'wire', 'figure'];
+    const known = ['file', 'method', 'js', 'sh', 'config', 'wire', 'figure', 'session'];
     const isKnown = (block: Block): boolean =>
       known.includes(block.kind ?? (block.language === 'sh' ? 'sh' : ''));
     expect(blocks.filter((block) => !isKnown(block))).toEqual([]);
   });
 
   test('examples have a test beside this one that runs them', () => {
-    const hasExamples = blocks.some(({ kind = '' }) => ['file', 'method', 'js'].includes(kind));
+    const hasExamples = blocks.some(({ kind = '' }) => ['file', 'method', 'js', 'session'].includes(kind));
     const tests = [`${name}.test.ts`, `${name}.soak.test.ts`];
     expect(tests.some((file) => existsSync(join(ROOT, 'test/docs/pages', file)))).toBe(hasExamples);
   });
