@@ -56,7 +56,11 @@ export interface ResolvedOptions extends StreamingClientOptions {
 }
 
 export function resolveOptions(options: StreamingClientOptions): ResolvedOptions {
-  const { retry = {}, openTimeout = 10_000, heartbeatTimeout = 45_000 } = options;
-  const { min = 500, max = 30_000, attempts = Infinity } = retry;
-  return { ...options, retry: { min, max, attempts }, openTimeout, heartbeatTimeout };
+  const { min, max, attempts } = options.retry ?? {};
+  return {
+    ...options,
+    retry: { min: min ?? 500, max: max ?? 30_000, attempts: attempts ?? Infinity },
+    openTimeout: options.openTimeout ?? 10_000,
+    heartbeatTimeout: options.heartbeatTimeout ?? 45_000,
+  };
 }

@@ -78,13 +78,12 @@ export function createStreamingClient<T extends TaskShapes = AnyTasks>(
   return { task, list, watch } as unknown as StreamingClient<T>;
 }
 
-/** Who does not ask for it does not load it. */
+/** What sharing needs is loaded for that alone. */
 function sharing(options: StreamingClientOptions): StreamingClientOptions {
-  const { fetch = globalThis.fetch } = options;
   const shared = import('./share/share-tabs.js').then(
-    ({ shareTabs }) => shareTabs(createStreamingClient, fetch, options),
+    ({ shareTabs }) => shareTabs(createStreamingClient, options),
     // Where a page has no such file each tab has a connection of its own.
-    () => fetch,
+    () => options.fetch ?? fetch,
   );
   return { ...options, fetch: async (url, init) => (await shared)(url, init) };
 }

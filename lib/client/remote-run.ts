@@ -47,7 +47,7 @@ export class RemoteRun implements TaskRun {
     readonly hub: Hub,
     { app, name, id }: TaskRef,
     private readonly after: string | undefined,
-    public group?: Set<Source>,
+    public group?: Pick<WeakSet<Source>, 'has' | 'add'>,
   ) {
     this.path = pathOf(app, name, id);
     Object.assign(this, { app, name, id });

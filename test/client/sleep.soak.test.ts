@@ -1,6 +1,6 @@
 /** A page that sleeps, in Chromium: what it is told comes from the browser itself. */
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import type { RunEvent } from 'nestjs-streaming/client';
+import type { RunEvent, StreamingClientOptions } from 'nestjs-streaming/client';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Browser, CDPSession, Page } from 'puppeteer-core';
 import { describeWithChromium } from '../support/programs/chromium.js';
@@ -17,7 +17,7 @@ import {
   range,
 } from '../support/watching.js';
 import { ClientController } from './client-controller.js';
-import type { InPage } from './page/watch.js';
+import type { InPage, Watching } from './page/watch.js';
 import { WatchController } from './watch-page.js';
 
 /** What a page is told, in this order. */
@@ -25,19 +25,45 @@ interface Told {
   readonly told: string[];
 }
 
+/** A page that watches a task. */
+class Tab {
+  constructor(readonly page: Page) {}
+
+  async watch(given: Watching): Promise<void> {
+    await this.page.evaluate((watching) => (globalThis as unknown as InPage).watch(watching), given);
+  }
+
+  events(): Promise<RunEvent[]> {
+    return this.page.evaluate(() => (globalThis as unknown as InPage).watched.events);
+  }
+
+  connections(): Promise<string[]> {
+    return this.page.evaluate(() => (globalThis as unknown as InPage).watched.connections);
+  }
+
+  /** Waits until the page has the first so many events: each once and in order. */
+  async has(count: number): Promise<void> {
+    await eventually(async () => expect((await this.events()).length).toBeGreaterThanOrEqual(count));
+    expect((await this.events()).map(({ id }) => Number(id.split('-')[1]))).toEqual(range(1, count));
+  }
+}
+
 /** A page that has the first four events of a task, and the network between it and the application. */
-class Scene {
+class Scene extends Tab {
   private constructor(
     readonly puppet: Puppet,
-    readonly page: Page,
+    page: Page,
+    private readonly name: string,
     readonly network: SilentProxy,
     /** The ids that the streams were asked for with. */
     readonly asked: readonly unknown[],
     private readonly devtools: CDPSession,
     private readonly server: Server,
-  ) {}
+  ) {
+    super(page);
+  }
 
-  static async open(browser: Browser): Promise<Scene> {
+  static async open(browser: Browser, options: Watching['options'] = {}): Promise<Scene> {
     const task = new PuppetTask();
     const asked: unknown[] = [];
     const app = await createTaskApp({
@@ -74,26 +100,20 @@ class Scene {
     });
     const puppet = await task.start(app);
     const server = app.app.getHttpServer() as Server;
-    const scene = new Scene(puppet, page, network, asked, await page.createCDPSession(), server);
-    const given = { name: task.name, id: puppet.id };
-    await page.evaluate((watching) => (globalThis as unknown as InPage).watch(watching), given);
+    const scene = new Scene(puppet, page, task.name, network, asked, await page.createCDPSession(), server);
+    await scene.watch({ name: task.name, id: puppet.id, options });
     puppet.count(3);
     await scene.has(4);
     return scene;
   }
 
-  events(): Promise<RunEvent[]> {
-    return this.page.evaluate(() => (globalThis as unknown as InPage).watched.events);
-  }
-
-  connections(): Promise<string[]> {
-    return this.page.evaluate(() => (globalThis as unknown as InPage).watched.connections);
-  }
-
-  /** Waits until the page has the first so many events: each once and in order. */
-  async has(count: number): Promise<void> {
-    await eventually(async () => expect((await this.events()).length).toBeGreaterThanOrEqual(count));
-    expect((await this.events()).map(({ id }) => Number(id.split('-')[1]))).toEqual(range(1, count));
+  /** Another page of the same browser that watches the task. */
+  async openTab(options: Partial<StreamingClientOptions>): Promise<Tab> {
+    const page = await this.page.browserContext().newPage();
+    await page.goto(this.page.url());
+    const tab = new Tab(page);
+    await tab.watch({ name: this.name, id: this.puppet.id, options });
+    return tab;
   }
 
   told(): Promise<string[]> {
@@ -228,5 +248,28 @@ describeWithChromium('the client in a page that sleeps (Chromium)', (executableP
     expect(await scene.told()).toContain('pageshow');
     expect(scene.asked).toEqual([undefined, last]);
     await scene.end(1_005);
+  });
+
+  it('gives the shared connection to another tab meanwhile, and joins it when it comes back', async () => {
+    const options = { shareTabs: true, retry: { min: 5, max: 20 } };
+    const scene = await Scene.open(browser, options);
+    const last = (await scene.events()).at(-1)!.id;
+    const away = scene.page.url();
+    await scene.page.goto(`${away}?another`);
+    await expectWatchers(scene.puppet, 0);
+    const other = await scene.openTab(options);
+    await other.has(4);
+    scene.puppet.count(1_000);
+    await other.has(1_004);
+    await scene.page.goBack();
+    await scene.has(1_004);
+    expect(await scene.told()).toContain('pageshow');
+    // The other one had it from the beginning; what this one had missed it read by itself, then joined.
+    scene.puppet.count(1);
+    await Promise.all([scene.has(1_005), other.has(1_005)]);
+    await expectWatchers(scene.puppet, 1);
+    expect(scene.asked.slice(0, 3)).toEqual([undefined, undefined, last]);
+    await scene.end(1_006);
+    await other.has(1_006);
   });
 });

@@ -1,6 +1,8 @@
+import type { StreamingRequestError } from '../errors.js';
 import type { StreamingClient } from '../streaming-client.js';
 import type { TaskRun } from '../task-run.js';
 import type { RunEvent } from '../task-types.js';
+import type { Source } from '../watch/source.js';
 import type { Ask, Message } from './messages.js';
 
 /** A task that is watched. */
@@ -8,9 +10,11 @@ interface Watched {
   readonly path: string;
   readonly run: TaskRun;
   readonly events: AsyncIterableIterator<RunEvent>;
-  /** The streams that get its events, and up to where each has them. */
+  /** Where it began, if no event was known. */
+  readonly from: Ask['from'];
+  /** The streams that get its events, and the id of the event behind which each began. */
   readonly streams: Map<string, string>;
-  /** The id of its newest event. */
+  /** The id of its newest event, or of the one behind which it began; `''` while there is none. */
   last: string;
 }
 
@@ -25,12 +29,12 @@ export class Holder {
   readonly #given = new Map<string, Given>();
   /** What is on the connection that all share, by path. */
   readonly #shared = new Map<string, Watched>();
-  readonly #group = new Set<never>();
+  readonly #group = new WeakSet<Source>();
   readonly #tabs = new Set<string>();
-  /** Paths of tasks that the server has refused among others. Alone, the answer says why before a stream is open. */
+  /** Tasks that the server has refused. They are asked for alone: then the answer says why, before a stream is open. */
   readonly #refused = new Set<string>();
 
-  /** @param whenClosed calls back when a tab is there no more */
+  /** @param whenClosed calls back when a tab is closed */
   constructor(
     private readonly client: StreamingClient,
     private readonly post: (message: Message) => void,
@@ -63,9 +67,8 @@ export class Holder {
     this.#given.set(stream, given);
     for (const [path, after] of tasks) {
       const shared = this.#shared.get(path);
-      const fits = after ? !isBehind(shared?.last, after) : from === 'latest' || (!from && !shared?.last);
-      // What lies between is read on a connection of its own.
-      const watched = shared && fits ? shared : this.#watch(path, after, from, !shared);
+      // What a stream needs and the others have had is read on a connection of its own.
+      const watched = shared && fits(shared, after, from) ? shared : this.#watch(path, after, from, !shared);
       watched.streams.set(stream, after);
       given.watched.set(path, watched);
       this.#show(watched);
@@ -78,7 +81,7 @@ export class Holder {
     // Runs of a group are always on the same connection.
     if (isShared && !this.#refused.delete(path)) Object.assign(run, { group: this.#group });
     const events = run.events({ after: after || undefined, from });
-    const watched = { path, run, events, streams: new Map<string, string>(), last: after };
+    const watched = { path, run, events, from, streams: new Map<string, string>(), last: after };
     if (isShared) this.#shared.set(path, watched);
     void this.#read(watched);
     return watched;
@@ -91,11 +94,16 @@ export class Holder {
     try {
       for await (const event of events) {
         const { id } = event;
-        watched.last = id || watched.last;
-        const to = [...streams.keys()].filter((stream) => !id || isBehind(id, streams.get(stream)));
-        this.post({ to, task: path, event });
+        // What an interceptor adds has the id of the event before it.
+        const isAdded = id === watched.last;
+        watched.last = id;
+        const to = [...streams.keys()].filter((stream) => {
+          const began = streams.get(stream) ?? '';
+          return isBehind(id, began) || (isAdded && id === began);
+        });
+        if (to.length > 0) this.post({ to, task: path, event });
         const shared = this.#shared.get(path);
-        if (shared && shared !== watched && !isBehind(shared.last, watched.last)) this.#join(watched, shared);
+        if (shared && shared !== watched && fits(shared, id, undefined)) this.#join(watched, shared);
         if (streams.size === 0) break;
       }
     } catch (error) {
@@ -115,15 +123,12 @@ export class Holder {
     streams.clear();
   }
 
-  /** Tells the streams how their connection stands. */
+  /**
+   * A stream is open once one of its tasks is. It stays open while a lost connection is opened again. If that fails, each tab is told
+   * and asks anew after its own delay.
+   */
   #show({ run: { connection }, streams }: Watched): void {
-    for (const stream of streams.keys()) {
-      if (connection === 'live') this.#open(stream);
-      if ((connection === 'reconnecting' || connection === 'offline') && this.#given.get(stream)?.isOpen) {
-        this.post({ to: [stream], isCut: true });
-        this.#drop(stream);
-      }
-    }
+    if (connection === 'live') for (const stream of streams.keys()) this.#open(stream);
   }
 
   #open(stream: string): void {
@@ -138,24 +143,34 @@ export class Holder {
     const given = this.#given.get(stream);
     if (!given) return;
     given.watched.delete(path);
-    const { message, status, code, issues } = (failure ?? {}) as Partial<Record<string, unknown>>;
-    const to = [stream];
-    if (failure) this.#refused.add(path);
-    if (failure && given.tasks.length > 1) {
+    if (failure) this.#fail(given, path, failure);
+    if (given.watched.size > 0 || !this.#given.delete(stream)) return;
+    this.post({ to: [stream], status: 204 });
+  }
+
+  #fail(given: Given, path: string, failure: unknown): void {
+    // It is tried once, so a connection that could not be had says why.
+    const refusal = failure instanceof Error && !('status' in failure) ? failure.cause : failure;
+    const {
+      status = 0,
+      code,
+      message,
+      issues,
+      retryAfter,
+    } = (refusal ?? {}) as Partial<StreamingRequestError>;
+    const isRefused = status >= 400 && status < 500 && status !== 429;
+    const to = [given.stream];
+    if (isRefused) this.#refused.add(path);
+    if (isRefused && status !== 401 && given.tasks.length > 1) {
       // The tab asks for it alone, and is told why.
-      this.#open(stream);
+      this.#open(given.stream);
       this.post({ to, task: path, event: { id: '', type: 'unavailable', data: null } });
-    } else if (failure) {
-      this.post(
-        typeof status === 'number' && !given.isOpen
-          ? { to, status, body: { message, code, issues } }
-          : { to, isCut: true },
-      );
-      this.#drop(stream);
+      return;
     }
-    if (given.watched.size > 0) return;
-    this.post({ to, status: 204 });
-    this.#given.delete(stream);
+    this.#drop(given.stream);
+    if (status > 0 && !given.isOpen)
+      this.post({ to, status, retryAfter, body: { message: code && message, code, issues } });
+    else this.post({ to, isCut: true });
   }
 
   #drop(stream: string): void {
@@ -169,8 +184,14 @@ export class Holder {
   }
 }
 
+/** Whether a stream misses nothing if it gets what comes next of a task. @param after the event behind which it begins */
+function fits({ last, from: began }: Watched, after: string, from: Ask['from']): boolean {
+  if (after === '') return last === '' && began === from;
+  return last === '' ? began === undefined : !isBehind(last, after);
+}
+
 /** Whether an event comes behind another. The ids of a task count up, until the server has lost it. */
-function isBehind(id = '', position = ''): boolean {
+function isBehind(id: string, position: string): boolean {
   const [epoch, count] = id.split('-');
   const [before, from] = position.split('-');
   return id !== '' && (epoch !== before || Number(count) > Number(from));

@@ -15,18 +15,20 @@ export interface Message {
   readonly ask?: Ask;
   /** To it: is this stream still there? */
   readonly again?: string;
-  /** To it: nobody reads this stream any more. */
+  /** To it: this stream is not read any more. */
   readonly leave?: string;
 
   /** To all: another tab holds the connection from now on. */
   readonly isNew?: true;
 
-  /** To these streams. With nothing else it says that the tab is there. */
+  /** To these streams. A message with nothing else is a heartbeat. */
   readonly to?: readonly string[];
   /** 200: the stream is open. Anything else ends it, as an answer of the server does. */
   readonly status?: number;
   /** Why it was refused. */
   readonly body?: unknown;
+  /** How long the server asks to wait, in milliseconds. */
+  readonly retryAfter?: number | undefined;
   /** It has lost its connection. */
   readonly isCut?: true;
   readonly event?: RunEvent;
@@ -41,20 +43,25 @@ export interface Channel {
   close(): void;
 }
 
-/** What a page has and Node has not. */
+/** The parts of a page that sharing needs. Node lacks them. */
 export interface Page {
   readonly document?: object;
   readonly location: { readonly href: string };
   readonly BroadcastChannel: new (name: string) => Channel;
   readonly navigator?: { readonly locks?: Locks };
-  addEventListener(type: 'pagehide', listener: () => void, options: { readonly once: true }): void;
+  addEventListener(
+    type: 'pagehide' | 'pageshow',
+    listener: () => void,
+    options: { readonly once: true },
+  ): void;
+}
+
+export interface LockOptions {
+  /** Its abort withdraws a request that waits. */
+  readonly signal?: AbortSignal;
 }
 
 /** A `LockManager`. A lock is held until what `held` returns is settled. */
 export interface Locks {
-  request(
-    name: string,
-    options: { readonly signal?: AbortSignal },
-    held: () => Promise<void> | void,
-  ): Promise<void>;
+  request(name: string, options: LockOptions, held: () => Promise<void> | void): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { Channel, Locks, Message, Page } from './messages.js';
+import type { Channel, LockOptions, Locks, Message, Page } from './messages.js';
 
 /** What this tab does while it holds the connection for all. */
 export interface HoldsConnection {
@@ -20,7 +20,7 @@ export class Tabs {
   #toOthers: Channel | undefined;
   #joined: Promise<void> | undefined;
 
-  /** @param hold begins to hold the connection. It is given what calls back when a tab is there no more */
+  /** @param hold begins to hold the connection. `whenGone` calls back when a tab is closed */
   constructor(
     private readonly page: Page,
     private readonly locks: Locks,
@@ -52,12 +52,20 @@ export class Tabs {
       );
       void gone.then(() => {
         waiting.abort();
-        for (const stream of this.streams.values()) stream.hear({ isCut: true });
         channel.close();
-        this.#joined = this.#channel = undefined;
+        this.#channel = undefined;
+        // It holds nothing until it is shown again.
+        this.#joined = new Promise<void>((resolve) =>
+          this.page.addEventListener('pageshow', resolve, { once: true }),
+        ).then(() => {
+          this.#joined = undefined;
+          return this.join();
+        });
+        this.#joined.catch(() => undefined);
+        for (const stream of this.streams.values()) stream.hear({ isCut: true });
       });
       const options = { signal: waiting.signal };
-      this.locks.request(this.name, options, () => this.#holdUntil(gone)).catch(() => undefined);
+      this.locks.request(this.name, options, () => this.#holdUntil(gone, options)).catch(() => undefined);
       const own = this.locks.request(this.#lockOf(this.id), {}, () => {
         held();
         return gone;
@@ -66,11 +74,11 @@ export class Tabs {
     }));
   }
 
-  async #holdUntil(gone: Promise<void>): Promise<void> {
+  async #holdUntil(gone: Promise<void>, options: LockOptions): Promise<void> {
     this.#toOthers = this.#open((message) => holder.hear(message));
     const holder = this.hold(
       (message) => this.#toOthers?.postMessage(message),
-      (tab, call) => void this.locks.request(this.#lockOf(tab), {}, call).catch(() => undefined),
+      (tab, call) => void this.locks.request(this.#lockOf(tab), options, call).catch(() => undefined),
     );
     await gone;
     holder.close();

@@ -32,7 +32,7 @@ export class Reader implements AsyncIterableIterator<GivenEvent> {
   readonly #signal: AbortSignal | undefined;
   readonly #waiters: Waiter[] = [];
   #isOver = false;
-  /** At most one, which nobody has waited for. */
+  /** At most one, which no call of `next` has waited for. */
   readonly #failures: unknown[] = [];
 
   /** @param isForEnd it takes any position, and wants nothing but the end */

@@ -1,112 +1,23 @@
-import { afterAll, afterEach, expect, it } from '@jest/globals';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { BrowserContext, Page } from 'playwright-core';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
-import { eventually } from '../support/wait.js';
-import { createTaskApp, PuppetTask, range, type TaskApp } from '../support/watching.js';
-import type { Locks } from '../../lib/client/share/messages.js';
-import { ClientController } from './client-controller.js';
-
-/** What a tab keeps of what it watches. */
-interface Tab {
-  readonly ids: string[];
-  /** Until then it reads no more. */
-  hold?: Promise<void>;
-  status?: string;
-  failure?: string;
-}
-
-type WithTabs = typeof globalThis & { tabs: Record<string, Tab>; stops: Record<string, () => void> };
-
-interface Server extends TaskApp {
-  /** The streams that are open, by path and query. */
-  readonly open: ReadonlySet<ServerResponse>;
-  readonly asked: string[];
-}
+import { expect, it } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import type { Locks } from '../../../lib/client/share/messages.js';
+import { describeWithChromium } from '../../support/programs/chromium.js';
+import { eventually } from '../../support/wait.js';
+import { PuppetTask, range } from '../../support/watching.js';
+import {
+  ended,
+  hasHeard,
+  newTab,
+  seqsOf,
+  serve,
+  tabOf,
+  useContexts,
+  watch,
+  type WithTabs,
+} from './shared-tabs.js';
 
 describeWithChromium('tabs that share', (executablePath) => {
-  const browser = launchChromium(executablePath);
-  afterAll(async () => (await browser).close());
-  const contexts: BrowserContext[] = [];
-  afterEach(async () => {
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
-  });
-
-  async function serve(task: PuppetTask): Promise<Server> {
-    const open = new Set<ServerResponse>();
-    const asked: string[] = [];
-    const app = await createTaskApp({
-      tasks: [task.type],
-      controllers: [ClientController],
-      forceCloseConnections: true,
-      options: { http: { retry: 1, heartbeat: 50 }, replay: { events: 5_000 } },
-      configure: (nest) =>
-        nest.use(({ url, headers }: IncomingMessage, response: ServerResponse, next: () => void) => {
-          if (headers.accept === 'text/event-stream') {
-            open.add(response);
-            asked.push(url ?? '');
-            response.once('close', () => open.delete(response));
-          }
-          next();
-        }),
-    });
-    return Object.assign(app, { open, asked });
-  }
-
-  async function newTab(app: Server, context: BrowserContext): Promise<Page> {
-    const page = await context.newPage();
-    await page.goto(new URL('/client/page', app.url).href);
-    await page.evaluate(() => Object.assign(globalThis, { tabs: {}, stops: {} }));
-    return page;
-  }
-
-  async function newContext(): Promise<BrowserContext> {
-    const context = await (await browser).newContext();
-    contexts.push(context);
-    return context;
-  }
-
-  /** Has a tab watch tasks. What it hears stands in `tabs`, by id. */
-  function watch(page: Page, task: PuppetTask, ...ids: string[]): Promise<void> {
-    return page.evaluate(
-      async ([name, watched]) => {
-        const module = '/client/lib/index.js';
-        const { createStreamingClient } = (await import(module)) as typeof import('nestjs-streaming/client');
-        const client = createStreamingClient({
-          baseUrl: '/stream',
-          shareTabs: true,
-          retry: { min: 5, max: 20 },
-        });
-        const { tabs, stops } = globalThis as WithTabs;
-        for (const id of watched) {
-          const tab: Tab = (tabs[id] = { ids: [] });
-          const run = client.task('test', name).attach(id);
-          const stop = new AbortController();
-          stops[id] = () => stop.abort(new Error('stopped'));
-          void (async () => {
-            try {
-              for await (const event of run.events({ signal: stop.signal })) {
-                tab.ids.push(event.id);
-                await tab.hold;
-              }
-              tab.status = (await run.outcome()).status;
-            } catch (error) {
-              tab.failure = (error as { code?: string; message: string }).code ?? String(error);
-            }
-          })();
-        }
-      },
-      [task.name, ids] as const,
-    );
-  }
-
-  const tabOf = (page: Page, id: string): Promise<Tab> =>
-    page.evaluate((of) => ({ ...(globalThis as WithTabs).tabs[of], hold: undefined }) as unknown as Tab, id);
-
-  const hasHeard = (page: Page, id: string, events: number): Promise<void> =>
-    eventually(async () => expect((await tabOf(page, id)).ids.length).toBeGreaterThanOrEqual(events));
-
-  const seqsOf = ({ ids }: Tab): number[] => ids.map((id) => Number(id.split('-')[1]));
+  const newContext = useContexts(executablePath);
 
   it('have one connection, and each has every event once and in order', async () => {
     const task = new PuppetTask();
@@ -115,14 +26,13 @@ describeWithChromium('tabs that share', (executablePath) => {
     puppet.count(100);
     const context = await newContext();
     const tabs = [await newTab(app, context), await newTab(app, context), await newTab(app, context)];
-    await Promise.all(tabs.map((page) => watch(page, task, puppet.id)));
+    await Promise.all(tabs.map((page) => watch(page, task, [puppet.id])));
     await Promise.all(tabs.map((page) => hasHeard(page, puppet.id, 101)));
     await eventually(() => expect(app.open.size).toBe(1));
     puppet.count(100);
     await puppet.end();
     for (const page of tabs) {
-      await eventually(async () => expect((await tabOf(page, puppet.id)).status).toBe('completed'));
-      expect(seqsOf(await tabOf(page, puppet.id))).toEqual(range(1, 202));
+      expect(seqsOf(await ended(page, puppet.id))).toEqual(range(1, 202));
     }
     await eventually(() => expect(app.open.size).toBe(0));
   });
@@ -134,9 +44,9 @@ describeWithChromium('tabs that share', (executablePath) => {
     one.count(1_000);
     const context = await newContext();
     const [first, second] = [await newTab(app, context), await newTab(app, context)];
-    await watch(first, task, one.id);
+    await watch(first, task, [one.id]);
     await hasHeard(first, one.id, 1_001);
-    await watch(second, task, two.id, one.id);
+    await watch(second, task, [two.id, one.id]);
     await hasHeard(second, one.id, 1_001);
     await hasHeard(second, two.id, 1);
     await eventually(() => expect(app.open.size).toBe(1));
@@ -148,8 +58,7 @@ describeWithChromium('tabs that share', (executablePath) => {
       [second, one.id, 1_012],
       [second, two.id, 12],
     ] as const) {
-      await eventually(async () => expect((await tabOf(page, id)).status).toBe('completed'));
-      expect(seqsOf(await tabOf(page, id))).toEqual(range(1, count));
+      expect(seqsOf(await ended(page, id))).toEqual(range(1, count));
     }
   });
 
@@ -161,11 +70,11 @@ describeWithChromium('tabs that share', (executablePath) => {
       const puppet = await task.start(app);
       const context = await newContext();
       const holder = await newTab(app, context);
-      await watch(holder, task, puppet.id);
+      await watch(holder, task, [puppet.id]);
       puppet.count(10);
       await hasHeard(holder, puppet.id, 11);
       const others = [await newTab(app, context), await newTab(app, context)];
-      await Promise.all(others.map((page) => watch(page, task, puppet.id)));
+      await Promise.all(others.map((page) => watch(page, task, [puppet.id])));
       await Promise.all(others.map((page) => hasHeard(page, puppet.id, 11)));
       await eventually(() => expect(app.open.size).toBe(1));
       puppet.count(10);
@@ -175,8 +84,7 @@ describeWithChromium('tabs that share', (executablePath) => {
       await eventually(() => expect(app.open.size).toBe(1));
       await puppet.end();
       for (const page of others) {
-        await eventually(async () => expect((await tabOf(page, puppet.id)).status).toBe('completed'));
-        expect(seqsOf(await tabOf(page, puppet.id))).toEqual(range(1, 32));
+        expect(seqsOf(await ended(page, puppet.id))).toEqual(range(1, 32));
       }
     },
   );
@@ -187,7 +95,7 @@ describeWithChromium('tabs that share', (executablePath) => {
     const puppet = await task.start(app);
     const context = await newContext();
     const tabs = [await newTab(app, context), await newTab(app, context)];
-    await Promise.all(tabs.map((page) => watch(page, task, puppet.id)));
+    await Promise.all(tabs.map((page) => watch(page, task, [puppet.id])));
     for (let cut = 0; cut < 10; cut++) {
       puppet.count(10);
       await Promise.all(tabs.map((page) => hasHeard(page, puppet.id, 10 * cut + 5)));
@@ -195,8 +103,7 @@ describeWithChromium('tabs that share', (executablePath) => {
     }
     await puppet.end();
     for (const page of tabs) {
-      await eventually(async () => expect((await tabOf(page, puppet.id)).status).toBe('completed'));
-      expect(seqsOf(await tabOf(page, puppet.id))).toEqual(range(1, 102));
+      expect(seqsOf(await ended(page, puppet.id))).toEqual(range(1, 102));
     }
   });
 
@@ -206,14 +113,14 @@ describeWithChromium('tabs that share', (executablePath) => {
     const puppet = await task.start(app);
     const context = await newContext();
     const [first, second] = [await newTab(app, context), await newTab(app, context)];
-    await watch(first, task, puppet.id);
+    await watch(first, task, [puppet.id]);
     await hasHeard(first, puppet.id, 1);
-    await watch(second, task, 'unknown');
+    await watch(second, task, ['unknown']);
     await eventually(async () => expect((await tabOf(second, 'unknown')).failure).toBe('TASK_NOT_FOUND'));
-    await watch(second, task, puppet.id, 'another');
+    await watch(second, task, [puppet.id, 'another']);
     await eventually(async () => expect((await tabOf(second, 'another')).failure).toBe('TASK_NOT_FOUND'));
     await puppet.end();
-    await eventually(async () => expect((await tabOf(second, puppet.id)).status).toBe('completed'));
+    await ended(second, puppet.id);
   });
 
   it('hold up no other when one does not read, and it gets all of it later', async () => {
@@ -222,8 +129,8 @@ describeWithChromium('tabs that share', (executablePath) => {
     const puppet = await task.start(app);
     const context = await newContext();
     const [first, slow] = [await newTab(app, context), await newTab(app, context)];
-    await watch(first, task, puppet.id);
-    await watch(slow, task, puppet.id);
+    await watch(first, task, [puppet.id]);
+    await watch(slow, task, [puppet.id]);
     await hasHeard(slow, puppet.id, 1);
     await slow.evaluate(() => {
       const { tabs } = globalThis as WithTabs;
@@ -237,8 +144,7 @@ describeWithChromium('tabs that share', (executablePath) => {
     await hasHeard(slow, puppet.id, 3_001);
     await puppet.end();
     for (const page of [first, slow]) {
-      await eventually(async () => expect((await tabOf(page, puppet.id)).status).toBe('completed'));
-      expect(seqsOf(await tabOf(page, puppet.id))).toEqual(range(1, 3_002));
+      expect(seqsOf(await ended(page, puppet.id))).toEqual(range(1, 3_002));
     }
   });
 
@@ -252,9 +158,9 @@ describeWithChromium('tabs that share', (executablePath) => {
       await newTab(app, context),
       await newTab(app, context),
     ];
-    await watch(first, task, puppet.id);
+    await watch(first, task, [puppet.id]);
     await hasHeard(first, puppet.id, 1);
-    await Promise.all([second, third].map((page) => watch(page, task, puppet.id)));
+    await Promise.all([second, third].map((page) => watch(page, task, [puppet.id])));
     await hasHeard(second, puppet.id, 1);
     await hasHeard(third, puppet.id, 1);
     const stop = (page: Page): Promise<void> =>
@@ -282,13 +188,13 @@ describeWithChromium('tabs that share', (executablePath) => {
             return new Promise(() => undefined);
           });
         }),
-      `nestjs-streaming ${app.url}/`,
+      `nestjs-streaming 1 ${app.url}/`,
     );
     const page = await newTab(app, context);
-    await watch(page, task, puppet.id);
+    await watch(page, task, [puppet.id]);
     await hasHeard(page, puppet.id, 1);
     await puppet.end();
-    await eventually(async () => expect((await tabOf(page, puppet.id)).status).toBe('completed'));
+    await ended(page, puppet.id);
     expect(app.asked).toHaveLength(1);
   });
 });
