@@ -23,7 +23,7 @@ export class Interrupts {
     this.#view = view;
     this.#choices = choices;
     const { stdin } = process;
-    // Where nobody can answer nothing is asked: the input may have been typed, and ended, there.
+    // It asks only at a terminal: elsewhere the input may come from a pipe, and may have ended.
     this.#keyboard = view.isForPeople && stdin.isTTY && !stdin.readableEnded ? stdin : undefined;
     process.on('SIGINT', this.#onInterrupt);
   }

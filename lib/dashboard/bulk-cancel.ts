@@ -35,7 +35,7 @@ export interface BulkProgress {
 
 /**
  * Cancels all that a filter matches, and those that come to match meanwhile: it ends when a look brings none. It stops where its client
- * goes away: nobody asks any more.
+ * goes away: it is not asked for any more.
  */
 export class BulkCancel {
   readonly #asked = new Set<TaskRow>();

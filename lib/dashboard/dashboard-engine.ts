@@ -42,7 +42,7 @@ export class DashboardEngine implements OnModuleInit {
         { cause },
       );
     }
-    // Both cost something with each task and each stream, so nobody does it who does not show it.
+    // Both cost something for each task and each stream. Only a dashboard asks for them.
     this.engine.measuresInputs = true;
     this.connections.namesWatchers = true;
   }

@@ -76,7 +76,7 @@ export interface StreamingDashboardOptions {
   /** Decides who may do what. A `false` or an error refuses. @defaultValue whom the guards let in may do everything */
   access?: ((decision: DashboardDecision) => boolean | Promise<boolean>) | undefined;
   /**
-   * Takes out what nobody may see on the dashboard: called with each snapshot and each event before they leave the process. What
+   * Takes out what the dashboard must not show: called with each snapshot and each event before they leave the process. What
    * it returns is shown in their place. If it throws, nothing of it is shown. @defaultValue all is shown
    */
   redact?: (<Shown extends TaskEvent | DashboardSnapshot>(shown: Shown) => Shown) | undefined;

@@ -18,8 +18,8 @@ export interface EngineHost {
  */
 export interface EngineFactory {
   /**
-   * Called by the module, once for each application. It opens nothing: where another provider cannot be made, nobody
-   * closes it.
+   * Called by the module, once for each application. It opens nothing: where another provider cannot be made, it is
+   * not closed.
    */
   create(host: EngineHost): TaskEngine;
 }

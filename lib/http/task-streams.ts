@@ -164,7 +164,7 @@ export class TaskStreams {
     throw refusal;
   }
 
-  /** Who watches, as `http.owner` names who starts. It is only shown: what it throws keeps nobody from watching. */
+  /** Who watches, as `http.owner` names who starts. It is only shown: a stream opens also when it throws. */
   #watcherOf(request: PlatformRequest): string | undefined {
     const { http, where } = this.options;
     try {

@@ -57,7 +57,7 @@ export interface TaskView<S extends TaskShape = AnyTask, State = S['state']> {
   readonly error: StreamingRequestError | StreamingConnectionError | Error | undefined;
   /** How the client stands with the server, whatever the task does. */
   readonly connection: Connection;
-  /** `undefined` while nobody has asked to cancel it, as far as is known. */
+  /** `undefined` while no cancel is known. */
   readonly cancellation: Cancellation | undefined;
   /**
    * Asks the server to cancel the task.

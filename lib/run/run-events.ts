@@ -5,7 +5,7 @@ import { InvalidEventError, type InvalidStateError } from '../task/errors.js';
 import { toJson } from '../task/json/json.js';
 import { type NotJsonError, toWholeJson } from '../task/json/whole-json.js';
 import type { TaskStatus, TerminalStatus } from '../task/task-status.js';
-import { wireReason } from './outcome/terminal-event.js';
+import { cancellingEventData } from './outcome/terminal-event.js';
 import { StateFold } from './state-fold.js';
 import type { TaskRun } from './task-run.js';
 
@@ -71,7 +71,7 @@ export class RunEvents {
 
   /** That a cancellation was accepted, if its type announces that. */
   tellCancelling(reason: CancelReason): void {
-    if (this.run.type.options.announceCancelling) this.tell('cancelling', toJson(wireReason(reason)));
+    if (this.run.type.options.announceCancelling) this.tell('cancelling', cancellingEventData(reason));
   }
 
   /**
@@ -190,7 +190,7 @@ export class RunEvents {
     return this.fold ? this.#fold(this.fold, type, json) : this.journal.append(type, json);
   }
 
-  /** The state goes with its event, so that nobody sees one without the other. An event that cannot be folded is written all the same. */
+  /** The state goes with its event, so that a reader never sees one without the other. An event that cannot be folded is written all the same. */
   #fold(fold: StateFold, type: string, json: string): Written {
     const before = fold.json;
     const next = fold.after(type, json);

@@ -64,7 +64,7 @@ export class StateFold {
 
 function reduced(fold: ResolvedFold, state: unknown, event: FoldedEvent): unknown {
   const next = fold.reduce(state, event);
-  // It is refused, and nobody else waits for it.
+  // It is refused, and nothing else waits for it.
   if (isThenable(next)) void next.then(undefined, () => {});
   return next;
 }

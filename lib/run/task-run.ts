@@ -6,7 +6,6 @@ import type { LogReader } from '../log/read/log-reader.js';
 import type { DecidedEnd, RunJournal } from '../log/run-journal.js';
 import type { CancellationRule } from '../cancellation/is-cancellation.js';
 import type { InvalidStateError } from '../task/errors.js';
-import { TaskContext, taskContextStorage } from '../task/task-context.js';
 import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskRecord } from '../task/task-record.js';
 import { type TaskRef, taskKey } from '../task/task-ref.js';
@@ -19,7 +18,7 @@ import { RunCancellation } from './cancel/run-cancellation.js';
 import { followSignal } from './cancel/external-signals.js';
 import { TimeLimits } from './cancel/time-limits.js';
 import { runHandler } from './handler/run-handler.js';
-import { RunContext } from './handler/run-context.js';
+import { contextOfStart, RunContext } from './handler/run-context.js';
 import { SignalInbox } from './handler/signal-inbox.js';
 import type { Decision, Settlement } from './outcome/decide-outcome.js';
 import type { KeptOutcome } from './outcome/kept-outcome.js';
@@ -93,10 +92,7 @@ export class TaskRun implements TaskView {
     this.events = new RunEvents(this, journal, history?.state);
     if (history) goOnFrom(this, history);
     this.cancellationRule = host.isCancellation && cancellationRuleOf(host.isCancellation, this.report);
-    // A task that starts another one is not kept alive by it.
-    this.#asyncContext = TaskContext.current()
-      ? taskContextStorage.exit(() => new AsyncContext())
-      : new AsyncContext();
+    this.#asyncContext = contextOfStart();
   }
 
   get time(): TimeLimits {
@@ -275,7 +271,7 @@ export class TaskRun implements TaskView {
     return true;
   }
 
-  /** Whether it ends only so that another instance goes on with the task. Nobody has cancelled that. */
+  /** Whether it ends only so that another instance goes on with the task. The task is not cancelled. */
   get isHandedOver(): boolean {
     return this.#cancellationMade?.isHandedOver ?? false;
   }

@@ -175,7 +175,7 @@ export class TaskWorker {
     const backend = this.#worker?.getBackend();
     if (!backend) return;
     const { lockDuration, stalledInterval } = this.#times;
-    // While nobody looks for so long, no lock runs out that was renewed in time.
+    // After a longer pause Redis was away, or no instance was there: then locks could not be renewed.
     const most = Math.max(lockDuration / 2, 1.25 * stalledInterval);
     const wait = Math.max(lockDuration / 2, RECONNECT_TIME) + SLACK;
     if (!(await this.queue.store.mayRevive(most, wait))) return;
@@ -229,7 +229,7 @@ export class TaskWorker {
 
   async #giveBack(job: Job<JobData>, token: string): Promise<void> {
     await job.moveToWait(token);
-    // BullMQ wakes nobody for a job with a priority that goes back, and all have one.
+    // BullMQ wakes no worker for a job with a priority that goes back, and all have one.
     this.queue.store.wakeWorker();
   }
 }

@@ -183,7 +183,7 @@ function outcomeOf(ref: TaskRef, task: StoredTask): TaskOutcome {
     ...(reason && { reason }),
   };
   if (!isTerminal(status)) {
-    // The store has lost it: nobody knows how it went on.
+    // The store has lost it: how it went on is not known.
     return { ...facts, status: 'failed', error: new TaskNotFoundError(ref) };
   }
   const end: TerminalStatus = status;

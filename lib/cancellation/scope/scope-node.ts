@@ -185,9 +185,8 @@ export class ScopeNode {
       if (!this.#parent) return new Promise(() => {});
       return rejectedQuietly(new ScopeEndedError('This scope has ended: nothing can wait in it any more'));
     }
-    const { step } = this.host;
-    this.#waiters ??= new Waiters();
-    return this.#waiters.wait(begin, this.#holds, (error) => this.host.onCheckpoint(step, error));
+    this.#waiters ??= new Waiters(this.host);
+    return this.#waiters.wait(begin, this.#holds);
   }
 
   /** Cancels the scope. */

@@ -1,5 +1,6 @@
 import type { CancelledError } from '../errors.js';
 import { Timer } from '../time/timer.js';
+import type { ScopeHost } from './scope-host.js';
 
 /**
  * Starts what is waited for.
@@ -11,54 +12,66 @@ export type BeginWait<T> = (
   reject: (error: unknown) => void,
 ) => Timer | Disposable | undefined;
 
-/** Something that waits at a checkpoint. */
-interface Waiter {
-  abort(error: CancelledError): void;
-  drop(): void;
-  readonly timer: Timer | undefined;
-}
-
 const ignore = (): void => {};
+
+/** Something that waits at a checkpoint. A class: a task that waits keeps less of it than of closures. */
+class Waiter<T = unknown> {
+  readonly promise: Promise<T>;
+  readonly #host: ScopeHost;
+  /** Of the handler, in which it began to wait. */
+  readonly #step: number;
+  #held: Timer | Disposable | undefined;
+  #reject!: (error: unknown) => void;
+
+  constructor(among: Set<Waiter>, host: ScopeHost, begin: BeginWait<T>) {
+    this.#host = host;
+    this.#step = host.step;
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      this.#held = begin(
+        (value) => {
+          among.delete(this);
+          resolve(value);
+        },
+        (error) => {
+          among.delete(this);
+          reject(error);
+        },
+      );
+      among.add(this);
+    });
+  }
+
+  abort(error: CancelledError): void {
+    this.drop();
+    this.#host.onCheckpoint(this.#step, error);
+    // A cancellation is no failure: the promise does not have to be awaited.
+    this.promise.catch(ignore);
+    this.#reject(error);
+  }
+
+  drop(): void {
+    if (this.#held instanceof Timer) this.#held.clear();
+    else this.#held?.[Symbol.dispose]();
+  }
+
+  /** Its timer no longer holds the process. */
+  unref(): void {
+    if (this.#held instanceof Timer) this.#held.unref();
+  }
+}
 
 /** All that wait at the checkpoints of one scope. */
 export class Waiters {
   readonly #waiters = new Set<Waiter>();
 
-  /**
-   * @param holds whether its timer holds the process
-   * @param onAbort called when the wait is ended by a cancellation
-   */
-  wait<T>(begin: BeginWait<T>, holds: boolean, onAbort: (error: CancelledError) => void): Promise<T> {
-    const promise = new Promise<T>((resolve, reject) => {
-      let waiter: Waiter | undefined;
-      const leave = () => void (waiter && this.#waiters.delete(waiter));
-      const held = begin(
-        (value) => {
-          leave();
-          resolve(value);
-        },
-        (error) => {
-          leave();
-          reject(error);
-        },
-      );
-      const timer = held instanceof Timer ? held : undefined;
-      if (!holds) timer?.unref();
-      const drop = (): void => {
-        if (timer) timer.clear();
-        else (held as Disposable | undefined)?.[Symbol.dispose]();
-      };
-      const abort = (cancellation: CancelledError): void => {
-        drop();
-        onAbort(cancellation);
-        // A cancellation is no failure: the promise does not have to be awaited.
-        promise.catch(ignore);
-        reject(cancellation);
-      };
-      waiter = { abort, drop, timer };
-      this.#waiters.add(waiter);
-    });
-    return promise;
+  constructor(private readonly host: ScopeHost) {}
+
+  /** @param holds whether its timer holds the process */
+  wait<T>(begin: BeginWait<T>, holds: boolean): Promise<T> {
+    const waiter = new Waiter<T>(this.#waiters, this.host, begin);
+    if (!holds) waiter.unref();
+    return waiter.promise;
   }
 
   /** Rejects all of them. */
@@ -74,6 +87,6 @@ export class Waiters {
 
   /** Their timers no longer hold the process. */
   unref(): void {
-    for (const { timer } of this.#waiters) timer?.unref();
+    for (const waiter of this.#waiters) waiter.unref();
   }
 }

@@ -22,8 +22,9 @@ const WHOLE_SHARE = 50;
 const LEAST_WHOLE_PERIOD = 5_000;
 
 /**
- * All tasks, as the dashboards of this process show them. While somebody looks, it looks once a second: at the newest tasks, and at those
- * that have not ended. Now and then it lists them all, and drops those that are gone. It looks and holds nothing while nobody looks.
+ * All tasks, as the dashboards of this process show them. While a page is open it asks once a second for the newest tasks, and for those
+ * that have not ended. Now and then it lists them all, and drops those that are gone. While no page is open it asks for nothing and holds
+ * nothing.
  */
 @Injectable()
 export class TaskTable implements OnApplicationShutdown {
@@ -103,7 +104,7 @@ export class TaskTable implements OnApplicationShutdown {
     if (this.#isClosed || this.#timer || this.#listeners.size === 0) return;
     const timer = new Timer(pause, () => {
       void this.look().finally(() => {
-        // Nobody looked for a while, and somebody does again: that has a timer of its own.
+        // No page was open for a while, and one is again: that has a timer of its own.
         if (this.#timer !== timer) return;
         this.#timer = undefined;
         this.#lookSoon(PERIOD);

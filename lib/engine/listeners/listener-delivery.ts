@@ -33,7 +33,7 @@ export class ListenerDelivery {
   /**
    * Calls the listeners with the events of a run, from its next to its terminal event.
    *
-   * @returns `undefined` where nobody listens
+   * @returns `undefined` where no listener is
    */
   follow(run: TaskRun): Following | undefined {
     // Costs an application without listeners nothing.

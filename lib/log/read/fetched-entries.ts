@@ -2,7 +2,7 @@ import type { LogEntry } from '../log-entry.js';
 
 class Generation {
   readonly entries = new Map<number, LogEntry>();
-  /** Those that a reader waits for, and that nobody has taken yet. */
+  /** Those that a reader waits for and has not taken yet. */
   readonly awaited = new Set<number>();
   bytes = 0;
 

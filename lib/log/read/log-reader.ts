@@ -15,8 +15,8 @@ export interface LogReader {
   /** Whether the newest event is the last there will be. */
   readonly ended: boolean;
   /**
-   * Whether it is lost, and nobody knows its end. Then it has ended behind an event that nobody can read, so that each reader is told of a
-   * gap, those that had read all of it, too. A log of this process is never lost.
+   * Whether it is lost, and its end is not known. Then it has ended behind an event that cannot be read. So each reader is told of a
+   * gap, even one that had read all of it. A log of this process is never lost.
    */
   readonly isGone?: boolean;
   /** Whether it is lost because another run of its task has taken its place. */

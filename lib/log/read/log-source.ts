@@ -40,7 +40,7 @@ export interface LogSource<StoredRecord = unknown> {
    *
    * @param from the seq to begin with. If that was trimmed, the page begins with the oldest event that is kept
    * @param bytes how much is wanted. Of an event that is larger at least that one
-   * @param signal aborted when nobody waits for it any more
+   * @param signal aborted when no reader waits for it any more
    * @returns `undefined` where there is no such log any more, `'replaced'` where that of another run of its task is in its place
    */
   read(

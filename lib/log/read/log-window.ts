@@ -26,7 +26,7 @@ const NEWS = 'news';
 /** So many turns of the event loop a read waits for readers to take what has come for them, where it needs the room. */
 const MAX_TURNS = 50;
 
-/** What nobody has asked for as long, or for twice as long, is dropped. In milliseconds. */
+/** What no reader has asked for as long, or for twice as long, is dropped. In milliseconds. */
 const KEEP_TIME = 500;
 
 /** The wait after so many failures in a row, in milliseconds. */
@@ -37,7 +37,7 @@ function retryDelay(failures: number): number {
 /**
  * Reads a log that is kept elsewhere, for all that watch it here. One read is on its way at a time. Each begins where the
  * reader is that has waited longest, so none starves, and those at the same place share what comes. Nothing is read or kept
- * while nobody watches.
+ * while no client watches.
  */
 export class LogWindow<StoredRecord = unknown> implements LogReader, EntryLog, KeptWindow {
   readonly #bytes: number;

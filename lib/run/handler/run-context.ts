@@ -7,7 +7,7 @@ import type { DecideAnswer, Written } from '../../log/run-journal.js';
 import { TaskEndedError } from '../../task/errors.js';
 import { assertEventType, assertSignalName } from '../../task/task-event.js';
 import type { Json, JsonInput } from '../../task/json/json.js';
-import { type TaskCleanup, TaskContext } from '../../task/task-context.js';
+import { type TaskCleanup, TaskContext, taskContextStorage } from '../../task/task-context.js';
 import type { Progress } from '../../task/task-snapshot.js';
 import type { TaskRun } from '../task-run.js';
 import { HandlerSteps } from './handler-steps.js';
@@ -189,4 +189,9 @@ export class RunContext extends TaskContext {
     this.steps.isOver = !isAbandoned;
     this.node.retire();
   }
+}
+
+/** The async context of a `start()`. Where a task starts another one, the new task does not keep the first alive. */
+export function contextOfStart(): AsyncContext {
+  return TaskContext.current() ? taskContextStorage.exit(() => new AsyncContext()) : new AsyncContext();
 }

@@ -44,7 +44,7 @@ export interface Decision {
   readonly overlooked?: CancelledError;
   readonly swallowed?: boolean;
   readonly discardedValue?: unknown;
-  /** What its handler threw, where the task fails for another reason: nobody else sees it. */
+  /** What its handler threw, where the task fails for another reason. It is seen nowhere else. */
   readonly discardedError?: unknown;
   readonly abandoned?: boolean;
 }

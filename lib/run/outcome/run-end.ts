@@ -168,9 +168,8 @@ export class RunEnd {
 
   /** What the outcome does not say. */
   #report(decision: Decision): void {
-    const { report } = this.#run;
-    if (decision.swallowed) report.swallowed(decision.status);
-    if ('discardedError' in decision) report.error('The handler', decision.discardedError);
+    if (decision.swallowed) this.#run.report.swallowed(decision.status);
+    if ('discardedError' in decision) this.#run.report.error('The handler', decision.discardedError);
   }
 
   /** What a decision becomes when the state of the task cannot be folded: by then, or behind the terminal event itself. */
@@ -222,13 +221,13 @@ export class RunEnd {
   }
 
   #retire(outcome: TaskOutcome): void {
-    const { report } = this.#run;
-    this.#host.onOver(this.#run);
+    const run = this.#run;
+    this.#host.onOver(run);
     this.#resolve?.(outcome);
     this.#promise = undefined;
     this.#resolve = undefined;
-    if (outcome.status === 'failed' && !this.#run.isOutlived)
-      report.guard('The report of the failure', () => report.failed(outcome.error));
-    this.#run.letGo();
+    if (outcome.status === 'failed' && !run.isOutlived)
+      run.report.guard('The report of the failure', () => run.report.failed(outcome.error));
+    run.letGo();
   }
 }

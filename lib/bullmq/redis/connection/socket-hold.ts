@@ -3,7 +3,7 @@ import { isCluster, type RedisClient } from '../scripts/script.js';
 
 /**
  * Whether the sockets of some clients keep the process alive. They must not before the application has started: if a hook of it fails,
- * nobody closes them. Of a cluster that is so for its nodes, not for what the client subscribes with.
+ * they are not closed. Of a cluster that is so for its nodes, not for what the client subscribes with.
  */
 export class SocketHold {
   readonly #nodes = new Set<Redis>();

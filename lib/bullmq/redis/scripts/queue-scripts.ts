@@ -101,10 +101,10 @@ return lost
 `);
 
 /**
- * Asks whether the jobs whose locks ran out are given to others now. Where nobody has asked for too long, Redis was away, or no instance was
- * there: then those that work on them have some time to renew their locks.
+ * Asks whether the jobs whose locks ran out are given to others now. If the last question is too long ago, Redis was away, or no instance was
+ * there. Then those that work on them have some time to renew their locks.
  *
- * ARGV: after how many milliseconds somebody should have asked again, and how many that time has.
+ * ARGV: after how many milliseconds an instance should have asked again, and how many that time has.
  * Answers: 1 or 0.
  */
 export const mayRevive = new Script(/* lua */ `
