@@ -42,12 +42,12 @@ class Waiter<T = unknown> {
     });
   }
 
-  abort(error: CancelledError): void {
+  abort(cancellation: CancelledError): void {
     this.drop();
-    this.#host.onCheckpoint(this.#step, error);
+    this.#host.onCheckpoint(this.#step, cancellation);
     // A cancellation is no failure: the promise does not have to be awaited.
     this.promise.catch(ignore);
-    this.#reject(error);
+    this.#reject(cancellation);
   }
 
   drop(): void {
