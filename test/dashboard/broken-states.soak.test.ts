@@ -107,6 +107,25 @@ describePages('a broken state of the dashboard', (openPage) => {
     await page.getByText('The tasks cannot be listed').waitFor({ state: 'detached' });
   });
 
+  it('says that the task cannot be read, and shows what it knew', async () => {
+    const app = await createApp();
+    const dashboard = await openPage(task(app));
+    const { page } = dashboard;
+    await page.getByRole('heading', { name: 'Events' }).waitFor();
+    await page.getByText('Live', { exact: true }).waitFor();
+    const engine = app.app.get(TaskEngine, { strict: false });
+    const away = jest
+      .spyOn(engine, 'find')
+      .mockRejectedValue(new Error('connect ECONNREFUSED 10.0.3.17:6379'));
+    await page.getByText('The task cannot be read').waitFor();
+    await page.getByText('Out of date', { exact: true }).waitFor();
+    await page.getByText('reading rows').first().waitFor();
+    await look(dashboard, 'task-store-away');
+    away.mockRestore();
+    await page.getByText('The task cannot be read').waitFor({ state: 'detached' });
+    await page.getByText('Live', { exact: true }).waitFor();
+  });
+
   it('says that the server is away, keeps what it shows, and goes on when it is back', async () => {
     const app = await createApp();
     const { port } = app;

@@ -2,6 +2,7 @@ import type { Subscription } from 'rxjs';
 import { AsyncContext } from '../../cancellation/async-context.js';
 import { Timer } from '../../cancellation/time/timer.js';
 import type { TaskView } from '../../engine/task-view.js';
+import { quoted, readProperty } from '../../cancellation/read-error.js';
 import { LogEntry } from '../../log/log-entry.js';
 import { LogCursor } from '../../log/read/log-cursor.js';
 import { resume } from '../../log/read/resume.js';
@@ -41,6 +42,8 @@ export class LiveTask {
   #nextWatchers = 0;
   #timer: Timer | undefined;
   #hasNews = true;
+  /** Why the last look has failed. */
+  #fault: string | undefined;
 
   constructor(
     private readonly source: DashboardEngine,
@@ -97,10 +100,18 @@ export class LiveTask {
       }
       if (isAnother) this.#follow(view);
       else this.#view = view;
+      this.#tellFault(undefined);
       this.#send();
-    } catch {
+    } catch (error) {
       // The store is away: the next look may find it.
+      this.#tellFault(`The task cannot be read: ${quoted(readProperty(error, 'message') ?? error, 200)}`);
     }
+  }
+
+  #tellFault(fault: string | undefined): void {
+    if (fault === this.#fault) return;
+    this.#fault = fault;
+    this.writer.event('fault', JSON.stringify({ fault }));
   }
 
   /** Another run may be of another owner. */

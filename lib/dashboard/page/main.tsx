@@ -8,6 +8,7 @@ import { ListView } from './list/list.js';
 import { timeOf } from './format.js';
 import { Notice } from './parts.js';
 import { listHref, shownTask } from './route.js';
+import { fault as taskFault } from './task/task-state.js';
 import { TaskView } from './task/task.js';
 
 const words: Readonly<Record<Connection, string>> = {
@@ -27,7 +28,8 @@ function Page() {
     if (!isFirst.current) document.querySelector<HTMLElement>('h1')?.focus();
     isFirst.current = false;
   }, [key]);
-  const isStale = ref === undefined && connection.value === 'live' && summary.value.fault !== undefined;
+  const fault = ref ? taskFault.value : summary.value.fault;
+  const isStale = connection.value === 'live' && fault !== undefined;
   return (
     <>
       <a class="skip" href="#content" onClick={skip}>
@@ -43,7 +45,7 @@ function Page() {
           {isStale ? 'Out of date' : words[connection.value]}
         </span>
       </div>
-      <Trouble fault={isStale ? summary.value.fault : undefined} />
+      <Trouble fault={isStale ? fault : undefined} />
       <div id="content">{ref ? <TaskView key={key} of={ref} /> : <ListView key="list" />}</div>
       <OpenedDialog />
       <Notice />

@@ -36,6 +36,8 @@ export interface Loss {
 }
 
 export const lost = signal<Loss | undefined>(undefined);
+/** Why the server cannot read it, where that may pass. */
+export const fault = signal<string | undefined>(undefined);
 
 /** Reads a task as long as it is shown. */
 export function readTask(ref: Ref): () => void {
@@ -45,6 +47,7 @@ export function readTask(ref: Ref): () => void {
   task.value = undefined;
   rights.value = {};
   lost.value = undefined;
+  fault.value = undefined;
   void askRights(path);
   return openStream(
     () => urlOf(path, { after }),
@@ -56,12 +59,16 @@ export function readTask(ref: Ref): () => void {
         batch(() => {
           tellTime(now);
           lost.value = undefined;
+          fault.value = undefined;
           task.value = { snapshot, times: times ?? {} };
         });
       },
       events: ({ events: told }: { events: TaskEvent[] }) => {
         after = told.findLast(({ type }) => type !== 'gap')?.id ?? after;
         batch(() => take(told));
+      },
+      fault: (told: { fault?: string }) => {
+        fault.value = told.fault;
       },
       restarted: () => {
         after = '';
