@@ -1,41 +1,39 @@
-const root = '/stream';
-const type = 'app/ImportTask';
+import { createStreamingClient, StreamingRequestError } from './client.js';
+
+const type = { app: 'app', name: 'ImportTask' };
+
+/** An instance that is killed is missed for a moment only. */
+const streaming = createStreamingClient({ baseUrl: '/stream', retry: { max: 2_000 } });
+const imports = streaming.task(type);
 
 export const terminalTypes = ['completed', 'failed', 'cancelled', 'timeout'];
 
 /** An id is made here, so that starting can be repeated: a second PUT of an id starts nothing. */
 export function startTask(input) {
   const id = Math.random().toString(36).slice(2, 8);
-  return call('PUT', `${root}/${type}/${id}`, input);
+  return imports.start(input, { id });
 }
 
 export function cancelTask(id) {
-  return call('DELETE', `${root}/${type}/${id}`);
+  return imports.attach(id).cancel();
 }
 
 export async function listTasks() {
-  const { items } = await call('GET', `${root}?app=app&name=ImportTask&limit=50`);
+  const { items } = await streaming.list({ ...type, limit: 50 });
   return items;
 }
 
-export function instances() {
-  return call('GET', '/instances');
+/** Runs that share one connection. Each begins behind the last event that was seen of it. */
+export function watchTasks(tasks) {
+  return streaming.watch(tasks.map(({ id, after }) => ({ ...type, id, after })));
 }
 
-/** One stream for all these tasks, behind the last event that was seen of them. */
-export function streamOf(ids, lastEventId) {
-  const query = ids.map((id) => `task=${encodeURIComponent(`${type}/${id}`)}`);
-  if (lastEventId !== '') query.push(`lastEventId=${encodeURIComponent(lastEventId)}`);
-  return new EventSource(`${root}/events?${query.join('&')}`);
+export function isGone(error) {
+  return error instanceof StreamingRequestError && error.code === 'TASK_NOT_FOUND';
 }
 
-async function call(method, url, body) {
-  const json =
-    body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  const response = await fetch(url, { method, cache: 'no-store', ...json });
-  const text = await response.text();
-  const isJson = (response.headers.get('content-type') ?? '').startsWith('application/json');
-  const answer = isJson && text !== '' ? JSON.parse(text) : undefined;
-  if (response.ok) return answer;
-  throw new Error(answer?.message ?? `The answer was ${response.status}`);
+export async function instances() {
+  const response = await fetch('/instances', { cache: 'no-store' });
+  if (!response.ok) throw new Error(`The answer was ${response.status}`);
+  return response.json();
 }

@@ -1,17 +1,14 @@
-import { instances, listTasks, startTask, streamOf, terminalTypes } from './api.js';
+import { instances, isGone, listTasks, startTask, terminalTypes, watchTasks } from './api.js';
 import { TaskView } from './task-view.js';
 
 const refreshInterval = 2_000;
-const reopenInterval = 1_000;
-const eventTypes = ['started', 'progress', 'retrying', 'cancelling', 'gap', ...terminalTypes];
 const $ = (selector) => document.querySelector(selector);
 
 /** By id. */
 const views = new Map();
-let source;
-let watched = '';
-let lastEventId = '';
-let timer;
+/** The ids of the tasks on the stream, and what ends it. */
+let watched = [];
+let stop = new AbortController();
 
 $('#start').addEventListener('submit', (event) => {
   event.preventDefault();
@@ -48,35 +45,28 @@ function show(task) {
 
 /** All tasks on one stream, as a browser opens six connections to a server at most. */
 function watch() {
-  const ids = [...views.values()].filter((view) => !view.isOver).map(({ id }) => id);
+  const shown = [...views.values()].filter((view) => !view.isOver);
   // A stream goes on for those that are left when one of its tasks ends.
-  if (ids.every((id) => watched.split(' ').includes(id)) && source?.readyState !== EventSource.CLOSED) return;
-  open(ids);
+  if (shown.every(({ id }) => watched.includes(id))) return;
+  stop.abort();
+  stop = new AbortController();
+  watched = shown.map(({ id }) => id);
+  for (const [at, run] of watchTasks(shown).entries()) void read(run, shown[at], stop.signal);
 }
 
-function open(ids) {
-  clearTimeout(timer);
-  source?.close();
-  watched = ids.join(' ');
-  if (ids.length === 0) return;
-  const opened = streamOf(ids, lastEventId);
-  source = opened;
-  for (const type of eventTypes) {
-    opened.addEventListener(type, (event) => {
-      lastEventId = event.lastEventId;
-      const { task, data } = JSON.parse(event.data);
-      views.get(task.split('/').at(-1))?.event(type, data);
-    });
+async function read(run, view, signal) {
+  try {
+    for await (const { id, type, data } of run.events({ signal })) {
+      view.after = id;
+      view.event(type, data);
+    }
+  } catch (error) {
+    if (signal.aborted) return;
+    if (isGone(error)) view.gone();
+    else showProblem(error);
+    // It is watched again with the next refresh.
+    watched = watched.filter((id) => id !== view.id);
   }
-  opened.addEventListener('unavailable', ({ data }) => {
-    const { task, code } = JSON.parse(data);
-    if (code === 'TASK_NOT_FOUND') views.get(task.split('/').at(-1))?.gone();
-  });
-  opened.addEventListener('error', () => {
-    // It comes back by itself, unless the answer was an error or said that all is over.
-    if (opened.readyState === EventSource.CLOSED && source === opened)
-      timer = setTimeout(watch, reopenInterval);
-  });
 }
 
 function showInstances({ instances: names, answeredBy }) {

@@ -9,6 +9,8 @@ export class TaskView {
   #cause = '';
   status = 'pending';
   instance = '';
+  /** The id of the last event that was shown. */
+  after;
 
   constructor(id, onProblem) {
     this.id = id;

@@ -1,7 +1,9 @@
 /** One instance of the application. `main.ts` starts three of them, as a platform would. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Request, Response } from 'express';
 import { AppModule } from './app.module.js';
 import { instanceName } from './instance-name.js';
 
@@ -17,6 +19,9 @@ const app = await NestFactory.create<NestExpressApplication>(AppModule, {
 // SIGTERM hands the tasks that run here over to other instances, and sends their watchers there.
 app.enableShutdownHooks();
 app.useStaticAssets(join(import.meta.dirname, '..', 'public'));
+// The page has no build step. The package has its client as one file, too.
+const client = fileURLToPath(import.meta.resolve('nestjs-streaming/client/browser.js'));
+app.use('/client.js', (_request: Request, response: Response) => response.sendFile(client));
 try {
   await app.listen(Number(process.env['PORT'] ?? 3001), '127.0.0.1');
   process.send?.('ready');
