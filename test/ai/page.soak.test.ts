@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { bundle } from '../support/programs/bundle.js';
 import { Instances } from '../bullmq/support/instances.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { pageController } from '../support/programs/page-controller.js';
 import { describeWithRedis } from '../support/programs/redis.js';
 import { eventually } from '../support/wait.js';

@@ -1,7 +1,7 @@
 /** 200 cuts of a stream of 10 000 events, each behind a byte that nobody chose: every event comes once and in order. */
 import { afterAll, expect, it } from '@jest/globals';
 import { CuttingProxy } from '../support/real-clients/cutting-proxy.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { createTaskApp, PuppetTask, range, type TaskApp } from '../support/watching.js';
 import { ClientController } from './client-controller.js';
 import { clientOf, readAll } from './support.js';

@@ -4,7 +4,7 @@ import type { RunEvent } from 'nestjs-streaming/client';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Browser, Page } from 'puppeteer-core';
 import { handlerTask } from '../support/app.js';
-import { describeWithFirefox, launchFirefox } from '../support/programs/firefox.js';
+import { describeWithFirefox, launchFirefox } from '../support/browsers/firefox.js';
 import { eventually } from '../support/wait.js';
 import { closeLater, createTaskApp, range, type TaskApp } from '../support/watching.js';
 import { ClientController } from './client-controller.js';

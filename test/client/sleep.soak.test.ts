@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { RunEvent, StreamingClientOptions } from 'nestjs-streaming/client';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Browser, CDPSession, Page } from 'puppeteer-core';
-import { describeWithChromium } from '../support/programs/chromium.js';
+import { describeWithChromium } from '../support/browsers/chromium.js';
 import { SilentProxy } from '../support/programs/silent-proxy.js';
-import { launchSleepyChromium } from '../support/programs/sleepy-chromium.js';
+import { launchSleepyChromium } from '../support/browsers/sleepy-chromium.js';
 import { eventually } from '../support/wait.js';
 import {
   closeLater,

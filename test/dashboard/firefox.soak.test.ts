@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'puppeteer-core';
 import { closeLater } from '../support/clients/open-clients.js';
 import { handlerTask } from '../support/app.js';
-import { describeWithFirefox, launchFirefox } from '../support/programs/firefox.js';
+import { describeWithFirefox, launchFirefox } from '../support/browsers/firefox.js';
 import { deferred } from '../support/wait.js';
 import { createDashboardApp } from './support.js';
 

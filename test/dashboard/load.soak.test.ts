@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import type { Browser, CDPSession } from 'playwright-core';
 import { handlerTask } from '../support/app.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { deferred } from '../support/wait.js';
 import { DashboardPage } from './page-app.js';
 import { createDashboardApp } from './support.js';

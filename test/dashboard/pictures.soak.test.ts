@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { handlerTask } from '../support/app.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { deferred } from '../support/wait.js';
 import { DashboardPage } from './page-app.js';
 import { createDashboardApp } from './support.js';

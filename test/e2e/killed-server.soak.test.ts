@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { QuickStart } from '../sample/quick-start.js';
 import { closeLater } from '../support/clients/open-clients.js';
-import { describeWithChromium } from '../support/programs/chromium.js';
+import { describeWithChromium } from '../support/browsers/chromium.js';
 import { PageClients, SharedBrowser } from '../support/real-clients/browser-clients.js';
 import { openCurls } from '../support/real-clients/curl-clients.js';
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { SampleApp } from '../sample/sample-app.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { findExecutable } from '../support/programs/executable.js';
 import { describeMissing } from '../support/programs/missing.js';
 import { eventually, patience, withTimeout } from '../support/wait.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { SampleApp } from '../sample/sample-app.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { eventually } from '../support/wait.js';
 
 // Every wait in here has its own bound; together they may take longer than Jest allows a test.

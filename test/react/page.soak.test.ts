@@ -7,7 +7,7 @@ import type { Browser, Page } from 'playwright-core';
 import { z } from 'zod';
 import { handlerTask } from '../support/app.js';
 import { bundle } from '../support/programs/bundle.js';
-import { describeWithChromium, launchChromium } from '../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../support/browsers/chromium.js';
 import { pageController } from '../support/programs/page-controller.js';
 import { eventually } from '../support/wait.js';
 import { closeLater, createTaskApp, expectWatchers, PuppetTask, type TaskApp } from '../support/watching.js';

@@ -2,7 +2,7 @@
 import { expect, it } from '@jest/globals';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { endWith, mergeMap, type Observable, of } from 'rxjs';
-import { describeWithChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium } from '../../support/browsers/chromium.js';
 import { eventually } from '../../support/wait.js';
 import { type Puppet, PuppetTask, range } from '../../support/watching.js';
 import { ended, hasHeard, isLive, newTab, seqsOf, serve, tabOf, useContexts, watch } from './shared-tabs.js';

@@ -1,6 +1,6 @@
 /** Tabs that share, where the server refuses a stream. */
 import { expect, it } from '@jest/globals';
-import { describeWithChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium } from '../../support/browsers/chromium.js';
 import { eventually } from '../../support/wait.js';
 import { PuppetTask, range } from '../../support/watching.js';
 import { ended, hasHeard, newTab, seqsOf, serve, tabOf, useContexts, watch } from './shared-tabs.js';

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { Page } from 'playwright-core';
 import type { Locks } from '../../../lib/client/share/messages.js';
-import { describeWithChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium } from '../../support/browsers/chromium.js';
 import { eventually } from '../../support/wait.js';
 import { PuppetTask, range } from '../../support/watching.js';
 import {

@@ -2,7 +2,7 @@ import { afterAll, afterEach, expect } from '@jest/globals';
 import type { StreamingClientOptions } from 'nestjs-streaming/client';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchChromium } from '../../support/programs/chromium.js';
+import { launchChromium } from '../../support/browsers/chromium.js';
 import { eventually } from '../../support/wait.js';
 import { createTaskApp, type PuppetTask, type TaskApp, type TaskAppOptions } from '../../support/watching.js';
 import { ClientController } from '../client-controller.js';

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TaskAuthorizer, TaskContext } from 'nestjs-streaming';
 import type { Browser, Page } from 'playwright-core';
 import { createTaskApp, handlerTask, type TaskApp } from '../../support/app.js';
-import { describeWithChromium, launchChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../../support/browsers/chromium.js';
 import { eventually } from '../../support/wait.js';
 import { page } from '../support/documents.js';
 import { Examples } from '../support/examples.js';

@@ -11,7 +11,7 @@ import { Pool } from 'pg';
 import type { Browser, Page } from 'playwright-core';
 import { createTaskApp, handlerTask } from '../../support/app.js';
 import { openStream } from '../../support/clients/sse.js';
-import { describeWithChromium, launchChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../../support/browsers/chromium.js';
 import { describeWithPostgres, findPostgres } from '../../support/programs/postgres.js';
 import { eventually } from '../../support/wait.js';
 import { page } from '../support/documents.js';

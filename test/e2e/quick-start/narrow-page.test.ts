@@ -1,6 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
 import { QuickStart } from '../../sample/quick-start.js';
-import { describeWithChromium, launchChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../../support/browsers/chromium.js';
 
 // A browser and a server start within the test.
 jest.setTimeout(60_000);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { QuickStart } from '../../sample/quick-start.js';
-import { describeWithChromium, launchChromium } from '../../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../../support/browsers/chromium.js';
 import { eventually } from '../../support/wait.js';
 
 interface Snapshot {

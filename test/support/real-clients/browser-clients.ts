@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { HttpOptions } from 'nestjs-streaming';
 import type { Browser, JSHandle, Page } from 'playwright-core';
 import { closeLater } from '../clients/open-clients.js';
-import { launchChromium } from '../programs/chromium.js';
+import { launchChromium } from '../browsers/chromium.js';
 import {
   type BrowserClient,
   type BrowserClientKind,

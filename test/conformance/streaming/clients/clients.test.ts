@@ -7,7 +7,7 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { describeWithChromium, launchChromium } from '../../../support/programs/chromium.js';
+import { describeWithChromium, launchChromium } from '../../../support/browsers/chromium.js';
 import { deferred, eventually, patience, withTimeout } from '../../../support/wait.js';
 import {
   adapters,

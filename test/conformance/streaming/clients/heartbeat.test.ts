@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { takesEffect } from '../../../support/app/store.js';
-import { describeWithChromium } from '../../../support/programs/chromium.js';
+import { describeWithChromium } from '../../../support/browsers/chromium.js';
 import {
   createClientApp,
   openClientPage,

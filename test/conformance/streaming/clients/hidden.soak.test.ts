@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Server } from 'node:http';
 import type { Page } from 'playwright-core';
-import { describeWithChromium } from '../../../support/programs/chromium.js';
+import { describeWithChromium } from '../../../support/browsers/chromium.js';
 import {
   createClientApp,
   openClientPage,

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { describeWithChromium } from '../../../support/programs/chromium.js';
+import { describeWithChromium } from '../../../support/browsers/chromium.js';
 import { createClientApp, SharedBrowser } from '../../../support/real-clients/browser-clients.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import {

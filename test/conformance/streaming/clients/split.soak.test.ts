@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { describeWithChromium } from '../../../support/programs/chromium.js';
+import { describeWithChromium } from '../../../support/browsers/chromium.js';
 import { SharedBrowser } from '../../../support/real-clients/browser-clients.js';
 import { openCurls } from '../../../support/real-clients/curl-clients.js';
 import { brief, Stage, withGap } from '../../../support/real-clients/cut-everywhere.js';

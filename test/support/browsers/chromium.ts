@@ -1,7 +1,7 @@
 import { describe } from '@jest/globals';
 import { chromium, type Browser } from 'playwright-core';
-import { findExecutable } from './executable.js';
-import { describeMissing } from './missing.js';
+import { findExecutable } from '../programs/executable.js';
+import { describeMissing } from '../programs/missing.js';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 

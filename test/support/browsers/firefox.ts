@@ -1,7 +1,7 @@
 import { describe } from '@jest/globals';
 import { type Browser, launch } from 'puppeteer-core';
-import { findExecutable } from './executable.js';
-import { describeMissing } from './missing.js';
+import { findExecutable } from '../programs/executable.js';
+import { describeMissing } from '../programs/missing.js';
 
 /** `FIREFOX_PATH`, else the distribution's, else the first of the usual names on the `PATH`. */
 export function findFirefox(): string | undefined {
