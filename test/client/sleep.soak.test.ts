@@ -50,6 +50,9 @@ class Tab {
 
 /** A page that has the first four events of a task, and the network between it and the application. */
 class Scene extends Tab {
+  /** The id of the last event that the page had at first. */
+  last = '';
+
   private constructor(
     readonly puppet: Puppet,
     page: Page,
@@ -104,6 +107,7 @@ class Scene extends Tab {
     await scene.watch({ name: task.name, id: puppet.id, options });
     puppet.count(3);
     await scene.has(4);
+    scene.last = (await scene.events()).at(-1)?.id ?? '';
     return scene;
   }
 
@@ -147,6 +151,11 @@ class Scene extends Tab {
     this.server.closeAllConnections();
   }
 
+  /** It was asked for what follows the last event, once. */
+  expectResumed(): void {
+    expect(this.asked).toEqual([undefined, this.last]);
+  }
+
   /** Nothing comes twice, and nothing comes late. */
   async end(count: number): Promise<void> {
     await this.puppet.end();
@@ -169,7 +178,6 @@ describeWithChromium('the client in a page that sleeps (Chromium)', (executableP
 
   it('has at once what came meanwhile', async () => {
     const scene = await Scene.open(browser);
-    const last = (await scene.events()).at(-1)!.id;
     await scene.fallAsleep();
     scene.puppet.count(1_000);
     await new Promise((resolve) => setTimeout(resolve, quiet));
@@ -177,13 +185,12 @@ describeWithChromium('the client in a page that sleeps (Chromium)', (executableP
     await scene.wakeUp();
     await scene.has(1_004);
     // Chromium gives the page nothing more of a stream on which something came meanwhile.
-    expect(scene.asked).toEqual([undefined, last]);
+    scene.expectResumed();
     await scene.end(1_005);
   });
 
   it('opens at once what was cut meanwhile', async () => {
     const scene = await Scene.open(browser);
-    const last = (await scene.events()).at(-1)!.id;
     await scene.fallAsleep();
     scene.cut();
     scene.puppet.count(1_000);
@@ -191,25 +198,23 @@ describeWithChromium('the client in a page that sleeps (Chromium)', (executableP
     await scene.has(4);
     await scene.wakeUp();
     await scene.has(1_004);
-    expect(scene.asked).toEqual([undefined, last]);
+    scene.expectResumed();
     await scene.end(1_005);
   });
 
   it('opens at once a connection that is dead, of which nobody was told', async () => {
     const scene = await Scene.open(browser);
-    const last = (await scene.events()).at(-1)!.id;
     await scene.fallAsleep();
     scene.network.hush();
     scene.puppet.count(1_000);
     await scene.wakeUp();
     await scene.has(1_004);
-    expect(scene.asked).toEqual([undefined, last]);
+    scene.expectResumed();
     await scene.end(1_005);
   });
 
   it('opens it at once when it is shown again, too, after a heartbeat was missed', async () => {
     const scene = await Scene.open(browser);
-    const last = (await scene.events()).at(-1)!.id;
     await scene.hide();
     scene.network.hush();
     scene.puppet.count(1_000);
@@ -220,40 +225,37 @@ describeWithChromium('the client in a page that sleeps (Chromium)', (executableP
     });
     await scene.show();
     await scene.has(1_004);
-    expect(scene.asked).toEqual([undefined, last]);
+    scene.expectResumed();
     await scene.end(1_005);
   });
 
   it('goes on when the network is back', async () => {
     const scene = await Scene.open(browser);
-    const last = (await scene.events()).at(-1)!.id;
     await scene.page.setOfflineMode(true);
     scene.cut();
     await eventually(async () => expect((await scene.connections()).at(-1)).toBe('offline'));
     scene.puppet.count(1_000);
     await scene.page.setOfflineMode(false);
     await scene.has(1_004);
-    expect(scene.asked).toEqual([undefined, last]);
+    scene.expectResumed();
     await scene.end(1_005);
   });
 
   it('goes on when it comes back from the back/forward cache, and watches nothing while it is there', async () => {
     const scene = await Scene.open(browser);
-    const last = (await scene.events()).at(-1)!.id;
     await scene.page.goto(`${scene.page.url()}?another`);
     await expectWatchers(scene.puppet, 0);
     scene.puppet.count(1_000);
     await scene.page.goBack();
     await scene.has(1_004);
     expect(await scene.told()).toContain('pageshow');
-    expect(scene.asked).toEqual([undefined, last]);
+    scene.expectResumed();
     await scene.end(1_005);
   });
 
   it('gives the shared connection to another tab meanwhile, and joins it when it comes back', async () => {
     const options = { shareTabs: true, retry: { min: 5, max: 20 } };
     const scene = await Scene.open(browser, options);
-    const last = (await scene.events()).at(-1)!.id;
     const away = scene.page.url();
     await scene.page.goto(`${away}?another`);
     await expectWatchers(scene.puppet, 0);
@@ -268,7 +270,7 @@ describeWithChromium('the client in a page that sleeps (Chromium)', (executableP
     scene.puppet.count(1);
     await Promise.all([scene.has(1_005), other.has(1_005)]);
     await expectWatchers(scene.puppet, 1);
-    expect(scene.asked.slice(0, 3)).toEqual([undefined, undefined, last]);
+    expect(scene.asked.slice(0, 3)).toEqual([undefined, undefined, scene.last]);
     await scene.end(1_006);
     await other.has(1_006);
   });
