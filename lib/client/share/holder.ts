@@ -1,22 +1,9 @@
 import type { StreamingRequestError } from '../errors.js';
+import { isTerminal } from '../outcome.js';
 import type { StreamingClient } from '../streaming-client.js';
-import type { TaskRun } from '../task-run.js';
-import type { RunEvent } from '../task-types.js';
 import type { Source } from '../watch/source.js';
 import type { Ask, Message } from './messages.js';
-
-/** A task that is watched. */
-interface Watched {
-  readonly path: string;
-  readonly run: TaskRun;
-  readonly events: AsyncIterableIterator<RunEvent>;
-  /** Where it began, if no event was known. */
-  readonly from: Ask['from'];
-  /** The streams that get its events, and the id of the event behind which each began. */
-  readonly streams: Map<string, string>;
-  /** The id of its newest event, or of the one behind which it began; `''` while there is none. */
-  last: string;
-}
+import { Watched } from './watched.js';
 
 /** A stream of a tab. */
 interface Given extends Ask {
@@ -24,15 +11,37 @@ interface Given extends Ask {
   isOpen: boolean;
 }
 
+type Group = WeakSet<Source>;
+
+/**
+ * Each new task has the shared connection opened again. So those that are asked for within so many milliseconds of the last are given
+ * together. The time doubles while more are asked for, so that the others get their events.
+ */
+const LEAST_PAUSE = 200;
+const MOST_PAUSE = 2_000;
+/** A second look is taken at a task after so many milliseconds: whether it can join the others, or had ended before. */
+const SECOND_LOOK = 1_000;
+
+/** Why a task is not watched whose end was seen. */
+const SEEN = new Error('Its end was seen');
+
 /** In the tab that holds the connection: it watches for all tabs. */
 export class Holder {
+  readonly #asks = new Map<string, Ask>();
   readonly #given = new Map<string, Given>();
-  /** What is on the connection that all share, by path. */
+  /** What the next stream of a task joins, by path. */
   readonly #shared = new Map<string, Watched>();
-  readonly #group = new WeakSet<Source>();
+  readonly #group: Group = new WeakSet();
+  /** What stands apart from the others, or was not heard of yet. */
+  readonly #unsettled = new Set<Watched>();
   readonly #tabs = new Set<string>();
   /** Tasks that the server has refused. They are asked for alone: then the answer says why, before a stream is open. */
   readonly #refused = new Set<string>();
+  /** Tasks that had ended where their readers began, and the id of that end. */
+  readonly #ends = new Map<string, string>();
+  #nextPause = LEAST_PAUSE;
+  #pause: NodeJS.Timeout | undefined;
+  #secondLook: NodeJS.Timeout | undefined;
 
   /** @param whenClosed calls back when a tab is closed */
   constructor(
@@ -45,17 +54,34 @@ export class Holder {
 
   hear({ ask, again, leave }: Message): void {
     if (leave) this.#drop(leave);
-    if (again) this.post({ to: [again], ...(!this.#given.has(again) && { isCut: true }) });
-    if (ask && !this.#given.has(ask.stream)) this.#give(ask);
+    if (again) {
+      const isThere = this.#given.has(again) || this.#asks.has(again);
+      this.post({ to: [again], ...(!isThere && { isCut: true }) });
+    }
+    if (!ask || this.#given.has(ask.stream)) return;
+    this.#asks.set(ask.stream, ask);
+    this.post({ to: [ask.stream] });
+    if (this.#pause === undefined) this.#giveAll();
   }
 
   close(): void {
+    clearTimeout(this.#pause);
+    clearTimeout(this.#secondLook);
+    this.#asks.clear();
     for (const stream of this.#given.keys()) this.#drop(stream);
+  }
+
+  #giveAll(): void {
+    this.#pause = undefined;
+    const asks = [...this.#asks.values()];
+    this.#asks.clear();
+    for (const ask of asks) this.#give(ask);
+    if (asks.length > 0) this.#pause = setTimeout(() => this.#giveAll(), this.#nextPause);
+    this.#nextPause = asks.length > 0 ? Math.min(2 * this.#nextPause, MOST_PAUSE) : LEAST_PAUSE;
   }
 
   #give(ask: Ask): void {
     const { stream, tab, tasks, from } = ask;
-    this.post({ to: [stream] });
     if (!this.#tabs.has(tab)) {
       this.#tabs.add(tab);
       this.whenClosed(tab, () => {
@@ -65,53 +91,65 @@ export class Holder {
     }
     const given = { ...ask, watched: new Map<string, Watched>(), isOpen: false };
     this.#given.set(stream, given);
+    // What this stream needs and the others have had is read on a connection of its own.
+    const own: Group = new WeakSet();
     for (const [path, after] of tasks) {
       const shared = this.#shared.get(path);
-      // What a stream needs and the others have had is read on a connection of its own.
-      const watched = shared && fits(shared, after, from) ? shared : this.#watch(path, after, from, !shared);
+      // It is asked for only once: by then it may have been started anew.
+      if (after !== '' && this.#ends.get(path) === after && this.#ends.delete(path)) continue;
+      const wasRefused = this.#refused.delete(path);
+      const watched = shared?.beginsAt(after, from)
+        ? shared
+        : this.#watch(path, after, from, shared || wasRefused ? own : this.#group, wasRefused);
       watched.streams.set(stream, after);
       given.watched.set(path, watched);
       this.#show(watched);
+      if (watched !== shared && after !== '') this.#lookAgain(watched);
     }
+    if (given.watched.size === 0 && this.#given.delete(stream)) this.post({ to: [stream], status: 204 });
   }
 
-  #watch(path: string, after: string, from: Ask['from'], isShared: boolean): Watched {
+  /** @param group of runs that are always watched on the same connections */
+  #watch(path: string, after: string, from: Ask['from'], group: Group, wasRefused = false): Watched {
     const [app = '', name = '', id = ''] = path.split('/').map(decodeURIComponent);
     const [run] = this.client.watch([{ app, name, id }]);
-    // Runs of a group are always on the same connection.
-    if (isShared && !this.#refused.delete(path)) Object.assign(run, { group: this.#group });
-    const events = run.events({ after: after || undefined, from });
-    const watched = { path, run, events, from, streams: new Map<string, string>(), last: after };
-    if (isShared) this.#shared.set(path, watched);
+    Object.assign(run, { group });
+    const isShared = group === this.#group;
+    const isNewcomer =
+      isShared && [...this.#shared.values()].some((other) => other.run.connection === 'live');
+    const watched = new Watched(path, run, after, from, isShared, isNewcomer || wasRefused);
+    if (!this.#shared.has(path)) this.#shared.set(path, watched);
     void this.#read(watched);
     return watched;
   }
 
   async #read(watched: Watched): Promise<void> {
-    const { path, run, events, streams } = watched;
+    const { path, run, streams } = watched;
     const stop = run.subscribe(() => this.#show(watched));
     let failure: unknown;
     try {
-      for await (const event of events) {
-        const { id } = event;
-        // What an interceptor adds has the id of the event before it.
-        const isAdded = id === watched.last;
-        watched.last = id;
-        const to = [...streams.keys()].filter((stream) => {
-          const began = streams.get(stream) ?? '';
-          return isBehind(id, began) || (isAdded && id === began);
-        });
+      for await (const event of watched.events) {
+        const to = watched.take(event);
         if (to.length > 0) this.post({ to, task: path, event });
         const shared = this.#shared.get(path);
-        if (shared && shared !== watched && fits(shared, id, undefined)) this.#join(watched, shared);
+        if (shared && shared !== watched && shared.isBefore(event.id)) this.#join(watched, shared);
+        else if (watched.isApart && !isTerminal(event.type)) this.#lookAgain(watched);
         if (streams.size === 0) break;
       }
     } catch (error) {
       failure = error;
     }
     stop();
+    this.#over(watched, failure);
+  }
+
+  #over(watched: Watched, failure: unknown): void {
+    const { path, streams } = watched;
+    watched.isOver = true;
     if (this.#shared.get(path) === watched) this.#shared.delete(path);
-    for (const stream of streams.keys()) this.#end(path, stream, failure);
+    const left = [...streams.keys()];
+    streams.clear();
+    for (const stream of left) this.#end(watched, stream, failure);
   }
 
   /** What has caught up goes on with the others. */
@@ -121,6 +159,46 @@ export class Holder {
       this.#given.get(stream)?.watched.set(path, shared);
     }
     streams.clear();
+  }
+
+  #lookAgain(watched: Watched): void {
+    this.#unsettled.add(watched);
+    this.#secondLook ??= setTimeout(() => {
+      this.#secondLook = undefined;
+      void this.#settle();
+    }, SECOND_LOOK);
+  }
+
+  async #settle(): Promise<void> {
+    for (const watched of this.#unsettled) {
+      this.#unsettled.delete(watched);
+      if (watched.streams.size === 0) continue;
+      if (watched.isUnheard) await this.#lookAtEnd(watched);
+      else if (watched.isApart) this.#joinAnew(watched);
+    }
+  }
+
+  /** A stream of many tasks does not say that a task had ended where its reader begins. */
+  async #lookAtEnd(watched: Watched): Promise<void> {
+    const { run, last, events } = watched;
+    // The stream says what is wrong.
+    const snapshot = await run.snapshot().catch(() => undefined);
+    if (!snapshot || !isTerminal(snapshot.status) || snapshot.lastEventId !== last || watched.isOver) return;
+    this.#ends.set(watched.path, last);
+    // The stream of each tab is asked for anew, for this task alone. That is over.
+    this.#over(watched, SEEN);
+    void events.return?.();
+  }
+
+  /** What stands apart begins anew among the others, if there are any. */
+  #joinAnew(watched: Watched): void {
+    const { path, last, events } = watched;
+    const shared = this.#shared.get(path);
+    const others = this.#shared.size - (shared ? 1 : 0);
+    if (others === 0 || (shared && shared !== watched)) return;
+    this.#shared.delete(path);
+    this.#join(watched, this.#watch(path, last, undefined, this.#group));
+    void events.return?.();
   }
 
   /**
@@ -139,16 +217,16 @@ export class Holder {
   }
 
   /** A task has ended, or cannot be watched. */
-  #end(path: string, stream: string, failure: unknown): void {
+  #end(watched: Watched, stream: string, failure: unknown): void {
     const given = this.#given.get(stream);
     if (!given) return;
-    given.watched.delete(path);
-    if (failure) this.#fail(given, path, failure);
+    given.watched.delete(watched.path);
+    if (failure) this.#fail(given, watched, failure);
     if (given.watched.size > 0 || !this.#given.delete(stream)) return;
     this.post({ to: [stream], status: 204 });
   }
 
-  #fail(given: Given, path: string, failure: unknown): void {
+  #fail(given: Given, { path, isSuspect }: Watched, failure: unknown): void {
     // It is tried once, so a connection that could not be had says why.
     const refusal = failure instanceof Error && !('status' in failure) ? failure.cause : failure;
     const {
@@ -158,22 +236,26 @@ export class Holder {
       issues,
       retryAfter,
     } = (refusal ?? {}) as Partial<StreamingRequestError>;
-    const isRefused = status >= 400 && status < 500 && status !== 429;
+    const isAnswer = status >= 400;
+    const isRefused = isAnswer && status < 500 && status !== 429;
     const to = [given.stream];
-    if (isRefused) this.#refused.add(path);
-    if (isRefused && status !== 401 && given.tasks.length > 1) {
+    // It may be the reason why all of them were refused.
+    if (isRefused || (isAnswer && isSuspect)) this.#refused.add(path);
+    if (failure === SEEN && !given.isOpen && given.tasks.length === 1) return;
+    if ((failure === SEEN || (isRefused && status !== 401)) && given.tasks.length > 1) {
       // The tab asks for it alone, and is told why.
       this.#open(given.stream);
       this.post({ to, task: path, event: { id: '', type: 'unavailable', data: null } });
       return;
     }
     this.#drop(given.stream);
-    if (status > 0 && !given.isOpen)
+    if (isAnswer && !given.isOpen)
       this.post({ to, status, retryAfter, body: { message: code && message, code, issues } });
-    else this.post({ to, isCut: true });
+    else this.post({ to, isCut: true, retryAfter });
   }
 
   #drop(stream: string): void {
+    this.#asks.delete(stream);
     for (const [path, { events, streams }] of this.#given.get(stream)?.watched ?? []) {
       streams.delete(stream);
       if (streams.size > 0) continue;
@@ -182,17 +264,4 @@ export class Holder {
     }
     this.#given.delete(stream);
   }
-}
-
-/** Whether a stream misses nothing if it gets what comes next of a task. @param after the event behind which it begins */
-function fits({ last, from: began }: Watched, after: string, from: Ask['from']): boolean {
-  if (after === '') return last === '' && began === from;
-  return last === '' ? began === undefined : !isBehind(last, after);
-}
-
-/** Whether an event comes behind another. The ids of a task count up, until the server has lost it. */
-function isBehind(id: string, position: string): boolean {
-  const [epoch, count] = id.split('-');
-  const [before, from] = position.split('-');
-  return id !== '' && (epoch !== before || Number(count) > Number(from));
 }

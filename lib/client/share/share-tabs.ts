@@ -1,4 +1,4 @@
-import type { StreamingClientOptions } from '../client.options.js';
+import { resolveOptions, type StreamingClientOptions } from '../client.options.js';
 import type { createStreamingClient } from '../create-streaming-client.js';
 import { Holder } from './holder.js';
 import type { Ask, Page } from './messages.js';
@@ -20,7 +20,8 @@ export function shareTabs(
   createClient: typeof createStreamingClient,
   options: StreamingClientOptions,
 ): Fetch {
-  const { baseUrl, retry, heartbeatTimeout = 45_000 } = options;
+  const { baseUrl } = options;
+  const { retry, ...times } = resolveOptions(options);
   const page = globalThis as unknown as Page;
   const locks = page.document && page.navigator?.locks;
   const ask: Fetch = (url, init) => (options.fetch ?? globalThis.fetch)(url, init);
@@ -47,7 +48,7 @@ export function shareTabs(
     }
     signal?.throwIfAborted();
     const asked = askedBy(url.slice(base.length), headers.get('last-event-id') ?? '');
-    const stream = new SharedStream(tabs, asked, () => ask(url, init), heartbeatTimeout);
+    const stream = new SharedStream(tabs, asked, () => ask(url, init), times);
     signal?.addEventListener('abort', () => stream.leave());
     return stream.response;
   };

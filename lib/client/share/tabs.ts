@@ -44,7 +44,7 @@ export class Tabs {
     return (this.#joined ??= new Promise((held, reject) => {
       const channel = (this.#channel = this.#open((message) => {
         const { isNew, to = [] } = message;
-        for (const stream of isNew ? this.streams.keys() : to) this.streams.get(stream)?.hear(message);
+        for (const stream of isNew ? [...this.streams.keys()] : to) this.streams.get(stream)?.hear(message);
       }));
       const waiting = new AbortController();
       const gone = new Promise<void>((resolve) =>

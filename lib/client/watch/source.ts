@@ -31,8 +31,8 @@ export class Source {
   #cut = new AbortController();
   /** Ends what the connection waits for. */
   #wake: (() => void) | undefined;
-  /** Tries in a row, since the last event. */
-  #tries = 0;
+  /** Tries in a row, since the last event: the one that is under way, too. */
+  #tries = 1;
   /** What the stream's `retry:` asks for, in milliseconds. */
   #retry = 0;
   /** Its tasks are not those that it was opened for, or it has to be opened again for another reason. */
@@ -146,7 +146,6 @@ export class Source {
     let isCut = false;
     let fault: unknown;
     this.#isStale = false;
-    this.#tries += 1;
     try {
       const { status, body } = await this.#transport.send(call, cut);
       if (status === 204) {
@@ -170,7 +169,7 @@ export class Source {
     if (this.#isStale || this.#readers.size === 0) return;
     const { status = 500, retryAfter = 0 } = fault instanceof StreamingRequestError ? fault : {};
     if (status >= 400 && status < 500 && status !== 429) throw fault;
-    const tries = this.#tries;
+    const tries = this.#tries++;
     if (tries >= retry.attempts)
       throw new StreamingConnectionError(`No stream from ${url}`, { cause: fault });
     this.#show(isOffline() ? 'offline' : 'reconnecting');

@@ -102,6 +102,64 @@ describeWithChromium('tabs that share and begin at different places', (executabl
     for (const page of pages) expect(seqsOf(await ended(page, puppet.id))).toEqual(range(1, 1_022));
   });
 
+  it('know the end of a task that had ended where they begin, while others run', async () => {
+    const task = new PuppetTask();
+    const app = await serve(task);
+    const [running, over] = [await task.start(app), await task.start(app)];
+    await over.end();
+    const { lastEventId } = await over.handle.snapshot();
+    const context = await newContext();
+    const [first, second] = [await newTab(app, context), await newTab(app, context)];
+    await watch(first, task, [running.id]);
+    await hasHeard(first, running.id, 1);
+    await watch(second, task, [over.id], { after: lastEventId ?? '' });
+    expect((await ended(second, over.id)).ids).toEqual([]);
+    await running.end();
+    await ended(first, running.id);
+  });
+
+  it('have few connections for many tasks', async () => {
+    const task = new PuppetTask();
+    const app = await serve(task);
+    const puppets = await Promise.all(range(1, 20).map(() => task.start(app)));
+    for (const puppet of puppets) puppet.count(10);
+    const ids = puppets.map(({ id }) => id);
+    const context = await newContext();
+    const [first, second] = [await newTab(app, context), await newTab(app, context)];
+    for (const page of [first, second]) {
+      await watch(page, task, ids);
+      for (const id of ids) await hasHeard(page, id, 11);
+    }
+    for (const puppet of puppets) puppet.count(10);
+    for (const id of ids) await hasHeard(second, id, 21);
+    await eventually(() => expect(app.open.size).toBe(1));
+    expect(app.most).toBeLessThan(5);
+    await Promise.all(puppets.map((puppet) => puppet.end()));
+    for (const page of [first, second])
+      for (const id of ids) expect(seqsOf(await ended(page, id))).toEqual(range(1, 22));
+  });
+
+  it('share one connection in the end, wherever each has begun', async () => {
+    const task = summing();
+    const app = await serve(task);
+    const puppets = await Promise.all(range(1, 3).map(() => task.start(app)));
+    for (const puppet of puppets) puppet.count(10);
+    const [one, two, three] = puppets.map(({ id }) => id) as [string, string, string];
+    const context = await newContext();
+    const page = await newTab(app, context);
+    await watch(page, task, [one]);
+    await watch(page, task, [two], { from: 'latest' });
+    await watch(page, task, [three], { from: 'state' });
+    for (const id of [one, two, three]) await hasHeard(page, id, 1);
+    await eventually(() => expect(app.open.size).toBe(1));
+    for (const puppet of puppets) {
+      puppet.count(10);
+      await puppet.end();
+    }
+    expect(seqsOf(await ended(page, one))).toEqual(range(1, 22));
+    for (const id of [two, three]) expect(seqsOf(await ended(page, id))).toEqual(range(11, 22));
+  });
+
   it('are told of an id that a query escapes and a path does not', async () => {
     const task = new PuppetTask();
     const app = await serve(task);

@@ -56,6 +56,57 @@ describeWithChromium('tabs that share and are refused', (executablePath) => {
     expect(seqsOf(await ended(second, puppet.id))).toEqual(range(1, 7));
   });
 
+  it('are not open where the answer is a page', async () => {
+    const task = new PuppetTask();
+    let isAway = true;
+    let answers = 0;
+    const app = await serve(task, (_request, response) => {
+      if (!isAway) return;
+      answers += 1;
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>');
+    });
+    const puppet = await task.start(app);
+    const context = await newContext();
+    const page = await newTab(app, context);
+    await watch(page, task, [puppet.id]);
+    await eventually(() => expect(answers).toBeGreaterThan(3));
+    expect((await tabOf(page, puppet.id)).connections).toEqual(['connecting', 'reconnecting']);
+    isAway = false;
+    await hasHeard(page, puppet.id, 1);
+    await puppet.end();
+    expect(seqsOf(await ended(page, puppet.id))).toEqual(range(1, 2));
+  });
+
+  it.each([500, 403])('lose nothing when one task has the server answer %i for all', async (status) => {
+    const task = new PuppetTask();
+    const app = await serve(task, ({ url }, response) => {
+      if (url?.includes('bad')) response.writeHead(status).end('{"code":"NO","message":"No"}');
+    });
+    const [one, two] = [await task.start(app), await task.start(app)];
+    const context = await newContext();
+    const [first, second] = [await newTab(app, context), await newTab(app, context)];
+    for (const page of [first, second]) {
+      await watch(page, task, [one.id, two.id]);
+      for (const { id } of [one, two]) await hasHeard(page, id, 1);
+    }
+    await watch(second, task, ['bad'], { retry: { min: 20, max: 50, attempts: 8 } });
+    await eventually(async () => expect((await tabOf(second, 'bad')).failure).toBeDefined());
+    const { failure } = await tabOf(second, 'bad');
+    expect(failure).toMatch(status === 403 ? /^NO$/ : /StreamingConnectionError/);
+    one.count(10);
+    two.count(10);
+    for (const page of [first, second]) for (const { id } of [one, two]) await hasHeard(page, id, 11);
+    await eventually(() => expect(app.open.size).toBe(1));
+    await Promise.all([one.end(), two.end()]);
+    for (const page of [first, second]) {
+      for (const { id } of [one, two]) {
+        const tab = await ended(page, id);
+        expect(seqsOf(tab)).toEqual(range(1, 12));
+        expect(tab.connections.filter((each) => each === 'reconnecting').length).toBeLessThan(3);
+      }
+    }
+  });
+
   it('go on with another page of the server when it answers anew', async () => {
     const task = new PuppetTask();
     let isAway = false;

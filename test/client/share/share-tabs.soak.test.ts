@@ -148,6 +148,54 @@ describeWithChromium('tabs that share', (executablePath) => {
     }
   });
 
+  it('ask for a thousand events at a time where one is slow', async () => {
+    const task = new PuppetTask();
+    const app = await serve(task);
+    const puppet = await task.start(app);
+    puppet.count(2_000);
+    await puppet.stored();
+    const context = await newContext();
+    const slow = await newTab(app, context);
+    await watch(slow, task, [puppet.id], { pace: 1 });
+    await hasHeard(slow, puppet.id, 2_001);
+    await puppet.end();
+    expect(seqsOf(await ended(slow, puppet.id))).toEqual(range(1, 2_002));
+    expect(app.asked.length).toBeLessThan(8);
+  });
+
+  it('stay open, and use up no try, when another tab gets the connection', async () => {
+    const task = new PuppetTask();
+    const app = await serve(task);
+    const [one, two] = [await task.start(app), await task.start(app)];
+    const context = await newContext();
+    let holder = await newTab(app, context);
+    await watch(holder, task, [one.id]);
+    await hasHeard(holder, one.id, 1);
+    const page = await newTab(app, context);
+    await watch(page, task, [one.id, two.id], { retry: { attempts: 1 } });
+    await hasHeard(page, two.id, 1);
+    for (let n = 0; n < 4; n++) {
+      // The next in line for the connection is the tab that stays: it holds it once, then not again.
+      const next = await newTab(app, context);
+      await watch(next, task, [one.id]);
+      await hasHeard(next, one.id, 1 + n);
+      await holder.close();
+      holder = next;
+      await eventually(() => expect(app.open.size).toBe(1));
+      one.count(1);
+      await Promise.all([hasHeard(page, one.id, 2 + n), hasHeard(next, one.id, 2 + n)]);
+    }
+    await Promise.all([one.end(), two.end()]);
+    for (const [id, last] of [
+      [one.id, 6],
+      [two.id, 2],
+    ] as const) {
+      const tab = await ended(page, id);
+      expect(seqsOf(tab)).toEqual(range(1, last));
+      expect(tab.connections).toEqual(['connecting', 'live', 'ended']);
+    }
+  });
+
   it('drop what no tab watches any more', async () => {
     const task = new PuppetTask();
     const app = await serve(task);

@@ -26,6 +26,8 @@ export interface Server extends TaskApp {
   readonly open: ReadonlySet<ServerResponse>;
   /** The streams that were asked for: path and query. */
   readonly asked: string[];
+  /** How many were open at once, at most. */
+  readonly most: number;
 }
 
 /** @param answer may answer a request for a stream in place of the application */
@@ -36,6 +38,7 @@ export async function serve(
 ): Promise<Server> {
   const open = new Set<ServerResponse>();
   const asked: string[] = [];
+  let most = 0;
   const app = await createTaskApp({
     tasks: [task.type],
     controllers: [ClientController],
@@ -45,6 +48,7 @@ export async function serve(
       nest.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
         if (request.headers.accept === 'text/event-stream') {
           open.add(response);
+          most = Math.max(most, open.size);
           asked.push(request.url ?? '');
           response.once('close', () => open.delete(response));
           answer(request, response);
@@ -52,7 +56,7 @@ export async function serve(
         if (!response.writableEnded) next();
       }),
   });
-  return Object.assign(app, { open, asked });
+  return Object.defineProperty(Object.assign(app, { open, asked, most: 0 }), 'most', { get: () => most });
 }
 
 /** Makes browser contexts: the tabs of one share their storage, locks and channels. They are closed behind each test. */
@@ -79,6 +83,10 @@ export async function newTab(app: Server, context: BrowserContext): Promise<Page
 
 export interface Watching {
   readonly from?: 'latest' | 'state';
+  /** The id of the event behind which it begins. */
+  readonly after?: string;
+  /** How long the tab takes for each event, in milliseconds. */
+  readonly pace?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly retry?: StreamingClientOptions['retry'];
 }
@@ -91,14 +99,14 @@ export function watch(
   options: Watching = {},
 ): Promise<void> {
   return page.evaluate(
-    async ([name, watched, { from, headers, retry = { min: 5, max: 20 } }]) => {
+    async ([name, watched, { from, after, pace, headers, retry = { min: 5, max: 20 } }]) => {
       const module = '/client/lib/index.js';
       const { createStreamingClient } = (await import(module)) as typeof import('nestjs-streaming/client');
       const client = createStreamingClient({ baseUrl: '/stream', shareTabs: true, retry, headers });
       const { tabs, stops } = globalThis as WithTabs;
       for (const id of watched) {
         const tab: Tab = (tabs[id] = { ids: [], types: [], connections: [] });
-        const run = client.task('test', name).attach(id);
+        const run = client.task('test', name).attach(id, { after });
         run.subscribe(() => {
           if (tab.connections.at(-1) !== run.connection) tab.connections.push(run.connection);
         });
@@ -110,6 +118,7 @@ export function watch(
               tab.ids.push(event.id);
               tab.types.push(event.type);
               await tab.hold;
+              if (pace !== undefined) await new Promise((resolve) => setTimeout(resolve, pace));
             }
             tab.status = (await run.outcome()).status;
           } catch (error) {
