@@ -5,6 +5,7 @@ import type { ShutdownOptions } from '../streaming.options.js';
 import { InvalidOptionsError, ShuttingDownError, TaskNotFoundError } from '../task/errors.js';
 import { type Json, type JsonInput, toJson } from '../task/json/json.js';
 import type { TaskEvent } from '../task/task-event.js';
+import type { AsJson } from '../task/json/as-json.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { assertTaskRef, type TaskRef, taskKey, type TaskTypeRef } from '../task/task-ref.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
@@ -64,7 +65,7 @@ export class CoordinatorService {
     type: Type<T>,
     input: InputOf<T>,
     options?: StartOptions,
-  ): Promise<TaskHandle<ResultOf<T>>>;
+  ): Promise<TaskHandle<AsJson<ResultOf<T>>>>;
   start(type: TaskTypeRef, input: unknown, options?: StartOptions): Promise<TaskHandle>;
   async start(
     type: Type<TaskHandler> | TaskTypeRef,

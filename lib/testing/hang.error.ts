@@ -47,7 +47,11 @@ function describe(state: HangState): string {
   ];
   const [next] = timers;
   if (timers.length > MAX_TIMERS) lines.push(`${timers.length - MAX_TIMERS} more timers wait.`);
-  if (next) lines.push(`Time stands still in a test: call run.advance(${next.dueAt - now}) or run.finish().`);
+  if (next)
+    lines.push(
+      `Time stands still in a test: call run.advance(${next.dueAt - now}) or run.finish().`,
+      'Where the handler does real work before a timer, call run.settle() before run.advance().',
+    );
   if (signals.length === 0 && !next)
     lines.push('It waits for something of its own that never comes, a promise or an event for example.');
   return lines.join('\n');

@@ -10,7 +10,7 @@ import type { TaskOutcome } from '../task/task-outcome.js';
 import type { TaskSnapshot } from '../task/task-snapshot.js';
 import { onClock } from './clock-switch.js';
 import { HarnessHangError } from './hang.error.js';
-import { pause, RealWork } from './real-work.js';
+import { heldPause, pause, RealWork } from './real-work.js';
 import { settle, type TestClock } from './test-clock.js';
 
 interface RunInit {
@@ -81,6 +81,19 @@ export class HarnessRun<Result = unknown> {
    */
   advance(ms: number): Promise<void> {
     return this.#init.clock.advance(ms);
+  }
+
+  /**
+   * Lets real work of the handler come to its end: files, sockets, processes and its own timers. The clock stands still. Call it before
+   * {@link advance} where the handler does such work before it waits. Work that stands still for a second is waited for no longer.
+   */
+  async settle(): Promise<void> {
+    const { work } = this.#init;
+    await settle();
+    while (!this.#over && work.isActive) {
+      await work.end();
+      await settle();
+    }
   }
 
   /**
@@ -204,7 +217,7 @@ export class HarnessRun<Result = unknown> {
     const before = state();
     const end = performance.now() + ms;
     while (performance.now() < end) {
-      await pause();
+      await heldPause();
       if (isOver() || state() !== before || work.isActive) return true;
     }
     return false;

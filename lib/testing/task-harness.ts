@@ -8,6 +8,7 @@ import { StreamingModule } from '../streaming.module.js';
 import type { StreamingModuleOptions } from '../streaming.options.js';
 import { checkOptions, duration } from '../task/options/check-options.js';
 import type { Json } from '../task/json/json.js';
+import type { AsJson } from '../task/json/as-json.js';
 import type { InputOf, ResultOf, TaskHandler } from '../task/task-handler.interface.js';
 import { closeClock, onClock, openClock, withClock } from './clock-switch.js';
 import { HarnessRun } from './harness-run.js';
@@ -104,7 +105,7 @@ export class TaskHarness<T extends TaskHandler> {
   async start(
     input: InputOf<T>,
     { checkpoint, ...options }: HarnessStartOptions = {},
-  ): Promise<HarnessRun<ResultOf<T>>> {
+  ): Promise<HarnessRun<AsJson<ResultOf<T>>>> {
     const { app, clock } = await this.#open();
     const coordinator = app.get(CoordinatorService);
     const work = new RealWork();

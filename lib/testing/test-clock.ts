@@ -24,6 +24,9 @@ function withSlashes(text: string): string {
   return text.replaceAll('\\', '/');
 }
 
+/** How many frames a stack must have, so that the handler's are among them. */
+const MIN_FRAMES = 50;
+
 export class PendingTimer implements TimerHandle {
   /** Runs the callback in the async context in which the timer was set, as a real timer does. */
   readonly fire: () => void;
@@ -36,7 +39,11 @@ export class PendingTimer implements TimerHandle {
     callback: () => void,
   ) {
     this.fire = AsyncLocalStorage.bind(callback);
+    const { stackTraceLimit } = Error;
+    // By default the frames of this package fill it. It may be frozen.
+    Reflect.set(Error, 'stackTraceLimit', Math.max(stackTraceLimit, MIN_FRAMES));
     Error.captureStackTrace(this.#trace, PendingTimer);
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
     timers.add(this);
   }
 

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { Buffer } from 'node:buffer';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as realPause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { CoordinatorService, StreamTask, type TaskContext } from 'nestjs-streaming';
@@ -62,6 +62,40 @@ describe('a run in a test', () => {
   afterEach(async () => {
     await harness.close();
     await waiting.close();
+  });
+
+  it('settle() lets real work come first, and time stands still', async () => {
+    const run = await harness.start({ steps: ['file', 'program', 'sleep', 'file', 'sleep'] });
+    await run.settle();
+    expect(run.eventTypes.slice(1)).toEqual(['file', 'program']);
+    await run.advance(hour / 2);
+    await run.settle();
+    expect(run.eventTypes.slice(1)).toEqual(['file', 'program', 'sleep', 'file']);
+    await run.advance(hour / 2);
+    expect(await run.result).toBe('done');
+    // There is nothing left to wait for.
+    await run.settle();
+  });
+
+  it('a test that would hang is told so where nothing else keeps the process alive', async () => {
+    const program = `
+      const { StreamTask } = await import('nestjs-streaming');
+      const { taskHarness } = await import('nestjs-streaming/testing');
+      class Task { async process(task) { await task.sleep(300); } }
+      StreamTask()(Task);
+      Error.stackTraceLimit = 10;
+      const run = await taskHarness(Task, { hangTimeout: 50 }).start({});
+      await run.result.catch(({ name, message }) => console.log(name, message));
+      process.exit();`;
+    const file = join(await mkdtemp(join(tmpdir(), 'harness-')), 'program.mjs');
+    await writeFile(file, program);
+    const linked = join(dirname(file), 'node_modules');
+    await mkdir(linked);
+    await symlink(process.cwd(), join(linked, 'nestjs-streaming'), 'dir');
+    const { stdout } = await promisify(execFile)(process.execPath, [file]);
+    await rm(dirname(file), { recursive: true });
+    expect(stdout).toMatch(/^HarnessHangError run\.result would hang/);
+    expect(stdout).toMatch(/A timer is due in 300 ms, set at Task\.process \(.*program\.mjs/);
   });
 
   describe('finish()', () => {

@@ -29,6 +29,19 @@ class StepsTask {
   }
 }
 
+class DateTask {
+  process(_task: TaskContext) {
+    return { at: new Date(0), note: undefined as string | undefined };
+  }
+}
+
+/** A result has been JSON. */
+export async function readDate(coordinator: CoordinatorService): Promise<void> {
+  const { result, outcome } = await coordinator.start(DateTask, {});
+  typed(result)<Promise<{ at: string; note?: string | undefined }>>(true);
+  typed(outcome)<Promise<TaskOutcome<{ at: string; note?: string | undefined }>>>(true);
+}
+
 export async function start(coordinator: CoordinatorService): Promise<void> {
   const report = await coordinator.start(
     ReportTask,
