@@ -1,6 +1,7 @@
 import type { StreamingRequestError } from '../errors.js';
 import { isTerminal } from '../outcome.js';
 import type { StreamingClient } from '../streaming-client.js';
+import type { Reader } from '../watch/reader.js';
 import type { Source } from '../watch/source.js';
 import type { Ask, Message } from './messages.js';
 import { Watched } from './watched.js';
@@ -34,6 +35,8 @@ export class Holder {
   readonly #group: Group = new WeakSet();
   /** What stands apart from the others, or was not heard of yet. */
   readonly #unsettled = new Set<Watched>();
+  /** The connection of most. The others join it. */
+  #main: Source | undefined;
   readonly #tabs = new Set<string>();
   /** Tasks that the server has refused. They are asked for alone: then the answer says why, before a stream is open. */
   readonly #refused = new Set<string>();
@@ -106,6 +109,8 @@ export class Holder {
       this.#show(watched);
       if (watched !== shared && after !== '') this.#lookAgain(watched);
     }
+    // There is something to join now.
+    for (const each of this.#shared.values()) if (!each.isUnheard) this.#lookAgain(each);
     if (given.watched.size === 0 && this.#given.delete(stream)) this.post({ to: [stream], status: 204 });
   }
 
@@ -117,7 +122,7 @@ export class Holder {
     const isShared = group === this.#group;
     const isNewcomer =
       isShared && [...this.#shared.values()].some((other) => other.run.connection === 'live');
-    const watched = new Watched(path, run, after, from, isShared, isNewcomer || wasRefused);
+    const watched = new Watched(path, run, after, from, isNewcomer || wasRefused);
     if (!this.#shared.has(path)) this.#shared.set(path, watched);
     void this.#read(watched);
     return watched;
@@ -133,7 +138,7 @@ export class Holder {
         if (to.length > 0) this.post({ to, task: path, event });
         const shared = this.#shared.get(path);
         if (shared && shared !== watched && shared.isBefore(event.id)) this.#join(watched, shared);
-        else if (watched.isApart && !isTerminal(event.type)) this.#lookAgain(watched);
+        else if (watched.source !== this.#main && !isTerminal(event.type)) this.#lookAgain(watched);
         if (streams.size === 0) break;
       }
     } catch (error) {
@@ -170,35 +175,55 @@ export class Holder {
   }
 
   async #settle(): Promise<void> {
+    this.#main = this.#sourceOfMost();
     for (const watched of this.#unsettled) {
       this.#unsettled.delete(watched);
-      if (watched.streams.size === 0) continue;
-      if (watched.isUnheard) await this.#lookAtEnd(watched);
-      else if (watched.isApart) this.#joinAnew(watched);
+      if (watched.isUnheard && !(await this.#goesOn(watched))) continue;
+      if (watched.streams.size > 0 && !this.#joinOthers(watched)) this.#lookAgain(watched);
     }
   }
 
-  /** A stream of many tasks does not say that a task had ended where its reader begins. */
-  async #lookAtEnd(watched: Watched): Promise<void> {
-    const { run, last, events } = watched;
+  #sourceOfMost(): Source | undefined {
+    const counts = new Map<Source, number>();
+    for (const { source } of this.#shared.values())
+      if (source) counts.set(source, (counts.get(source) ?? 0) + 1);
+    const [most] = [...counts].toSorted(([, one], [, other]) => other - one);
+    return most?.[0];
+  }
+
+  /**
+   * Whether a task goes on behind the event at which its reader began. A stream of many tasks does not say that a task had ended there, so
+   * that is asked for.
+   */
+  async #goesOn(watched: Watched): Promise<boolean> {
+    const { path, run, last, events, streams } = watched;
+    if (last === '' || streams.size === 0) return false;
     // The stream says what is wrong.
     const snapshot = await run.snapshot().catch(() => undefined);
-    if (!snapshot || !isTerminal(snapshot.status) || snapshot.lastEventId !== last || watched.isOver) return;
-    this.#ends.set(watched.path, last);
+    if (snapshot?.lastEventId !== last || watched.isOver) return false;
+    if (!isTerminal(snapshot.status)) return true;
+    this.#ends.set(path, last);
     // The stream of each tab is asked for anew, for this task alone. That is over.
     this.#over(watched, SEEN);
     void events.return?.();
+    return false;
   }
 
-  /** What stands apart begins anew among the others, if there are any. */
-  #joinAnew(watched: Watched): void {
+  /** @returns whether it is where it should be, or has moved there */
+  #joinOthers(watched: Watched): boolean {
     const { path, last, events } = watched;
-    const shared = this.#shared.get(path);
-    const others = this.#shared.size - (shared ? 1 : 0);
-    if (others === 0 || (shared && shared !== watched)) return;
-    this.#shared.delete(path);
-    this.#join(watched, this.#watch(path, last, undefined, this.#group));
+    const main = this.#main;
+    if (!this.#shared.has(path)) this.#shared.set(path, watched);
+    let shared = this.#shared.get(path);
+    if (shared === watched) {
+      // It may have as many tasks as a connection can.
+      if (!main?.takes(events as Reader) || watched.source === main) return true;
+      this.#shared.delete(path);
+      shared = this.#watch(path, last, undefined, new WeakSet([main]));
+    } else if (!shared?.isBefore(last)) return false;
+    this.#join(watched, shared);
     void events.return?.();
+    return true;
   }
 
   /**

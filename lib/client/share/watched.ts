@@ -1,6 +1,7 @@
 import type { TaskRun } from '../task-run.js';
 import type { RunEvent } from '../task-types.js';
 import type { Reader } from '../watch/reader.js';
+import type { Source } from '../watch/source.js';
 import type { Ask } from './messages.js';
 import { isBehind } from './position.js';
 
@@ -15,7 +16,6 @@ export class Watched {
 
   /**
    * @param from where it begins, if no event is known
-   * @param isShared whether it is on the connection that all share
    * @param isSuspect whether it may be the reason if the server refuses its stream: it joined others that were live, or was refused before
    */
   constructor(
@@ -23,7 +23,6 @@ export class Watched {
     readonly run: TaskRun,
     private readonly after: string,
     readonly from: Ask['from'],
-    private readonly isShared: boolean,
     readonly isSuspect: boolean,
   ) {
     this.last = after;
@@ -35,9 +34,9 @@ export class Watched {
     return this.last === this.after;
   }
 
-  /** Whether it has a connection of its own, or one for streams that begin as it did. */
-  get isApart(): boolean {
-    return !this.isShared || this.from !== undefined || (this.events as Partial<Reader>).isAlone === true;
+  /** The connection that it is on. */
+  get source(): Source | undefined {
+    return (this.events as Partial<Reader>).source;
   }
 
   /** Whether a stream that begins there misses nothing. It has the same events, whatever the server says of that position. */

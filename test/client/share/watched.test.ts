@@ -4,7 +4,7 @@ import type { TaskRun } from '../../../lib/client/task-run.js';
 
 const run = { events: () => ({}) } as unknown as TaskRun;
 const watchedFrom = (after: string, from?: 'latest' | 'state'): Watched =>
-  new Watched('app/Task/one', run, after, from, true, false);
+  new Watched('app/Task/one', run, after, from, false);
 const n = (id: string) => ({ id, type: 'n', data: null });
 const gap = (id: string, cause: string) => ({
   id,
