@@ -8,7 +8,7 @@ export function later(ms: number, call: () => void): () => void {
 
 /** Cuts what takes longer; returns what takes that back. */
 export function limit(ms: number, cut: AbortController): () => void {
-  return later(ms, () => cut.abort(new Error(`Silent for ${ms} ms`)));
+  return later(ms, () => cut.abort(new Error(`Silent ${ms} ms`)));
 }
 
 /** Settles as `work` does, or rejects with the reason of the signal. */

@@ -99,7 +99,8 @@ export class Holder {
     for (const [path, after] of tasks) {
       const shared = this.#shared.get(path);
       // It is asked for only once: by then it may have been started anew.
-      if (after !== '' && this.#ends.get(path) === after && this.#ends.delete(path)) continue;
+      const isOver = after !== '' && tasks.length === 1 && this.#ends.get(path) === after;
+      if (isOver && this.#ends.delete(path)) continue;
       const wasRefused = this.#refused.delete(path);
       const watched = shared?.beginsAt(after, from)
         ? shared
@@ -125,13 +126,15 @@ export class Holder {
     const watched = new Watched(path, run, after, from, isNewcomer || wasRefused);
     if (!this.#shared.has(path)) this.#shared.set(path, watched);
     void this.#read(watched);
+    if (watched.isSuspect) this.#lookAgain(watched);
     return watched;
   }
 
   async #read(watched: Watched): Promise<void> {
     const { path, run, streams } = watched;
     const stop = run.subscribe(() => this.#show(watched));
-    let failure: unknown;
+    // Without a last event it is over, too: that was seen before.
+    let failure: unknown = SEEN;
     try {
       for await (const event of watched.events) {
         const to = watched.take(event);
@@ -139,6 +142,7 @@ export class Holder {
         const shared = this.#shared.get(path);
         if (shared && shared !== watched && shared.isBefore(event.id)) this.#join(watched, shared);
         else if (watched.source !== this.#main && !isTerminal(event.type)) this.#lookAgain(watched);
+        if (isTerminal(event.type)) failure = undefined;
         if (streams.size === 0) break;
       }
     } catch (error) {
@@ -149,10 +153,14 @@ export class Holder {
   }
 
   #over(watched: Watched, failure: unknown): void {
-    const { path, streams } = watched;
+    const { path, streams, last } = watched;
     watched.isOver = true;
     if (this.#shared.get(path) === watched) this.#shared.delete(path);
+    // It may be the reason why all of them were refused.
+    if (failure && failure !== SEEN && (watched.isSuspect || isRefusal(failure))) this.#refused.add(path);
     const left = [...streams.keys()];
+    // The stream of each tab is asked for anew, for this task alone. That is over.
+    if (failure === SEEN && left.length > 0) this.#ends.set(path, last);
     streams.clear();
     for (const stream of left) this.#end(watched, stream, failure);
   }
@@ -175,12 +183,17 @@ export class Holder {
   }
 
   async #settle(): Promise<void> {
-    this.#main = this.#sourceOfMost();
-    for (const watched of this.#unsettled) {
-      this.#unsettled.delete(watched);
-      if (watched.isUnheard && !(await this.#goesOn(watched))) continue;
-      if (watched.streams.size > 0 && !this.#joinOthers(watched)) this.#lookAgain(watched);
+    const unsettled = [...this.#unsettled];
+    this.#unsettled.clear();
+    const unheard: Watched[] = [];
+    for (const watched of unsettled) {
+      if (watched.run.connection === 'live') watched.isSuspect = false;
+      if (watched.last === '' || watched.streams.size === 0) continue;
+      if (!this.#joinOthers(watched)) this.#lookAgain(watched);
+      if (watched.isUnheard && watched.streams.size > 0) unheard.push(watched);
     }
+    // That needs a connection: there may be none left until some have joined.
+    for (const watched of unheard) await this.#lookAtEnd(watched);
   }
 
   #sourceOfMost(): Source | undefined {
@@ -191,36 +204,31 @@ export class Holder {
     return most?.[0];
   }
 
-  /**
-   * Whether a task goes on behind the event at which its reader began. A stream of many tasks does not say that a task had ended there, so
-   * that is asked for.
-   */
-  async #goesOn(watched: Watched): Promise<boolean> {
-    const { path, run, last, events, streams } = watched;
-    if (last === '' || streams.size === 0) return false;
+  /** A stream of many tasks does not say that a task had ended where its reader begins. */
+  async #lookAtEnd(watched: Watched): Promise<void> {
+    const { run, last, events } = watched;
     // The stream says what is wrong.
     const snapshot = await run.snapshot().catch(() => undefined);
-    if (snapshot?.lastEventId !== last || watched.isOver) return false;
-    if (!isTerminal(snapshot.status)) return true;
-    this.#ends.set(path, last);
-    // The stream of each tab is asked for anew, for this task alone. That is over.
-    this.#over(watched, SEEN);
-    void events.return?.();
-    return false;
+    if (!snapshot) this.#lookAgain(watched);
+    else if (snapshot.lastEventId === last && isTerminal(snapshot.status) && !watched.isOver) {
+      this.#over(watched, SEEN);
+      void events.return?.();
+    }
   }
 
   /** @returns whether it is where it should be, or has moved there */
   #joinOthers(watched: Watched): boolean {
     const { path, last, events } = watched;
-    const main = this.#main;
+    const main = (this.#main = this.#sourceOfMost());
     if (!this.#shared.has(path)) this.#shared.set(path, watched);
     let shared = this.#shared.get(path);
     if (shared === watched) {
       // It may have as many tasks as a connection can.
       if (!main?.takes(events as Reader) || watched.source === main) return true;
       this.#shared.delete(path);
-      shared = this.#watch(path, last, undefined, new WeakSet([main]));
-    } else if (!shared?.isBefore(last)) return false;
+      shared = this.#watch(path, last, undefined, new WeakSet([main]), true);
+      if (watched.isUnheard) this.#lookAgain(shared);
+    } else if (!shared?.isBefore(last) || watched.run.connection !== 'live') return false;
     this.#join(watched, shared);
     void events.return?.();
     return true;
@@ -230,8 +238,10 @@ export class Holder {
    * A stream is open once one of its tasks is. It stays open while a lost connection is opened again. If that fails, each tab is told
    * and asks anew after its own delay.
    */
-  #show({ run: { connection }, streams }: Watched): void {
-    if (connection === 'live') for (const stream of streams.keys()) this.#open(stream);
+  #show(watched: Watched): void {
+    if (watched.run.connection !== 'live') return;
+    for (const stream of watched.streams.keys()) this.#open(stream);
+    if (this.#main && watched.source !== this.#main) this.#lookAgain(watched);
   }
 
   #open(stream: string): void {
@@ -252,29 +262,21 @@ export class Holder {
   }
 
   #fail(given: Given, { path, isSuspect }: Watched, failure: unknown): void {
-    // It is tried once, so a connection that could not be had says why.
-    const refusal = failure instanceof Error && !('status' in failure) ? failure.cause : failure;
-    const {
-      status = 0,
-      code,
-      message,
-      issues,
-      retryAfter,
-    } = (refusal ?? {}) as Partial<StreamingRequestError>;
-    const isAnswer = status >= 400;
-    const isRefused = isAnswer && status < 500 && status !== 429;
+    const { status = 0, code, message, issues, retryAfter } = refusalIn(failure);
     const to = [given.stream];
-    // It may be the reason why all of them were refused.
-    if (isRefused || (isAnswer && isSuspect)) this.#refused.add(path);
-    if (failure === SEEN && !given.isOpen && given.tasks.length === 1) return;
-    if ((failure === SEEN || (isRefused && status !== 401)) && given.tasks.length > 1) {
+    const isMany = given.tasks.length > 1;
+    if (failure === SEEN && !given.isOpen && !isMany) {
+      this.#ends.delete(path);
+      return;
+    }
+    if (isMany && (failure === SEEN || isSuspect || (isRefusal(failure) && status !== 401))) {
       // The tab asks for it alone, and is told why.
       this.#open(given.stream);
       this.post({ to, task: path, event: { id: '', type: 'unavailable', data: null } });
       return;
     }
     this.#drop(given.stream);
-    if (isAnswer && !given.isOpen)
+    if (status >= 400 && !given.isOpen)
       this.post({ to, status, retryAfter, body: { message: code && message, code, issues } });
     else this.post({ to, isCut: true, retryAfter });
   }
@@ -289,4 +291,15 @@ export class Holder {
     }
     this.#given.delete(stream);
   }
+}
+
+/** It is tried once, so a connection that could not be had says why. */
+function refusalIn(failure: unknown): Partial<StreamingRequestError> {
+  const refusal = failure instanceof Error && !('status' in failure) ? failure.cause : failure;
+  return refusal ?? {};
+}
+
+function isRefusal(failure: unknown): boolean {
+  const { status = 0 } = refusalIn(failure);
+  return status >= 400 && status < 500 && status !== 429;
 }

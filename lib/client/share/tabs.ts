@@ -13,7 +13,7 @@ export interface HearsTabs {
 
 /** This tab among those of the origin. One of them holds the connection, by a Web Lock; when it goes the next one gets it. */
 export class Tabs {
-  readonly id = crypto.randomUUID();
+  id = '';
   readonly streams = new Map<string, HearsTabs>();
   #channel: Channel | undefined;
   /** A channel does not hear itself, and the streams of this tab are told, too. */
@@ -42,6 +42,8 @@ export class Tabs {
    */
   join(): Promise<void> {
     return (this.#joined ??= new Promise((held, reject) => {
+      // The tab that holds the connection may hold the lock of the last one for a moment.
+      this.id = crypto.randomUUID();
       const channel = (this.#channel = this.#open((message) => {
         const { isNew, to = [] } = message;
         for (const stream of isNew ? [...this.streams.keys()] : to) this.streams.get(stream)?.hear(message);

@@ -23,7 +23,7 @@ export class Watched {
     readonly run: TaskRun,
     private readonly after: string,
     readonly from: Ask['from'],
-    readonly isSuspect: boolean,
+    public isSuspect: boolean,
   ) {
     this.last = after;
     this.events = run.events({ after: after || undefined, from });

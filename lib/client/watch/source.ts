@@ -162,6 +162,8 @@ export class Source {
       isCut = false;
     } catch (error) {
       fault = error;
+      // It was opened again, for others than before, and has failed.
+      if (!isCut) this.#tries ||= 1;
     } finally {
       this.#silentSince = Infinity;
       cut.abort();
