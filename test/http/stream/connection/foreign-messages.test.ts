@@ -9,6 +9,7 @@ import {
 import {
   concatWith,
   defaultIfEmpty,
+  defer,
   delay,
   endWith,
   filter,
@@ -22,10 +23,10 @@ import {
   type Observable,
   of,
   startWith,
+  Subject,
   take,
   tap,
   throwIfEmpty,
-  timeout,
   timer,
 } from 'rxjs';
 import type { SseStream } from '../../../support/clients/sse.js';
@@ -123,10 +124,15 @@ describe.each(adapters)('messages that an interceptor makes up (%s)', (adapter) 
   });
 
   it('an error in the middle of a stream it does not see ends it without a frame; the client goes on where it was', async () => {
-    const puppet = await serve(timeout({ each: 100 }), false);
+    let failing = new Subject<object>();
+    const puppet = await serve((events) => defer(() => merge(events, failing)), false);
     const stream = await watch(puppet.url);
     await stream.next('started');
     puppet.count(1);
+    await stream.next('n');
+    const broken = failing;
+    failing = new Subject();
+    broken.error(new Error('broken'));
     expect(await stream.ended).toBe('complete');
     expect(stream.events.map(({ type }) => type)).toEqual(['started', 'n']);
     puppet.count(1);
