@@ -153,7 +153,7 @@ export class Source {
         return;
       }
       const stream = body as ReadableStream<Uint8Array> | null;
-      if (!stream?.getReader) throw new Error(`${url} is no event stream`);
+      if (!stream?.getReader) throw new Error(`No stream from ${url}`);
       isCut = true;
       if (!this.#hasOpened) this.#tries = 0;
       this.#hasOpened = true;
