@@ -108,7 +108,10 @@ export class Holder {
       watched.streams.set(stream, after);
       given.watched.set(path, watched);
       this.#show(watched);
-      if (watched !== shared && after !== '') this.#lookAgain(watched);
+      if (watched !== shared && after !== '') {
+        watched.mayHaveEnded = true;
+        this.#lookAgain(watched);
+      }
     }
     // There is something to join now.
     for (const each of this.#shared.values()) if (!each.isUnheard) this.#lookAgain(each);
@@ -190,10 +193,10 @@ export class Holder {
       if (watched.run.connection === 'live') watched.isSuspect = false;
       if (watched.last === '' || watched.streams.size === 0) continue;
       if (!this.#joinOthers(watched)) this.#lookAgain(watched);
-      if (watched.isUnheard && watched.streams.size > 0) unheard.push(watched);
+      if (watched.mayHaveEnded && watched.isUnheard) unheard.push(watched);
     }
     // That needs a connection: there may be none left until some have joined.
-    for (const watched of unheard) await this.#lookAtEnd(watched);
+    for (const watched of unheard) if (watched.streams.size > 0) await this.#lookAtEnd(watched);
   }
 
   #sourceOfMost(): Source | undefined {
@@ -207,12 +210,15 @@ export class Holder {
   /** A stream of many tasks does not say that a task had ended where its reader begins. */
   async #lookAtEnd(watched: Watched): Promise<void> {
     const { run, last, events } = watched;
-    // The stream says what is wrong.
-    const snapshot = await run.snapshot().catch(() => undefined);
-    if (!snapshot) this.#lookAgain(watched);
-    else if (snapshot.lastEventId === last && isTerminal(snapshot.status) && !watched.isOver) {
+    try {
+      const { status, lastEventId } = await run.snapshot();
+      watched.mayHaveEnded = false;
+      if (!isTerminal(status) || lastEventId !== last || watched.isOver) return;
       this.#over(watched, SEEN);
       void events.return?.();
+    } catch (error) {
+      // Whether it may be watched, the stream says.
+      if (!isRefusal(error)) this.#lookAgain(watched);
     }
   }
 
@@ -227,7 +233,7 @@ export class Holder {
       if (!main?.takes(events as Reader) || watched.source === main) return true;
       this.#shared.delete(path);
       shared = this.#watch(path, last, undefined, new WeakSet([main]), true);
-      if (watched.isUnheard) this.#lookAgain(shared);
+      shared.mayHaveEnded = watched.mayHaveEnded && watched.isUnheard;
     } else if (!shared?.isBefore(last) || watched.run.connection !== 'live') return false;
     this.#join(watched, shared);
     void events.return?.();

@@ -21,8 +21,8 @@ export class SharedStream implements HearsTabs {
   readonly #isOfMany: boolean;
   readonly #patience: NodeJS.Timeout;
   #stream = '';
-  /** Whether a tab that holds the connection knows of the stream. */
-  #isHeard = true;
+  /** Whether a tab that holds the connection has answered to its name. */
+  #isKnown = false;
   #beat: NodeJS.Timeout | undefined;
   #resolve!: (response: Response | Promise<Response>) => void;
   #reject!: (error: Error) => void;
@@ -44,12 +44,13 @@ export class SharedStream implements HearsTabs {
     });
     const patience = Math.min(MOST_PATIENCE, times.openTimeout / 2);
     this.#patience = setTimeout(() => this.#goAlone(), patience);
+    this.#takeName();
     this.#ask();
   }
 
   hear({ isNew, isCut, status, body, retryAfter, event, task }: Message): void {
-    if (isNew) return this.#ask();
-    this.#isHeard = true;
+    if (isNew) return this.#askAnother();
+    this.#isKnown = true;
     clearTimeout(this.#patience);
     this.#askLater();
     if (isCut) this.#cut(retryAfter);
@@ -69,14 +70,20 @@ export class SharedStream implements HearsTabs {
     if (this.tabs.streams.delete(this.#stream)) this.tabs.say({ leave: this.#stream });
   }
 
+  #takeName(): void {
+    this.tabs.streams.delete(this.#stream);
+    this.#stream = crypto.randomUUID();
+    this.tabs.streams.set(this.#stream, this);
+    this.#isKnown = false;
+  }
+
+  #askAnother(): void {
+    // What the tab before has sent may still come, and is sent again: to a stream of another name.
+    if (this.#isKnown) this.#takeName();
+    this.#ask();
+  }
+
   #ask(): void {
-    if (this.#isHeard) {
-      this.#isHeard = false;
-      // What a tab has sent before it went may still come, and is sent again: to a stream of another name.
-      this.tabs.streams.delete(this.#stream);
-      this.#stream = crypto.randomUUID();
-      this.tabs.streams.set(this.#stream, this);
-    }
     const tasks = [...this.#positions];
     if (tasks.length === 0) this.#answer(204, undefined);
     else this.tabs.say({ ask: { tasks, from: this.asked.from, stream: this.#stream, tab: this.tabs.id } });

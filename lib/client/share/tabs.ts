@@ -13,6 +13,7 @@ export interface HearsTabs {
 
 /** This tab among those of the origin. One of them holds the connection, by a Web Lock; when it goes the next one gets it. */
 export class Tabs {
+  /** Anew each time that it joins. */
   id = '';
   readonly streams = new Map<string, HearsTabs>();
   #channel: Channel | undefined;

@@ -13,6 +13,8 @@ export class Watched {
   /** The id of its newest event, or of the one behind which it began; `''` while there is none. */
   last: string;
   isOver = false;
+  /** Whether it began at an event that may be the last one of its task. */
+  mayHaveEnded = false;
 
   /**
    * @param from where it begins, if no event is known

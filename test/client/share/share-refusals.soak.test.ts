@@ -20,7 +20,6 @@ describeWithChromium('tabs that share and are refused', (executablePath) => {
     const puppet = await task.start(app);
     const context = await newContext();
     const [first, second] = [await newTab(app, context), await newTab(app, context)];
-    // One try of each does not hinder the other.
     await watch(first, task, [puppet.id]);
     await eventually(() => expect(refusedAt).toHaveLength(1));
     await watch(second, task, [puppet.id]);

@@ -27,7 +27,7 @@ export interface Server extends TaskApp {
   /** The streams that were asked for: path and query. */
   readonly asked: string[];
   /** How many were open at once, at most. */
-  readonly most: number;
+  readonly counted: { readonly most: number };
 }
 
 /** @param answer may answer a request for a stream in place of the application */
@@ -38,7 +38,7 @@ export async function serve(
 ): Promise<Server> {
   const open = new Set<ServerResponse>();
   const asked: string[] = [];
-  let most = 0;
+  const counted = { most: 0 };
   const app = await createTaskApp({
     tasks: [task.type],
     controllers: [ClientController],
@@ -48,7 +48,7 @@ export async function serve(
       nest.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
         if (request.headers.accept === 'text/event-stream') {
           open.add(response);
-          most = Math.max(most, open.size);
+          counted.most = Math.max(counted.most, open.size);
           asked.push(request.url ?? '');
           response.once('close', () => open.delete(response));
           answer(request, response);
@@ -56,7 +56,7 @@ export async function serve(
         if (!response.writableEnded) next();
       }),
   });
-  return Object.defineProperty(Object.assign(app, { open, asked, most: 0 }), 'most', { get: () => most });
+  return Object.assign(app, { open, asked, counted });
 }
 
 /** Makes browser contexts: the tabs of one share their storage, locks and channels. They are closed behind each test. */
