@@ -31,6 +31,7 @@ export function distributedScenarios({ quick }) {
   const scenarios = [
     jobScenario(quick ? { warmUp: 10, tasks: 50 } : { warmUp: 12_000, tasks: 8_000 }),
     eventScenario('bursts', quick, { bursts: quick ? 2 : 50, burst: 10 }),
+    eventScenario('large-bursts', quick, { bursts: quick ? 2 : 20, burst: 100 }),
     eventScenario('awaited', quick, { bursts: quick ? 20 : 100, burst: 1 }),
     firstEventScenario(quick ? { warmUp: 2, tasks: 5 } : { warmUp: 100, tasks: 300 }),
     cancelScenario(quick ? 10 : 200),
@@ -63,14 +64,14 @@ function jobScenario(size) {
 }
 
 /**
- * @param {'bursts' | 'awaited'} how
+ * @param {'bursts' | 'large-bursts' | 'awaited'} how
  * @param {boolean} quick
  * @param {{ bursts: number, burst: number }} input
  * @returns {Scenario}
  */
 function eventScenario(how, quick, input) {
   const tasks = quick ? { warmUp: 2, tasks: 4, atOnce: 2 } : { warmUp: 100, tasks: 200, atOnce: 20 };
-  const events = how === 'bursts' ? `bursts of ${input.burst}` : 'each awaited';
+  const events = how === 'awaited' ? 'each awaited' : `bursts of ${input.burst}`;
   return {
     name: `distributed-events-${how}`,
     title: `Events from handlers to watchers on another instance, ${events}, ${tasks.atOnce} tasks at once`,

@@ -88,7 +88,7 @@ const goals = [
  * @type {readonly { scenario: string, text: string, bound: Bound, of: (section: Section) => number | undefined }[]}
  */
 const distributedGoals = [
-  ...['jobs', 'events-bursts', 'events-awaited'].map((what) => ({
+  ...['jobs', 'events-bursts', 'events-large-bursts', 'events-awaited'].map((what) => ({
     scenario: `distributed-${what}`,
     text: 'per CPU second, ours ÷ bullmq',
     bound: { atLeast: what === 'jobs' ? 0.6 : 3 },

@@ -21,9 +21,6 @@ export interface JobTiming {
 /** BullMQ takes the lowest first, and jobs without a priority before all others. */
 const LOWEST_PRIORITY = 1_001;
 
-/** Jobs leave nothing behind. Their tasks do, for their retention. */
-const jobOptions: JobsOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true };
-
 /** The queue of a task type. */
 export class TaskQueue {
   readonly type: TaskTypeRef;
@@ -88,15 +85,18 @@ export class TaskQueue {
    *
    * @throws StoreUnavailableError
    */
-  async add(id: string, data: JobData, { priority, delay }: JobTiming): Promise<void> {
-    const options = {
-      ...jobOptions,
+  add(id: string, data: JobData, { priority, delay }: JobTiming): Promise<unknown> {
+    const options: JobsOptions = {
+      attempts: 1,
+      // Jobs leave nothing behind. Their tasks do, for their retention.
+      removeOnComplete: true,
+      removeOnFail: true,
       jobId: this.jobIdOf(id),
       priority: LOWEST_PRIORITY - priority,
       delay,
       timestamp: this.store.clock.latest,
     };
-    await this.#connection.inTime(() => this.#queue.add(this.type.name, data, options));
+    return this.#connection.inTime(() => this.#queue.add(this.type.name, data, options));
   }
 
   /**

@@ -53,6 +53,7 @@ const rowsOf: Record<string, readonly string[]> = {
   'cancel-100k': sleepers,
   'distributed-jobs': distributed,
   'distributed-events-bursts': distributed,
+  'distributed-events-large-bursts': distributed,
   'distributed-events-awaited': distributed,
   'distributed-first-event': distributed,
   'distributed-cancel': ['nestjs-streaming', 'nestjs-streaming, all at once'],
@@ -140,6 +141,7 @@ const expectWhole: Record<string, (round: Round, row: string) => void> = {
     expect(round['redisTime']).toBeGreaterThan(0);
   },
   'distributed-events-bursts': expectEvents,
+  'distributed-events-large-bursts': expectEvents,
   'distributed-events-awaited': expectEvents,
   'distributed-first-event'(round) {
     expect(round['p50']).toBeGreaterThan(0);

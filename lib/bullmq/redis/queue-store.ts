@@ -102,32 +102,29 @@ export class QueueStore {
     room: Room,
     hasEnded: (job: string) => Promise<boolean>,
   ): Promise<(() => void) | undefined> {
-    const onAdded = await this.#note(() => this.#noteSoon(key, room));
-    if (onAdded) return onAdded;
-    // Others may be gone by now.
-    const over = await this.#lookForOver(hasEnded);
-    return this.#note(async () => (await this.#noteAll(room, [key, room.deadline ?? ''], over))[0]);
-  }
-
-  async #note(ask: () => Promise<number | undefined>): Promise<(() => void) | undefined> {
-    this.#starting++;
-    const end = (): void => {
-      this.#starting--;
-    };
-    try {
-      if ((await ask()) === 1) return end;
-    } catch (error) {
-      end();
-      throw error;
-    }
-    end();
-    return undefined;
-  }
-
-  async #noteSoon(key: string, room: Room): Promise<number | undefined> {
     const notes = (this.#notes ??= this.#newNotes(room));
     const place = notes.tasks.push(key, room.deadline ?? '') / 2 - 1;
-    return (await notes.answers)[place];
+    if (await this.#hasPlace(() => notes.answers, place)) return this.#onAdded;
+    // Others may be gone by now.
+    const over = await this.#lookForOver(hasEnded);
+    const noteAgain = (): Promise<readonly number[]> => this.#noteAll(room, [key, room.deadline ?? ''], over);
+    return (await this.#hasPlace(noteAgain, 0)) ? this.#onAdded : undefined;
+  }
+
+  readonly #onAdded = (): void => {
+    this.#starting--;
+  };
+
+  /** A task with a place counts as starting until it is in the queue. */
+  async #hasPlace(note: () => Promise<readonly number[]>, place: number): Promise<boolean> {
+    this.#starting++;
+    let hasPlace = false;
+    try {
+      hasPlace = (await note())[place] === 1;
+    } finally {
+      if (!hasPlace) this.#starting--;
+    }
+    return hasPlace;
   }
 
   /** @param room but for the deadline that of all tasks of the queue */

@@ -205,17 +205,19 @@ export class RedisJournal implements RunJournal {
       const [last] = this.#lastWrites;
       // The last batch goes with what is written last.
       if (this.#batches.length > (last ? 1 : 0)) await this.#writeBatch();
-      else if (last) await this.#writeNow(last);
-      else if (this.#state || this.#mustLook) await this.#writeBatch();
+      else if (last) {
+        await last.write();
+        this.#lastWrites.shift();
+        last.settle();
+      } else if (this.#state || this.#mustLook) await this.#writeBatch();
       else break;
     }
     this.#isWriting = false;
   }
 
-  async #writeBatch(): Promise<void> {
+  #writeBatch(): Promise<void> {
     this.#mustLook = false;
-    const [, requests] = await this.#write(append, []);
-    this.#tell(requests);
+    return this.#write(append, []).then(([, requests]) => this.#tell(requests));
   }
 
   #writeLast(write: () => Promise<void>): Written {
@@ -224,12 +226,6 @@ export class RedisJournal implements RunJournal {
       this.#lastWrites.push({ write, settle });
       this.#writeSoon();
     });
-  }
-
-  async #writeNow(last: LastWrite): Promise<void> {
-    await last.write();
-    this.#lastWrites.shift();
-    last.settle();
   }
 
   #release({ isFree, delay, event }: Release, ending?: DecidedEnd): Promise<[Answer, StoredRequest[]]> {
@@ -244,7 +240,7 @@ export class RedisJournal implements RunJournal {
     else this.fence();
   }
 
-  async #finish(ending: DecidedEnd): Promise<void> {
+  #finish(ending: DecidedEnd): Promise<void> {
     const { finalValue, error, publicError } = ending.record;
     const more = [
       ending.type === 'completed' ? toJson(finalValue) : '',
@@ -252,10 +248,11 @@ export class RedisJournal implements RunJournal {
       publicError === null ? '' : toJson(publicError),
       ending.state ?? '',
     ];
-    const [answer, requests] = await this.#write(finish, more, ending, ending);
-    if (answer === 'refused') return this.#finish(this.#decideAgain(ending, requests));
-    if (answer === 'taken') this.#lastSeq++;
-    this.fence();
+    return this.#write(finish, more, ending, ending).then(([answer, requests]) => {
+      if (answer === 'refused') return this.#finish(this.#decideAgain(ending, requests));
+      if (answer === 'taken') this.#lastSeq++;
+      return this.fence();
+    });
   }
 
   #decideAgain(ending: DecidedEnd, requests: readonly StoredRequest[]): DecidedEnd {
@@ -275,7 +272,7 @@ export class RedisJournal implements RunJournal {
    * @param event behind those of the batch
    * @param ending how the run ends, if it does
    */
-  async #write(
+  #write(
     script: Script,
     more: readonly string[],
     event?: Release['event'],
@@ -304,14 +301,15 @@ export class RedisJournal implements RunJournal {
     ];
     for (const { type, json } of batch?.events ?? []) args.push(type, json);
     if (event) args.push(event.type, event.json);
-    const [answer, requests = []] = await this.#send(script, args);
-    this.#underWay = undefined;
-    if (answer === 'taken') [this.#writtenProgress, this.#writtenFacts] = [progress, facts];
-    // What was refused goes with the next call.
-    if (answer === 'refused' && batch) this.#batches.unshift(batch);
-    else if (batch) this.#letGo(batch);
-    if (answer === 'lost') this.#lose();
-    return [answer, requests.map(storedRequest)];
+    return this.#send(script, args).then(([answer, requests = []]) => {
+      this.#underWay = undefined;
+      if (answer === 'taken') [this.#writtenProgress, this.#writtenFacts] = [progress, facts];
+      // What was refused goes with the next call.
+      if (answer === 'refused' && batch) this.#batches.unshift(batch);
+      else if (batch) this.#letGo(batch);
+      if (answer === 'lost') this.#lose();
+      return [answer, requests.map(storedRequest)];
+    });
   }
 
   #lose(): void {
@@ -320,21 +318,33 @@ export class RedisJournal implements RunJournal {
     this.#run.onLost();
   }
 
+  #send(script: Script, args: readonly (string | number)[]): Promise<Reply> {
+    return this.#call(script, args).catch((error: unknown) => {
+      if (!this.#connection.isClosed) this.#run.onFailure(error);
+      return this.#sendAgain(script, args);
+    });
+  }
+
   /** Tries again for as long as it takes, or until somebody fences the journal. */
-  async #send(script: Script, args: readonly (string | number)[]): Promise<Reply> {
+  async #sendAgain(script: Script, args: readonly (string | number)[]): Promise<Reply> {
     for (let wait = FIRST_RETRY; !this.#isDeaf; wait = Math.min(wait * 2, LAST_RETRY)) {
+      if (this.#connection.isClosed) this.fence();
+      await this.#wait(wait);
       try {
-        const reply = (await this.#connection.run(script, this.#lease.keys, args)) as Reply;
-        if (!this.#isDeaf) return reply;
-      } catch (error) {
-        if (this.#connection.isClosed) this.fence();
-        else {
-          if (wait === FIRST_RETRY) this.#run.onFailure(error);
-          await this.#wait(wait);
-        }
+        return await this.#call(script, args);
+      } catch {
+        // The run was told of the first failure.
       }
     }
     return ['lost'];
+  }
+
+  #call(script: Script, args: readonly (string | number)[]): Promise<Reply> {
+    if (this.#isDeaf) return Promise.resolve(['lost']);
+    const { keys } = this.#lease;
+    return this.#connection
+      .run(script, keys, args)
+      .then((reply) => (this.#isDeaf ? ['lost'] : (reply as Reply)));
   }
 
   async #wait(ms: number): Promise<void> {

@@ -99,20 +99,15 @@ export class RedisTasks {
     { epoch, input, inputBytes, options, owner, metadata, state, limits, delay, retention }: NewStoredTask,
     restart: boolean,
   ): Promise<{ readonly created: boolean; readonly task: StoredTask }> {
-    const fields = {
-      ...(input !== undefined && { input }),
-      ...(inputBytes !== undefined && { inputBytes }),
-      options,
-      ...(owner !== undefined && { owner }),
-      ...(metadata !== undefined && { metadata }),
-      ...(state !== undefined && { state }),
-      maxEvents: limits.events,
-      maxBytes: limits.bytes,
-      // Of an event on the wire, without its type, its data and the digits of its seq.
-      frame: frameLength('', '', epoch.length, 1) - 1,
-      retention,
-    };
-    const args = [epoch, restart ? '1' : '0', delay, ...Object.entries(fields).flat()];
+    // Of an event on the wire, without its type, its data and the digits of its seq.
+    const frame = frameLength('', '', epoch.length, 1) - 1;
+    const args = [epoch, restart ? '1' : '0', delay, 'options', options, 'maxEvents', limits.events];
+    args.push('maxBytes', limits.bytes, 'frame', frame, 'retention', retention);
+    if (input !== undefined) args.push('input', input);
+    if (inputBytes !== undefined) args.push('inputBytes', inputBytes);
+    if (owner !== undefined) args.push('owner', owner);
+    if (metadata !== undefined) args.push('metadata', metadata);
+    if (state !== undefined) args.push('state', state);
     const [isNew, found] = (await this.#connection.ask(start, keys, args)) as StartReply;
     const task =
       typeof found === 'number'

@@ -1,26 +1,23 @@
 import type { Logger } from '@nestjs/common';
 import type { CancelReason } from '../../cancellation/cancel-reason.js';
-import { isUnrecoverable } from '../../cancellation/errors.js';
 import type { CancellationRule } from '../../cancellation/is-cancellation.js';
-import { isInstance } from '../../cancellation/read-error.js';
-import { DEFAULT_BACKOFF, RetryDelays } from '../../cancellation/time/backoff.js';
 import type { DecidedEnd, TryEnd as RunTryEnd } from '../../log/run-journal.js';
-import { publicError } from '../../run/public-error.js';
 import type { RunHost } from '../../run/run-host.js';
 import type { TaskHistory } from '../../run/task-history.js';
 import { TaskRun } from '../../run/task-run.js';
 import { TaskInput } from '../../task-types/input/task-input.js';
 import type { TaskType } from '../../task-types/task-type.js';
 import { toJson } from '../../task/json/json.js';
-import type { TerminalStatus } from '../../task/task-status.js';
 import { WorkerLostError } from '../errors.js';
 import type { EventBuffer } from '../redis/event-buffer.js';
 import type { JournalRun, Release } from '../redis/journal-run.js';
 import { RedisJournal } from '../redis/redis-journal.js';
 import type { Claim, RedisTasks } from '../redis/redis-tasks.js';
+import type { StoredTask } from '../redis/stored-task.js';
 import type { StoreConnection } from '../redis/connection/store-connection.js';
 import { requestsFrom, type StoredRequest } from '../redis/stored-request.js';
 import type { RemoteView } from '../views/remote-view.js';
+import { NextTry } from './next-try.js';
 import { oneTryOf } from './one-try.js';
 import { SignalDelivery } from './signal-delivery.js';
 import { ToldOutcome } from './told-outcome.js';
@@ -52,40 +49,42 @@ export interface RunParts {
 export class OwnedRun implements JournalRun {
   readonly run: TaskRun;
   readonly journal: RedisJournal;
-  /** Settles when it is over, for this instance. */
+  /** Settles when it is over, for this instance. Rejects where it cannot be told. */
   readonly over: Promise<TryEnd>;
   readonly #parts: RunParts;
   /** Without what is large: a handle reaches it after the end. */
-  readonly #claim: Omit<OwnClaim, 'input' | 'checkpoint' | 'requests'>;
+  readonly #claim: Pick<OwnClaim, 'verdict' | 'lease' | 'task' | 'hasSignals'>;
   readonly #type: TaskType;
   readonly #view: RemoteView;
   #finish: (end: TryEnd) => void = () => {};
+  #fail: (error: unknown) => void = () => {};
   #release: Release | undefined;
   #isLost = false;
   #isWatched = false;
-  #mayTryAgain = true;
   #isHandedBack = false;
   /** Set when it is over. */
   end: TryEnd | undefined;
   readonly #signals: SignalDelivery;
   readonly #told: ToldOutcome;
   readonly #limit: TotalLimit;
+  readonly #next: NextTry;
 
   constructor(parts: RunParts, claim: OwnClaim, type: TaskType, view: RemoteView) {
-    const { input: _input, checkpoint, requests, ...rest } = claim;
+    const { verdict, lease, task, hasSignals, checkpoint, requests } = claim;
     this.#parts = parts;
-    this.#claim = rest;
+    this.#claim = { verdict, lease, task, hasSignals };
     this.#type = type;
     this.#view = view;
     this.#told = new ToldOutcome(claim);
-    this.journal = new RedisJournal(parts.connection, claim.lease, parts.buffer, this);
-    this.over = new Promise((resolve) => {
+    this.journal = new RedisJournal(parts.connection, lease, parts.buffer, this);
+    this.over = new Promise((resolve, reject) => {
       this.#finish = resolve;
+      this.#fail = reject;
     });
-    const { grace } = storedOptions(claim.task.options);
+    const { grace } = storedOptions(task.options);
     this.#limit = new TotalLimit(claim);
     const { timeout } = this.#limit;
-    const owner = claim.task.owner ?? undefined;
+    const owner = task.owner ?? undefined;
     const options = { timeout, grace, ...(owner !== undefined && { owner }), ...metadataOf(claim) };
     const host = this.#host();
     this.run = new TaskRun(
@@ -97,7 +96,7 @@ export class OwnedRun implements JournalRun {
       view.log,
       this.journal,
       host,
-      this.#history(view.record.cancellation, requests, checkpoint),
+      this.#history(requests, checkpoint),
     );
     view.run = this.run;
     // Later tries go by it, too.
@@ -105,6 +104,7 @@ export class OwnedRun implements JournalRun {
       this.#told.moveLimit(this.#limit.move(ms));
       this.journal.look();
     };
+    this.#next = new NextTry({ run: this.run, type, lease, task, told: this.#told, limit: this.#limit });
     this.#signals = new SignalDelivery(parts.tasks, claim.lease, this.run, () => this.#isLost);
   }
 
@@ -117,11 +117,7 @@ export class OwnedRun implements JournalRun {
     return this.#claim.lease.keys.record;
   }
 
-  #history(
-    reason: CancelReason | null,
-    requests: readonly StoredRequest[],
-    checkpoint: string | null,
-  ): TaskHistory {
+  #history(requests: readonly StoredRequest[], checkpoint: string | null): TaskHistory {
     const { verdict, lease, task } = this.#claim;
     const begins = verdict === 'run' || verdict === 'resumed';
     return {
@@ -132,7 +128,7 @@ export class OwnedRun implements JournalRun {
       ...this.#told.history,
       checkpoint,
       state: task.state,
-      ...(verdict === 'cancelled' && { requests: requestsFrom(reason, requests) }),
+      ...(verdict === 'cancelled' && { requests: requestsFrom(reasonOf(task), requests) }),
     };
   }
 
@@ -152,7 +148,15 @@ export class OwnedRun implements JournalRun {
    *
    * @param input as JSON; `undefined` for none
    */
-  async begin(input: string | undefined): Promise<void> {
+  begin(input: string | undefined): void {
+    try {
+      this.#begin(input);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #begin(input: string | undefined): void {
     const { verdict, hasSignals, lease } = this.#claim;
     if (verdict === 'cancelled') {
       this.run.begin();
@@ -168,29 +172,52 @@ export class OwnedRun implements JournalRun {
       this.run.cancel('timeout', { of: 'total', timeout });
       return;
     }
-    if (verdict === 'resumed') this.#tellRetry(lease.attempt, 0, 'The worker was lost', 'lost');
+    if (verdict === 'resumed') {
+      const retry = { attempt: lease.attempt, delay: 0, message: 'The worker was lost', cause: 'lost' };
+      this.run.events.tell('retrying', toJson(retry));
+    }
     if (hasSignals) void this.#signals.fetch();
-    let received: TaskInput;
+    let received: TaskInput | Promise<TaskInput>;
     try {
-      received = await TaskInput.received(this.#type, input);
+      received = TaskInput.received(this.#type, input);
     } catch (error) {
-      if (this.#isHandedBack) return;
-      // Another version of the schema would say the same again.
-      this.#mayTryAgain = false;
-      this.run.settle(undefined, { kind: 'threw', error });
+      this.#refuse(error);
       return;
     }
+    if (received instanceof TaskInput) this.#call(received);
+    else {
+      received
+        .then(
+          (checked) => this.#call(checked),
+          (error: unknown) => this.#refuse(error),
+        )
+        .catch(this.#fail);
+    }
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#isHandedBack) return;
+    // Another version of the schema would say the same again.
+    this.#next.isUseful = false;
+    this.run.settle(undefined, { kind: 'threw', error });
+  }
+
+  #call(input: TaskInput): void {
     // A cancel may have come meanwhile. A run that has ended keeps no input.
     if (this.#isHandedBack || this.run.decided) return;
-    this.run.input = received;
+    this.run.input = input;
     this.#noteWatchers();
     this.run.begin();
   }
 
   /** Its instance closes, and it has not begun: it is left to others. */
-  async handBack(): Promise<void> {
+  giveBack(): void {
+    this.#handBack().catch(this.#fail);
+  }
+
+  async #handBack(): Promise<void> {
     this.#isHandedBack = true;
-    const release = this.folded(this.#handOver());
+    const release = this.folded(this.#next.elsewhere());
     if (!release) {
       this.run.settle(undefined, { kind: 'idle' });
       return;
@@ -212,7 +239,7 @@ export class OwnedRun implements JournalRun {
     const { resumable } = this.#type.options;
     // Its input is being checked: no handler has to be told.
     if (resumable && this.run.status === 'pending' && !this.run.decided) {
-      this.handBack().catch((error: unknown) => this.onFailure(error));
+      this.#handBack().catch((error: unknown) => this.onFailure(error));
       return;
     }
     const isGone = resumable && this.run.handOver(timeout);
@@ -305,15 +332,15 @@ export class OwnedRun implements JournalRun {
   }
 
   goesOn(end: RunTryEnd): boolean {
-    return this.run.isHandedOver || (!end.abandoned && this.#mayFollow(end));
+    return this.run.isHandedOver || (!end.abandoned && this.#next.follows(end));
   }
 
   insteadOf({ type }: DecidedEnd): Release | undefined {
-    if (this.run.isHandedOver) this.#release = this.#handOver();
+    if (this.run.isHandedOver) this.#release = this.#next.elsewhere();
     else {
       const { error, abandoned } = this.run.end?.outcome ?? {};
-      if (abandoned !== true && this.#mayFollow({ status: type, error })) {
-        this.#release = this.#nextTry(error);
+      if (abandoned !== true && this.#next.follows({ status: type, error })) {
+        this.#release = this.#next.after(error);
         this.run.outlive();
       }
     }
@@ -330,44 +357,6 @@ export class OwnedRun implements JournalRun {
     return this.run.decideAgain(requests);
   }
 
-  #handOver(): Release {
-    const attempt = this.#claim.lease.attempt + 1;
-    const json = toJson({ attempt, delay: 0, message: 'The instance closed', cause: 'handover' });
-    return { event: { type: 'retrying', json }, delay: 0, isFree: true };
-  }
-
-  /** How many of the attempts are over. */
-  get #failed(): number {
-    return this.#claim.lease.attempt - this.#claim.task.freeAttempts;
-  }
-
-  #mayFollow({ status, error }: { readonly status: TerminalStatus; readonly error?: unknown }): boolean {
-    if (status !== 'failed' || !this.#mayTryAgain || this.run.requests.any) return false;
-    return this.#failed < this.#type.options.attempts && !isUnrecoverable(error);
-  }
-
-  #nextTry(error: unknown): Release {
-    const { attempts, backoff } = this.#type.options;
-    const isLost = isInstance(error, WorkerLostError);
-    const delays = new RetryDelays(backoff, (what, cause) => {
-      // One warning for a task, whichever instances try it.
-      if (!this.#told.isWarned) this.run.report.wrongBackoff(what, DEFAULT_BACKOFF, cause);
-      this.#told.isWarned = true;
-    });
-    const delay = delays.after(this.#failed);
-    if (!isLost) this.run.report.retrying(error, this.#failed, attempts, delay);
-    const { message } = isLost ? error : publicError(error);
-    const attempt = this.#claim.lease.attempt + 1;
-    const json = toJson({ attempt, delay, message, cause: isLost ? 'lost' : 'failed' });
-    // Its time may be over before: then it is claimed to be told so.
-    const wait = Math.ceil(Math.min(delay, this.#limit.left));
-    return { event: { type: 'retrying', json }, delay: wait, isFree: false };
-  }
-
-  #tellRetry(attempt: number, delay: number, message: string, cause: string): void {
-    this.run.events.tell('retrying', toJson({ attempt, delay, message, cause }));
-  }
-
   #settle(): void {
     if (this.end) return;
     if (this.#isLost) this.end = { kind: 'lost' };
@@ -376,6 +365,10 @@ export class OwnedRun implements JournalRun {
     if (this.end.kind !== 'ended' && this.#view.run === this.run) this.#view.run = undefined;
     this.#finish(this.end);
   }
+}
+
+function reasonOf({ cancellation }: StoredTask): CancelReason | null {
+  return JSON.parse(cancellation ?? 'null') as CancelReason | null;
 }
 
 function metadataOf({ task }: OwnClaim): { metadata?: never } {

@@ -4,6 +4,7 @@ import { refOf } from '../ref-of.js';
 import { OwnedRun, type RunParts } from './owned-run.js';
 import type { PendingTasks } from '../pending-tasks.js';
 import type { RedisNews } from '../redis/redis-news.js';
+import type { Claim } from '../redis/redis-tasks.js';
 import type { TaskIndex } from '../redis/task-index.js';
 import type { TaskQueue } from '../task-queue.js';
 import type { JobHandler } from './task-worker.js';
@@ -55,9 +56,12 @@ export class TaskRunner {
       const keys = tasks.keysOf(key);
       const sent = { record: keys.record, hasNews: false };
       this.#claims.add(sent);
-      const claim = await tasks
-        .claim(keys, epoch, type.options.resumable, job.fetch, job.until)
-        .finally(() => this.#claims.delete(sent));
+      let claim: Claim;
+      try {
+        claim = await tasks.claim(keys, epoch, type.options.resumable, job.fetch, job.until);
+      } finally {
+        this.#claims.delete(sent);
+      }
       if (claim.verdict === 'stale') return { kind: 'lost' };
       if (claim.verdict === 'late') return { kind: 'again', delay: 0, left: Infinity };
       if (!('lease' in claim))
@@ -77,10 +81,10 @@ export class TaskRunner {
       const following = listeners.follow(owned.run);
       // What calls no handler settles at once. Given back, a try that was lost would be run again.
       const isGivenBack = this.#isClosing && (claim.verdict === 'run' || claim.verdict === 'resumed');
-      const begun = isGivenBack ? owned.handBack() : owned.begin(claim.input);
+      if (isGivenBack) owned.giveBack();
+      else owned.begin(claim.input);
       if (sent.hasNews) owned.look();
-      // It may be over before, or while its input is still being checked.
-      const end = await Promise.race([begun.then(() => owned.over), owned.over]);
+      const end = await owned.over;
       following?.stopAfter(owned.lastSeq);
       if (this.#runs.get(owned.record) === owned) this.#runs.delete(owned.record);
       if (end.kind === 'again') this.#parts.pending.onRelease(queue, key, end.left);
@@ -89,10 +93,10 @@ export class TaskRunner {
     };
   }
 
-  async #listEnd(key: string): Promise<void> {
+  #listEnd(key: string): Promise<void> {
     const { index, retention } = this.#parts;
     // A sweep of the list finds it otherwise.
-    await index.ended(key, retention).catch(() => {});
+    return index.ended(key, retention).catch(() => {});
   }
 
   /** @param record `undefined` where something may have been missed */

@@ -52,13 +52,15 @@ export class TaskInput {
   }
 
   /**
-   * Checks an input that comes from another process.
+   * Checks an input that comes from another process, at once where the schema does.
    *
    * @param json `undefined` for none
    * @throws InvalidInputError for what the schema refuses here
    */
-  static async received(type: TaskType, json: string | undefined): Promise<TaskInput> {
-    return new TaskInput(type, json, await type.validate(parse(json)));
+  static received(type: TaskType, json: string | undefined): TaskInput | Promise<TaskInput> {
+    const valid = type.validate(parse(json));
+    if (!(valid instanceof Promise)) return new TaskInput(type, json, valid);
+    return valid.then((value: unknown) => new TaskInput(type, json, value));
   }
 
   /** What the next try gets; a promise where the schema is asynchronous. */

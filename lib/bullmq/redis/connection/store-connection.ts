@@ -130,8 +130,11 @@ export class StoreConnection {
   /** Runs a script on the keys of a task, as soon as Redis can be reached. */
   run(script: Script, keys: TaskKeys, args: readonly (string | number)[]): Promise<unknown> {
     const { record, log, requests, signals, news, watchers } = keys;
-    const all = [record, log, requests, signals, news, watchers];
-    return script.run(this.client, all, [this.#publish, ...args]);
+    return script.run(
+      this.client,
+      [record, log, requests, signals, news, watchers],
+      [this.#publish, ...args],
+    );
   }
 
   /**
@@ -139,7 +142,7 @@ export class StoreConnection {
    *
    * @throws StoreUnavailableError when there is none in time; the script may have run, or may still run
    */
-  async ask(script: Script, keys: TaskKeys, args: readonly (string | number)[]): Promise<unknown> {
+  ask(script: Script, keys: TaskKeys, args: readonly (string | number)[]): Promise<unknown> {
     return this.inTime(() => this.run(script, keys, args));
   }
 

@@ -21,17 +21,11 @@ export class Script {
   }
 
   /** Redis keeps scripts by their hash, and may forget them: then the text is sent. */
-  async run(
-    client: RedisClient,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
-    try {
-      return await client.evalsha(this.#sha, keys.length, ...keys, ...args);
-    } catch (error) {
+  run(client: RedisClient, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return client.evalsha(this.#sha, keys.length, ...keys, ...args).catch((error: unknown) => {
       if (!isForgotten(error)) throw error;
       return client.eval(this.lua, keys.length, ...keys, ...args);
-    }
+    });
   }
 }
 
