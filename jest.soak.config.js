@@ -8,4 +8,6 @@ import config from './jest.config.js';
 export default {
   ...config,
   testMatch: ['<rootDir>/test/**/*.soak.test.ts'],
+  // Their tests wait for a third of their time.
+  maxWorkers: 3,
 };
