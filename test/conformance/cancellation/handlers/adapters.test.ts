@@ -15,8 +15,10 @@ describe('AD. Child processes and workers', () => {
 
   /** A task around a shell's script, which prints the process ids that are to be looked at. */
   async function startScript(script: string, count: number, killDelay?: number) {
-    const started = await startTask((task) =>
-      runProcess(task, 'sh', ['-c', script], killDelay === undefined ? {} : { killDelay }),
+    // A busy machine may take a second to end processes.
+    const started = await startTask(
+      (task) => runProcess(task, 'sh', ['-c', script], killDelay === undefined ? {} : { killDelay }),
+      { task: { grace: hour } },
     );
     const pidsOf = (): number[] =>
       started.events.events.filter(({ type }) => type === 'stdout').map(({ data }) => Number(data));
@@ -53,8 +55,9 @@ describe('AD. Child processes and workers', () => {
     it('AD.230 an endless loop is stopped by cancelTask, and a second job on the pool completes', async () => {
       const jobs = new URL('../../../fixtures/workers/jobs.mjs', import.meta.url);
       const counter = new Int32Array(new SharedArrayBuffer(4));
-      const started = await startTask((task) =>
-        runInWorker(task, jobs, counter.buffer, { name: 'endless', pool }),
+      const started = await startTask(
+        (task) => runInWorker(task, jobs, counter.buffer, { name: 'endless', pool }),
+        { task: { grace: hour } },
       );
       await eventually(() => Atomics.load(counter, 0) > 0);
       expect(await started.coordinator.cancelTask(started.handle.ref)).toBe(true);
