@@ -78,7 +78,10 @@ describe('structured concurrency', () => {
     expect(stream.events.filter(({ type }) => type === 'retry')).toHaveLength(wholeSite.retries);
     expect(stream.events.at(-2)).toMatchObject({ type: 'summary', data: data.finalValue });
     expect(await reportOf(path)).toEqual(data.finalValue);
-    expect((await siteStatus()).mostRequests).toBe(input.concurrency);
+    // How many are there at once depends on how busy the machine is, but there are never more.
+    const { mostRequests } = await siteStatus();
+    expect(mostRequests).toBeLessThanOrEqual(input.concurrency);
+    expect(mostRequests).toBeGreaterThan(1);
     // The other end learns of it a moment later.
     await eventually(async () => (await siteStatus()).connections === 0);
   });
