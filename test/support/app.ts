@@ -10,7 +10,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { AddressInfo, Server } from 'node:net';
 import {
   CoordinatorService,
@@ -26,10 +26,8 @@ import { LocalEngine } from '../../lib/engine/local/local-engine.js';
 import { TaskEngine } from '../../lib/engine/task-engine.js';
 import { type Collected, collect } from './app/collect.js';
 import { RecordingLogger } from './app/logs.js';
-import { isOnRedis } from './app/store.js';
-import { engineOnRedis } from './app/redis-engine.js';
+import { isOnRedis, stopStore } from './app/store.js';
 import { RemoteEngine } from './app/remote-engine.js';
-import { stopSharedRedis } from './programs/redis.js';
 import { deferred } from './wait.js';
 
 export { collect, type Collected } from './app/collect.js';
@@ -78,6 +76,9 @@ export interface TaskApp {
   close(): Promise<void>;
 }
 
+// Jest loads all modules anew for each file: what few need is loaded where it is needed.
+const redis = isOnRedis ? await import('./app/redis-engine.js') : undefined;
+
 const perTest = new Set<TaskApp>();
 const perFile = new Set<TaskApp>();
 
@@ -89,7 +90,7 @@ async function closeAll(apps: Set<TaskApp>): Promise<void> {
 afterEach(() => closeAll(perTest));
 afterAll(async () => {
   await closeAll(perFile);
-  await stopSharedRedis();
+  await stopStore();
 });
 
 /** A real application with the module in it, on a free port of 127.0.0.1. Rejects when it does not start. */
@@ -102,7 +103,7 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
     given.streaming ?? StreamingModule.forRoot({ ...options, tasks: { grace: 1_000, ...options.tasks } }),
   );
   const settings = { logger: logs, abortOnError: false, forceCloseConnections, ...given.nest };
-  const fastify = fastifyAdapter(given);
+  const fastify = await fastifyAdapter(given);
   const app = fastify
     ? await NestFactory.create<INestApplication>(module, fastify, settings)
     : await NestFactory.create<INestApplication>(module, settings);
@@ -137,17 +138,19 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
 
 /** `STORE=redis` has the tests of one process run on BullMQ: each application with tasks of its own. */
 async function withStore(options: StreamingModuleOptions = {}): Promise<StreamingModuleOptions> {
-  if (!isOnRedis || options.engine) return options;
-  return { ...options, engine: await engineOnRedis() };
+  if (!redis || options.engine) return options;
+  return { ...options, engine: await redis.engineOnRedis() };
 }
 
-function fastifyAdapter(given: TaskAppOptions): FastifyAdapter | undefined {
-  const { adapter, fastify, forceCloseConnections = false } = given;
+async function fastifyAdapter(given: TaskAppOptions): Promise<FastifyAdapter | undefined> {
+  const { adapter = 'express', fastify, forceCloseConnections = false } = given;
+  if (adapter === 'express') return undefined;
+  const { FastifyAdapter } = await import('@nestjs/platform-fastify');
   // Nest 11 heeds the application's option on Express alone.
   const closing = forceCloseConnections ? { forceCloseConnections } : {};
   if (adapter === 'fastify') return new FastifyAdapter({ ...closing, ...fastify });
   // Without TLS: a client has to know that it is HTTP/2.
-  return adapter === 'fastify-http2' ? new FastifyAdapter({ http2: true }) : undefined;
+  return new FastifyAdapter({ http2: true });
 }
 
 function createModule(given: TaskAppOptions, streaming: DynamicModule): Type {

@@ -6,9 +6,9 @@
  * through its own context.
  */
 import { afterAll, afterEach } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import { runInThisContext } from 'node:vm';
-import { taskContextStorage } from '../../lib/task/task-context.js';
 
 const realProcess = runInThisContext('process') as NodeJS.Process;
 // Taken from outside too: a test may have put fake timers on its own globals.
@@ -43,13 +43,28 @@ realProcess.on('warning', onWarning);
 const cleanupKey = Symbol.for('nestjs-streaming.test.cleanUp');
 const registry = realProcess as NodeJS.Process & { [cleanupKey]?: () => void };
 registry[cleanupKey]?.();
+
+// Each file has storages of its own, and so has Jest for each. Before version 24 of Node every promise of the process copies the
+// values of all that are in use: after fifty files that takes more time than anything else, and gigabytes.
+const storages = new Set<AsyncLocalStorage<unknown>>();
+const { run, enterWith } = AsyncLocalStorage.prototype;
+Object.assign(AsyncLocalStorage.prototype, {
+  run(this: AsyncLocalStorage<unknown>, ...given: Parameters<typeof run>): unknown {
+    storages.add(this);
+    return Reflect.apply(run, this, given);
+  },
+  enterWith(this: AsyncLocalStorage<unknown>, store: unknown): void {
+    storages.add(this);
+    Reflect.apply(enterWith, this, [store]);
+  },
+});
+
 registry[cleanupKey] = () => {
   realProcess.off('unhandledRejection', onUnhandledRejection);
   realProcess.off('uncaughtException', onUncaughtException);
   realProcess.off('warning', onWarning);
-  // Each file has a storage of its own, and before version 24 of Node every promise of the process has a place for each that
-  // is in use: after fifty files a test of many promises took gigabytes.
-  taskContextStorage.disable();
+  Object.assign(AsyncLocalStorage.prototype, { run, enterWith });
+  for (const storage of storages) storage.disable();
 };
 
 async function assertNoFaults(): Promise<void> {

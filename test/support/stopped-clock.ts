@@ -1,6 +1,6 @@
 import { useClock } from '../../lib/cancellation/time/clock.js';
 import { settle, TestClock } from '../../lib/testing/test-clock.js';
-import { untilSharedRedisIsQuiet } from './programs/redis.js';
+import { untilStoreIsQuiet } from './app/store.js';
 import { untilLogsAreQuiet } from './remote-log.js';
 import { patience } from './wait.js';
 
@@ -48,6 +48,6 @@ async function settleAll(): Promise<void> {
 }
 
 async function untilOthersAreQuiet(): Promise<void> {
-  await untilSharedRedisIsQuiet();
+  await untilStoreIsQuiet();
   await untilLogsAreQuiet();
 }

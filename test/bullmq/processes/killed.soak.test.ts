@@ -46,7 +46,7 @@ describeWithRedis('instances that are killed', [], (server) => {
       type: 'failed',
       data: { message: 'The worker was lost', errorType: 'WorkerLost' },
     });
-    expect(performance.now() - killed).toBeLessThan(leases.lockDuration + 3 * leases.stalledInterval + 500);
+    expect(performance.now() - killed).toBeLessThan(10_000);
     expectWhole(once!.events);
     const events = await resumed!.done;
     expectWhole(events);

@@ -7,6 +7,27 @@ export const isOnRedis = process.env['STORE'] === 'redis';
 /** Whether what a call brings about is seen some milliseconds later: tasks are in Redis, or logs are kept elsewhere (`LOGS=elsewhere`). */
 export const isLate = isOnRedis || process.env['LOGS'] === 'elsewhere';
 
+interface Store {
+  untilQuiet(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+let store: Promise<Store> | undefined;
+
+/** Has the store of a test file stopped behind all that its tests close. */
+export function keepStore(started: Promise<Store>): void {
+  store = started;
+}
+
+/** Settles when what was asked of the store has been answered, and what followed from that; at once where there is none. */
+export async function untilStoreIsQuiet(): Promise<void> {
+  await (await store)?.untilQuiet();
+}
+
+export async function stopStore(): Promise<void> {
+  await (await store)?.stop();
+}
+
 /** What holds in one process alone, in the words of `docs/many-instances.md`. */
 export const inOneProcess = {
   cancel: 'aborts the signal before it returns',

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Redis, type RedisOptions } from 'ioredis';
 import { settle } from '../../../lib/testing/test-clock.js';
+import { keepStore } from '../app/store.js';
 import { eventually } from '../wait.js';
 import { findExecutable } from './executable.js';
 import { freePort } from './free-port.js';
@@ -62,20 +63,8 @@ export async function sharedRedis(): Promise<RedisServer> {
   if (program === undefined)
     throw new Error('These tests need Redis: apt-get install redis-server, or set REDIS_SERVER');
   const server = new StartedServer(program, []);
-  shared ??= server.start().then(() => server);
+  if (!shared) keepStore((shared = server.start().then(() => server)));
   return shared;
-}
-
-/** Settles when what was asked of the shared one has been answered, and what followed from that; at once where there is none. */
-export async function untilSharedRedisIsQuiet(): Promise<void> {
-  await (await shared)?.untilQuiet();
-}
-
-/** Behind all that the tests of the file close. */
-export async function stopSharedRedis(): Promise<void> {
-  const server = shared;
-  shared = undefined;
-  await (await server)?.stop();
 }
 
 class StartedServer implements RedisServer {
