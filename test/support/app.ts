@@ -76,9 +76,6 @@ export interface TaskApp {
   close(): Promise<void>;
 }
 
-// Jest loads all modules anew for each file: what few need is loaded where it is needed.
-const redis = isOnRedis ? await import('./app/redis-engine.js') : undefined;
-
 const perTest = new Set<TaskApp>();
 const perFile = new Set<TaskApp>();
 
@@ -138,8 +135,10 @@ export async function createTaskApp(given: TaskAppOptions = {}): Promise<TaskApp
 
 /** `STORE=redis` has the tests of one process run on BullMQ: each application with tasks of its own. */
 async function withStore(options: StreamingModuleOptions = {}): Promise<StreamingModuleOptions> {
-  if (!redis || options.engine) return options;
-  return { ...options, engine: await redis.engineOnRedis() };
+  if (!isOnRedis || options.engine) return options;
+  // Jest loads all modules anew for each file: what few need is loaded where it is needed.
+  const { engineOnRedis } = await import('./app/redis-engine.js');
+  return { ...options, engine: await engineOnRedis() };
 }
 
 async function fastifyAdapter(given: TaskAppOptions): Promise<FastifyAdapter | undefined> {
