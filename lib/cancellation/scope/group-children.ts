@@ -57,8 +57,8 @@ export class GroupChildren {
       value = await body(this.#group);
     } catch (error) {
       if (node.hasThrown(error)) withdrawn = { error };
-      // One that a child has failed with need not be judged again: of groups in one another, each would look through all.
-      else if (!this.#errors.includes(error) && !node.explains(error)) {
+      // One that a child has failed with is not judged again: of groups in one another, each would look through all.
+      else if (this.#errors.includes(error) || !node.explains(error)) {
         failure = { error };
         this.#cancelRest(error);
       }

@@ -11,6 +11,7 @@ import {
 } from 'nestjs-streaming';
 import { startTask } from '../../support/app.js';
 import { StoppedClock } from '../../support/stopped-clock.js';
+import { deferred } from '../../support/wait.js';
 
 /** Runs a handler in a task that is cancelled once it waits, and gives what it returned. */
 async function cancelled<T>(handler: (task: TaskContext) => Promise<T>): Promise<unknown> {
@@ -170,6 +171,33 @@ describe('uncancel() and the scopes inside', () => {
       }),
     );
     expect(value).toBe('child');
+  });
+
+  it('a group cancels its other children when its body throws what a child has failed with', async () => {
+    const seen: string[] = [];
+    const failed = deferred();
+    const value = await cancelled(async (task) => {
+      const group = task.group(async (children) => {
+        void children.spawn(async (child) => {
+          // It does not see the cancel that is withdrawn.
+          await child.shield((shielded) => shielded.waitFor(failed.promise));
+          seen.push(await nameOfError(child.sleep(60_000)));
+        });
+        const failing = children.spawn(async (child) => {
+          await cancelOf(child);
+          throw new Error('Broken');
+        });
+        try {
+          await failing;
+        } finally {
+          task.uncancel();
+          failed.resolve();
+        }
+      });
+      return nameOfError(group);
+    });
+    expect(value).toBe('AggregateError');
+    expect(seen).toEqual(['CancelledError']);
   });
 
   it('does not touch what runs in a shield', async () => {
