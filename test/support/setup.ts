@@ -45,7 +45,7 @@ const registry = realProcess as NodeJS.Process & { [cleanupKey]?: () => void };
 registry[cleanupKey]?.();
 
 // Each file has storages of its own, and so has Jest for each. Before version 24 of Node every promise of the process copies the
-// values of all that are in use: after fifty files that takes more time than anything else, and gigabytes.
+// values of all that are in use: with each file the next ones take longer, and a test of many promises took gigabytes.
 const storages = new Set<AsyncLocalStorage<unknown>>();
 const { run, enterWith } = AsyncLocalStorage.prototype;
 Object.assign(AsyncLocalStorage.prototype, {
